@@ -1,0 +1,243 @@
+r"""Dual activations D(t) = E[φ(U)φ(V)], corr(U, V) = t, and their Taylor coefficients about any a in [0, 1).
+
+What a layer needs of its activation is D expanded about a = Σ_{l−1}(0), scaled so that nothing
+overflows:
+
+.. math::  D(a + δs) = \sum_j d_j s^j, \qquad δ = 1 − a, \quad d_j = δ^j D^{(j)}(a)/j! ≥ 0,
+
+for then :math:`\sum_j d_j = D(1) = E[φ²]`. All d_j here come with *relative* accuracy: from recurrences of
+positive terms where D is elementary, else from the Hermite series :math:`D(t) = \sum_k µ_k² t^k`, regrouped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from ntkcalc.precision import Context, Real, context, real
+
+
+@dataclass(frozen=True)
+class Point:
+    """The point a of an expansion and its distance δ = 1 − a, whichever is smaller being exact.
+
+    Carrying the smaller one keeps the relative accuracy of both, at a = 1e-30 as at 1 − 1e-30.
+    """
+
+    smaller: Real
+    near_one: bool
+
+    @classmethod
+    def between(cls, a: Real, delta: Real) -> Point:
+        """Return the point for an a and its 1 − a, each known to its relative accuracy."""
+        return cls(delta, True) if delta < a else cls(a, False)
+
+    def at(self, ctx: Context) -> tuple[Real, Real]:
+        """Return a and δ in the precision of `ctx`."""
+        smaller = ctx.convert(self.smaller)
+        return (1 - smaller, smaller) if self.near_one else (smaller, 1 - smaller)
+
+
+class Dual(Protocol):
+    """The dual activation of one φ."""
+
+    @property
+    def degree(self) -> int | None:
+        """The degree of D where it is a polynomial, else None."""
+
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        """Return d_0 … d_degree about `point`, relative error below 2**-bits, exact zeros as zeros."""
+
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """Return D(1) = E[φ²]; a Fraction where it is rational."""
+
+    def slope_square(self, bits: int) -> Real | Fraction:
+        """Return D'(1) = E[φ'²]."""
+
+    def falling(self, point: Point, degree: int, log_rest: float) -> float:
+        r"""Return a ρ with :math:`\sum_{i > n} d_i ≤ d_n ρ/(1 − ρ) + 2^{log\_rest}` for every n ≥ degree.
+
+        Infinite where no such bound is known.
+        """
+
+
+Lower = Callable[[Context, Real, Real], list[Real]]
+"""From (ctx, a, δ) the derivatives of D below the order of an expansion, [D(a), D'(a), …]."""
+
+
+class CheapDual:
+    """A dual whose expansion is cheap at any precision, so that nothing is gained from its falling fast."""
+
+    def falling(self, point: Point, degree: int, log_rest: float) -> float:
+        """No bound."""
+        return math.inf
+
+
+@dataclass(frozen=True)
+class AlgebraicDual(CheapDual):
+    r"""A dual whose derivative of some order is :math:`\sum_n w_n (c² − t²)^{−n/2}`, all w_n ≥ 0.
+
+    Parameters
+    ----------
+    order
+        The order m of that derivative.
+    singularity
+        c, where D stops being analytic (1 for ReLU).
+    weights
+        From a context, the pairs (n, w_n).
+    lower
+        D(a), …, D^{(m−1)}(a), written without cancellation for 0 ≤ a ≤ 1.
+    square, slope
+        E[φ²] and E[φ'²] where they are rational.
+    degree
+        The degree of D where it is a polynomial.
+
+    Notes
+    -----
+    f = (c² − t²)^{−n/2} satisfies (c² − t²) f' = n t f, so f(a + δs) = Σ g_j s^j has
+
+        (c² − a²)(j + 1) g_{j+1} = aδ (2j + n) g_j + δ² (j − 1 + n) g_{j−1},
+
+    a recurrence of positive terms: the relative error grows by a few roundings a step.
+    """
+
+    order: int
+    singularity: Fraction
+    weights: Callable[[Context], list[tuple[int, Real]]]
+    lower: Lower
+    square: Fraction | None = None
+    slope: Fraction | None = None
+    degree: int | None = None
+
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        """See `Dual.taylor`. Cost: O(degree) operations."""
+        ctx = context(bits + 16 + 3 * degree.bit_length())
+        a, delta = point.at(ctx)
+        total = [ctx.zero] * (degree + 1)
+        for n, weight in self.weights(ctx):
+            for j, g in enumerate(self._power(ctx, a, delta, n, degree)):
+                total[j] += weight * g
+        factor, series = ctx.one, []
+        for j, derivative in enumerate(self.lower(ctx, a, delta)):
+            series.append(factor * derivative)
+            factor *= delta / (j + 1)
+        for j in range(degree + 1 - self.order):
+            series.append(factor * total[j])
+            factor *= ctx.mpf(j + 1) / (j + 1 + self.order)
+        return series[: degree + 1]
+
+    def _power(self, ctx: Context, a: Real, delta: Real, n: int, degree: int) -> list[Real]:
+        """Return the Taylor coefficients g_0 … g_degree of (c² − t²)^{−n/2}."""
+        c = real(ctx, self.singularity)
+        gap = (delta if self.singularity == 1 else c - a) * (c + a)
+        near, far = a * delta / gap, delta**2 / gap
+        before, g = ctx.zero, 1 / (gap ** ((n - 1) // 2) * ctx.sqrt(gap))
+        series = [g]
+        for j in range(degree):
+            before, g = g, (near * (2 * j + n) * g + far * (j - 1 + n) * before) / (j + 1)
+            series.append(g)
+        return series
+
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """Return D(1)."""
+        if self.square is not None:
+            return self.square
+        return self._derivatives_at_one(context(bits + 16))[0]
+
+    def slope_square(self, bits: int) -> Real | Fraction:
+        """Return D'(1)."""
+        if self.slope is not None:
+            return self.slope
+        return self._derivatives_at_one(context(bits + 16))[1]
+
+    def _derivatives_at_one(self, ctx: Context) -> list[Real]:
+        """Return D(1), D'(1), … as far as simple formulas go."""
+        gap = real(ctx, self.singularity) ** 2 - 1
+        powers = [(n, weight / (gap ** ((n - 1) // 2) * ctx.sqrt(gap))) for n, weight in self.weights(ctx)]
+        top = [sum((f for _, f in powers), ctx.zero), sum((n * f / gap for n, f in powers), ctx.zero)]
+        return [*self.lower(ctx, ctx.one, ctx.zero), *top]
+
+
+def piecewise_linear(slope: Fraction) -> AlgebraicDual:
+    """Return the dual of x for x > 0, slope · x for x < 0: relu at 0, abs at −1, linear at 1.
+
+    D(t) = (1 − s)²/(2π) [√(1 − t²) + t arcsin t] + (1 + s)²/4 t; for relu this is the arc-cosine
+    kernel of Cho and Saul (2009).
+    """
+    bend, mean = (1 - slope) ** 2, (1 + slope) ** 2 / 4
+
+    def lower(ctx: Context, a: Real, delta: Real) -> list[Real]:
+        kink, line = real(ctx, bend) / (2 * ctx.pi), real(ctx, mean)
+        angle = ctx.asin(a)
+        return [kink * (ctx.sqrt(delta * (1 + a)) + a * angle) + line * a, kink * angle + line]
+
+    def weights(ctx: Context) -> list[tuple[int, Real]]:
+        return [(1, real(ctx, bend) / (2 * ctx.pi))] if bend else []
+
+    square = (1 + slope**2) / 2
+    return AlgebraicDual(2, Fraction(1), weights, lower, square, square, None if bend else 1)
+
+
+def error_function() -> AlgebraicDual:
+    """Return the dual of erf(x), D(t) = (2/π) arcsin(2t/3) (Williams, 1997)."""
+    return AlgebraicDual(
+        1, Fraction(3, 2), lambda ctx: [(1, 2 / ctx.pi)], lambda ctx, a, _: [2 / ctx.pi * ctx.asin(2 * a / 3)]
+    )
+
+
+def normal_density(sigma: Fraction) -> AlgebraicDual:
+    """Return the dual of the N(0, σ²) density, D(t) = ((1 + σ²)² − t²)^{−1/2}/(2π)."""
+    return AlgebraicDual(0, 1 + sigma**2, lambda ctx: [(1, 1 / (2 * ctx.pi))], lambda ctx, a, _: [])
+
+
+def gaussian_error_linear() -> AlgebraicDual:
+    """Return the dual of gelu, x Φ(x): D(t) = t/4 + [(4 − t²)^{−1/2} + t arcsin(t/2)]/(2π).
+
+    φ'' = (2 − x²) times the normal density, whence D'' = (12 y^{−5/2} + 2 y^{−3/2} + y^{−1/2})/(2π)
+    with y = 4 − t²; D follows by two integrations from D(0) = 1/(4π), D'(0) = 1/4.
+    """
+
+    def lower(ctx: Context, a: Real, _: Real) -> list[Real]:
+        root, angle = ctx.sqrt((2 - a) * (2 + a)), ctx.asin(a / 2)
+        value = a / 4 + (1 / root + a * angle) / (2 * ctx.pi)
+        return [value, ctx.mpf(1) / 4 + (a / root**3 + a / root + angle) / (2 * ctx.pi)]
+
+    def weights(ctx: Context) -> list[tuple[int, Real]]:
+        return [(n, w / (2 * ctx.pi)) for n, w in ((5, 12), (3, 2), (1, 1))]
+
+    return AlgebraicDual(2, Fraction(2), weights, lower)
+
+
+@dataclass(frozen=True)
+class HyperbolicDual(CheapDual):
+    """The dual of sin (odd: e⁻¹ sinh t) or of cos (even: e⁻¹ cosh t)."""
+
+    odd: bool
+    degree: None = None
+
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        """See `Dual.taylor`."""
+        ctx = context(bits + 16 + degree.bit_length())
+        a, delta = point.at(ctx)
+        derivatives = [ctx.sinh(a), ctx.cosh(a)] if self.odd else [ctx.cosh(a), ctx.sinh(a)]
+        factor, series = ctx.exp(-1), []
+        for j in range(degree + 1):
+            series.append(factor * derivatives[j % 2])
+            factor *= delta / (j + 1)
+        return series
+
+    def mean_square(self, bits: int) -> Real:
+        """Return D(1)."""
+        return self._at_one(bits, self.odd)
+
+    def slope_square(self, bits: int) -> Real:
+        """Return D'(1)."""
+        return self._at_one(bits, not self.odd)
+
+    @staticmethod
+    def _at_one(bits: int, odd: bool) -> Real:
+        ctx = context(bits + 16)
+        return (1 - ctx.exp(-2)) / 2 if odd else (1 + ctx.exp(-2)) / 2

@@ -1,0 +1,30 @@
+"""What can go wrong, said once: every error carries the exit code of the command line.
+
+Known to all rooms, knows none of them.
+"""
+
+
+class NtkcalcError(Exception):
+    """The computation failed (exit 1); the message is one line for the user."""
+
+    exit_code = 1
+
+
+class InputError(NtkcalcError, ValueError):
+    """The request makes no sense: bad name, value out of range, unreadable file (exit 2)."""
+
+    exit_code = 2
+
+
+class AccuracyError(NtkcalcError, ArithmeticError):
+    """The digits asked for cannot be reached (exit 3)."""
+
+    exit_code = 3
+
+
+def near_miss(word: str, known: list[str]) -> str:
+    """Return ``" Did you mean 'tanh'?"`` for the closest known word, or ``""``."""
+    from difflib import get_close_matches
+
+    match = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f" Did you mean '{match[0]}'?" if match else ""

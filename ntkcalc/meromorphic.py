@@ -1,0 +1,425 @@
+r"""Hermite coefficients and duals of functions that are analytic in a strip, from their poles.
+
+For a pole z in the upper half-plane, w = −iz, the coefficients of 1/(x − z) are
+
+.. math::  E[\mathrm{He}_k(Z)/(Z − z)] = i(−i)^k I_k(w), \qquad I_k(w) = \int_0^∞ s^k e^{−s²/2 − sw} ds,
+
+and by Mittag-Leffler's theorem those of a real φ with simple poles z_n and residues ρ_n are
+:math:`m_k = 2 \mathrm{Re} \sum_n ρ_n i(−i)^k I_k(w_n)` for k ≥ 2 (its entire part is at most linear). I_k falls like
+:math:`e^{−w\sqrt k}`, so a few poles give every digit of coefficients however small, and all k come from the
+backward recurrence I_k = (I_{k+2} + w I_{k+1})/(k + 1), a sum of positive terms for real w. For small
+k, where many poles count, the trapezoidal rule on the line takes over; the two must agree where
+they meet.
+
+Here m_k = E[φ(Z) He_k(Z)] with the probabilist's polynomials He_k, so that µ_k = m_k/√k!.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from operator import mul
+from typing import Any
+
+import gmpy2
+
+from ntkcalc.duals import Point
+from ntkcalc.errors import AccuracyError
+from ntkcalc.mpmath_engine import MpmathEngine
+from ntkcalc.precision import Context, Real, context, log2
+
+MOST_TERMS = 1 << 19
+"""Hermite coefficients that one expansion may take."""
+
+_MOST_NODES = 100_000
+
+
+@dataclass(frozen=True)
+class MeromorphicDual:
+    """The dual of a real φ whose derivative of some order has simple poles only.
+
+    Parameters
+    ----------
+    phi, derivative
+        φ(x) and φ'(x) on the real line, growing at most linearly.
+    poles
+        From a context, the poles of φ^(order) in the upper half-plane with their residues, as
+        (−iz, ρ), by growing distance from the real line.
+    order
+        Derivatives taken before the poles are simple: 1 for softplus, else 0.
+    vanishes
+        k ↦ whether µ_k is exactly zero.
+    oscillates
+        Whether the nearest poles are off the imaginary axis, so that some µ_k are nearly zero.
+    """
+
+    phi: Callable[[Context, Real], Real]
+    derivative: Callable[[Context, Real], Real]
+    poles: Callable[[Context], Iterator[tuple[Real, Real]]]
+    vanishes: Callable[[int], bool]
+    order: int = 0
+    oscillates: bool = False
+    degree: None = None
+
+    def hermite(self, degree: int, bits: int) -> list[Real]:
+        """Return µ_0 … µ_degree, each with relative error below 2**-bits."""
+        ctx = context(bits + 16)
+        factorial, series = ctx.one, []
+        for k, m in enumerate(self._distinct_moments(degree, bits)):
+            factorial *= max(k, 1)
+            series.append(m / ctx.sqrt(factorial))
+        return series
+
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        r"""Return :math:`d_j = \sum_k µ_k² \binom kj a^{k−j} δ^j`, a mixture of binomial distributions.
+
+        The sum stops where its tail is proven to be below 2**-bits of every d_j (`_tail`).
+        """
+        ctx = context(bits + 16)
+        a, delta = point.at(ctx)
+        if not a:
+            return _squares(ctx, self._distinct_moments(degree, bits + 8))
+        terms = self._terms_needed(float(log2(a)) * math.log(2) if a < 0.5 else float(ctx.log1p(-delta)), degree, bits)
+        while terms <= MOST_TERMS:
+            squares = _squares(ctx, self._moments(terms, bits + 8))
+            inner = [a, delta, *[ctx.zero] * (degree - 1)][: degree + 1]
+            (series,) = MpmathEngine(bits + 8).compose([squares], inner)
+            if all(tail < log2(d) - bits for tail, d in zip(self._tails(terms, a, delta), series, strict=False)):
+                return series
+            terms += terms // 2
+        raise AccuracyError(
+            f"the expansion about 1 - {float(delta):.1e} needs more than {MOST_TERMS} Hermite coefficients; "
+            "lower --depth, --truncation or --digits"
+        )
+
+    def mean_square(self, bits: int) -> Real:
+        """Return E[φ²], by the trapezoidal rule."""
+        return _known(self).on_line(bits).square
+
+    def slope_square(self, bits: int) -> Real:
+        """Return E[φ'²], by the trapezoidal rule."""
+        return _known(self).on_line(bits).slope
+
+    def falling(self, point: Point, degree: int, log_rest: float) -> float:
+        r"""Return a ρ with :math:`\sum_{i > n} d_i ≤ d_n ρ/(1 − ρ) + 2^{log\_rest}` for every n ≥ degree.
+
+        Up to some K that leaves :math:`\sum_{k > K} µ_k²` below the rest, the binomial probabilities that
+        make up d_i fall with i by K δ/(a (i + 1)) at least.
+        """
+        a, delta = point.at(context(53))
+        terms = degree + 64
+        while self._mass_beyond(terms) > log_rest and terms < MOST_TERMS:
+            terms += terms // 8
+        return float(terms * delta / (a * (degree + 1))) if a and terms < MOST_TERMS else math.inf
+
+    def strip(self) -> tuple[float, float]:
+        """Return the distance of the nearest pole from the real line, and its residue's size."""
+        ctx = context(53)
+        w, residue = next(self.poles(ctx))
+        return float(w.real), float(abs(residue))
+
+    def _moments(self, degree: int, bits: int) -> list[Real]:
+        """Return m_0 … m_degree, with absolute errors below 2**-bits of their `log_envelope`."""
+        return _known(self).moments(degree, bits)
+
+    def _distinct_moments(self, degree: int, bits: int) -> list[Real]:
+        """Return m_0 … m_degree, each with relative error below 2**-bits."""
+        moments = self._moments(degree, bits)
+        if not self.oscillates:
+            return moments
+        lost = max(self.log_envelope(k) - log2(abs(m)) for k, m in enumerate(moments) if m)
+        return self._moments(degree, bits + max(0, math.ceil(lost)))
+
+    def log_envelope(self, k: int) -> float:
+        """Return log2 of a bound on |m_k| for k of 50 or more, and of its order of magnitude below.
+
+        The integrand of I_k(y) is f(s) = s^k e^{−s²/2 − sy} with (ln f)'' ≤ −1, so I_k(y) ≤ √(2π) max f; the
+        farther poles add less than the nearest.
+        """
+        y, residue = self.strip()
+        k = max(k - self.order, 1)
+        s = (math.sqrt(y * y + 4 * k) - y) / 2
+        return (k * math.log(s) - s * s / 2 - s * y) / math.log(2) + math.log2(8 * math.sqrt(2 * math.pi) * residue)
+
+    def _terms_needed(self, log_a: float, degree: int, bits: int) -> int:
+        """Estimate how many Hermite coefficients `taylor` needs; `_tails` then proves it."""
+        strip, _ = self.strip()
+        k, best = degree + 16.0, -math.inf
+        while k <= MOST_TERMS:
+            ways = math.lgamma(k + 1) - math.lgamma(k - degree + 1)
+            weight = ways + (k - degree) * log_a - 2 * log_fall(strip, k)
+            best = max(best, weight)
+            if weight < best - (bits + 24) * math.log(2):
+                break
+            k *= 1.05
+        return int(k)
+
+    def _tails(self, terms: int, a: Real, delta: Real) -> Iterator[float]:
+        r"""Yield log2 of bounds on :math:`\sum_{k > K} µ_k² \binom kj a^{k−j} δ^j`, K = terms, for j = 0, 1, …
+
+        |I_k(w)| ≤ I_k(y) with y = Re w, and I_{k+1}/I_k ≤ (√(y² + 4(k+1)) − y)/2 because ln I_k is
+        convex, so bounds on |µ_k| fall by the factor exp(−asinh(y/(2√(k+1)))) at least. Where
+        ln((k+1)/(k+1−j)) ≤ asinh(…) − ln a at the first k, it stays so, and the terms fall by
+        exp(−β/√k) at least, whose sum is below 1 + √k/β + 1/(2β²).
+        """
+        k, (strip, _) = terms + 1, self.strip()
+        slope = math.asinh(strip / (2 * math.sqrt(k + 1)))
+        log_a, log_delta = log2(a), log2(delta)
+        first = self._mass_beyond(terms)
+        for j in count():
+            ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
+            falls = math.log((k + 1) / (k + 1 - j)) <= slope - log_a * math.log(2)
+            yield first + ways + (k - j) * log_a + j * log_delta if falls else math.inf
+
+    def _mass_beyond(self, terms: int) -> float:
+        r"""Return log2 of a bound on :math:`\sum_{k > K} µ_k²`, K = terms: the first bound times 1 + √k/β + 1/(2β²)."""
+        k, (strip, _) = terms + 1, self.strip()
+        beta = math.asinh(strip / (2 * math.sqrt(k + 1))) * math.sqrt(k + 1)
+        falling = math.log2(1 + math.sqrt(k + 1) / beta + 1 / (2 * beta**2))
+        return 2 * self.log_envelope(k) - math.lgamma(k - self.order + 1) / math.log(2) + falling + 1
+
+
+def log_fall(y: float, k: float) -> float:
+    """Return the integral of asinh(y/(2√x)) over x = 0 … k, by which ln |µ_k| has fallen, nearly."""
+    root = math.sqrt(k)
+    u = y / (2 * root)
+    return k * math.asinh(u) + y * root / 2 * (math.sqrt(1 + u * u) - u)
+
+
+def _squares(ctx: Context, moments: list[Real]) -> list[Real]:
+    """Return µ_k² = m_k²/k!."""
+    factorial, series = ctx.one, []
+    for k, m in enumerate(moments):
+        factorial *= max(k, 1)
+        series.append(ctx.convert(m) ** 2 / factorial)
+    return series
+
+
+@dataclass(frozen=True)
+class _OnLine:
+    """What quadrature gives to so many bits: the first moments m_0, m_1, …, E[φ²] and E[φ'²]."""
+
+    bits: int
+    moments: list[Real]
+    square: Real
+    slope: Real
+
+
+@dataclass(frozen=True)
+class _FromPoles:
+    """What the poles give to so many bits: the moments m_low, m_{low+1}, …"""
+
+    bits: int
+    low: int
+    moments: list[Real]
+
+
+class _Known:
+    """The best that was ever asked for, of one dual: both parts cost far more than what they are used for."""
+
+    def __init__(self, dual: MeromorphicDual) -> None:
+        self.dual = dual
+        self.line = _OnLine(0, [], None, None)
+        self.poles = _FromPoles(0, 0, [])
+
+    def on_line(self, bits: int) -> _OnLine:
+        """Return quadratures of at least so many bits."""
+        if self.line.bits < bits:
+            bits = _rounded_up(bits)
+            self.line = _on_line(self.dual, _meeting(bits) + 1, bits)
+        return self.line
+
+    def moments(self, degree: int, bits: int) -> list[Real]:
+        """Return at least degree + 1 moments, absolute errors below 2**-bits of their envelope.
+
+        The first come by quadrature, the others from the poles; both must agree where they meet.
+        """
+        line = self.on_line(bits)
+        low = len(line.moments) - 2
+        if self.poles.bits < bits or self.poles.low + len(self.poles.moments) <= max(degree, low + 1):
+            high = max(degree + degree // 4, low + 2, len(self.poles.moments))
+            self.poles = _FromPoles(line.bits, low, _moments_from_poles(self.dual, low, high, line.bits))
+            self._cross_check(line)
+        known = [*line.moments[: self.poles.low], *self.poles.moments[: degree + 1]]
+        return [m * 0 if self.dual.vanishes(k) else m for k, m in enumerate(known[: degree + 1])]
+
+    def _cross_check(self, line: _OnLine) -> None:
+        for k in (self.poles.low, self.poles.low + 1):
+            ours, theirs = line.moments[k], self.poles.moments[k - self.poles.low]
+            if ours != theirs and log2(abs(ours - theirs)) > self.dual.log_envelope(k) - line.bits:
+                raise AccuracyError(f"quadrature and pole expansion disagree on the Hermite coefficient {k}")
+
+
+_known = lru_cache(maxsize=32)(_Known)
+
+
+def _meeting(bits: int) -> int:
+    """Return the k from which on the poles are cheaper than quadrature."""
+    return max(24, bits // 6)
+
+
+def _rounded_up(bits: int) -> int:
+    """Return some more bits than asked for, so that slightly larger demands find them there."""
+    return (bits // 64 + 2) * 64 if bits < 512 else bits + bits // 4
+
+
+def _moments_from_poles(dual: MeromorphicDual, low: int, high: int, bits: int) -> list[Real]:
+    """Return m_low … m_high, absolute error below 2**-bits of their envelope."""
+    low, high, bits = low - dual.order, high - dual.order, bits + 32
+    ctx = context(bits + 24 + 2 * high.bit_length())
+    with gmpy2.context(precision=ctx.prec):
+        total = [gmpy2.mpfr(0)] * (high - low + 1)
+        nearest = largest = None
+        for w, residue in dual.poles(ctx):
+            top = high
+            if nearest is not None:  # beyond `top` this pole is below 2**-bits of the nearest one
+                top = min(high, low + 1 + math.ceil(((bits + 24) * math.log(2) / float(w.real - nearest)) ** 2))
+            last = _add_pole(ctx, total, low, top, w, residue, bits + 24)
+            if nearest is None:
+                nearest, largest = w.real, last
+            elif last < largest * gmpy2.exp2(-bits - 16):
+                break
+        return [_from_mpfr(ctx, m) for m in total]
+
+
+def _add_pole(ctx: Context, total: list[Any], low: int, top: int, w: Real, residue: Real, bits: int) -> Any:
+    """Add 2 Re(ρ i(−i)^k I_k(w)) to total[k − low] for k = low … top; return |2 ρ I_low(w)|.
+
+    I_k is the minimal solution of its recurrence, so that Miller's algorithm gives it: start with
+    anything far enough up, go down to I_0 = √(π/2) e^{w²/2} erfc(w/√2), and scale.
+    """
+    values = _descend(_to_mpfr(ctx.convert(w.real)), _to_mpfr(ctx.convert(w.imag)), top, float(w.real), bits)
+    origin = ctx.sqrt(ctx.pi / 2) * ctx.exp(w * w / 2) * ctx.erfc(w / ctx.sqrt(2))
+    re, im = values[0]
+    scale = 2 * residue * ctx.mpc(0, 1) * origin / ctx.mpc(_from_mpfr(ctx, re), _from_mpfr(ctx, im))
+    phases = [scale * ctx.mpc(0, -1) ** k for k in range(4)]
+    parts = [(_to_mpfr(p.real), _to_mpfr(p.imag)) for p in phases]
+    for k in range(low, top + 1):
+        (re, im), (x, y) = parts[k % 4], values[k]
+        if re:
+            total[k - low] += re * x
+        if im and y:
+            total[k - low] -= im * y
+    (re, im), (x, y) = parts[0], values[low]
+    return gmpy2.hypot(re, im) * gmpy2.hypot(x, y)
+
+
+def _descend(u: Any, v: Any, top: int, strip: float, bits: int) -> list[tuple[Any, Any]]:
+    """Return multiples of I_0(u + iv) … I_top(u + iv), relative error below 2**-bits."""
+    start = top + 2
+    while 2 * (log_fall(strip, start) - log_fall(strip, top)) < bits * math.log(2):
+        start += start // 16 + 1
+    zero = gmpy2.mpfr(0)
+    values = [(zero, zero)] * (top + 1)
+    above, here = zero, gmpy2.mpfr(1)
+    if not v:
+        for k in range(start, 0, -1):
+            above, here = here, (above + u * here) / k
+            if k - 1 <= top:
+                values[k - 1] = here, zero
+        return values
+    above_i, here_i = zero, zero
+    for k in range(start, 0, -1):
+        real_part = (above + u * here - v * here_i) / k
+        imag_part = (above_i + u * here_i + v * here) / k
+        above, above_i, here, here_i = here, here_i, real_part, imag_part
+        if k - 1 <= top:
+            values[k - 1] = here, here_i
+    return values
+
+
+def _to_mpfr(x: Real) -> Any:
+    """Return an mpmath real as a number of MPFR, whose long recurrences are ten times faster."""
+    mantissa, exponent = x.man_exp
+    return gmpy2.mpfr(gmpy2.mpz(mantissa if x >= 0 else -mantissa)) * gmpy2.exp2(int(exponent))
+
+
+def _from_mpfr(ctx: Context, x: Any) -> Real:
+    """Return a number of MPFR as an mpmath real."""
+    mantissa, exponent = x.as_mantissa_exp()
+    return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Nodes of the trapezoidal rule on the real line: x = (n + 1/2) · step, n < nodes, and their mirror images."""
+
+    step: float
+    count: int
+
+    @classmethod
+    def resolving(cls, strip: float, degree: int, bits: int) -> _Line:
+        r"""Choose the rule for E[f He_k/√k!], k ≤ degree, error below 2**-bits · exp(−strip √k).
+
+        Notes
+        -----
+        For an integrand analytic in |Im z| ≤ y the error is at most 2N/(e^{2πy/h} − 1), N its
+        integral over Im z = y. There |h_k(x + iy)|² ≤ r^{−k} (1 − r²)^{−1/2} e^{r x²/(1+r) + r y²/(1−r)} for every
+        0 < r < 1 (Mehler's formula); 1 − r = y/√k is nearly best. φ is taken to be below
+        2¹² (1 + x²) on the line y = 15/16 of the strip. On the real line |h_k| ≤ 1.09 e^{x²/4}
+        (Cramér), which tells where to stop.
+        """
+        need = bits * math.log(2) + strip * math.sqrt(degree)
+        y = min(15 / 16 * strip, math.sqrt(need))
+        gap = min(0.5, y / math.sqrt(max(degree, 1)))
+        r = 1 - gap
+        growth = -degree / 2 * math.log(r) - math.log(gap) / 4 + y * y / 2 * (1 + r / gap) + 14 * math.log(2)
+        step = 2 * math.pi * y / (need + growth)
+        reach = 2 * math.sqrt(need + 14 * math.log(2))
+        nodes = math.ceil(reach / step)
+        if nodes > _MOST_NODES:
+            raise AccuracyError(
+                f"quadrature would need {nodes} nodes (nearest pole {strip:.1e} from the real line); "
+                "lower --digits or choose a smoother activation"
+            )
+        return cls(step, nodes)
+
+    def nodes(self, ctx: Context) -> Iterator[tuple[Real, Real]]:
+        """Yield the nodes x > 0 with their Gaussian weights."""
+        step = ctx.mpf(self.step)
+        scale = step / ctx.sqrt(2 * ctx.pi)
+        for n in range(self.count):
+            x = step * (2 * n + 1) / 2
+            yield x, scale * ctx.exp(-x * x / 2)
+
+
+def _on_line(dual: MeromorphicDual, degree: int, goal: int) -> _OnLine:
+    """Return m_0 … m_degree and the squares by the trapezoidal rule, He_k in fixed-point integers."""
+    (strip, _), bits = dual.strip(), goal + 32
+    fall = strip * math.sqrt(degree) / math.log(2)
+    line = _Line.resolving(strip, degree, bits + 8)
+    width = bits + int(fall) + 2 * degree.bit_length() + 24
+    heavy = 2 * width + 32  # He_k reaches √k! e^{x²/4} where the weights are e^{−x²/2}
+    ctx = context(width + 32)
+
+    def fixed(value: Real, places: int) -> Any:
+        return gmpy2.mpz(int(ctx.ldexp(value, places)))
+
+    def square(f: Callable[[Context, Real], Real]) -> Real:
+        return ctx.fsum(w * (f(ctx, x) ** 2 + f(ctx, -x) ** 2) for x, w in nodes)
+
+    nodes = list(line.nodes(ctx))
+    sides = [(w * dual.phi(ctx, x), w * dual.phi(ctx, -x)) for x, w in nodes]
+    even, odd = ([fixed(right + sign * left, heavy) for right, left in sides] for sign in (1, -1))
+    x, weights = [fixed(node, width) for node, _ in nodes], (even, odd)
+    before, here = [gmpy2.mpz(0)] * len(x), [gmpy2.mpz(1) << width] * len(x)
+    moments = []
+    for k in range(degree + 1):
+        total = sum(map(mul, weights[k % 2], here), gmpy2.mpz(0))
+        moments.append(ctx.ldexp(ctx.mpf(total), -width - heavy))
+        before, here = here, [(xn * h >> width) - k * b for xn, h, b in zip(x, here, before, strict=True)]
+    return _OnLine(goal, moments, square(dual.phi), square(dual.derivative))
+
+
+def ladder(first: Callable[[Context], Real], residue: Callable[[Context, Real], Real]) -> Callable[[Context], Iterator[tuple[Real, Real]]]:
+    """Return poles at z = i y, y = first · (1, 3, 5, …), with residues given as functions of y."""
+
+    def poles(ctx: Context) -> Iterator[tuple[Real, Real]]:
+        for n in count():
+            y = first(ctx) * (2 * n + 1)
+            yield y, residue(ctx, y)
+
+    return poles

@@ -1,0 +1,171 @@
+"""Truncated power series with nonnegative coefficients, packed into one big integer each.
+
+A series is a row of equal slots of one integer, so that a product of series is a product of
+integers (Kronecker substitution) and runs at the speed of GMP. Here live the packing and the two
+algorithms on it, product and composition; what the slots mean (fixed-point numbers, or just
+"zero or not") is said by a `Packing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isqrt
+from typing import Any
+
+import gmpy2
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How coefficients share an integer.
+
+    After a product every slot x becomes ``((x + bias) >> shift) & (2**kept - 1)``.
+
+    Parameters
+    ----------
+    slot
+        Bits a coefficient takes; a sum of products of coefficients must fit.
+    shift, bias, kept
+        The rounding after a product, in bits.
+    terms
+        Longest series, in coefficients.
+    """
+
+    slot: int
+    shift: int
+    bias: int
+    kept: int
+    terms: int
+
+    @classmethod
+    def fixed_point(cls, fraction: int, terms: int) -> Packing:
+        """Coefficients are numbers below 1 with `fraction` bits, rounded down; series sum to at most 1."""
+        return cls(2 * fraction + 2, fraction, 0, fraction + 1, terms)
+
+    @classmethod
+    def presence(cls, terms: int) -> Packing:
+        """Coefficients are 0 or 1, for "exactly zero" and "positive"."""
+        return cls(48, 47, (1 << 47) - 1, 1, terms)
+
+    @cached_property
+    def _mask(self) -> Any:
+        return gmpy2.pack([gmpy2.mpz((1 << self.kept) - 1)] * self.terms, self.slot)
+
+    @cached_property
+    def _biases(self) -> Any:
+        return gmpy2.pack([gmpy2.mpz(self.bias)] * self.terms, self.slot) if self.bias else 0
+
+    def pack(self, coefficients: Sequence[int]) -> Any:
+        """Return the integer that holds `coefficients`."""
+        return gmpy2.pack([gmpy2.mpz(c) for c in coefficients], self.slot)
+
+    def unpack(self, series: Any, terms: int) -> list[int]:
+        """Return the first `terms` coefficients."""
+        found = gmpy2.unpack(series, self.slot)[:terms] if series else []
+        return [*found, *[0] * (terms - len(found))]
+
+    def truncate(self, series: Any, terms: int) -> Any:
+        """Return the series modulo t^terms."""
+        return gmpy2.f_mod_2exp(series, self.slot * terms)
+
+    def shifted(self, series: Any, places: int) -> Any:
+        """Return t^places times the series."""
+        return series << (self.slot * places)
+
+    def rounded(self, products: Any, terms: int) -> Any:
+        """Return sums of products as coefficients again, modulo t^terms."""
+        products = self.truncate(products, terms) + self.truncate(self._biases, terms)
+        return (products >> self.shift) & self.truncate(self._mask, terms)
+
+    def multiply(self, a: Any, b: Any, terms: int) -> Any:
+        """Return the product modulo t^terms."""
+        return self.rounded(self.truncate(a, terms) * self.truncate(b, terms), terms)
+
+    def compose(
+        self, outers: Sequence[Sequence[int]], inner: Sequence[int], unit: int, valuation: int
+    ) -> list[Any]:
+        r"""Return :math:`\sum_j r_j u(t)^j` modulo t^terms for several outer series r at once.
+
+        Baby steps, giant steps (Paterson and Stockmeyer): the powers u, …, u^m are computed once
+        for all outer series, then each is summed by Horner's rule in u^m. Where u(0) = 0 the
+        powers of t in u^j are never stored.
+
+        Parameters
+        ----------
+        outers
+            Coefficients r_0, r_1, … of each outer series, in slot units.
+        inner
+            Coefficients of u, `terms` of them, in slot units.
+        unit
+            The number 1 in slot units.
+        valuation
+            The least power of t in u.
+
+        Notes
+        -----
+        With fixed-point slots, ‖u‖₁ ≤ 1 and ‖r‖₁ ≤ 1, every coefficient of the result is low by
+        at most `composition_error` units: a power u^i is low by at most 2i − 1 (a product adds the
+        errors of its factors and one rounding), a block of m terms by 3m + 1, and a giant step
+        passes on what it got plus 2m ‖r_j, j ≥ (g+1)m‖₁ + 1.
+        """
+        length = max(map(len, outers))
+        if valuation > 0:
+            length = min(length, (self.terms - 1) // valuation + 1)
+        step = baby_steps(length, len(outers), valuation)
+        powers = [self.pack([unit]), self.pack(inner[valuation:])]
+        for i in range(2, step + 1):
+            powers.append(self.multiply(powers[i // 2], powers[i - i // 2], self.terms - i * valuation))
+        return [self._giant_steps(outer[:length], powers, step, valuation) for outer in outers]
+
+    def _giant_steps(self, outer: Sequence[int], powers: list[Any], step: int, valuation: int) -> Any:
+        """Horner's rule in u^step, from the last block of the outer series to the first."""
+        total, giant = gmpy2.mpz(0), powers[-1]
+        for start in reversed(range(0, len(outer), step)):
+            terms = self.terms - start * valuation
+            left = terms - step * valuation
+            block = sum(
+                (self.shifted(powers[i] * c, i * valuation) for i, c in enumerate(outer[start : start + step]) if c),
+                gmpy2.mpz(0),
+            )
+            if total:
+                block += self.shifted(self.truncate(giant, left) * total, step * valuation)
+            total = self.rounded(block, terms)
+        return total
+
+
+def baby_steps(length: int, outers: int, valuation: int) -> int:
+    """Return the number of baby steps that balances the products of `Packing.compose`."""
+    return max(1, min(length, isqrt(length * outers // (2 if valuation else 1)) + 1))
+
+
+def composition_error(length: int, step: int) -> int:
+    """Return a bound on the error of `Packing.compose`, in units of the last place (see there)."""
+    return 4 * length + 6 * step + 16
+
+
+def support_of_compositions(
+    outers: Sequence[Sequence[Any]], inner: Sequence[Any], terms: int
+) -> list[list[bool]]:
+    """Return which coefficients of the compositions r(u(t)) are positive; the others are exact zeros."""
+    if not inner[0] and terms > 1 and inner[1] and all(len(r) >= terms and all(r[:terms]) for r in outers):
+        return [[True] * terms for _ in outers]
+    if inner[0] and terms > 1 and inner[1] and all(any(r[terms - 1 :]) for r in outers):
+        return [[True] * terms for _ in outers]
+    packing, valuation = Packing.presence(terms), next((p for p, c in enumerate(inner) if c), terms)
+    rows = [[int(bool(c)) for c in series] for series in (*outers, inner)]
+    return [_flags(packing, series) for series in packing.compose(rows[:-1], rows[-1], 1, valuation)]
+
+
+def support_of_product(a: Sequence[Any], b: Sequence[Any]) -> list[bool]:
+    """Return which coefficients of the truncated product a b are positive."""
+    if all(a) and b[0]:
+        return [True] * len(a)
+    packing = Packing.presence(len(a))
+    packed = [packing.pack([int(bool(c)) for c in series]) for series in (a, b)]
+    return _flags(packing, packing.multiply(packed[0], packed[1], len(a)))
+
+
+def _flags(packing: Packing, series: Any) -> list[bool]:
+    return [bool(c) for c in packing.unpack(series, packing.terms)]

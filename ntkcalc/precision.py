@@ -1,0 +1,111 @@
+"""What a number is: high-precision reals in a private mpmath context, decimal text at both doors.
+
+Numbers enter as decimal text and become exact fractions; they leave as correctly rounded
+`decimal.Decimal`. In between they are mpmath reals of a context that is ours alone, so the
+caller's ``mpmath.mp`` is never touched.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from decimal import Context as DecimalContext
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from ntkcalc.errors import AccuracyError, InputError
+
+Real: TypeAlias = Any
+"""A real number of some `Context` (mpmath ships no type for it)."""
+
+Context: TypeAlias = Any
+"""An mpmath multiprecision context."""
+
+BITS_PER_DIGIT = math.log2(10)
+
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_LONGEST = 2000  # characters of decimal text that we read
+_LARGEST = 1000  # decimal exponent that we read
+
+
+@lru_cache(maxsize=64)
+def context(bits: int) -> Context:
+    """Return the private mpmath context that computes with `bits` bits."""
+    import mpmath
+
+    ctx = mpmath.mp.clone()
+    ctx.prec = bits
+    return ctx
+
+
+def bits_for(digits: int) -> int:
+    """Return the bits whose rounding error is below 1/20 unit in the last of `digits` digits."""
+    return math.ceil((digits + 1.31) * BITS_PER_DIGIT)
+
+
+def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
+    """Return the exact value of decimal text (``"0.1"`` is one tenth).
+
+    Parameters
+    ----------
+    text
+        Decimal text such as ``"0.1"`` or ``"2.5e-3"``. A float stands for its shortest decimal
+        text, so ``0.1`` means one tenth too.
+    what
+        Name of the quantity, for the error message.
+
+    Raises
+    ------
+    InputError
+        For anything that is not a finite decimal number of reasonable size.
+    """
+    if isinstance(text, Fraction | int):
+        return Fraction(text)
+    written = str(text).strip()
+    if len(written) > _LONGEST:
+        raise InputError(f"{what} must be a number of at most {_LONGEST} characters, got {len(written)}")
+    if not _DECIMAL.fullmatch(written):
+        raise InputError(f"{what} must be a decimal number such as 0.5, got '{written[:60]}'")
+    _, _, exponent = written.lower().partition("e")
+    if abs(int(exponent or 0)) > _LARGEST:
+        raise InputError(f"{what} must lie within 1e-{_LARGEST} and 1e{_LARGEST}, got '{written[:60]}'")
+    return Fraction(written)
+
+
+def real(ctx: Context, value: Fraction) -> Real:
+    """Return a fraction as a real of `ctx`, rounded once."""
+    return ctx.mpf(value.numerator) / value.denominator
+
+
+def log2(x: Real) -> float:
+    """Return the binary logarithm of a positive real, beyond the range of floats too."""
+    mantissa, exponent = int(x.man), int(x.exp)
+    surplus = max(mantissa.bit_length() - 60, 0)
+    return math.log2(mantissa >> surplus) + surplus + exponent
+
+
+def decimal(x: Real | Fraction | int, digits: int) -> Decimal:
+    """Return `x` rounded to `digits` significant decimal digits (nearest, ties to even)."""
+    rounding = DecimalContext(prec=digits)
+    if isinstance(x, Fraction | int):
+        return rounding.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
+    wide = DecimalContext(prec=digits + 25, Emax=10**9, Emin=-(10**9))
+    mantissa, exponent = x.man_exp  # of |x|
+    return rounding.plus(wide.multiply(Decimal(int(mantissa) * (1 if x >= 0 else -1)), wide.power(Decimal(2), int(exponent))))
+
+
+def agreed(compute: Callable[[int], list[Real]], bits: int) -> list[Real]:
+    """Return what `compute` gives at enough bits that doubling the guard bits changes no value by 2**-bits.
+
+    For formulas with a subtraction in them, whose loss is not known beforehand.
+    """
+    guard = 48
+    while guard <= 1 << 16:
+        rough, fine = compute(bits + guard), compute(bits + 2 * guard)
+        if all(abs(f - r) <= abs(f) * f.context.ldexp(1, -bits - 4) for r, f in zip(rough, fine, strict=True)):
+            return fine
+        guard *= 2
+    raise AccuracyError(f"cancellation leaves fewer than {bits} of {bits + 2 * guard} bits")

@@ -1,0 +1,82 @@
+"""Results: frozen, rounded once, with every number as the decimal digits that are right.
+
+These are what the Python API returns and what `ntkcalc.render` turns into text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class KernelFacts:
+    """A kernel and what follows from its hyperparameters.
+
+    Parameters
+    ----------
+    activation, depth
+        Canonical name of φ; layers including the linear output.
+    sigma_w2, sigma_b2, gamma_w2, gamma_b2
+        The variances; σ_b² = 1 − σ_w² E[φ²], γ_w² = 1 − γ_b².
+    chi
+        χ = R'(1) = σ_w² E[φ'²].
+    total
+        Θ_l(1) = S_l = 1 + χ S_{l−1}.
+    """
+
+    activation: str
+    depth: int
+    sigma_w2: Decimal
+    sigma_b2: Decimal
+    gamma_w2: Decimal
+    gamma_b2: Decimal
+    chi: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One coefficient with its share and the cumulative share of the series' total."""
+
+    p: int
+    value: Decimal
+    share: Decimal
+    cumulative: Decimal
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """A truncated power series with its exact tail.
+
+    Parameters
+    ----------
+    kernel
+        Where it comes from.
+    which
+        "kappa" (NTK), "alpha" (NNGP kernel Σ_l), "beta" (R'(Σ_{l−1})) or "mu" (Hermite
+        coefficients of φ, whose shares are those of µ_k² in E[φ²]).
+    digits
+        Significant digits; each is right to one unit in the last place.
+    engine
+        "numpy" or "mpmath".
+    paper_truncation
+        Whether the k-sum stopped at the truncation, as in the paper's (39)–(41).
+    coefficients
+        p = 0 … T in order.
+    tail
+        Total minus the sum of the coefficients, to the same relative accuracy.
+    """
+
+    kernel: KernelFacts
+    which: str
+    digits: int
+    engine: str
+    paper_truncation: bool
+    coefficients: tuple[Coefficient, ...]
+    tail: Decimal
+
+    @property
+    def values(self) -> tuple[Decimal, ...]:
+        """The coefficients alone."""
+        return tuple(c.value for c in self.coefficients)
