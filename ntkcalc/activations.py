@@ -94,7 +94,7 @@ def _alternating(first: int) -> Callable[[int], int]:
 
 
 def _bent(name: str, slope: Fraction, parity: str | None = None) -> Activation:
-    """x for x > 0, slope · x for x < 0."""
+    """X for x > 0, slope · x for x < 0."""
     dual = piecewise_linear(slope)
 
     def sign(k: int) -> int:
@@ -121,9 +121,7 @@ def _elu(name: str, alpha: Fraction | None) -> Activation:
 
 def _erf() -> Activation:
     dual = error_function()
-    return Activation(
-        "erf", lambda ctx, x: ctx.erf(x), dual, _signed_root(dual, _alternating(1)), parity="odd"
-    )
+    return Activation("erf", lambda ctx, x: ctx.erf(x), dual, _signed_root(dual, _alternating(1)), parity="odd")
 
 
 def _gaussian(name: str, sigma: Fraction) -> Activation:
@@ -215,7 +213,7 @@ def _softplus(name: str, beta: Fraction) -> Activation:
 
 
 def _mish() -> Activation:
-    """x f(x), f = tanh(log(1 + eˣ)) = 1 − 2/(q² + 1) with q = 1 + eˣ: poles where q = ±i, residues z/(1 + q)."""
+    """X f(x), f = tanh(log(1 + eˣ)) = 1 − 2/(q² + 1) with q = 1 + eˣ: poles where q = ±i, residues z/(1 + q)."""
 
     def factor(ctx: Context, x: Real) -> Real:
         """f, from the decaying exponential."""
@@ -223,7 +221,7 @@ def _mish() -> Activation:
         return (1 + 2 * e) / (1 + 2 * e + 2 * e * e) if x > 0 else e * (e + 2) / (e * (e + 2) + 2)
 
     def slope(ctx: Context, x: Real) -> Real:
-        """f + x f', f' = 4 (e² + e)/(e² + 2e + 2)²."""
+        """F + x f', f' = 4 (e² + e)/(e² + 2e + 2)²."""
         e = ctx.exp(-abs(x))
         rise = 4 * e**2 * (1 + e) / (1 + 2 * e + 2 * e * e) ** 2 if x > 0 else 4 * e * (e + 1) / (e * (e + 2) + 2) ** 2
         return factor(ctx, x) + x * rise
@@ -236,9 +234,7 @@ def _mish() -> Activation:
             yield ctx.mpc(z.imag, -z.real), z / ctx.mpc(1, 1 if quarter % 8 == 3 else -1)
             quarter += 2 if quarter % 8 == 3 else 6
 
-    dual = MeromorphicDual(
-        lambda ctx, x: x * factor(ctx, x), slope, poles, lambda k: False, oscillates=True
-    )
+    dual = MeromorphicDual(lambda ctx, x: x * factor(ctx, x), slope, poles, lambda k: False, oscillates=True)
     return _meromorphic("mish", dual)
 
 
@@ -264,9 +260,7 @@ _FAMILIES = (
     Family("gelu", "x*Phi(x)", "elementary dual", lambda name: _gelu()),
     Family("silu", "x/(1 + exp(-x))", "pole expansion", lambda name: _silu(), aliases=("swish",)),
     Family("mish", "x*tanh(log(1 + exp(x)))", "pole expansion", lambda name: _mish()),
-    Family(
-        "softplus", "log(1 + exp(beta*x))/beta", "pole expansion of its derivative", _softplus, (("beta", "1"),)
-    ),
+    Family("softplus", "log(1 + exp(beta*x))/beta", "pole expansion of its derivative", _softplus, (("beta", "1"),)),
     Family("tanh", "tanh(x)", "pole expansion", lambda name: _tanh()),
     Family("sigmoid", "1/(1 + exp(-x))", "pole expansion", lambda name: _sigmoid()),
     Family("erf", "erf(x)", "Williams 1997", lambda name: _erf()),

@@ -42,7 +42,12 @@ Act = Annotated[
 ]
 Depth = Annotated[
     list[str] | None,
-    typer.Option("--depth", "-l", metavar="N", help="Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]"),
+    typer.Option(
+        "--depth",
+        "-l",
+        metavar="N",
+        help="Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]",
+    ),
 ]
 SigmaW2 = Annotated[
     list[str] | None,
@@ -55,21 +60,32 @@ GammaB2 = Annotated[
 Truncation = Annotated[int, typer.Option("--truncation", "-T", metavar="N", help="Highest degree.")]
 Digits = Annotated[
     int | None,
-    typer.Option("--digits", "-d", metavar="N", help="Significant digits, all of them right.  [default: 10 in tables, else 12]"),
+    typer.Option(
+        "--digits", "-d", metavar="N", help="Significant digits, all of them right.  [default: 10 in tables, else 12]"
+    ),
 ]
 EngineName = Annotated[
-    str, typer.Option("--engine", metavar="auto|numpy|mpmath", help="float64 where its proven error allows, or high precision.")
+    str,
+    typer.Option(
+        "--engine", metavar="auto|numpy|mpmath", help="float64 where its proven error allows, or high precision."
+    ),
 ]
 PaperTruncation = Annotated[
     bool, typer.Option("--paper-truncation", help="The paper's recurrence (39)-(41), which stops the sum over k at T.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
-Format = Annotated[str | None, typer.Option("--format", metavar="table|json|csv|plain", help="Output format.  [default: table]")]
-Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")]
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="table|json|csv|plain", help="Output format.  [default: table]")
+]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress bar.")]
 Which = Annotated[
     str,
-    typer.Option("--which", metavar="kappa|alpha|beta|mu", help="NTK, NNGP kernel, its derivative, or Hermite coefficients."),
+    typer.Option(
+        "--which", metavar="kappa|alpha|beta|mu", help="NTK, NNGP kernel, its derivative, or Hermite coefficients."
+    ),
 ]
 
 
@@ -85,7 +101,9 @@ def _list_activations(wanted: bool) -> None:
 
         rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
         left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
-        lines = (f"{name:{left}}  {formula:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, formula, alias in rows)
+        lines = (
+            f"{name:{left}}  {formula:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, formula, alias in rows
+        )
         _emit("\n".join(lines) + "\n", "-")
         raise typer.Exit
 
@@ -129,9 +147,9 @@ def coeffs(
     _check_writable(output)
     if digits is not None and digits < 1:
         raise InputError(f"digits must be at least 1, got {digits}")
+    from ntkcalc import render
     from ntkcalc.coefficients import Request, coefficients_by_depth
     from ntkcalc.kernel import Kernel
-    from ntkcalc import render
 
     shown = digits or (10 if style == "table" else 12)
     request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
@@ -144,7 +162,9 @@ def coeffs(
     if style == "table":
         text = render.coefficients_table(results, _screen(output, digits))
     else:
-        text = {"json": render.coefficients_json, "csv": render.coefficients_csv, "plain": render.coefficients_plain}[style](results)
+        text = {"json": render.coefficients_json, "csv": render.coefficients_csv, "plain": render.coefficients_plain}[
+            style
+        ](results)
     _emit(text, output)
 
 
@@ -199,7 +219,9 @@ def _format(format: str | None, json: bool) -> str:
     """Return the format that --format and --json agree on."""
     style = format or ("json" if json else "table")
     if style not in FORMATS:
-        raise InputError(f"format must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}")
+        raise InputError(
+            f"format must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
+        )
     if json and style != "json":
         raise InputError(f"--json and --format {style} contradict each other; give one of them")
     return style

@@ -108,7 +108,9 @@ class Request:
             raise InputError(f"digits must lie in 1 … {MOST_DIGITS}, got {self.digits}")
         for name, value, known in (("engine", self.engine, ENGINES), ("which", self.which, WHICH)):
             if value not in known:
-                raise InputError(f"{name} must be one of {', '.join(known)}, got '{value}'.{near_miss(value, [*known])}")
+                raise InputError(
+                    f"{name} must be one of {', '.join(known)}, got '{value}'.{near_miss(value, [*known])}"
+                )
         if self.engine == "numpy" and (self.which == "mu" or self.paper_truncation):
             what = "Hermite coefficients" if self.which == "mu" else "the paper's truncation"
             raise InputError(f"{what} are computed by the mpmath engine only; leave out --engine numpy")

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ntkcalc.activations import Activation, activation, decimal_text
 from ntkcalc.errors import InputError
-from ntkcalc.precision import Context, Real, context, decimal, exact, log2, real
+from ntkcalc.precision import Context, Real, context, decimal, exact, real
 
 MOST_LAYERS = 1000
 """Deepest network that we compute."""

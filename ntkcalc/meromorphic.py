@@ -414,7 +414,9 @@ def _on_line(dual: MeromorphicDual, degree: int, goal: int) -> _OnLine:
     return _OnLine(goal, moments, square(dual.phi), square(dual.derivative))
 
 
-def ladder(first: Callable[[Context], Real], residue: Callable[[Context, Real], Real]) -> Callable[[Context], Iterator[tuple[Real, Real]]]:
+def ladder(
+    first: Callable[[Context], Real], residue: Callable[[Context, Real], Real]
+) -> Callable[[Context], Iterator[tuple[Real, Real]]]:
     """Return poles at z = i y, y = first · (1, 3, 5, …), with residues given as functions of y."""
 
     def poles(ctx: Context) -> Iterator[tuple[Real, Real]]:

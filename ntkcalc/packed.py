@@ -83,9 +83,7 @@ class Packing:
         """Return the product modulo t^terms."""
         return self.rounded(self.truncate(a, terms) * self.truncate(b, terms), terms)
 
-    def compose(
-        self, outers: Sequence[Sequence[int]], inner: Sequence[int], unit: int, valuation: int
-    ) -> list[Any]:
+    def compose(self, outers: Sequence[Sequence[int]], inner: Sequence[int], unit: int, valuation: int) -> list[Any]:
         r"""Return :math:`\sum_j r_j u(t)^j` modulo t^terms for several outer series r at once.
 
         Baby steps, giant steps (Paterson and Stockmeyer): the powers u, …, u^m are computed once
@@ -145,9 +143,7 @@ def composition_error(length: int, step: int) -> int:
     return 4 * length + 6 * step + 16
 
 
-def support_of_compositions(
-    outers: Sequence[Sequence[Any]], inner: Sequence[Any], terms: int
-) -> list[list[bool]]:
+def support_of_compositions(outers: Sequence[Sequence[Any]], inner: Sequence[Any], terms: int) -> list[list[bool]]:
     """Return which coefficients of the compositions r(u(t)) are positive; the others are exact zeros."""
     if not inner[0] and terms > 1 and inner[1] and all(len(r) >= terms and all(r[:terms]) for r in outers):
         return [[True] * terms for _ in outers]

@@ -94,7 +94,9 @@ def decimal(x: Real | Fraction | int, digits: int) -> Decimal:
         return rounding.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
     wide = DecimalContext(prec=digits + 25, Emax=10**9, Emin=-(10**9))
     mantissa, exponent = x.man_exp  # of |x|
-    return rounding.plus(wide.multiply(Decimal(int(mantissa) * (1 if x >= 0 else -1)), wide.power(Decimal(2), int(exponent))))
+    return rounding.plus(
+        wide.multiply(Decimal(int(mantissa) * (1 if x >= 0 else -1)), wide.power(Decimal(2), int(exponent)))
+    )
 
 
 def agreed(compute: Callable[[int], list[Real]], bits: int) -> list[Real]:

@@ -4,7 +4,7 @@ All k of the Hermite series contribute to every coefficient, for R is expanded a
 (`ntkcalc.duals`). With δ = 1 − a and s = (Σ_{l−1} − a)/δ, which has s(0) = 0, s(1) = 1 and nonnegative
 coefficients,
 
-.. math::  Σ_l = \sum_j r_j s^j, \qquad \dot Σ_l = R'(Σ_{l−1}) = \sum_j \dot r_j s^j, \qquad \dot r_j = (j + 1) r_{j+1}/δ.
+.. math::  Σ_l = \sum_j r_j s^j, \quad \dot Σ_l = R'(Σ_{l−1}) = \sum_j \dot r_j s^j, \quad \dot r_j = (j + 1) r_{j+1}/δ.
 
 The tails τ_p = S_l − Σ_{i≤p} κ_i are differences from known totals, but they too are nonnegative series
 with a recurrence of their own: with u_l(t) = (1 − s_l(t))/(1 − t), whose coefficients are the tails

@@ -1,0 +1,37 @@
+"""README's console examples print what README says, and its Python examples hold."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "output"), CONSOLE, ids=[command for command, _ in CONSOLE])
+def test_console_examples_print_what_readme_shows(command: str, output: str, tmp_path: Path) -> None:
+    program = tmp_path / "ntkcalc"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkcalc "$@"\n')
+    program.chmod(0o755)
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        command, shell=True, capture_output=True, encoding="utf-8", env=environment, timeout=60, check=True
+    )
+    assert done.stdout == output
+    assert done.stderr == ""
+
+
+def test_there_are_console_examples() -> None:
+    assert len(CONSOLE) >= 4
+
+
+def test_python_examples() -> None:
+    examples = doctest.DocTestParser().get_doctest(README.read_text(encoding="utf-8"), {}, "README", str(README), 0)
+    assert examples.examples
+    assert doctest.DocTestRunner().run(examples).failed == 0
