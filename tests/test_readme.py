@@ -32,6 +32,7 @@ def test_there_are_console_examples() -> None:
 
 
 def test_python_examples() -> None:
-    examples = doctest.DocTestParser().get_doctest(README.read_text(encoding="utf-8"), {}, "README", str(README), 0)
+    text = README.read_text(encoding="utf-8").replace("```", "")
+    examples = doctest.DocTestParser().get_doctest(text, {}, "README", str(README), 0)
     assert examples.examples
     assert doctest.DocTestRunner().run(examples).failed == 0
