@@ -60,7 +60,8 @@ class MpmathEngine:
         ctx = self._context(terms)
         if not (logs_a and logs_b):
             return [ctx.mpf(0)] * terms
-        tangents = _Tangents(lambda x: _log_sum(logs_a, x) + _log_sum(logs_b, x), terms - 1)
+        first = min(logs_a[0][0] + logs_b[0][0], terms - 1)
+        tangents = _Tangents(lambda x: _log_sum(logs_a, x) + _log_sum(logs_b, x), first, terms - 1)
         scale = ctx.mpf(2) ** tangents.flattening()
         row_a, total_a = _normalised(_stretched(ctx, a, scale))
         row_b, total_b = _normalised(_stretched(ctx, b, scale))
@@ -86,7 +87,11 @@ class MpmathEngine:
         valuation = logs_inner[0][0]
         if valuation:
             outers = [r[:terms] for r in outers]
-        tangents = [_Tangents(_composed(_logs(r), logs_inner), terms - 1) for r in outers if any(r)]
+        tangents = [
+            _Tangents(_composed(logs, logs_inner), min(logs[0][0] * valuation, terms - 1), terms - 1)
+            for logs in map(_logs, outers)
+            if logs
+        ]
         if not tangents:
             return [[ctx.mpf(0)] * terms for _ in outers]
         scale = ctx.mpf(2) ** tangents[0].flattening()
@@ -139,11 +144,12 @@ class _Tangents:
     """Saddle-point estimates of the coefficients c_p of a series, from its sums at t = 2**x.
 
     All c_p ≥ 0 gives log2 c_p ≤ total(x) − p x for every x, nearly with equality at the best x.
-    Speed depends on the estimate, truth does not.
+    Speed depends on the estimate, truth does not. The coefficients that count are those from
+    `first` to `degree`.
     """
 
-    def __init__(self, total: Callable[[float], float], degree: int) -> None:
-        self.total, self.degree = total, degree
+    def __init__(self, total: Callable[[float], float], first: int, degree: int) -> None:
+        self.total, self.first, self.degree = total, first, degree
         self.points = {x: total(x) for x in (0.0, -1e4)}
         for p in {degree, degree // 2, degree // 8}:
             self._approach(p)
@@ -168,12 +174,13 @@ class _Tangents:
 
     def flattening(self) -> float:
         """Return log2 of the λ for which the first and the last coefficient of c(λt) weigh the same."""
-        return (self.log_coefficient(0) - self.log_coefficient(self.degree)) / max(self.degree, 1)
+        fall = self.log_coefficient(self.first) - self.log_coefficient(self.degree)
+        return fall / max(self.degree - self.first, 1)
 
     def spread(self, log_scale: float | None = None) -> float:
         """Return log2 of the sum of c(λt) over its least coefficient."""
         x = self.flattening() if log_scale is None else log_scale
-        samples = {self.degree * i // 8 for i in range(9)}
+        samples = {self.first + (self.degree - self.first) * i // 8 for i in range(9)}
         return max(0.0, self.total(x) - min(self.log_coefficient(p) + p * x for p in samples))
 
 
