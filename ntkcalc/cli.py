@@ -178,17 +178,23 @@ def main() -> None:
     except NtkcalcError as error:
         _fail(str(error), error.exit_code)
     except _USAGE_ERROR as error:
-        _fail(f"{getattr(error, 'message', error)} (ntkcalc --help lists commands and options)", 2)
+        _fail(_usage_message(error), 2)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except MemoryError:
         _fail("out of memory; lower --truncation or --digits", 1)
 
 
+def _usage_message(error: Exception) -> str:
+    """Return what typer found wrong in one line; without arguments, the help."""
+    said = str(getattr(error, "format_message", error.__str__)())
+    return said if said.startswith("Usage:") else f"{said} (-h lists commands and options)"
+
+
 def _fail(message: str, code: int) -> NoReturn:
     """Say what went wrong in one line and exit."""
     with suppress(OSError):
-        print(f"ntkcalc: {message}", file=sys.stderr)
+        print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -231,11 +237,11 @@ def _screen(output: str, digits: int | None) -> Screen:
     """Describe what a table is drawn on."""
     from ntkcalc.render import Screen
 
-    terminal = output == "-" and sys.stdout.isatty()
+    terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     color = color or bool(os.environ.get("FORCE_COLOR"))
     width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
-    encoding = "utf-8" if output != "-" else sys.stdout.encoding or "ascii"
+    encoding = sys.stdout.encoding if output == "-" and sys.stdout is not None else "utf-8"
     try:
         "κσ²…─".encode(encoding)
     except (UnicodeEncodeError, LookupError):
@@ -256,6 +262,8 @@ def _check_writable(output: str) -> None:
 
 def _emit(text: str, output: str) -> None:
     """Write the whole text, or nothing: stdout in one piece, a file by renaming a finished one."""
+    if output == "-" and sys.stdout is None:
+        raise NtkcalcError("cannot write stdout: it is closed")
     try:
         if output == "-":
             sys.stdout.write(text)
@@ -299,7 +307,7 @@ def _umask() -> int:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Observer | None]:
     """Show a bar on stderr, if that is a terminal, once the work has taken a second."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     import threading
