@@ -60,8 +60,8 @@ class MpmathEngine:
         ctx = self._context(terms)
         if not (logs_a and logs_b):
             return [ctx.mpf(0)] * terms
-        first = min(logs_a[0][0] + logs_b[0][0], terms - 1)
-        tangents = _Tangents(lambda x: _log_sum(logs_a, x) + _log_sum(logs_b, x), first, terms - 1)
+        first, last = (min(logs_a[i][0] + logs_b[i][0], terms - 1) for i in (0, -1))
+        tangents = _Tangents(lambda x: _log_sum(logs_a, x) + _log_sum(logs_b, x), first, last)
         scale = ctx.mpf(2) ** tangents.flattening()
         row_a, total_a = _normalised(_stretched(ctx, a, scale))
         row_b, total_b = _normalised(_stretched(ctx, b, scale))
@@ -88,7 +88,7 @@ class MpmathEngine:
         if valuation:
             outers = [r[:terms] for r in outers]
         tangents = [
-            _Tangents(_composed(logs, logs_inner), min(logs[0][0] * valuation, terms - 1), terms - 1)
+            _Tangents(_composed(logs, logs_inner), *(min(logs[i][0] * logs_inner[i][0], terms - 1) for i in (0, -1)))
             for logs in map(_logs, outers)
             if logs
         ]
@@ -185,9 +185,17 @@ class _Tangents:
 
 
 def _logs(series: Sequence[Real]) -> list[tuple[int, float]]:
-    """Return the positive coefficients as (p, log2 c_p), thinned out where there are thousands."""
+    """Return the positive coefficients as (p, log2 c_p); of thousands the first, the last, the largest of every few."""
     logs = [(p, log2(c)) for p, c in enumerate(series) if c]
-    return logs[:: len(logs) // 2000 + 1]
+    few = len(logs) // 2000 + 1
+    if few == 1:
+        return logs
+    between = range(1, len(logs) - 1, few)
+    return [logs[0], *(max(logs[i : min(i + few, len(logs) - 1)], key=_weight) for i in between), logs[-1]]
+
+
+def _weight(entry: tuple[int, float]) -> float:
+    return entry[1]
 
 
 def _log_sum(logs: list[tuple[int, float]], x: float) -> float:
