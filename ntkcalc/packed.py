@@ -114,7 +114,8 @@ class Packing:
         step = baby_steps(length, len(outers), valuation)
         powers = [self.pack([unit]), self.pack(inner[valuation:])]
         for i in range(2, step + 1):
-            powers.append(self.multiply(powers[i // 2], powers[i - i // 2], self.terms - i * valuation))
+            left = max(self.terms - i * valuation, 0)
+            powers.append(self.multiply(powers[i // 2], powers[i - i // 2], left))
         return [self._giant_steps(outer[:length], powers, step, valuation) for outer in outers]
 
     def _giant_steps(self, outer: Sequence[int], powers: list[Any], step: int, valuation: int) -> Any:
