@@ -1,0 +1,11 @@
+"""What all rooms' tests share: the oracle's folder, and hypothesis without clocks or dice."""
+
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "oracles"))
+
+settings.register_profile("law", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("law")
