@@ -12,12 +12,13 @@ positive terms where D is elementary, else from the Hermite series :math:`D(t) =
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from ntkcalc.precision import Context, Real, context, real
+from ntkcalc.precision import Context, Real, context, log2, real
 
 
 @dataclass(frozen=True)
@@ -57,23 +58,87 @@ class Dual(Protocol):
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return D'(1) = E[φ'²]."""
 
-    def falling(self, point: Point, degree: int, log_rest: float) -> float:
-        r"""Return a ρ with :math:`\sum_{i > n} d_i ≤ d_n ρ/(1 − ρ) + 2^{log\_rest}` for every n ≥ degree.
+    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+        """Return d_0 … d_{degree+1} and their tails up to `degree`, relative error below 2**-bits."""
 
-        Infinite where no such bound is known.
-        """
+
+@dataclass(frozen=True)
+class Expansion:
+    r"""D about one point, in s: coefficients and what is left of two totals.
+
+    Parameters
+    ----------
+    d
+        d_0 … d_{n+1}.
+    tails
+        q_0 … q_n, :math:`q_j = \sum_{i>j} d_i`.
+    slope_tails
+        q̇_0 … q̇_n, :math:`\dot q_j = \sum_{i>j} (i + 1) d_{i+1}/δ`: the same of D'.
+    """
+
+    d: list[Real]
+    tails: list[Real]
+    slope_tails: list[Real]
 
 
 Lower = Callable[[Context, Real, Real], list[Real]]
 """From (ctx, a, δ) the derivatives of D below the order of an expansion, [D(a), D'(a), …]."""
 
 
-class CheapDual:
-    """A dual whose expansion is cheap at any precision, so that nothing is gained from its falling fast."""
+class CheapDual(ABC):
+    """A dual whose expansion is cheap at any precision, so that tails can be differences from known totals."""
 
-    def falling(self, point: Point, degree: int, log_rest: float) -> float:
-        """No bound."""
-        return math.inf
+    degree: int | None
+
+    @abstractmethod
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        """See `Dual.taylor`."""
+
+    @abstractmethod
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """See `Dual.mean_square`."""
+
+    @abstractmethod
+    def slope_square(self, bits: int) -> Real | Fraction:
+        """See `Dual.slope_square`."""
+
+    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+        """See `Dual.expansion`.
+
+        As many bits are added as the differences lose: at most log2(total/d) for any later d.
+        """
+        lost = 40 if degree <= 12 else _bits_lost(self.taylor(point, degree + 2, 16), degree)
+        while True:
+            work = bits + 8 + degree.bit_length() + lost
+            d = self.taylor(point, degree + 2, work)
+            if _bits_lost(d, degree) <= lost:
+                break
+            lost = _bits_lost(d, degree)
+        ctx, end = context(work), self.degree
+        delta = point.at(ctx)[1]
+        slopes = [(j + 1) * ctx.convert(c) / delta for j, c in enumerate(d[1 : degree + 2])]
+        square, slope = (
+            real(ctx, x) if isinstance(x, Fraction) else ctx.convert(x)
+            for x in (self.mean_square(work), self.slope_square(work))
+        )
+        return Expansion(
+            d[: degree + 2], _differences(square, d[: degree + 1], end), _differences(slope, slopes, end and end - 1)
+        )
+
+
+def _bits_lost(d: list[Real], degree: int) -> int:
+    """Return log2 of the largest coefficient over the largest of those beyond the degree."""
+    later = max(d[degree + 1 :])
+    return math.ceil(log2(max(d)) - log2(later)) + degree.bit_length() + 4 if later else 0
+
+
+def _differences(total: Real, series: list[Real], end: int | None) -> list[Real]:
+    """Return total − Σ_{i≤j} series_i for every j; 0 from the degree `end` of a polynomial on."""
+    tails = []
+    for j, c in enumerate(series):
+        total = total - c
+        tails.append(total if end is None or j < end else 0 * total)
+    return tails
 
 
 @dataclass(frozen=True)

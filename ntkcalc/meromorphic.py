@@ -20,13 +20,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
+from itertools import accumulate, count
 from operator import mul
 from typing import Any
 
 import gmpy2
 
-from ntkcalc.duals import Point
+from ntkcalc.duals import Expansion, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2
@@ -74,21 +74,32 @@ class MeromorphicDual:
         return series
 
     def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
-        r"""Return :math:`d_j = \sum_k µ_k² \binom kj a^{k−j} δ^j`, a mixture of binomial distributions.
+        """Return d_0 … d_degree."""
+        return self.expansion(point, degree, bits).d[: degree + 1]
 
-        The sum stops where its tail is proven to be below 2**-bits of every d_j (`_tail`).
+    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+        r"""See `Dual.expansion`: three compositions with one inner series, all positive.
+
+        With :math:`S_i = \sum_{k>i} µ_k²` and :math:`S'_i = \sum_{k>i} k µ_k²`,
+
+        .. math::  D(t) = \sum_k µ_k² t^k, \quad \frac{D(1) - D(t)}{1 - t} = \sum_i S_i t^i, \quad
+                   \frac{D'(1) - D'(t)}{1 - t} = \sum_i S'_{i+1} t^i
+
+        at t = a + δs, where 1 − t = δ(1 − s). The sums stop where what is missing is proven to be
+        below 2**-bits of every coefficient (`_missing`).
         """
         ctx = context(bits + 16)
         a, delta = point.at(ctx)
-        if not a:
-            return _squares(ctx, self._distinct_moments(degree, bits + 8))
-        terms = self._terms_needed(float(log2(a)) * math.log(2) if a < 0.5 else float(ctx.log1p(-delta)), degree, bits)
+        terms = self._terms_needed(
+            float(log2(a) if a < 0.5 else ctx.log1p(-delta) / ctx.ln2) if a else -math.inf, degree, bits
+        )
         while terms <= MOST_TERMS:
-            squares = _squares(ctx, self._moments(terms, bits + 8))
-            inner = [a, delta, *[ctx.zero] * (degree - 1)][: degree + 1]
-            (series,) = MpmathEngine(bits + 8).compose([squares], inner)
-            if all(tail < log2(d) - bits for tail, d in zip(self._tails(terms, a, delta), series, strict=False)):
-                return series
+            found = self._expanded(terms, a, delta, degree, bits + 8)
+            missing = self._missing(terms, a, delta) if a else self._missing_at_zero(terms)
+            series = zip(found.d[: degree + 1], found.tails, found.slope_tails, strict=True)
+            pairs = zip(series, missing, strict=False)
+            if all(not c or rest < log2(c) - bits for row, rests in pairs for c, rest in zip(row, rests, strict=True)):
+                return found
             terms += terms // 2
         raise AccuracyError(
             f"the expansion about 1 - {float(delta):.1e} needs more than {MOST_TERMS} Hermite coefficients; "
@@ -102,18 +113,6 @@ class MeromorphicDual:
     def slope_square(self, bits: int) -> Real:
         """Return E[φ'²], by the trapezoidal rule."""
         return _known(self).on_line(bits).slope
-
-    def falling(self, point: Point, degree: int, log_rest: float) -> float:
-        r"""Return a ρ with :math:`\sum_{i > n} d_i ≤ d_n ρ/(1 − ρ) + 2^{log\_rest}` for every n ≥ degree.
-
-        Up to some K that leaves :math:`\sum_{k > K} µ_k²` below the rest, the binomial probabilities that
-        make up d_i fall with i by K δ/(a (i + 1)) at least.
-        """
-        a, delta = point.at(context(53))
-        terms = degree + 64
-        while self._mass_beyond(terms) > log_rest and terms < MOST_TERMS:
-            terms += terms // 8
-        return float(terms * delta / (a * (degree + 1))) if a and terms < MOST_TERMS else math.inf
 
     def strip(self) -> tuple[float, float]:
         """Return the distance of the nearest pole from the real line, and its residue's size."""
@@ -144,42 +143,98 @@ class MeromorphicDual:
         s = (math.sqrt(y * y + 4 * k) - y) / 2
         return (k * math.log(s) - s * s / 2 - s * y) / math.log(2) + math.log2(8 * math.sqrt(2 * math.pi) * residue)
 
+    def _expanded(self, terms: int, a: Real, delta: Real, degree: int, bits: int) -> Expansion:
+        """Return the expansion that µ_0² … µ_terms² give."""
+        ctx = a.context
+        squares = _squares(ctx, self._moments(terms, bits) if a else self._distinct_moments(terms, bits))
+        sums = [
+            list(accumulate((k**n * c for k, c in reversed([*enumerate(squares)])), initial=ctx.zero))[-2::-1]
+            for n in (0, 1)
+        ]
+        outers = [squares, sums[0], sums[1][1:]]
+        if not a:
+            return Expansion(squares[: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
+        inner = [a, delta, *[ctx.zero] * degree]
+        d, tails, slope_tails = MpmathEngine(bits).compose(outers, inner)
+        return Expansion(d, *([delta * c for c in series[:-1]] for series in (tails, slope_tails)))
+
     def _terms_needed(self, log_a: float, degree: int, bits: int) -> int:
-        """Estimate how many Hermite coefficients `taylor` needs; `_tails` then proves it."""
+        """Estimate how many Hermite coefficients `expansion` needs; `_missing` then proves it."""
         strip, _ = self.strip()
         k, best = degree + 16.0, -math.inf
+        start = 2 * log_fall(strip, degree)
         while k <= MOST_TERMS:
-            ways = math.lgamma(k + 1) - math.lgamma(k - degree + 1)
-            weight = ways + (k - degree) * log_a - 2 * log_fall(strip, k)
-            best = max(best, weight)
+            if log_a > -math.inf:
+                ways = math.lgamma(k + 1) - math.lgamma(k - degree + 1)
+                weight = ways + (k - degree) * log_a * math.log(2) - 2 * log_fall(strip, k)
+                best = max(best, weight)
+            else:
+                best, weight = -start, -2 * log_fall(strip, k)
             if weight < best - (bits + 24) * math.log(2):
                 break
             k *= 1.05
         return int(k)
 
-    def _tails(self, terms: int, a: Real, delta: Real) -> Iterator[float]:
-        r"""Yield log2 of bounds on :math:`\sum_{k > K} µ_k² \binom kj a^{k−j} δ^j`, K = terms, for j = 0, 1, …
+    def _missing(self, terms: int, a: Real, delta: Real) -> Iterator[tuple[float, float, float]]:
+        r"""Yield, for j = 0, 1, …, log2 of bounds on what k > K = terms adds to d_j, q_j and q̇_j.
 
-        |I_k(w)| ≤ I_k(y) with y = Re w, and I_{k+1}/I_k ≤ (√(y² + 4(k+1)) − y)/2 because ln I_k is
-        convex, so bounds on |µ_k| fall by the factor exp(−asinh(y/(2√(k+1)))) at least. Where
-        ln((k+1)/(k+1−j)) ≤ asinh(…) − ln a at the first k, it stays so, and the terms fall by
-        exp(−β/√k) at least, whose sum is below 1 + √k/β + 1/(2β²).
+        To d_j it is :math:`\sum_{k>K} µ_k² p_k`, :math:`p_k = \binom kj a^{k−j} δ^j`. To q_j it is
+        :math:`δ \sum_i S_{\max(i,K)} p_i`, of which i < K make up S_K P(X > j), X binomial (K, δ), which has
+        Chernoff's bound; likewise q̇_j with S'. Bounds on |µ_k| fall by the factor exp(−asinh(y/(2√(k+1))))
+        at least. Where (k + 1)/(k + 1 − j) (1 + 1/k)² a is no more than its inverse at the first k, it stays so
+        (in 1/√k the logarithms are convex and concave), and all terms fall by that factor again (`_falling`).
         """
-        k, (strip, _) = terms + 1, self.strip()
-        slope = math.asinh(strip / (2 * math.sqrt(k + 1)))
-        log_a, log_delta = log2(a), log2(delta)
-        first = self._mass_beyond(terms)
+        k, log_a, log_delta = terms + 1, log2(a), log2(delta)
+        beyond, slope_beyond = self._beyond(terms, 0), self._beyond(terms, 1)
+        slack = self._slope(k) - log_a * math.log(2) - 2 * math.log1p(1 / k)
         for j in count():
+            if j > k // 2 or math.log((k + 1) / (k + 1 - j)) > slack:
+                yield math.inf, math.inf, math.inf
+                continue
             ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
-            falls = math.log((k + 1) / (k + 1 - j)) <= slope - log_a * math.log(2)
-            yield first + ways + (k - j) * log_a + j * log_delta if falls else math.inf
+            weight = ways + (k - j) * log_a + j * log_delta
+            rest = weight - log_a + log_delta + self._falling(k)  # from p_K on
+            chance = 1 + max(rest, _log_chance(terms, j + 1, log_a, log_delta))
+            yield beyond + weight, beyond + chance, slope_beyond + chance
 
-    def _mass_beyond(self, terms: int) -> float:
-        r"""Return log2 of a bound on :math:`\sum_{k > K} µ_k²`, K = terms: the first bound times 1 + √k/β + 1/(2β²)."""
-        k, (strip, _) = terms + 1, self.strip()
-        beta = math.asinh(strip / (2 * math.sqrt(k + 1))) * math.sqrt(k + 1)
-        falling = math.log2(1 + math.sqrt(k + 1) / beta + 1 / (2 * beta**2))
-        return 2 * self.log_envelope(k) - math.lgamma(k - self.order + 1) / math.log(2) + falling + 1
+    def _missing_at_zero(self, terms: int) -> Iterator[tuple[float, float, float]]:
+        """The same where a = 0: nothing is missing of d_j = µ_j², and S_K, S'_K of all tails."""
+        while True:
+            yield -math.inf, self._beyond(terms, 0), self._beyond(terms, 1)
+
+    def _slope(self, k: int) -> float:
+        """Return the logarithm of the factor by which bounds on |µ_k| fall with k at least.
+
+        |I_k(w)| ≤ I_k(y) with y = Re w, and I_{k+1}/I_k ≤ (√(y² + 4(k+1)) − y)/2 because ln I_k is convex.
+        """
+        return math.asinh(self.strip()[0] / (2 * math.sqrt(k + 1)))
+
+    def _beyond(self, terms: int, power: int) -> float:
+        r"""Return log2 of a bound on :math:`\sum_{k>K} k^n µ_k²`, K = terms, n = 0 or 1.
+
+        Of the two factors by which µ_k² falls, one outdoes the growth of k^n.
+        """
+        k = terms + 1
+        if power * math.log1p(1 / k) > self._slope(k):
+            return math.inf
+        first = 2 * self.log_envelope(k) - math.lgamma(k - self.order + 1) / math.log(2) + power * math.log2(k)
+        return first + self._falling(k) + 1
+
+    def _falling(self, k: int) -> float:
+        """Return log2 of a bound on the sum of terms that start with 1 and fall by exp(−`_slope`) at least.
+
+        With β = `_slope` · √k at the first k that is exp(−β/√k) at least, and the sum below 1 + √k/β + 1/(2β²).
+        """
+        beta = self._slope(k) * math.sqrt(k + 1)
+        return math.log2(1 + math.sqrt(k + 1) / beta + 1 / (2 * beta**2))
+
+
+def _log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of Chernoff's bound on the chance of m or more hits in n trials of chance δ = 1 − a."""
+    x = m / n
+    if x >= 1 or math.log2(x) <= log_delta:
+        return 0.0 if x < 1 else n * log_delta if m == n else -math.inf
+    return -n * (x * (math.log2(x) - log_delta) + (1 - x) * (math.log2(1 - x) - log_a))
 
 
 def log_fall(y: float, k: float) -> float:

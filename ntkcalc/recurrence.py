@@ -21,14 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
-from math import ceil
 from typing import Generic
 
 from ntkcalc.duals import Point
 from ntkcalc.engine import Engine, ErrorBound, ErrorEngine, S
 from ntkcalc.kernel import Kernel
-from ntkcalc.precision import Real, context, log2, real
+from ntkcalc.precision import Real, context, real
 
 Observer = Callable[[int, int], None]
 """Told (layers done, layers in all) as a long computation goes on."""
@@ -70,61 +68,15 @@ class Layer(Generic[S]):
 def jet(kernel: Kernel, point: Point, degree: int, bits: int) -> Jet:
     """Return the expansion of R about `point` up to s^degree, relative error below 2**-bits.
 
-    Its tails are differences from known totals, for which as many bits are added as they lose: at
-    most log2(total/d) for any later coefficient d. Where the coefficients fall so fast that this
-    would be too many, the tails are sums of later coefficients, as far as they count.
+    r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j.
     """
-    dual, work = kernel.activation.dual, bits + 8 + degree.bit_length()
-    lost = 40 if degree <= 12 else _bits_lost(dual.taylor(point, degree + 2, 16), degree)
-    while True:
-        ratio = dual.falling(point, degree + 2, -float(work + lost + 8)) if lost > 64 else 1.0
-        if ratio < 0.5:
-            further = ceil((work + 8) / -log2(context(53).mpf(ratio * 1.5))) + 4 if ratio else 0
-            return _summed_jet(kernel, point, degree, dual.taylor(point, degree + 2 + further, work), work)
-        d = dual.taylor(point, degree + 2, work + lost)
-        if _bits_lost(d, degree) <= lost:
-            return _difference_jet(kernel, point, degree, d, work + lost)
-        lost = _bits_lost(d, degree)
-
-
-def _difference_jet(kernel: Kernel, point: Point, degree: int, d: list[Real], bits: int) -> Jet:
-    """The tails as totals minus partial sums, of coefficients with `bits` bits."""
-    r, r_dot = _map_and_slope(kernel, point, d, bits)
-    end = kernel.activation.dual.degree
-    tails = _differences(context(bits).one, r, end), _differences(kernel.chi(bits), r_dot, end and end - 1)
-    return Jet(r[: degree + 1], r_dot[: degree + 1], tails[0][: degree + 1], tails[1][: degree + 1])
-
-
-def _summed_jet(kernel: Kernel, point: Point, degree: int, d: list[Real], bits: int) -> Jet:
-    """The tails as sums of later coefficients, of which `d` has all that count."""
-    r, r_dot = _map_and_slope(kernel, point, d, bits)
-    tails = [list(accumulate(reversed(series), initial=0 * d[0]))[-2::-1] for series in (r, r_dot)]
-    return Jet(r[: degree + 1], r_dot[: degree + 1], tails[0][: degree + 1], tails[1][: degree + 1])
-
-
-def _map_and_slope(kernel: Kernel, point: Point, d: list[Real], bits: int) -> tuple[list[Real], list[Real]]:
-    """Return r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ."""
-    ctx = context(bits)
-    sigma_w2, delta = ctx.convert(kernel.sigma_w2_at(bits)), point.at(ctx)[1]
-    r = [sigma_w2 * c for c in d]
+    ctx = context(bits + 8)
+    found = kernel.activation.dual.expansion(point, degree, bits + 8)
+    sigma_w2, delta = ctx.convert(kernel.sigma_w2_at(bits + 8)), point.at(ctx)[1]
+    r, q, q_dot = ([sigma_w2 * c for c in series] for series in (found.d, found.tails, found.slope_tails))
     r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
-    r[0] += kernel.sigma_b2(bits)
-    return r, r_dot
-
-
-def _bits_lost(d: list[Real], degree: int) -> int:
-    """Return log2 of the largest coefficient over the largest of those beyond the degree."""
-    later = max(d[degree + 1 :])
-    return ceil(log2(max(d)) - log2(later)) + degree.bit_length() + 4 if later else 0
-
-
-def _differences(total: Real, series: list[Real], end: int | None) -> list[Real]:
-    """Return total − Σ_{i≤j} series_i for every j; 0 from the degree `end` of a polynomial on."""
-    tails = []
-    for j, c in enumerate(series):
-        total = total - c
-        tails.append(total if end is None or j < end else 0 * total)
-    return tails
+    r[0] += kernel.sigma_b2(bits + 8)
+    return Jet(r[: degree + 1], r_dot, q, q_dot)
 
 
 def layers(engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None) -> Iterator[Layer[S]]:
