@@ -183,6 +183,8 @@ def main() -> None:
         sys.exit(130)
     except MemoryError:
         _fail("out of memory; lower --truncation or --digits", 1)
+    except Exception as error:
+        _fail(f"internal error, which is a fault of ntkcalc: {type(error).__name__}: {str(error)[:200]}", 1)
 
 
 def _usage_message(error: Exception) -> str:

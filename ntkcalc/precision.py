@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from decimal import MAX_EMAX, MIN_EMIN, Decimal
 from decimal import Context as DecimalContext
-from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -89,14 +89,14 @@ def log2(x: Real) -> float:
 
 def decimal(x: Real | Fraction | int, digits: int) -> Decimal:
     """Return `x` rounded to `digits` significant decimal digits (nearest, ties to even)."""
-    rounding = DecimalContext(prec=digits)
+    rounding = DecimalContext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN)
     if isinstance(x, Fraction | int):
         return rounding.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
-    wide = DecimalContext(prec=digits + 25, Emax=10**9, Emin=-(10**9))
     mantissa, exponent = x.man_exp  # of |x|
-    return rounding.plus(
-        wide.multiply(Decimal(int(mantissa) * (1 if x >= 0 else -1)), wide.power(Decimal(2), int(exponent)))
-    )
+    signed = int(mantissa) if x >= 0 else -int(mantissa)
+    if exponent < 0:
+        return rounding.divide(Decimal(signed), Decimal(1 << -int(exponent)))
+    return rounding.plus(Decimal(signed << int(exponent)))
 
 
 def agreed(compute: Callable[[int], list[Real]], bits: int) -> list[Real]:
