@@ -93,7 +93,7 @@ def _alternating(first: int) -> Callable[[int], int]:
     return lambda k: -1 if (k - first) // 2 % 2 else 1
 
 
-def _bent(name: str, slope: Fraction, parity: str | None = None) -> Activation:
+def _bent(name: str, slope: Fraction) -> Activation:
     """X for x > 0, slope · x for x < 0."""
     dual = piecewise_linear(slope)
 
@@ -106,6 +106,7 @@ def _bent(name: str, slope: Fraction, parity: str | None = None) -> Activation:
         return x if x > 0 else real(ctx, slope) * x
 
     kinks = () if slope == 1 else (Fraction(0),)
+    parity = "odd" if slope == 1 else "even" if slope == -1 else None
     return Activation(name, phi, dual, _signed_root(dual, sign), kinks, parity)
 
 
@@ -239,7 +240,7 @@ def _mish() -> Activation:
 
 
 _FAMILIES = (
-    Family("linear", "x", "identity", lambda name: _bent(name, Fraction(1), "odd")),
+    Family("linear", "x", "identity", lambda name: _bent(name, Fraction(1))),
     Family("relu", "max(x, 0)", "Cho & Saul 2009", lambda name: _bent(name, Fraction(0))),
     Family(
         "leaky-relu",
@@ -248,7 +249,7 @@ _FAMILIES = (
         lambda name, slope: _bent(name, slope),
         (("slope", "0.01"),),
     ),
-    Family("abs", "|x|", "leaky-relu with slope -1", lambda name: _bent(name, Fraction(-1), "even")),
+    Family("abs", "|x|", "leaky-relu with slope -1", lambda name: _bent(name, Fraction(-1))),
     Family(
         "elu",
         "x for x > 0, alpha*(exp(x) - 1) for x < 0",

@@ -123,7 +123,8 @@ def coefficients_by_depth(
     if request.which == "mu":
         return [_hermite_series(kernel, depth, request) for depth in depths]
     if request.paper_truncation:
-        return _at_depths(_paper_run(kernel, request, observer), kernel, depths, request)
+        run = _paper_run(kernel, bits_for(request.digits), request.truncation, observer)
+        return _at_depths(run, kernel, depths, request)
     if request.engine != "mpmath":
         try:
             return _at_depths(_numpy_run(kernel, request, observer), kernel, depths, request)
@@ -155,23 +156,43 @@ def _numpy_run(kernel: Kernel, request: Request, observer: Observer | None) -> R
 
 def _mpmath_run(kernel: Kernel, request: Request, observer: Observer | None) -> Run:
     """Run at the precision that leaves the digits asked for."""
-    from ntkcalc.mpmath_engine import MpmathEngine
-
-    bound = error_bound(MpmathEngine(1), kernel.depth, request.truncation)
-    engine = MpmathEngine(bits_for(request.digits) + bits_lost(bound, request.truncation))
+    engine = _precise_engine(kernel, request.truncation, bits_for(request.digits))
     return engine, layers(engine, kernel, request.truncation, observer)
 
 
-def _paper_run(kernel: Kernel, request: Request, observer: Observer | None) -> Run:
+def _precise_engine(kernel: Kernel, truncation: int, bits: int) -> Engine[Any]:
+    """Return the engine that leaves so many bits of a kernel's series."""
+    from ntkcalc.mpmath_engine import MpmathEngine
+
+    return MpmathEngine(bits + bits_lost(error_bound(MpmathEngine(1), kernel.depth, truncation), truncation))
+
+
+def series_run(kernel: Kernel, truncation: int, bits: int, paper: bool) -> tuple[list[Real], list[Real] | None]:
+    """Return κ_0 … κ_T with relative errors below 2**-bits, and the tails beyond each.
+
+    Of the paper's series, whose coefficients are too small, the tails are what they leave of S_l; for
+    γ_b > 0 it is not the kernel's series, and there are none.
+    """
+    if not paper:
+        engine = _precise_engine(kernel, truncation, bits)
+        *_, layer = layers(engine, kernel, truncation)
+        return engine.scalars(layer.kappa), engine.scalars(layer.kappa_tail)
+    engine, run = _paper_run(kernel, bits, truncation, None)
+    *_, layer = run
+    kappa = engine.scalars(layer.kappa)
+    total = kernel.total(engine.bits)
+    return kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(kappa)]
+
+
+def _paper_run(kernel: Kernel, bits: int, truncation: int, observer: Observer | None) -> Run:
     """Run the paper's recurrence, whose tails are differences: with bits to spare for those.
 
     A power of the inner series has up to T factors here, so a layer may multiply errors by T.
     """
     from ntkcalc.mpmath_engine import MpmathEngine
 
-    growth = kernel.depth * (request.truncation + 1).bit_length()
-    engine = MpmathEngine(bits_for(request.digits) + growth + 64)
-    return engine, paper_layers(engine, kernel, request.truncation, observer)
+    engine = MpmathEngine(bits + kernel.depth * (truncation + 1).bit_length() + 64)
+    return engine, paper_layers(engine, kernel, truncation, observer)
 
 
 def _at_depths(run: Run, kernel: Kernel, depths: Sequence[int], request: Request) -> list[Coefficients]:

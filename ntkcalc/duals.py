@@ -42,6 +42,30 @@ class Point:
         return (1 - smaller, smaller) if self.near_one else (smaller, 1 - smaller)
 
 
+@dataclass(frozen=True)
+class Correlation:
+    """A correlation t in [−1, 1]: its sign, and |t| with 1 − |t|."""
+
+    sign: int
+    size: Point
+
+    @classmethod
+    def of(cls, t: Fraction, bits: int) -> Correlation:
+        """Return an exact t in `bits` bits."""
+        size = abs(t)
+        return cls(-1 if t < 0 else 1, Point.between(*(real(context(bits), x) for x in (size, 1 - size))))
+
+    def at(self, ctx: Context) -> tuple[Real, Real]:
+        """Return t and 1 − t² in the precision of `ctx`."""
+        size, delta = self.size.at(ctx)
+        return self.sign * size, delta * (1 + size)
+
+    def context(self, bits: int) -> Context:
+        """Return the context in which t, rounded, still has 1 − |t| to `bits` bits."""
+        near_one = self.size.near_one and self.size.smaller
+        return context(bits + (max(0, -int(log2(self.size.smaller))) if near_one else 0))
+
+
 class Dual(Protocol):
     """The dual activation of one φ."""
 
@@ -51,6 +75,9 @@ class Dual(Protocol):
 
     def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
         """Return d_0 … d_degree about `point`, relative error below 2**-bits, exact zeros as zeros."""
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """Return D(t) and D'(t), with absolute errors below 2**-bits of D(1) and D'(1)."""
 
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return D(1) = E[φ²]; a Fraction where it is rational."""
@@ -82,7 +109,7 @@ class Expansion:
 
 
 Lower = Callable[[Context, Real, Real], list[Real]]
-"""From (ctx, a, δ) the derivatives of D below the order of an expansion, [D(a), D'(a), …]."""
+"""From (ctx, t, 1 − t²) the derivatives of D below the order of an expansion, [D(t), D'(t), …]."""
 
 
 class CheapDual(ABC):
@@ -154,7 +181,7 @@ class AlgebraicDual(CheapDual):
     weights
         From a context, the pairs (n, w_n).
     lower
-        D(a), …, D^{(m−1)}(a), written without cancellation for 0 ≤ a ≤ 1.
+        D(t), …, D^{(m−1)}(t), written without cancellation for 0 ≤ t ≤ 1.
     square, slope
         E[φ²] and E[φ'²] where they are rational.
     degree
@@ -186,7 +213,7 @@ class AlgebraicDual(CheapDual):
             for j, g in enumerate(self._power(ctx, a, delta, n, degree)):
                 total[j] += weight * g
         factor, series = ctx.one, []
-        for j, derivative in enumerate(self.lower(ctx, a, delta)):
+        for j, derivative in enumerate(self.lower(ctx, a, delta * (1 + a))):
             series.append(factor * derivative)
             factor *= delta / (j + 1)
         for j in range(degree + 1 - self.order):
@@ -206,24 +233,30 @@ class AlgebraicDual(CheapDual):
             series.append(g)
         return series
 
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `Dual.value`."""
+        ctx = t.context(bits + 16)
+        value, slope = self._derivatives(ctx, *t.at(ctx))
+        return value, slope
+
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return D(1)."""
-        if self.square is not None:
-            return self.square
-        return self._derivatives_at_one(context(bits + 16))[0]
+        ctx = context(bits + 16)
+        return self._derivatives(ctx, ctx.one, ctx.zero)[0] if self.square is None else self.square
 
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return D'(1)."""
-        if self.slope is not None:
-            return self.slope
-        return self._derivatives_at_one(context(bits + 16))[1]
+        ctx = context(bits + 16)
+        return self._derivatives(ctx, ctx.one, ctx.zero)[1] if self.slope is None else self.slope
 
-    def _derivatives_at_one(self, ctx: Context) -> list[Real]:
-        """Return D(1), D'(1), … as far as simple formulas go."""
-        gap = real(ctx, self.singularity) ** 2 - 1
-        powers = [(n, weight / (gap ** ((n - 1) // 2) * ctx.sqrt(gap))) for n, weight in self.weights(ctx)]
-        top = [sum((f for _, f in powers), ctx.zero), sum((n * f / gap for n, f in powers), ctx.zero)]
-        return [*self.lower(ctx, ctx.one, ctx.zero), *top]
+    def _derivatives(self, ctx: Context, t: Real, gap: Real) -> list[Real]:
+        """Return D(t) and D'(t)."""
+        known = self.lower(ctx, t, gap)[:2]
+        if len(known) < 2:
+            y = real(ctx, self.singularity**2 - 1) + gap
+            powers = [(n, weight / (y ** ((n - 1) // 2) * ctx.sqrt(y))) for n, weight in self.weights(ctx)]
+            known += [sum((f for _, f in powers), ctx.zero), sum((n * t * f / y for n, f in powers), ctx.zero)]
+        return known[:2]
 
 
 def piecewise_linear(slope: Fraction) -> AlgebraicDual:
@@ -234,10 +267,11 @@ def piecewise_linear(slope: Fraction) -> AlgebraicDual:
     """
     bend, mean = (1 - slope) ** 2, (1 + slope) ** 2 / 4
 
-    def lower(ctx: Context, a: Real, delta: Real) -> list[Real]:
+    def lower(ctx: Context, t: Real, gap: Real) -> list[Real]:
         kink, line = real(ctx, bend) / (2 * ctx.pi), real(ctx, mean)
-        angle = ctx.asin(a)
-        return [kink * (ctx.sqrt(delta * (1 + a)) + a * angle) + line * a, kink * angle + line]
+        width = ctx.sqrt(gap)
+        angle = ctx.atan2(t, width)
+        return [kink * (width + t * angle) + line * t, kink * angle + line]
 
     def weights(ctx: Context) -> list[tuple[int, Real]]:
         return [(1, real(ctx, bend) / (2 * ctx.pi))] if bend else []
@@ -249,13 +283,13 @@ def piecewise_linear(slope: Fraction) -> AlgebraicDual:
 def error_function() -> AlgebraicDual:
     """Return the dual of erf(x), D(t) = (2/π) arcsin(2t/3) (Williams, 1997)."""
     return AlgebraicDual(
-        1, Fraction(3, 2), lambda ctx: [(1, 2 / ctx.pi)], lambda ctx, a, _: [2 / ctx.pi * ctx.asin(2 * a / 3)]
+        1, Fraction(3, 2), lambda ctx: [(1, 2 / ctx.pi)], lambda ctx, t, _: [2 / ctx.pi * ctx.asin(2 * t / 3)]
     )
 
 
 def normal_density(sigma: Fraction) -> AlgebraicDual:
     """Return the dual of the N(0, σ²) density, D(t) = ((1 + σ²)² − t²)^{−1/2}/(2π)."""
-    return AlgebraicDual(0, 1 + sigma**2, lambda ctx: [(1, 1 / (2 * ctx.pi))], lambda ctx, a, _: [])
+    return AlgebraicDual(0, 1 + sigma**2, lambda ctx: [(1, 1 / (2 * ctx.pi))], lambda ctx, t, _: [])
 
 
 def gaussian_error_linear() -> AlgebraicDual:
@@ -265,10 +299,10 @@ def gaussian_error_linear() -> AlgebraicDual:
     with y = 4 − t²; D follows by two integrations from D(0) = 1/(4π), D'(0) = 1/4.
     """
 
-    def lower(ctx: Context, a: Real, _: Real) -> list[Real]:
-        root, angle = ctx.sqrt((2 - a) * (2 + a)), ctx.asin(a / 2)
-        value = a / 4 + (1 / root + a * angle) / (2 * ctx.pi)
-        return [value, ctx.mpf(1) / 4 + (a / root**3 + a / root + angle) / (2 * ctx.pi)]
+    def lower(ctx: Context, t: Real, _: Real) -> list[Real]:
+        root, angle = ctx.sqrt((2 - t) * (2 + t)), ctx.asin(t / 2)
+        value = t / 4 + (1 / root + t * angle) / (2 * ctx.pi)
+        return [value, ctx.mpf(1) / 4 + (t / root**3 + t / root + angle) / (2 * ctx.pi)]
 
     def weights(ctx: Context) -> list[tuple[int, Real]]:
         return [(n, w / (2 * ctx.pi)) for n, w in ((5, 12), (3, 2), (1, 1))]
@@ -293,6 +327,13 @@ class HyperbolicDual(CheapDual):
             series.append(factor * derivatives[j % 2])
             factor *= delta / (j + 1)
         return series
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `Dual.value`."""
+        ctx = t.context(bits + 16)
+        x, _ = t.at(ctx)
+        sinh, cosh, scale = ctx.sinh(x), ctx.cosh(x), ctx.exp(-1)
+        return (scale * sinh, scale * cosh) if self.odd else (scale * cosh, scale * sinh)
 
     def mean_square(self, bits: int) -> Real:
         """Return D(1)."""

@@ -6,17 +6,27 @@ With ψ = eˣ 1_{x<0} and Dirac's δ, φ'' = αψ + (1 − α)δ, so D'' = α² 
     g = E[ψ(U)δ(V)] = e^{w²/2} Φ(−w)/√(2π),  w² = 1 − t²      g' = t (h − g)
     P = E[ψ(U)ψ(V)]                                           P' = P + h − 2g
 
-because ψ' = ψ − δ. The two differential equations give the Taylor coefficients about any a in O(1)
-each; P(a), D'(a) and D(a) come from their integrals from 0, smooth in the angle arcsin t.
+because ψ' = ψ − δ. The two differential equations give the Taylor coefficients about any a in O(1) each.
+P, D' and D themselves are entire functions of the angle θ = arcsin t: with w = cos θ and ' = d/dθ,
+
+    g' = sin θ/(2π) − sin θ cos θ g,  P' = cos θ (P − 2g) + 1/(2π),
+    (dD/dt)' = cos θ (α² P + 2α(1 − α) g) + (1 − α)²/(2π),  D' = cos θ dD/dt,
+
+whose power series in θ gives them on all of [−1, 1].
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from operator import mul
+from typing import Any
 
-from ntkcalc.duals import CheapDual, Point
+import gmpy2
+
+from ntkcalc.duals import CheapDual, Correlation, Point
 from ntkcalc.precision import Context, Real, agreed, context, log2, real
 
 
@@ -95,7 +105,9 @@ class ExponentialLinearDual(CheapDual):
             ctx = context(ctx.prec + max(0, -int(log2(a))))
             a, delta = point.at(ctx)
         alpha, scale = self._alpha(ctx), self._scale_square(ctx)
-        value, slope, exponential, edge, kink = self._start(ctx, a, delta)
+        width = ctx.sqrt(delta * (1 + a))
+        value, slope, exponential = _angle_series(self, ctx.prec).at(ctx, a, width)
+        edge, kink = _edge(ctx, width), 1 / (2 * ctx.pi * width)
         factor, series = scale * delta**2 / 2, [scale * value, scale * delta * slope]
         edge_before = kink_before = ctx.zero
         for j in range(degree - 1):
@@ -107,29 +119,84 @@ class ExponentialLinearDual(CheapDual):
             kink, kink_before = (a * (2 * j + 1) * kink + delta * j * kink_before) / ((1 + a) * (j + 1)), kink
         return series[: degree + 1]
 
-    def _start(self, ctx: Context, a: Real, delta: Real) -> tuple[Real, Real, Real, Real, Real]:
-        """Return D, D', P, g and h at a, for λ = 1."""
-        alpha, (mean, mean_slope) = self._alpha(ctx), self._means(ctx)
-        first, width = _exponential_mean(ctx, 1) ** 2, ctx.sqrt(delta * (1 + a))
-        edge, kink = _edge(ctx, width), 1 / (2 * ctx.pi * width)
-        if not a:
-            return mean**2, mean_slope**2, first, edge, kink
-        angle = ctx.asin(a) if a < delta else ctx.pi / 2 - ctx.asin(width)
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `Dual.value`."""
+        ctx = t.context(bits + 16)
+        x, gap = t.at(ctx)
+        value, slope, _ = _angle_series(self, bits + 16).at(ctx, x, ctx.sqrt(gap))
+        scale = self._scale_square(ctx)
+        return scale * value, scale * slope
 
-        def integral(f: Callable[[Real, Real], Real]) -> Real:
-            return ctx.quad(lambda x: f(ctx.sin(x), ctx.cos(x)), [0, angle])
 
-        forced = integral(lambda t, w: ctx.exp(a - t) * (1 / (2 * ctx.pi) - 2 * w * _edge(ctx, w)))
-        exponential = ctx.exp(a) * first + forced
-        edge_1 = integral(lambda t, w: w * _edge(ctx, w))
-        edge_2 = integral(lambda t, w: (a - t) * w * _edge(ctx, w))
-        kink_1, kink_2 = angle / (2 * ctx.pi), (a * angle + width - 1) / (2 * ctx.pi)
-        exponential_1 = exponential - first - kink_1 + 2 * edge_1
-        exponential_2 = exponential_1 - first * a - kink_2 + 2 * edge_2
-        weights = (alpha**2, 2 * alpha * (1 - alpha), (1 - alpha) ** 2)
-        slope = mean_slope**2 + ctx.fdot(weights, (exponential_1, edge_1, kink_1))
-        value = mean**2 + mean_slope**2 * a + ctx.fdot(weights, (exponential_2, edge_2, kink_2))
-        return value, slope, exponential, edge, kink
+@dataclass(frozen=True)
+class _AngleSeries:
+    """D, dD/dt and P for λ = 1 as power series in x = 2θ/π, in units of 2**-width."""
+
+    width: int
+    value: list[Any]
+    slope: list[Any]
+    exponential: list[Any]
+
+    def at(self, ctx: Context, t: Real, width: Real) -> list[Real]:
+        """Return the three at t, given w = √(1 − t²)."""
+        x = gmpy2.mpz(int(ctx.ldexp(2 * ctx.atan2(t, width) / ctx.pi, self.width)))
+        sums = []
+        for series in (self.value, self.slope, self.exponential):
+            total = gmpy2.mpz(0)
+            for c in reversed(series):
+                total = (total * x >> self.width) + c
+            sums.append(ctx.ldexp(ctx.mpf(int(total)), -self.width))
+        return sums
+
+
+@lru_cache(maxsize=32)
+def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
+    r"""Return the series with all errors below 2**-bits on |θ| ≤ π/2.
+
+    Notes
+    -----
+    On |θ| ≤ 3 we have |cos θ| ≤ W = cosh 3, |g| ≤ G = e^{W²/2}/√(2π) (g is a multiple of
+    :math:`\int_0^∞ e^{−s²/2 − sw} ds`), and by Grönwall |P| ≤ (1 + 3 (1 + 2WG)) e^{3W}; so all are below
+    M = e^{100} (1 + α²), and by Cauchy's estimate what is left after N terms is below 3 M (π/6)^N.
+    """
+    rough = context(64)
+    size = float(rough.log(1 + dual._alpha(rough) ** 2)) / math.log(2)
+    terms = math.ceil((bits + 8 + 145 + size) / math.log2(6 / math.pi))
+    width = bits + 64 + math.ceil(2 * size)
+    ctx = context(width + 16)
+    alpha, (mean, mean_slope) = dual._alpha(ctx), dual._means(ctx)
+
+    def fixed(number: Real) -> Any:
+        return gmpy2.mpz(int(ctx.ldexp(number, width)))
+
+    half = ctx.pi / 2
+    sines, cosines, doubled = ([gmpy2.mpz(0)] * terms for _ in range(3))
+    power = ctx.one
+    for n in range(terms):
+        sign = -1 if n % 4 > 1 else 1
+        (sines if n % 2 else cosines)[n] = fixed(sign * half * power)
+        doubled[n] = fixed(sign * half * power * ctx.ldexp(1, n - 1)) if n % 2 else gmpy2.mpz(0)
+        power *= half / (n + 1)
+    quarter, first = fixed(ctx.mpf(1) / 4), _exponential_mean(ctx, 1)  # dθ/(2π) = dx/4
+    square, mixed, kink = fixed(alpha**2), fixed(2 * alpha * (1 - alpha)), fixed((1 - alpha) ** 2 / 4)
+    edge, exponential = [fixed(_edge(ctx, ctx.one))], [fixed(first**2)]
+    slope, value = [fixed(mean_slope**2)], [fixed(mean**2)]
+    driven, bent = [], []
+    for n in range(terms - 1):
+        driven.append(exponential[n] - 2 * edge[n])
+        bent.append((square * exponential[n] + mixed * edge[n]) >> width)
+        start = n == 0
+        sine = sines[n] * quarter // fixed(half) if n % 2 else gmpy2.mpz(0)
+        edge.append((sine - _convolved(doubled, edge, n, width)) // (n + 1))
+        exponential.append((_convolved(cosines, driven, n, width) + quarter * start) // (n + 1))
+        slope.append((_convolved(cosines, bent, n, width) + kink * start) // (n + 1))
+        value.append(_convolved(cosines, slope, n, width) // (n + 1))
+    return _AngleSeries(width, value, slope, exponential)
+
+
+def _convolved(a: list[Any], b: list[Any], n: int, width: int) -> Any:
+    """Return Σ_i a_i b_{n−i}."""
+    return sum(map(mul, a[: n + 1], b[n::-1]), gmpy2.mpz(0)) >> width
 
 
 def _exponential_mean(ctx: Context, power: int) -> Real:

@@ -26,7 +26,7 @@ from typing import Any
 
 import gmpy2
 
-from ntkcalc.duals import Expansion, Point
+from ntkcalc.duals import Correlation, Expansion, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2
@@ -105,6 +105,24 @@ class MeromorphicDual:
             f"the expansion about 1 - {float(delta):.1e} needs more than {MOST_TERMS} Hermite coefficients; "
             "lower --depth, --truncation or --digits"
         )
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `Dual.value`: Hermite series, stopped where the tail is proven to be small enough."""
+        size = t.at(context(53))[0]
+        log_size, terms = log2(abs(size)) if size else -math.inf, 16
+        while max(self._beyond(terms, 0), self._beyond(terms, 1)) + terms * log_size > -bits - 16:
+            terms += terms // 8
+            if terms > MOST_TERMS:
+                raise AccuracyError(f"the kernel needs more than {MOST_TERMS} Hermite coefficients; lower --digits")
+        wide = t.context(bits + 2 * terms.bit_length() + 16)
+        x, _ = t.at(wide)
+        width, squares = _known(self).fixed_squares(terms, wide.prec)
+        unit, value, slope = gmpy2.mpz(int(wide.ldexp(x, width))), gmpy2.mpz(0), gmpy2.mpz(0)
+        for k in range(terms, 0, -1):
+            value = (value * unit >> width) + squares[k]
+            slope = (slope * unit >> width) + k * squares[k]
+        value = (value * unit >> width) + squares[0]
+        return wide.ldexp(wide.mpf(int(value)), -width), wide.ldexp(wide.mpf(int(slope)), -width)
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²], by the trapezoidal rule."""
@@ -279,6 +297,16 @@ class _Known:
         self.dual = dual
         self.line = _OnLine(0, [], None, None)
         self.poles = _FromPoles(0, 0, [])
+        self.squares: tuple[int, list[Any]] = (0, [])
+
+    def fixed_squares(self, degree: int, width: int) -> tuple[int, list[Any]]:
+        """Return at least µ_0² … µ_degree² as integers, after their fraction bits, at least `width` of them."""
+        if self.squares[0] < width or len(self.squares[1]) <= degree:
+            width = max(_rounded_up(width), self.squares[0])
+            ctx = context(width + 16)
+            squares = _squares(ctx, self.moments(degree + degree // 4, width - 48))
+            self.squares = width, [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in squares]
+        return self.squares
 
     def on_line(self, bits: int) -> _OnLine:
         """Return quadratures of at least so many bits."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from decimal import MAX_EMAX, MIN_EMIN, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Decimal
 from decimal import Context as DecimalContext
 from fractions import Fraction
 from functools import lru_cache
@@ -87,16 +87,16 @@ def log2(x: Real) -> float:
     return math.log2(mantissa >> surplus) + surplus + exponent
 
 
-def decimal(x: Real | Fraction | int, digits: int) -> Decimal:
-    """Return `x` rounded to `digits` significant decimal digits (nearest, ties to even)."""
-    rounding = DecimalContext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN)
+def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Return `x` rounded once to `digits` significant decimal digits."""
+    rounded = DecimalContext(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
     if isinstance(x, Fraction | int):
-        return rounding.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
+        return rounded.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
     mantissa, exponent = x.man_exp  # of |x|
     signed = int(mantissa) if x >= 0 else -int(mantissa)
     if exponent < 0:
-        return rounding.divide(Decimal(signed), Decimal(1 << -int(exponent)))
-    return rounding.plus(Decimal(signed << int(exponent)))
+        return rounded.divide(Decimal(signed), Decimal(1 << -int(exponent)))
+    return rounded.plus(Decimal(signed << int(exponent)))
 
 
 def agreed(compute: Callable[[int], list[Real]], bits: int) -> list[Real]:

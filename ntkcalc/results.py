@@ -80,3 +80,53 @@ class Coefficients:
     def values(self) -> tuple[Decimal, ...]:
         """The coefficients alone."""
         return tuple(c.value for c in self.coefficients)
+
+
+@dataclass(frozen=True)
+class KernelValue:
+    """The kernel at one ρ beside its truncated series; None is unknown.
+
+    Parameters
+    ----------
+    rho
+        ρ, exact.
+    theta
+        Θ_l(ρ).
+    series
+        Θ_{l,T}(ρ) = Σ_{p≤T} κ_p ρ^p.
+    error
+        Θ_l(ρ) − Θ_{l,T}(ρ), to the same relative accuracy.
+    bound
+        τ_T |ρ|^{T+1}, rounded up; |error| ≤ bound.
+    """
+
+    rho: Decimal
+    theta: Decimal | None
+    series: Decimal
+    error: Decimal | None
+    bound: Decimal | None
+
+
+@dataclass(frozen=True)
+class KernelValues:
+    """A kernel at several ρ, with one truncation of its series.
+
+    Parameters
+    ----------
+    kernel
+        The kernel, or None for a series of unknown origin.
+    truncation
+        T.
+    digits
+        Significant digits; each is right to one unit in the last place.
+    paper_truncation
+        Whether the series is that of the paper's (39)–(41).
+    values
+        One entry for each ρ, in the order given.
+    """
+
+    kernel: KernelFacts | None
+    truncation: int
+    digits: int
+    paper_truncation: bool
+    values: tuple[KernelValue, ...]
