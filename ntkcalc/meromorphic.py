@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, count
 from operator import mul
 from typing import Any
@@ -108,21 +108,24 @@ class MeromorphicDual:
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `Dual.value`: Hermite series, stopped where the tail is proven to be small enough."""
-        size = t.at(context(53))[0]
-        log_size, terms = log2(abs(size)) if size else -math.inf, 16
+        ctx = t.context(bits + 8)
+        x, _ = t.at(ctx)
+        width, squares = _known(self).fixed_squares(bits)
+        unit, value, slope = gmpy2.mpz(int(ctx.ldexp(x, width))), gmpy2.mpz(0), gmpy2.mpz(0)
+        for k in range(self._terms_at(log2(abs(x)) if x else -math.inf, bits), 0, -1):
+            value = (value * unit >> width) + squares[k]
+            slope = (slope * unit >> width) + k * squares[k]
+        value = (value * unit >> width) + squares[0]
+        return ctx.ldexp(ctx.mpf(int(value)), -width), ctx.ldexp(ctx.mpf(int(slope)), -width)
+
+    def _terms_at(self, log_size: float, bits: int) -> int:
+        """Return a K beyond which the Hermite series of D and D' at log2 |t| add less than 2**-(bits + 16)."""
+        terms = 16
         while max(self._beyond(terms, 0), self._beyond(terms, 1)) + terms * log_size > -bits - 16:
             terms += terms // 8
             if terms > MOST_TERMS:
                 raise AccuracyError(f"the kernel needs more than {MOST_TERMS} Hermite coefficients; lower --digits")
-        wide = t.context(bits + 2 * terms.bit_length() + 16)
-        x, _ = t.at(wide)
-        width, squares = _known(self).fixed_squares(terms, wide.prec)
-        unit, value, slope = gmpy2.mpz(int(wide.ldexp(x, width))), gmpy2.mpz(0), gmpy2.mpz(0)
-        for k in range(terms, 0, -1):
-            value = (value * unit >> width) + squares[k]
-            slope = (slope * unit >> width) + k * squares[k]
-        value = (value * unit >> width) + squares[0]
-        return wide.ldexp(wide.mpf(int(value)), -width), wide.ldexp(wide.mpf(int(slope)), -width)
+        return terms
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²], by the trapezoidal rule."""
@@ -132,6 +135,7 @@ class MeromorphicDual:
         """Return E[φ'²], by the trapezoidal rule."""
         return _known(self).on_line(bits).slope
 
+    @cached_property
     def strip(self) -> tuple[float, float]:
         """Return the distance of the nearest pole from the real line, and its residue's size."""
         ctx = context(53)
@@ -156,7 +160,7 @@ class MeromorphicDual:
         The integrand of I_k(y) is f(s) = s^k e^{−s²/2 − sy} with (ln f)'' ≤ −1, so I_k(y) ≤ √(2π) max f; the
         farther poles add less than the nearest.
         """
-        y, residue = self.strip()
+        y, residue = self.strip
         k = max(k - self.order, 1)
         s = (math.sqrt(y * y + 4 * k) - y) / 2
         return (k * math.log(s) - s * s / 2 - s * y) / math.log(2) + math.log2(8 * math.sqrt(2 * math.pi) * residue)
@@ -178,7 +182,7 @@ class MeromorphicDual:
 
     def _terms_needed(self, log_a: float, degree: int, bits: int) -> int:
         """Estimate how many Hermite coefficients `expansion` needs; `_missing` then proves it."""
-        strip, _ = self.strip()
+        strip, _ = self.strip
         k, best = degree + 16.0, -math.inf
         start = 2 * log_fall(strip, degree)
         while k <= MOST_TERMS:
@@ -225,7 +229,7 @@ class MeromorphicDual:
 
         |I_k(w)| ≤ I_k(y) with y = Re w, and I_{k+1}/I_k ≤ (√(y² + 4(k+1)) − y)/2 because ln I_k is convex.
         """
-        return math.asinh(self.strip()[0] / (2 * math.sqrt(k + 1)))
+        return math.asinh(self.strip[0] / (2 * math.sqrt(k + 1)))
 
     def _beyond(self, terms: int, power: int) -> float:
         r"""Return log2 of a bound on :math:`\sum_{k>K} k^n µ_k²`, K = terms, n = 0 or 1.
@@ -297,16 +301,18 @@ class _Known:
         self.dual = dual
         self.line = _OnLine(0, [], None, None)
         self.poles = _FromPoles(0, 0, [])
-        self.squares: tuple[int, list[Any]] = (0, [])
+        self.squares: tuple[int, int, list[Any]] = (0, 0, [])
 
-    def fixed_squares(self, degree: int, width: int) -> tuple[int, list[Any]]:
-        """Return at least µ_0² … µ_degree² as integers, after their fraction bits, at least `width` of them."""
-        if self.squares[0] < width or len(self.squares[1]) <= degree:
-            width = max(_rounded_up(width), self.squares[0])
+    def fixed_squares(self, bits: int) -> tuple[int, list[Any]]:
+        """Return µ_0², µ_1², … as integers, after their fraction bits: all that D and D' take to so many bits."""
+        if self.squares[0] < bits:
+            goal = (bits // 32 + 2) * 32
+            terms = self.dual._terms_at(0.0, goal)
+            width = goal + 2 * terms.bit_length() + 16
             ctx = context(width + 16)
-            squares = _squares(ctx, self.moments(degree + degree // 4, width - 48))
-            self.squares = width, [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in squares]
-        return self.squares
+            squares = [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in _squares(ctx, self.moments(terms, width))]
+            self.squares = goal, width, squares
+        return self.squares[1:]
 
     def on_line(self, bits: int) -> _OnLine:
         """Return quadratures of at least so many bits."""
@@ -471,7 +477,7 @@ class _Line:
 
 def _on_line(dual: MeromorphicDual, degree: int, goal: int) -> _OnLine:
     """Return m_0 … m_degree and the squares by the trapezoidal rule, He_k in fixed-point integers."""
-    (strip, _), bits = dual.strip(), goal + 32
+    (strip, _), bits = dual.strip, goal + 32
     fall = strip * math.sqrt(degree) / math.log(2)
     line = _Line.resolving(strip, degree, bits + 8)
     width = bits + int(fall) + 2 * degree.bit_length() + 24
