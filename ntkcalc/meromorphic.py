@@ -310,7 +310,7 @@ class _Known:
             terms = self.dual._terms_at(0.0, goal)
             width = goal + 2 * terms.bit_length() + 16
             ctx = context(width + 16)
-            squares = [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in _squares(ctx, self.moments(terms, width))]
+            squares = [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in _squares(ctx, self.moments(terms, goal + 8))]
             self.squares = goal, width, squares
         return self.squares[1:]
 
@@ -352,7 +352,7 @@ def _meeting(bits: int) -> int:
 
 def _rounded_up(bits: int) -> int:
     """Return some more bits than asked for, so that slightly larger demands find them there."""
-    return (bits // 64 + 2) * 64 if bits < 512 else bits + bits // 4
+    return (bits // 32 + 2) * 32 if bits < 512 else bits + bits // 4
 
 
 def _moments_from_poles(dual: MeromorphicDual, low: int, high: int, bits: int) -> list[Real]:
@@ -487,12 +487,14 @@ def _on_line(dual: MeromorphicDual, degree: int, goal: int) -> _OnLine:
     def fixed(value: Real, places: int) -> Any:
         return gmpy2.mpz(int(ctx.ldexp(value, places)))
 
-    def square(f: Callable[[Context, Real], Real]) -> Real:
-        return ctx.fsum(w * (f(ctx, x) ** 2 + f(ctx, -x) ** 2) for x, w in nodes)
-
     nodes = list(line.nodes(ctx))
-    sides = [(w * dual.phi(ctx, x), w * dual.phi(ctx, -x)) for x, w in nodes]
-    even, odd = ([fixed(right + sign * left, heavy) for right, left in sides] for sign in (1, -1))
+    values, slopes = ([(f(ctx, x), f(ctx, -x)) for x, _ in nodes] for f in (dual.phi, dual.derivative))
+    square, slope = (
+        ctx.fsum(w * (right**2 + left**2) for (_, w), (right, left) in zip(nodes, sides, strict=True))
+        for sides in (values, slopes)
+    )
+    sums = [(w * (right + left), w * (right - left)) for (_, w), (right, left) in zip(nodes, values, strict=True)]
+    even, odd = ([fixed(pair[i], heavy) for pair in sums] for i in (0, 1))
     x, weights = [fixed(node, width) for node, _ in nodes], (even, odd)
     before, here = [gmpy2.mpz(0)] * len(x), [gmpy2.mpz(1) << width] * len(x)
     moments = []
@@ -500,7 +502,7 @@ def _on_line(dual: MeromorphicDual, degree: int, goal: int) -> _OnLine:
         total = sum(map(mul, weights[k % 2], here), gmpy2.mpz(0))
         moments.append(ctx.ldexp(ctx.mpf(total), -width - heavy))
         before, here = here, [(xn * h >> width) - k * b for xn, h, b in zip(x, here, before, strict=True)]
-    return _OnLine(goal, moments, square(dual.phi), square(dual.derivative))
+    return _OnLine(goal, moments, square, slope)
 
 
 def ladder(

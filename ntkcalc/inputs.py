@@ -1,0 +1,169 @@
+"""Data points from files: numbers and nothing else, checked before they are used."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkcalc.errors import InputError
+
+MOST_ENTRIES = 1 << 28
+"""Numbers that a data file may hold (2 GB as float64)."""
+
+_UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points on the unit sphere.
+
+    Parameters
+    ----------
+    source
+        Where they come from.
+    rows
+        Shape (n, d), rows of unit norm, float64, C order.
+    scaled
+        Whether the rows had to be scaled.
+    """
+
+    source: str
+    rows: NDArray[np.float64]
+    scaled: bool
+
+
+def load_points(source: str, stdin: IO[str], normalize: bool = True) -> Points:
+    """Return the points of a file, one a row: .npy, .npz (``file.npz:name``), .csv, .tsv, text, or - for text on stdin.
+
+    Raises
+    ------
+    InputError
+        For anything but a finite real matrix without zero rows.
+    """
+    return unit_rows(_read(source, stdin), "stdin" if source == "-" else source, normalize)
+
+
+def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
+    """Return the rows of an array as points; images (n, c, h, w) are flattened.
+
+    Raises
+    ------
+    InputError
+        For anything but a finite real matrix without zero rows, or with `normalize` off, rows that
+        are not of unit norm.
+    """
+    array = np.asanyarray(array)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")
+    if array.ndim == 4:
+        array = array.reshape(len(array), -1)
+    if array.ndim != 2:
+        raise InputError(f"{source}: a matrix with one point a row is needed, got {array.ndim} dimensions")
+    if 0 in array.shape:
+        raise InputError(f"{source}: there are no points in it (shape {array.shape[0]} x {array.shape[1]})")
+    if array.size > MOST_ENTRIES:
+        raise InputError(f"{source}: {array.size} numbers are more than {MOST_ENTRIES}; take fewer points")
+    rows = np.array(array, dtype=np.float64, order="C")
+    if not np.isfinite(rows).all():
+        row = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise InputError(f"{source}: finite numbers are needed, row {row + 1} has NaN or infinity")
+    largest = np.abs(rows).max(axis=1)
+    if not largest.all():
+        row = int(np.flatnonzero(largest == 0)[0])
+        raise InputError(f"{source}: row {row + 1} is zero, which no scaling brings onto the sphere")
+    scaled = rows / largest[:, None]
+    size = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    norms = size * largest
+    off = np.abs(norms - 1) > _UNIT
+    if not normalize and off.any():
+        row = int(np.flatnonzero(off)[0])
+        raise InputError(f"{source}: row {row + 1} has norm {norms[row]:.6g}, not 1; leave out --no-normalize")
+    scaled /= size[:, None]
+    return Points(source, scaled, bool(off.any()))
+
+
+def _read(source: str, stdin: IO[str]) -> Any:
+    """Return what a file holds."""
+    if source == "-":
+        return _text(stdin, None, "stdin")
+    path, _, member = source.partition(".npz:")
+    path = f"{path}.npz" if member else source
+    if not os.path.exists(path):
+        raise InputError(f"cannot read '{path}': no such file")
+    suffix = os.path.splitext(path)[1].lower()
+    try:
+        if suffix == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        if suffix == ".npz":
+            return _member(path, member)
+        with open(path, encoding="utf-8") as stream:
+            return _text(stream, {".csv": ",", ".tsv": "\t"}.get(suffix), path)
+    except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or "it is damaged or not of the kind that its name says"
+        raise InputError(f"cannot read '{path}': {reason}") from None
+    except ValueError as error:
+        raise InputError(f"cannot read '{path}': {_said(error)}") from None
+
+
+def _member(path: str, name: str) -> Any:
+    """Return the array `name` of an .npz file, or its only one."""
+    with zipfile.ZipFile(path) as archive:
+        names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+        sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+    if not name and len(names) != 1:
+        raise InputError(f"'{path}' holds {len(names)} arrays: say which, as in {path}:{names[0] if names else 'name'}")
+    name = name or names[0]
+    if name not in names:
+        raise InputError(f"'{path}' has no array '{name[:40]}'; it has {', '.join(names)[:200]}")
+    if sizes[name] > 8 * MOST_ENTRIES + 1024:
+        raise InputError(f"'{path}': the array '{name}' is larger than {8 * MOST_ENTRIES} bytes; take fewer points")
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays[name]
+
+
+def _text(stream: IO[str], delimiter: str | None, source: str) -> Any:
+    """Return the matrix that a text holds, with or without a line of names at its head."""
+    import warnings
+
+    lines = iter(stream)
+    head = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), None)
+    if head is None:
+        raise InputError(f"{source}: there are no points in it (it is empty)")
+    fields = head.split(delimiter)
+    named = not any(_is_number(field) for field in fields)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return np.loadtxt(lines if named else _chained(head, lines), delimiter=delimiter, ndmin=2)
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"cannot read {source}: {_said(error)}") from None
+
+
+def _chained(head: str, lines: Any) -> Any:
+    yield head
+    yield from lines
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return "complex numbers" if dtype.kind == "c" else f"data of type {dtype}"
+
+
+def _said(error: Exception) -> str:
+    """Return what NumPy said, in one line."""
+    said = str(error).split("\n")[0].rstrip(".")
+    if "pickle" in said:
+        return "it holds Python objects, which are never loaded; save plain numbers"
+    return said[:200]
