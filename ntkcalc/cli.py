@@ -1,26 +1,18 @@
-"""The command line: the only room that parses arguments, prints, touches files and exits.
+"""The command line: parse → compute → render, a command in some ten lines.
 
-A command is parse → compute → render. Everything heavy is imported where it is used, so that
-``--help`` loads nothing but typer.
+Everything heavy is imported where it is used, so that ``--help`` loads nothing but typer.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
-from ntkcalc import __version__
-from ntkcalc.errors import InputError, NtkcalcError, near_miss
-
-if TYPE_CHECKING:
-    from ntkcalc.recurrence import Observer
-    from ntkcalc.render import Screen
+from ntkcalc import __version__, console, options
+from ntkcalc.errors import InputError, NtkcalcError
 
 app = typer.Typer(
     name="ntkcalc",
@@ -32,66 +24,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-KERNEL, OUTPUT, OWN = "Kernel", "Output", "Coefficients"
-
-FORMATS = ("table", "json", "csv", "plain")
-
-Act = Annotated[
-    list[str] | None,
-    typer.Option("--act", "-a", metavar="ACT", help="Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable."),
-]
-Depth = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--depth",
-        "-l",
-        metavar="N",
-        help="Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]",
-    ),
-]
-SigmaW2 = Annotated[
-    list[str] | None,
-    typer.Option("--sigma-w2", metavar="X", help="sigma_w^2, or 'max' = 1/E[phi^2]; repeatable.  [default: 1]"),
-]
-GammaB2 = Annotated[
-    list[str] | None,
-    typer.Option("--gamma-b2", metavar="X", help="gamma_b^2 in [0, 1]; repeatable.  [default: 0]"),
-]
-Truncation = Annotated[int, typer.Option("--truncation", "-T", metavar="N", help="Highest degree.")]
-Digits = Annotated[
-    int | None,
-    typer.Option(
-        "--digits", "-d", metavar="N", help="Significant digits, all of them right.  [default: 10 in tables, else 12]"
-    ),
-]
-EngineName = Annotated[
-    str,
-    typer.Option(
-        "--engine", metavar="auto|numpy|mpmath", help="float64 where its proven error allows, or high precision."
-    ),
-]
-PaperTruncation = Annotated[
-    bool, typer.Option("--paper-truncation", help="The paper's recurrence (39)-(41), which stops the sum over k at T.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
-Format = Annotated[
-    str | None, typer.Option("--format", metavar="table|json|csv|plain", help="Output format.  [default: table]")
-]
-Output = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress bar.")]
-Which = Annotated[
-    str,
-    typer.Option(
-        "--which", metavar="kappa|alpha|beta|mu", help="NTK, NNGP kernel, its derivative, or Hermite coefficients."
-    ),
-]
-
 
 def _version(wanted: bool) -> None:
     if wanted:
-        _emit(f"ntkcalc {__version__}\n", "-")
+        console.emit(f"ntkcalc {__version__}\n", "-")
         raise typer.Exit
 
 
@@ -104,7 +40,7 @@ def _list_activations(wanted: bool) -> None:
         lines = (
             f"{name:{left}}  {formula:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, formula, alias in rows
         )
-        _emit("\n".join(lines) + "\n", "-")
+        console.emit("\n".join(lines) + "\n", "-")
         raise typer.Exit
 
 
@@ -125,47 +61,157 @@ def top(
 
 @app.command()
 def coeffs(
-    act: Act = None,
-    depth: Depth = None,
-    sigma_w2: SigmaW2 = None,
-    gamma_b2: GammaB2 = None,
-    truncation: Truncation = 10,
-    digits: Digits = None,
-    engine: EngineName = "auto",
-    paper_truncation: PaperTruncation = False,
-    which: Which = "kappa",
-    json: Json = False,
-    format: Format = None,
-    output: Output = "-",
-    quiet: Quiet = False,
+    act: options.Act = None,
+    depth: options.Depth = None,
+    sigma_w2: options.SigmaW2 = None,
+    gamma_b2: options.GammaB2 = None,
+    truncation: options.Truncation = 10,
+    digits: options.Digits = None,
+    engine: options.EngineName = "auto",
+    paper_truncation: options.PaperTruncation = False,
+    which: options.Which = "kappa",
+    json: options.Json = False,
+    format: options.Format = None,
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
 ) -> None:
     """The coefficients kappa_{p,l} of Theorem 3.1.
 
     Example: ntkcalc coeffs --act tanh --depth 3
     """
-    style = _format(format, json)
-    _check_writable(output)
-    if digits is not None and digits < 1:
-        raise InputError(f"digits must be at least 1, got {digits}")
+    style = options.chosen_format(format, json)
+    console.check_writable(output)
+    shown = options.chosen_digits(digits, style)
     from ntkcalc import render
     from ntkcalc.coefficients import Request, coefficients_by_depth
-    from ntkcalc.kernel import Kernel
 
-    shown = digits or (10 if style == "table" else 12)
     request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
-    depths = _depths(depth or ["2"])
-    variances = [(s, g) for s in sigma_w2 or ["1"] for g in gamma_b2 or ["0"]]
-    kernels = {(a, s, g): Kernel.of(a, max(depths), s, g) for a in _activations(act) for s, g in variances}
-    with _progress(quiet) as observer:
-        found = {key: coefficients_by_depth(kernel, depths, request, observer) for key, kernel in kernels.items()}
-    results = [found[a, s, g][i] for a in _activations(act) for i in range(len(depths)) for s, g in variances]
+    grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+    with console.progress(quiet) as observer:
+        found = [coefficients_by_depth(kernel, grid.depths, request, observer) for kernel in grid.deepest()]
+    results = grid.in_order(found)
     if style == "table":
-        text = render.coefficients_table(results, _screen(output, digits))
+        text = render.coefficients_table(results, console.screen(output, digits))
     else:
         text = {"json": render.coefficients_json, "csv": render.coefficients_csv, "plain": render.coefficients_plain}[
             style
         ](results)
-    _emit(text, output)
+    console.emit(text, output)
+
+
+@app.command()
+def evaluate(
+    act: options.Act = None,
+    depth: options.Depth = None,
+    sigma_w2: options.SigmaW2 = None,
+    gamma_b2: options.GammaB2 = None,
+    truncation: options.Truncations = None,
+    rho: options.Rho = None,
+    coeffs: options.Coeffs = None,
+    data: options.Data = None,
+    other: options.Other = None,
+    no_normalize: options.NoNormalize = False,
+    digits: options.Digits = None,
+    engine: options.EngineName = "auto",
+    paper_truncation: options.PaperTruncation = False,
+    json: options.Json = False,
+    format: options.Format = None,
+    output: options.Output = "-",
+    plot: options.Plot = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """The kernel Theta_l(rho), its truncated series and the bound on their difference; or the matrix of data.
+
+    Example: ntkcalc evaluate --act tanh --depth 3 --rho 0.3 --rho 0.9
+    """
+    style = options.chosen_format(format, json)
+    shown = options.chosen_digits(digits, style)
+    options.check_engine(engine, "mpmath" if rho else "numpy")
+    options.one_reader_of_stdin(rho, coeffs, data, other)
+    if not (rho or data):
+        raise InputError("say where to evaluate: --rho 0.3, --rho -1:1:201, or --data FILE for a matrix")
+    if rho and (data or other):
+        raise InputError("--rho and --data exclude each other: values, or the matrix of data")
+    if other and not data:
+        raise InputError("--other FILE makes a cross matrix with --data FILE; give that too")
+    if coeffs and (act or depth or sigma_w2 or gamma_b2 or data or paper_truncation):
+        raise InputError("--coeffs stands for a kernel and goes with --rho: leave out the kernel's options and --data")
+    if data and plot:
+        raise InputError("--plot draws the error of the series at --rho values; a matrix has no such picture")
+    if plot:
+        console.check_plot(plot)
+    if data:
+        grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+        _matrix(grid, data, other, not no_normalize, shown, digits is not None, style, output, quiet)
+        return
+    console.check_writable(output)
+    from ntkcalc import render
+    from ntkcalc.values import kernel_values, series_values
+
+    points = options.chosen_rhos(rho or [], max(shown, 17), sys.stdin)
+    results = []
+    if coeffs:
+        for given in options.chosen_series(coeffs, sys.stdin):
+            degrees = truncation or [len(given.coefficients) - 1]
+            results += series_values(given.coefficients, given.tail, given.kernel, points, degrees, shown)
+    else:
+        grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+        with console.progress(quiet, "values") as observer:
+            for kernel in grid.kernels():
+                results += kernel_values(kernel, points, truncation or [10], shown, paper_truncation, observer)
+    if style == "table":
+        text = render.values_table(results, console.screen(output, digits))
+    else:
+        text = {"json": render.values_json, "csv": render.values_csv, "plain": render.values_plain}[style](results)
+    if plot:
+        from ntkcalc.plots import error_plot
+
+        with console.whole_file(plot) as beside:
+            error_plot(results, beside)
+    console.emit(text, output)
+
+
+def _matrix(
+    grid: options.KernelGrid,
+    data: str,
+    other: str | None,
+    normalize: bool,
+    digits: int,
+    strict: bool,
+    style: str,
+    output: str,
+    quiet: bool,
+) -> None:
+    """Evaluate on data: the matrix goes to a file, its summary to stdout."""
+    kernels = grid.kernels()
+    if output != "-":
+        console.check_writable(output)
+        if not output.endswith(".npy"):
+            raise InputError(f"the matrix of --data is written as a .npy file, got -o '{output}'")
+        if len(kernels) > 1:
+            raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
+    from ntkcalc import render
+    from ntkcalc.inputs import load_points
+    from ntkcalc.matrix_summary import matrix_summary
+
+    points = load_points(data, sys.stdin, normalize)
+    others = load_points(other, sys.stdin, normalize) if other else None
+    for loaded in (points, others):
+        if loaded is not None and loaded.scaled:
+            console.remark(f"{loaded.source}: rows scaled to unit norm", quiet)
+    results = []
+    with console.progress(quiet, "tiles") as observer:
+        for kernel in kernels:
+            if output == "-":
+                results.append(matrix_summary(kernel, points, others, digits, strict, observer=observer))
+                continue
+            with console.array_file(output, (len(points.rows), len((others or points).rows))) as out:
+                results.append(matrix_summary(kernel, points, others, digits, strict, out, output, observer))
+    if style == "table":
+        text = render.matrix_table(results, console.screen("-", None))
+    else:
+        text = {"json": render.matrix_json, "csv": render.matrix_csv, "plain": render.matrix_plain}[style](results)
+    console.emit(text, "-")
 
 
 _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
@@ -198,132 +244,3 @@ def _fail(message: str, code: int) -> NoReturn:
     with suppress(OSError):
         print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
     sys.exit(code)
-
-
-def _activations(act: list[str] | None) -> list[str]:
-    if not act:
-        raise InputError("name an activation, such as --act tanh (ntkcalc --list-activations shows all)")
-    return act
-
-
-def _depths(texts: list[str]) -> list[int]:
-    """Read depths such as 3 or 2:5 (2, 3, 4, 5)."""
-    from ntkcalc.kernel import MOST_LAYERS
-
-    depths: list[int] = []
-    for text in texts:
-        first, colon, last = text.partition(":")
-        bounds = [first, last] if colon else [first, first]
-        if not all(b.strip().isascii() and b.strip().isdigit() and len(b) < 10 for b in bounds):
-            raise InputError(f"depth must be a whole number from 1 to {MOST_LAYERS}, or a range A:B, got '{text[:40]}'")
-        low, high = map(int, bounds)
-        if not 1 <= low <= high <= MOST_LAYERS:
-            raise InputError(f"depth must lie in 1 to {MOST_LAYERS}, ranges A:B with A <= B, got '{text}'")
-        depths.extend(range(low, high + 1))
-    return depths
-
-
-def _format(format: str | None, json: bool) -> str:
-    """Return the format that --format and --json agree on."""
-    style = format or ("json" if json else "table")
-    if style not in FORMATS:
-        raise InputError(
-            f"format must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
-        )
-    if json and style != "json":
-        raise InputError(f"--json and --format {style} contradict each other; give one of them")
-    return style
-
-
-def _screen(output: str, digits: int | None) -> Screen:
-    """Describe what a table is drawn on."""
-    from ntkcalc.render import Screen
-
-    terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
-    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    color = color or bool(os.environ.get("FORCE_COLOR"))
-    width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
-    encoding = sys.stdout.encoding if output == "-" and sys.stdout is not None else "utf-8"
-    try:
-        "κσ²…─".encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return Screen(width, False, color, digits)
-    return Screen(width, True, color, digits)
-
-
-def _check_writable(output: str) -> None:
-    """Refuse an output file that cannot be written before time is spent."""
-    folder = os.path.dirname(output) or "."
-    if output == "-":
-        return
-    if os.path.isdir(output) or not os.path.isdir(folder):
-        raise InputError(f"cannot write '{output}': {'it is a folder' if os.path.isdir(output) else 'no such folder'}")
-    if not os.access(output if os.path.exists(output) else folder, os.W_OK):
-        raise InputError(f"cannot write '{output}': permission denied")
-
-
-def _emit(text: str, output: str) -> None:
-    """Write the whole text, or nothing: stdout in one piece, a file by renaming a finished one."""
-    if output == "-" and sys.stdout is None:
-        raise NtkcalcError("cannot write stdout: it is closed")
-    try:
-        if output == "-":
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        elif os.path.exists(output) and not os.path.isfile(output):  # a device or a pipe
-            with open(output, "w", encoding="utf-8") as stream:
-                stream.write(text)
-        else:
-            _replace(os.path.realpath(output), text)
-    except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        if output == "-":
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise NtkcalcError(f"cannot write {'stdout' if output == '-' else output}: {error.strerror}") from None
-
-
-def _replace(path: str, text: str) -> None:
-    """Write beside the file and rename, so that the old one survives until the new one is whole."""
-    import tempfile
-
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ntkcalc-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
-        os.chmod(beside, mode)
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Observer | None]:
-    """Show a bar on stderr, if that is a terminal, once the work has taken a second."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    import threading
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task("layers", total=None)
-    timer = threading.Timer(1.0, bar.start)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-    finally:
-        timer.cancel()
-        bar.stop()

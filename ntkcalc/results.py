@@ -130,3 +130,61 @@ class KernelValues:
     digits: int
     paper_truncation: bool
     values: tuple[KernelValue, ...]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """A data set.
+
+    Parameters
+    ----------
+    source
+        Where it comes from.
+    n, d
+        Points and coordinates.
+    rank
+        Rank of the matrix of points in float64; None where it would cost too much.
+    normalized_rows
+        Whether rows had to be scaled to unit norm.
+    """
+
+    source: str
+    n: int
+    d: int
+    rank: int | None
+    normalized_rows: bool
+
+
+@dataclass(frozen=True)
+class MatrixSummary:
+    """What there is to say of a kernel matrix.
+
+    Parameters
+    ----------
+    kernel, data, other
+        The kernel, the points, and the other points of a cross matrix.
+    digits
+        Most significant digits of a number; fewer where fewer are known.
+    minimum, mean, maximum
+        Of its entries.
+    diagonal
+        Θ_l(1), or None for a cross matrix.
+    accuracy
+        Measured bound on the errors of entries over Θ_l(1).
+    output
+        File it was written to.
+    seconds
+        What it took.
+    """
+
+    kernel: KernelFacts
+    data: DataFacts
+    other: DataFacts | None
+    digits: int
+    minimum: Decimal
+    mean: Decimal
+    maximum: Decimal
+    diagonal: Decimal | None
+    accuracy: float
+    output: str | None
+    seconds: float

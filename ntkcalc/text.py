@@ -6,7 +6,7 @@ Only text is made here; where it goes is the command line's affair.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -86,3 +86,17 @@ def aligned(values: list[str]) -> list[str]:
     """Return numbers padded on the right so that, set flush right, their decimal points stand in line."""
     behind = [len(v) - v.index(".") if "." in v else 0 for v in values]
     return [v + " " * (max(behind, default=0) - b) for v, b in zip(values, behind, strict=True)]
+
+
+def log10_of(value: Decimal | None) -> float | None:
+    """Return log10 |value|; None for zero and for what is unknown."""
+    return float(abs(value).log10()) if value else None
+
+
+def sparkline(heights: Sequence[float | None], unicode: bool) -> str:
+    """Return a line of bars from the least height to the largest; nothing where there is none."""
+    levels = "▁▂▃▄▅▆▇█" if unicode else ".:-=+*#@"
+    known = [h for h in heights if h is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    span = (high - low) or 1.0
+    return "".join(" " if h is None else levels[min(7, int((h - low) / span * 8))] for h in heights)

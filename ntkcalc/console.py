@@ -1,0 +1,153 @@
+"""The terminal and the files: what is written reaches its place whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ntkcalc.errors import InputError, NtkcalcError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ntkcalc.recurrence import Observer
+    from ntkcalc.render import Screen
+
+
+def screen(output: str, digits: int | None) -> Screen:
+    """Describe what a table is drawn on."""
+    from ntkcalc.render import Screen
+
+    terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
+    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    color = color or bool(os.environ.get("FORCE_COLOR"))
+    width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
+    encoding = sys.stdout.encoding if output == "-" and sys.stdout is not None else "utf-8"
+    try:
+        "κσ²…─".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return Screen(width, False, color, digits)
+    return Screen(width, True, color, digits)
+
+
+def check_writable(output: str) -> None:
+    """Refuse an output file that cannot be written before time is spent."""
+    folder = os.path.dirname(output) or "."
+    if output == "-":
+        return
+    if os.path.isdir(output) or not os.path.isdir(folder):
+        raise InputError(f"cannot write '{output}': {'it is a folder' if os.path.isdir(output) else 'no such folder'}")
+    if not os.access(output if os.path.exists(output) else folder, os.W_OK):
+        raise InputError(f"cannot write '{output}': permission denied")
+
+
+def emit(text: str, output: str) -> None:
+    """Write the whole text, or nothing: stdout in one piece, a file by renaming a finished one."""
+    if output == "-" and sys.stdout is None:
+        raise NtkcalcError("cannot write stdout: it is closed")
+    try:
+        if output == "-":
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        elif os.path.exists(output) and not os.path.isfile(output):  # a device or a pipe
+            with open(output, "w", encoding="utf-8") as stream:
+                stream.write(text)
+        else:
+            with whole_file(output) as beside, open(beside, "w", encoding="utf-8") as stream:
+                stream.write(text)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if output == "-":
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise NtkcalcError(f"cannot write {'stdout' if output == '-' else output}: {error.strerror}") from None
+
+
+@contextmanager
+def whole_file(path: str) -> Iterator[str]:
+    """Give the name of a file beside `path` that takes its place at the end, so that the old one survives a failure."""
+    import tempfile
+
+    path = os.path.realpath(path)
+    suffix = os.path.splitext(path)[1]
+    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ntkcalc-", suffix=suffix)
+    os.close(handle)
+    try:
+        yield beside
+        mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
+        os.chmod(beside, mode)
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def array_file(path: str, shape: tuple[int, int]) -> Iterator[NDArray[np.float64]]:
+    """Give an array that is a .npy file, written whole; its space on the disk is taken beforehand."""
+    import numpy as np
+
+    try:
+        with whole_file(path) as beside:
+            array = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float64, shape=shape)
+            with open(beside, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(beside))
+            yield array
+            array.flush()
+            del array
+    except OSError as error:
+        raise NtkcalcError(f"cannot write {path}: {error.strerror}") from None
+
+
+def check_plot(path: str) -> None:
+    """Refuse a picture that cannot be drawn before time is spent."""
+    from importlib.util import find_spec
+
+    kinds = (".png", ".svg", ".pdf")
+    if not path.lower().endswith(kinds):
+        raise InputError(f"--plot draws {', '.join(kinds)} files, got '{path}'")
+    if find_spec("matplotlib") is None:
+        raise InputError("--plot needs matplotlib: pip install 'ntkcalc[plot]'")
+    check_writable(path)
+
+
+def remark(text: str, quiet: bool) -> None:
+    """Say something on stderr that is not data."""
+    if not quiet and sys.stderr is not None:
+        with suppress(OSError):
+            print(f"ntkcalc: {text}", file=sys.stderr)
+
+
+@contextmanager
+def progress(quiet: bool, what: str = "layers") -> Iterator[Observer | None]:
+    """Show a bar on stderr, if that is a terminal, once the work has taken a second."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    import threading
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(what, total=None)
+    timer = threading.Timer(1.0, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+    finally:
+        timer.cancel()
+        bar.stop()

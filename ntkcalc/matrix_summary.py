@@ -1,0 +1,96 @@
+"""A kernel matrix of data, and what there is to say of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from ntkcalc.angles import Array
+from ntkcalc.coefficients import kernel_facts
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.gram import KernelMatrix, Observer
+from ntkcalc.inputs import Points
+from ntkcalc.kernel import Kernel
+from ntkcalc.precision import decimal
+from ntkcalc.results import DataFacts, MatrixSummary
+from ntkcalc.table import kernel_table
+
+_RANK_WORK = 1e11  # flops that finding a rank may take
+
+
+def matrix_summary(
+    kernel: Kernel,
+    points: Points,
+    other: Points | None = None,
+    digits: int = 12,
+    strict: bool = False,
+    out: Array | None = None,
+    output: str | None = None,
+    observer: Observer | None = None,
+) -> MatrixSummary:
+    """Compute a kernel matrix, into `out` if it is given, and sum it up.
+
+    Parameters
+    ----------
+    kernel, points, other
+        The kernel and the data; `other` makes a cross matrix.
+    digits
+        Most digits of a number.
+    strict
+        Whether fewer digits are an error.
+    out
+        Where the matrix goes, shape (n, m).
+    output
+        Name of the file that `out` stands for.
+    observer
+        Told (tiles done, tiles in all).
+
+    Raises
+    ------
+    AccuracyError
+        Where `strict` and fewer digits are known.
+    """
+    if other is not None and other.rows.shape[1] != points.rows.shape[1]:
+        raise InputError(
+            f"both data sets need points of one dimension, got {points.rows.shape[1]} and {other.rows.shape[1]}"
+        )
+    start = time.perf_counter()
+    table = kernel_table(kernel)
+    known = math.floor(-math.log10(table.accuracy))
+    if strict and digits > known:
+        raise AccuracyError(f"a matrix of data is known to {known} of {digits} digits; lower --digits")
+    matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
+    least, mean, largest = matrix.fill(out, observer)
+    seconds = time.perf_counter() - start
+    minimum, average, maximum = (_known_digits(x, table.accuracy * table.total, digits) for x in (least, mean, largest))
+    return MatrixSummary(
+        kernel_facts(kernel, digits),
+        data_facts(points),
+        None if other is None else data_facts(other),
+        digits,
+        minimum,
+        average,
+        maximum,
+        decimal(kernel.total(64), min(digits, 15)) if other is None else None,
+        table.accuracy,
+        output,
+        seconds,
+    )
+
+
+def data_facts(points: Points) -> DataFacts:
+    """Return what there is to say of a data set."""
+    n, d = points.rows.shape
+    rank = int(np.linalg.matrix_rank(points.rows)) if 10.0 * n * d * min(n, d) <= _RANK_WORK else None
+    return DataFacts(points.source, n, d, rank, points.scaled)
+
+
+def _known_digits(value: float, error: float, digits: int) -> Decimal:
+    """Return a float with those of its digits that its absolute error leaves."""
+    if abs(value) <= error:
+        return Decimal(0)
+    return decimal(Fraction(value), max(1, min(digits, math.floor(math.log10(abs(value) / error)))))

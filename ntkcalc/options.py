@@ -1,0 +1,233 @@
+"""What the commands share of their options: the types that typer reads, and text into values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ntkcalc.errors import InputError, near_miss
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from ntkcalc.kernel import Kernel
+    from ntkcalc.series_file import GivenSeries
+
+Item = TypeVar("Item")
+
+MOST_CHARACTERS = 1 << 28
+"""Longest text that is read from stdin."""
+
+FORMATS = ("table", "json", "csv", "plain")
+
+Act = Annotated[
+    list[str] | None,
+    typer.Option("--act", "-a", metavar="ACT", help="Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable."),
+]
+Depth = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--depth",
+        "-l",
+        metavar="N",
+        help="Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]",
+    ),
+]
+SigmaW2 = Annotated[
+    list[str] | None,
+    typer.Option("--sigma-w2", metavar="X", help="sigma_w^2, or 'max' = 1/E[phi^2]; repeatable.  [default: 1]"),
+]
+GammaB2 = Annotated[
+    list[str] | None,
+    typer.Option("--gamma-b2", metavar="X", help="gamma_b^2 in [0, 1]; repeatable.  [default: 0]"),
+]
+Truncation = Annotated[int, typer.Option("--truncation", "-T", metavar="N", help="Highest degree.")]
+Truncations = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--truncation", "-T", metavar="N", help="Degree of the series; repeatable.  [default: 10, or all of --coeffs]"
+    ),
+]
+Rho = Annotated[
+    list[str] | None,
+    typer.Option("--rho", metavar="X", help="rho in [-1, 1], START:STOP:COUNT, or - for stdin; repeatable."),
+]
+Coeffs = Annotated[
+    str | None,
+    typer.Option(
+        "--coeffs", "-c", metavar="FILE", help="A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin."
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="FILE", help="Points, one a row: .npy, .npz, .csv, .tsv, text, - for stdin."),
+]
+Other = Annotated[str | None, typer.Option("--other", metavar="FILE", help="More points: a cross matrix.")]
+NoNormalize = Annotated[bool, typer.Option("--no-normalize", help="Refuse rows that are not of unit norm.")]
+Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw to FILE.png, .svg or .pdf.")]
+Digits = Annotated[
+    int | None,
+    typer.Option(
+        "--digits", "-d", metavar="N", help="Significant digits, all of them right.  [default: 10 in tables, else 12]"
+    ),
+]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="auto|numpy|mpmath", help="float64 where its proven error allows, or high precision."
+    ),
+]
+PaperTruncation = Annotated[
+    bool, typer.Option("--paper-truncation", help="The paper's recurrence (39)-(41), which stops the sum over k at T.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="table|json|csv|plain", help="Output format.  [default: table]")
+]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress bar.")]
+Which = Annotated[
+    str,
+    typer.Option(
+        "--which", metavar="kappa|alpha|beta|mu", help="NTK, NNGP kernel, its derivative, or Hermite coefficients."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class KernelGrid:
+    """Every combination of the kernel options, in the order act, depth, σ_w², γ_b² (the last varies fastest)."""
+
+    families: list[str]
+    depths: list[int]
+    variances: list[tuple[str, str]]
+
+    @classmethod
+    def of(
+        cls, act: list[str] | None, depth: list[str] | None, sigma_w2: list[str] | None, gamma_b2: list[str] | None
+    ) -> KernelGrid:
+        """Read the options as typed."""
+        if not act:
+            raise InputError("name an activation, such as --act tanh (ntkcalc --list-activations shows all)")
+        variances = [(s, g) for s in sigma_w2 or ["1"] for g in gamma_b2 or ["0"]]
+        return cls(act, chosen_depths(depth or ["2"]), variances)
+
+    def deepest(self) -> list[Kernel]:
+        """Return a kernel of the largest depth for every activation and variances."""
+        from ntkcalc.kernel import Kernel
+
+        return [Kernel.of(a, max(self.depths), s, g) for a in self.families for s, g in self.variances]
+
+    def in_order(self, found: Sequence[Sequence[Item]]) -> list[Item]:
+        """Return what was found for each of `deepest`, at each depth, in the order of all combinations."""
+        n = len(self.variances)
+        return [
+            found[a * n + v][d] for a in range(len(self.families)) for d in range(len(self.depths)) for v in range(n)
+        ]
+
+    def kernels(self) -> list[Kernel]:
+        """Return all kernels."""
+        return self.in_order([[kernel.at_depth(depth) for depth in self.depths] for kernel in self.deepest()])
+
+
+def chosen_depths(texts: list[str]) -> list[int]:
+    """Read depths such as 3 or 2:5 (2, 3, 4, 5)."""
+    from ntkcalc.kernel import MOST_LAYERS
+
+    depths: list[int] = []
+    for text in texts:
+        first, colon, last = text.partition(":")
+        bounds = [first, last] if colon else [first, first]
+        if not all(b.strip().isascii() and b.strip().isdigit() and len(b) < 10 for b in bounds):
+            raise InputError(f"depth must be a whole number from 1 to {MOST_LAYERS}, or a range A:B, got '{text[:40]}'")
+        low, high = map(int, bounds)
+        if not 1 <= low <= high <= MOST_LAYERS:
+            raise InputError(f"depth must lie in 1 to {MOST_LAYERS}, ranges A:B with A <= B, got '{text}'")
+        depths.extend(range(low, high + 1))
+    return depths
+
+
+def chosen_format(format: str | None, json: bool) -> str:
+    """Return the format that --format and --json agree on."""
+    style = format or ("json" if json else "table")
+    if style not in FORMATS:
+        raise InputError(
+            f"format must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
+        )
+    if json and style != "json":
+        raise InputError(f"--json and --format {style} contradict each other; give one of them")
+    return style
+
+
+def chosen_digits(digits: int | None, style: str) -> int:
+    """Return the digits to compute: 10 for tables and 12 for other tools, unless said otherwise."""
+    if digits is not None and digits < 1:
+        raise InputError(f"digits must be at least 1, got {digits}")
+    return digits or (10 if style == "table" else 12)
+
+
+def check_engine(engine: str, only: str) -> None:
+    """Refuse an engine that does not exist, or is not the only one for the purpose."""
+    known = ["auto", "numpy", "mpmath"]
+    if engine not in known:
+        raise InputError(f"engine must be one of {', '.join(known)}, got '{engine[:40]}'.{near_miss(engine, known)}")
+    if engine not in ("auto", only):
+        what = "values at --rho" if only == "mpmath" else "a matrix of data"
+        raise InputError(f"the {only} engine alone computes {what}; leave out --engine {engine}")
+
+
+def one_reader_of_stdin(rho: list[str] | None, *files: str | None) -> None:
+    """Refuse two options that both read stdin."""
+    if [*(rho or []), *files].count("-") > 1:
+        raise InputError("only one option can read stdin ('-')")
+
+
+def chosen_rhos(texts: list[str], digits: int, stdin: IO[str]) -> list[Fraction]:
+    """Read numbers, ranges START:STOP:COUNT (whose points are rounded to `digits` digits), and - for stdin."""
+    from ntkcalc.precision import exact
+
+    found: list[Fraction] = []
+    for text in texts:
+        if text.strip() == "-":
+            found += [exact(word, "rho") for word in stdin.read(MOST_CHARACTERS).split()]
+        elif ":" in text:
+            found += _range(text, digits)
+        else:
+            found.append(exact(text, "rho"))
+    if not found:
+        raise InputError("give at least one value of rho, got none")
+    return found
+
+
+def _range(text: str, digits: int) -> list[Fraction]:
+    """Return COUNT evenly spaced numbers from START to STOP."""
+    from ntkcalc.precision import decimal, exact
+    from ntkcalc.values import MOST_VALUES
+
+    parts = text.split(":")
+    if len(parts) != 3 or not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 10):
+        raise InputError(f"a range of rho is START:STOP:COUNT, such as -1:1:201, got '{text[:40]}'")
+    start, stop, count = exact(parts[0], "rho"), exact(parts[1], "rho"), int(parts[2])
+    if not 2 <= count <= MOST_VALUES:
+        raise InputError(f"a range of rho has 2 to {MOST_VALUES} values, got {count}")
+    steps = (start + (stop - start) * i / (count - 1) for i in range(count))
+    return [exact(str(decimal(x, digits)), "rho") for x in steps]
+
+
+def chosen_series(source: str, stdin: IO[str]) -> list[GivenSeries]:
+    """Read the series of --coeffs."""
+    from ntkcalc.series_file import parse_series
+
+    if source == "-":
+        return parse_series(stdin.read(MOST_CHARACTERS), "stdin")
+    try:
+        with open(source, encoding="utf-8") as stream:
+            return parse_series(stream.read(MOST_CHARACTERS), source)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(f"cannot read '{source}': {reason}") from None
