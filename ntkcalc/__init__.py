@@ -8,23 +8,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ntkcalc.arrays import ntk as ntk
+    from ntkcalc.arrays import ntk_matrix as ntk_matrix
     from ntkcalc.coefficients import ntk_coefficients as ntk_coefficients
     from ntkcalc.errors import AccuracyError as AccuracyError
     from ntkcalc.errors import InputError as InputError
     from ntkcalc.errors import NtkcalcError as NtkcalcError
     from ntkcalc.results import Coefficients as Coefficients
+    from ntkcalc.results import KernelValues as KernelValues
+    from ntkcalc.values import ntk_values as ntk_values
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "ntk": "arrays",
     "ntk_coefficients": "coefficients",
+    "ntk_matrix": "arrays",
+    "ntk_values": "values",
     "Coefficients": "results",
+    "KernelValues": "results",
     "NtkcalcError": "errors",
     "InputError": "errors",
     "AccuracyError": "errors",
 }
 
-__all__ = ["AccuracyError", "Coefficients", "InputError", "NtkcalcError", "__version__", "ntk_coefficients"]
+__all__ = [
+    "AccuracyError",
+    "Coefficients",
+    "InputError",
+    "KernelValues",
+    "NtkcalcError",
+    "__version__",
+    "ntk",
+    "ntk_coefficients",
+    "ntk_matrix",
+    "ntk_values",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from ntkcalc.results import KernelValues
 
+_LEAST = 1e-20  # of the largest value: what a picture shows of errors that reach zero
+
 
 def error_plot(results: Sequence[KernelValues], path: str) -> None:
     """Draw |Θ − Θ_T| against ρ on a logarithmic scale: the paper's Figure 2, a panel for each kernel.
@@ -38,6 +40,8 @@ def error_plot(results: Sequence[KernelValues], path: str) -> None:
             if bounds:
                 axis.semilogy(*zip(*bounds, strict=True), color=color, linewidth=0.8, linestyle=":")
         axis.set_title(heading, fontsize="medium")
+        bottom, top = axis.get_ylim()
+        axis.set_ylim(max(bottom, _LEAST * top), top)
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     for axis in list(axes)[len(panels) :]:

@@ -1,0 +1,79 @@
+"""Kernel matrices against a bare elementwise pass, as ratios inside one run.
+
+python tests/benchmarks/matrices.py            n = 500 … 10,000 (unset OPENBLAS_CORETYPE first)
+python tests/benchmarks/matrices.py --large    also `ntkcalc evaluate --data` with 20,000 rows, and its peak memory
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from ntkcalc import ntk_matrix
+
+ACTIVATIONS = ("relu", "erf", "tanh", "gelu", "silu")
+
+
+def seconds(work: Callable[[], object], runs: int = 5) -> float:
+    """Return the median time of some runs."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", action="store_true")
+    args = parser.parse_args()
+    points = np.random.default_rng(0)
+    x = points.standard_normal((2000, 100))
+    rho = points.uniform(-1, 1, (2000, 2000))
+    unit = seconds(lambda: np.arccos(rho))
+    print(f"n = 2000, d = 100, depth 3; arccos over the matrix: {1e3 * unit:.1f} ms")
+    for act in ACTIVATIONS:
+        start = time.perf_counter()
+        ntk_matrix(x, act=act, depth=3)
+        first = time.perf_counter() - start
+        again = seconds(lambda act=act: ntk_matrix(x, act=act, depth=3))  # type: ignore[misc]
+        print(f"  {act:5} {again / unit:5.2f} x arccos; with the table of a new kernel {first / unit:5.2f} x")
+    print("time an entry, tanh, depth 3, d = 100:")
+    for n in (500, 1000, 2000, 5000, 10_000):
+        x = points.standard_normal((n, 100))
+        spent = seconds(lambda x=x: ntk_matrix(x, act="tanh", depth=3), 3)  # type: ignore[misc]
+        print(f"  n = {n:6}: {1e9 * spent / n**2:5.1f} ns")
+    if args.large:
+        _large(points.standard_normal((20_000, 100)))
+
+
+def _large(x: np.ndarray) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "x.npy"), x)
+        command = [sys.executable, "-m", "ntkcalc", "evaluate", "-a", "tanh", "-l", "3", "-q"]
+        start = time.perf_counter()
+        subprocess.run([*command, "--data", f"{folder}/x.npy", "-o", f"{folder}/K.npy"], check=True)
+        spent = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"n = 20000: {spent:.0f} s, peak {peak:.0f} MB with the mapped pages of its file")
+        subprocess.run([*command, "--data", f"{folder}/x.npy"], check=True)
+        print(f"without the file: {_peak():.0f} MB or less")
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
