@@ -15,6 +15,7 @@ from ntkcalc.errors import InputError
 MOST_ENTRIES = 1 << 28
 """Numbers that a data file may hold (2 GB as float64)."""
 
+_CHUNK = 1 << 20  # numbers scaled at a time
 _UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
 
 
@@ -69,22 +70,28 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     if array.size > MOST_ENTRIES:
         raise InputError(f"{source}: {array.size} numbers are more than {MOST_ENTRIES}; take fewer points")
     rows = np.array(array, dtype=np.float64, order="C")
-    if not np.isfinite(rows).all():
-        row = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise InputError(f"{source}: finite numbers are needed, row {row + 1} has NaN or infinity")
+    step = max(1, _CHUNK // rows.shape[1])
+    off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
+    return Points(source, rows, any(off))
+
+
+def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> bool:
+    """Scale some rows to unit norm in place; return whether one was not."""
+
+    def refuse(bad: NDArray[np.bool_], said: str) -> None:
+        if bad.any():
+            raise InputError(f"{source}: " + said.format(row=first + int(bad.argmax()) + 1))
+
+    refuse(~np.isfinite(rows).all(axis=1), "finite numbers are needed, row {row} has NaN or infinity")
     largest = np.abs(rows).max(axis=1)
-    if not largest.all():
-        row = int(np.flatnonzero(largest == 0)[0])
-        raise InputError(f"{source}: row {row + 1} is zero, which no scaling brings onto the sphere")
-    scaled = rows / largest[:, None]
-    size = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
-    norms = size * largest
-    off = np.abs(norms - 1) > _UNIT
-    if not normalize and off.any():
-        row = int(np.flatnonzero(off)[0])
-        raise InputError(f"{source}: row {row + 1} has norm {norms[row]:.6g}, not 1; leave out --no-normalize")
-    scaled /= size[:, None]
-    return Points(source, scaled, bool(off.any()))
+    refuse(largest == 0, "row {row} is zero, which no scaling brings onto the sphere")
+    rows /= largest[:, None]
+    size = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    off = np.abs(size * largest - 1) > _UNIT
+    if not normalize:
+        refuse(off, "row {row} is not of unit norm; leave out --no-normalize")
+    rows /= size[:, None]
+    return bool(off.any())
 
 
 def _read(source: str, stdin: IO[str]) -> Any:

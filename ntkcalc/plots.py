@@ -40,8 +40,8 @@ def error_plot(results: Sequence[KernelValues], path: str) -> None:
             if bounds:
                 axis.semilogy(*zip(*bounds, strict=True), color=color, linewidth=0.8, linestyle=":")
         axis.set_title(heading, fontsize="medium")
-        bottom, top = axis.get_ylim()
-        axis.set_ylim(max(bottom, _LEAST * top), top)
+        top = max((y for line in axis.lines for y in line.get_ydata()), default=1.0)
+        axis.set_ylim(max(axis.get_ylim()[0], _LEAST * top), 5 * top)
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     for axis in list(axes)[len(panels) :]:
