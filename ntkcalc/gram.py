@@ -33,7 +33,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class KernelMatrix:
-    """The matrix Θ(⟨x_i, y_j⟩).
+    """The matrix Θ(⟨x_i, y_j⟩) − offset.
 
     Parameters
     ----------
@@ -41,11 +41,14 @@ class KernelMatrix:
         The kernel.
     x, y
         Points of unit norm, shapes (n, d) and (m, d); y None stands for x.
+    offset
+        Taken off every entry, before any sum is formed.
     """
 
     table: KernelTable
     x: Array
     y: Array | None = None
+    offset: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,6 +64,8 @@ class KernelMatrix:
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
             negative, delta = correlations(self.x[rows], columns[cols])
             values = self.table(negative, delta)
+            if self.offset:
+                values -= self.offset
             if self.y is None and i == j:
                 values = np.triu(values) + np.triu(values, 1).T
             yield Tile(rows, cols, values)
@@ -81,6 +86,15 @@ class KernelMatrix:
             total += (1 + mirrored) * float(tile.values.sum())
         n, m = self.shape
         return least, total / n / m, largest
+
+    def product(self, vectors: Array, observer: Observer | None = None) -> Array:
+        """Return the symmetric matrix times a block of vectors, shape (n, b), tile by tile."""
+        result = np.zeros_like(vectors)
+        for tile in self.tiles(observer):
+            result[tile.rows] += tile.values @ vectors[tile.columns]
+            if tile.rows != tile.columns:
+                result[tile.columns] += tile.values.T @ vectors[tile.rows]
+        return result
 
 
 def correlations(x: Array, y: Array) -> tuple[Flags, Array]:

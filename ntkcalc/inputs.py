@@ -78,7 +78,7 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
 def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> bool:
     """Scale some rows to unit norm in place; return whether one was not."""
 
-    def refuse(bad: NDArray[np.bool_], said: str) -> None:
+    def refuse(bad: Any, said: str) -> None:
         if bad.any():
             raise InputError(f"{source}: " + said.format(row=first + int(bad.argmax()) + 1))
 

@@ -90,19 +90,20 @@ class MeromorphicDual:
         """
         ctx = context(bits + 16)
         a, delta = point.at(ctx)
-        terms = self._terms_needed(
-            float(log2(a) if a < 0.5 else ctx.log1p(-delta) / ctx.ln2) if a else -math.inf, degree, bits
-        )
+        terms = self._terms_needed(a, delta, degree, bits)
         while terms <= MOST_TERMS:
             found = self._expanded(terms, a, delta, degree, bits + 8)
-            missing = self._missing(terms, a, delta) if a else self._missing_at_zero(terms)
+            missing = self._missing(terms, a, delta)
             series = zip(found.d[: degree + 1], found.tails, found.slope_tails, strict=True)
-            pairs = zip(series, missing, strict=False)
-            if all(not c or rest < log2(c) - bits for row, rests in pairs for c, rest in zip(row, rests, strict=True)):
+            if all(
+                not c or rest < log2(c) - bits
+                for j, row in enumerate(series)
+                for c, rest in zip(row, missing(j), strict=True)
+            ):
                 return found
-            terms += terms // 2
+            terms += terms // 4
         raise AccuracyError(
-            f"the expansion about 1 - {float(delta):.1e} needs more than {MOST_TERMS} Hermite coefficients; "
+            f"R's expansion at correlation 1 - {float(delta):.1e} needs more than {MOST_TERMS} Hermite coefficients; "
             "lower --depth, --truncation or --digits"
         )
 
@@ -180,49 +181,54 @@ class MeromorphicDual:
         d, tails, slope_tails = MpmathEngine(bits).compose(outers, inner)
         return Expansion(d, *([delta * c for c in series[:-1]] for series in (tails, slope_tails)))
 
-    def _terms_needed(self, log_a: float, degree: int, bits: int) -> int:
-        """Estimate how many Hermite coefficients `expansion` needs; `_missing` then proves it."""
-        strip, _ = self.strip
-        k, best = degree + 16.0, -math.inf
-        start = 2 * log_fall(strip, degree)
-        while k <= MOST_TERMS:
-            if log_a > -math.inf:
-                ways = math.lgamma(k + 1) - math.lgamma(k - degree + 1)
-                weight = ways + (k - degree) * log_a * math.log(2) - 2 * log_fall(strip, k)
-                best = max(best, weight)
-            else:
-                best, weight = -start, -2 * log_fall(strip, k)
-            if weight < best - (bits + 24) * math.log(2):
+    def _terms_needed(self, a: Real, delta: Real, degree: int, bits: int) -> int:
+        """Estimate how many Hermite coefficients `expansion` needs, with `_missing`, which then proves it."""
+        places = {0, degree // 2, degree}
+        sizes = {j: self._rough_size(a, delta, j) for j in places}
+        terms = degree + 16
+        while terms <= MOST_TERMS:
+            missing = self._missing(terms, a, delta)
+            if all(max(missing(j)) < sizes[j] - bits - 12 for j in places):
                 break
-            k *= 1.05
-        return int(k)
+            terms += terms // 10
+        return terms
 
-    def _missing(self, terms: int, a: Real, delta: Real) -> Iterator[tuple[float, float, float]]:
-        r"""Yield, for j = 0, 1, …, log2 of bounds on what k > K = terms adds to d_j, q_j and q̇_j.
+    def _rough_size(self, a: Real, delta: Real, j: int) -> float:
+        """Return log2 of about the largest of µ_k² p_k, of which d_j is the sum (see `_missing`)."""
+        k, best = float(max(j, 8)), -math.inf
+        while k <= MOST_TERMS:
+            size = 2 * self.log_envelope(int(k)) - math.lgamma(k - self.order + 1) / math.log(2)
+            size += _log_binomial(int(k), j, log2(a), log2(delta)) if a else 0.0
+            if size < best - 40 or not a:
+                return max(best, size)
+            best, k = max(best, size), 1.15 * k + 1
+        return best
+
+    def _missing(self, terms: int, a: Real, delta: Real) -> Callable[[int], tuple[float, float, float]]:
+        r"""Return j ↦ log2 of bounds on what k > K = terms adds to d_j, q_j and q̇_j.
 
         To d_j it is :math:`\sum_{k>K} µ_k² p_k`, :math:`p_k = \binom kj a^{k−j} δ^j`. To q_j it is
         :math:`δ \sum_i S_{\max(i,K)} p_i`, of which i < K make up S_K P(X > j), X binomial (K, δ), which has
         Chernoff's bound; likewise q̇_j with S'. Bounds on |µ_k| fall by the factor exp(−asinh(y/(2√(k+1))))
         at least. Where (k + 1)/(k + 1 − j) (1 + 1/k)² a is no more than its inverse at the first k, it stays so
         (in 1/√k the logarithms are convex and concave), and all terms fall by that factor again (`_falling`).
+        Where a = 0 nothing is missing of d_j = µ_j², and S_K, S'_K of all tails.
         """
-        k, log_a, log_delta = terms + 1, log2(a), log2(delta)
-        beyond, slope_beyond = self._beyond(terms, 0), self._beyond(terms, 1)
+        k, beyond, slope_beyond = terms + 1, self._beyond(terms, 0), self._beyond(terms, 1)
+        if not a:
+            return lambda j: (-math.inf, beyond, slope_beyond)
+        log_a, log_delta, falling = log2(a), log2(delta), self._falling(k)
         slack = self._slope(k) - log_a * math.log(2) - 2 * math.log1p(1 / k)
-        for j in count():
-            if j > k // 2 or math.log((k + 1) / (k + 1 - j)) > slack:
-                yield math.inf, math.inf, math.inf
-                continue
-            ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
-            weight = ways + (k - j) * log_a + j * log_delta
-            rest = weight - log_a + log_delta + self._falling(k)  # from p_K on
-            chance = 1 + max(rest, _log_chance(terms, j + 1, log_a, log_delta))
-            yield beyond + weight, beyond + chance, slope_beyond + chance
 
-    def _missing_at_zero(self, terms: int) -> Iterator[tuple[float, float, float]]:
-        """The same where a = 0: nothing is missing of d_j = µ_j², and S_K, S'_K of all tails."""
-        while True:
-            yield -math.inf, self._beyond(terms, 0), self._beyond(terms, 1)
+        def bounds(j: int) -> tuple[float, float, float]:
+            if j > k // 2 or math.log((k + 1) / (k + 1 - j)) > slack:
+                return math.inf, math.inf, math.inf
+            weight = _log_binomial(k, j, log_a, log_delta)
+            rest = weight - log_a + log_delta + falling  # from p_K on
+            chance = 1 + max(rest, _log_chance(terms, j + 1, log_a, log_delta))
+            return beyond + weight, beyond + chance, slope_beyond + chance
+
+        return bounds
 
     def _slope(self, k: int) -> float:
         """Return the logarithm of the factor by which bounds on |µ_k| fall with k at least.
@@ -251,6 +257,12 @@ class MeromorphicDual:
         return math.log2(1 + math.sqrt(k + 1) / beta + 1 / (2 * beta**2))
 
 
+def _log_binomial(k: int, j: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of the chance of j hits in k trials of chance δ = 1 − a."""
+    ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
+    return ways + (k - j) * log_a + j * log_delta
+
+
 def _log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:
     """Return log2 of Chernoff's bound on the chance of m or more hits in n trials of chance δ = 1 − a."""
     x = m / n
@@ -261,7 +273,7 @@ def _log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:
 
 def log_fall(y: float, k: float) -> float:
     """Return the integral of asinh(y/(2√x)) over x = 0 … k, by which ln |µ_k| has fallen, nearly."""
-    root = math.sqrt(k)
+    root = math.sqrt(max(k, 1e-9))
     u = y / (2 * root)
     return k * math.asinh(u) + y * root / 2 * (math.sqrt(1 + u * u) - u)
 
@@ -363,15 +375,25 @@ def _moments_from_poles(dual: MeromorphicDual, low: int, high: int, bits: int) -
         total = [gmpy2.mpfr(0)] * (high - low + 1)
         nearest = largest = None
         for w, residue in dual.poles(ctx):
-            top = high
-            if nearest is not None:  # beyond `top` this pole is below 2**-bits of the nearest one
-                top = min(high, low + 1 + math.ceil(((bits + 24) * math.log(2) / float(w.real - nearest)) ** 2))
+            # beyond `top` this pole is below 2**-bits of the nearest one
+            top = high if nearest is None else _reach(float(w.real), float(nearest), low + 1, high, bits + 24)
             last = _add_pole(ctx, total, low, top, w, residue, bits + 24)
             if nearest is None:
                 nearest, largest = w.real, last
             elif last < largest * gmpy2.exp2(-bits - 16):
                 break
         return [_from_mpfr(ctx, m) for m in total]
+
+
+def _reach(y: float, nearest: float, low: int, high: int, bits: int) -> int:
+    """Return the least k from low to high where a pole at distance y is below 2**-bits of the nearest one."""
+    while low < high:
+        middle = (low + high) // 2
+        if log_fall(y, middle) - log_fall(nearest, middle) > bits * math.log(2):
+            high = middle
+        else:
+            low = middle + 1
+    return high
 
 
 def _add_pole(ctx: Context, total: list[Any], low: int, top: int, w: Real, residue: Real, bits: int) -> Any:

@@ -188,3 +188,77 @@ class MatrixSummary:
     accuracy: float
     output: str | None
     seconds: float
+
+
+@dataclass(frozen=True)
+class RankBounds:
+    """What a series says of the effective rank eff(A) = Tr A/λ_1(A) of kernel matrices of any data on the sphere.
+
+    Parameters
+    ----------
+    kernel
+        The kernel, or None for a series of unknown origin.
+    digits
+        Significant digits; bounds are rounded up.
+    bound
+        S_l/c_0, a bound on eff(K) (Theorem 4.1); None where c_0 = 0.
+    centered_ratio
+        (S_l − c_0)/c_1, a bound on eff(K − (c_0/n) 11ᵀ)/eff(XXᵀ) (Theorem 4.3); None where c_1 = 0.
+    leading
+        The least q ≥ 1 with c_q > 0, or None.
+    leading_ratio
+        Σ_{p≥q} c_p/c_q, a bound on eff(K − (c_0/n) 11ᵀ)/eff(G^{∘q}), G = XXᵀ: Theorem 4.3 wherever its proof
+        goes.
+    """
+
+    kernel: KernelFacts | None
+    digits: int
+    bound: Decimal | None
+    centered_ratio: Decimal | None
+    leading: int | None
+    leading_ratio: Decimal | None
+
+
+@dataclass(frozen=True)
+class EigenvalueCount:
+    """How many eigenvalues of K are at least ε λ_1 (None where that was not settled), and the bound eff(K)/ε."""
+
+    epsilon: Decimal
+    count: int | None
+    bound: Decimal
+
+
+@dataclass(frozen=True)
+class EffectiveRanks:
+    """Effective ranks of data, measured, beside their bounds; None where a matrix is zero or a theorem silent.
+
+    Parameters
+    ----------
+    bounds
+        From the coefficients alone.
+    data
+        The points.
+    gram, kernel, centered
+        eff of XXᵀ, of K, and of K − (c_0/n) 11ᵀ.
+    centered_bound
+        eff(XXᵀ) (S_l − c_0)/c_1.
+    counts
+        One for each ε.
+    accuracy
+        Relative, of the measured values.
+    passes
+        Products with K that it took.
+    seconds
+        What it took.
+    """
+
+    bounds: RankBounds
+    data: DataFacts
+    gram: Decimal
+    kernel: Decimal
+    centered: Decimal | None
+    centered_bound: Decimal | None
+    counts: tuple[EigenvalueCount, ...]
+    accuracy: float
+    passes: int
+    seconds: float
