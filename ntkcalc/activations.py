@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Context as DecimalContext
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -277,9 +278,11 @@ _BY_ANY_NAME = FAMILIES | {alias: family for family in _FAMILIES for alias in fa
 
 
 def decimal_text(value: Fraction) -> str:
-    """Return the shortest decimal text of a fraction that came from decimal text."""
-    text = f"{(Decimal(value.numerator) / Decimal(value.denominator)).normalize():f}"
-    return text if len(text) < 24 else f"{float(value):g}"
+    """Return the shortest decimal text of a fraction that came from decimal text, exactly."""
+    exactly = DecimalContext(prec=4000)
+    text = exactly.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(exactly)
+    plain = f"{text:f}"
+    return plain if len(plain) <= 40 else str(text).lower()
 
 
 @lru_cache(maxsize=64)

@@ -227,6 +227,10 @@ def main() -> None:
         _fail(_usage_message(error), 2)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"cannot write stdout: {error.strerror or error}", 1)
     except MemoryError:
         _fail("out of memory; lower --truncation or --digits", 1)
     except Exception as error:
@@ -242,5 +246,6 @@ def _usage_message(error: Exception) -> str:
 def _fail(message: str, code: int) -> NoReturn:
     """Say what went wrong in one line and exit."""
     with suppress(OSError):
-        print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
+        if sys.stderr is not None:
+            print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
     sys.exit(code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ntkcalc.engine import Engine, bits_lost
 from ntkcalc.errors import AccuracyError, InputError, near_miss
 from ntkcalc.kernel import Kernel
-from ntkcalc.precision import Real, bits_for, context, decimal, log2, real
+from ntkcalc.precision import Real, bits_for, context, decimal, log2, real, whole
 from ntkcalc.recurrence import Layer, Observer, error_bound, layers, paper_layers
 from ntkcalc.results import Coefficient, Coefficients, KernelFacts
 
@@ -102,10 +102,12 @@ class Request:
     paper_truncation: bool = False
 
     def __post_init__(self) -> None:
+        whole(self.truncation, "truncation")
+        whole(self.digits, "digits")
         if not 0 <= self.truncation <= MOST_TERMS:
-            raise InputError(f"truncation must lie in 0 … {MOST_TERMS}, got {self.truncation}")
+            raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {self.truncation}")
         if not 1 <= self.digits <= MOST_DIGITS:
-            raise InputError(f"digits must lie in 1 … {MOST_DIGITS}, got {self.digits}")
+            raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {self.digits}")
         for name, value, known in (("engine", self.engine, ENGINES), ("which", self.which, WHICH)):
             if value not in known:
                 raise InputError(
@@ -210,7 +212,11 @@ def _result(engine: Engine[Any], layer: Layer[Any], kernel: Kernel, request: Req
     """Round one layer's series."""
     bits = bits_for(request.digits) + 16
     values = engine.scalars(getattr(layer, request.which))
-    totals = {"kappa": kernel.total, "alpha": lambda bits: context(bits).one, "beta": kernel.chi}
+
+    def one(bits: int) -> Real:
+        return context(bits).one
+
+    totals = {"kappa": kernel.total, "alpha": one, "beta": kernel.chi if kernel.depth > 1 else one}
     total = totals[request.which](bits)
     if request.paper_truncation:
         tail = _difference(totals[request.which](engine.bits), values, request.digits)

@@ -24,8 +24,8 @@ def screen(output: str, digits: int | None) -> Screen:
     from ntkcalc.render import Screen
 
     terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
-    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    color = color or bool(os.environ.get("FORCE_COLOR"))
+    color = terminal and os.environ.get("TERM") != "dumb"
+    color = (color or bool(os.environ.get("FORCE_COLOR"))) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
     encoding = sys.stdout.encoding if output == "-" and sys.stdout is not None else "utf-8"
     try:
@@ -40,6 +40,8 @@ def check_writable(output: str) -> None:
     folder = os.path.dirname(output) or "."
     if output == "-":
         return
+    if not output:
+        raise InputError("--output needs the name of a file, or - for stdout, got ''")
     if os.path.isdir(output) or not os.path.isdir(folder):
         raise InputError(f"cannot write '{output}': {'it is a folder' if os.path.isdir(output) else 'no such folder'}")
     if not os.access(output if os.path.exists(output) else folder, os.W_OK):

@@ -224,7 +224,7 @@ class AlgebraicDual(CheapDual):
     def _power(self, ctx: Context, a: Real, delta: Real, n: int, degree: int) -> list[Real]:
         """Return the Taylor coefficients g_0 … g_degree of (c² − t²)^{−n/2}."""
         c = real(ctx, self.singularity)
-        gap = (delta if self.singularity == 1 else c - a) * (c + a)
+        gap = (real(ctx, self.singularity - 1) + delta) * (c + a)
         near, far = a * delta / gap, delta**2 / gap
         before, g = ctx.zero, 1 / (gap ** ((n - 1) // 2) * ctx.sqrt(gap))
         series = [g]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR
 from fractions import Fraction
 
 from ntkcalc.activations import Activation, activation, decimal_text
 from ntkcalc.errors import InputError
-from ntkcalc.precision import Context, Real, context, decimal, exact, real
+from ntkcalc.precision import Context, Real, context, decimal, exact, real, whole
 
 MOST_LAYERS = 1000
 """Deepest network that we compute."""
@@ -49,8 +50,10 @@ class Kernel:
         InputError
             For an unknown activation or a value that Assumption 2 excludes.
         """
+        if not isinstance(act, str | Activation):
+            raise InputError(f"an activation is named by text such as 'tanh', got {act!r:.40}")
         phi = activation(act) if isinstance(act, str) else act
-        if not 1 <= depth <= MOST_LAYERS:
+        if not 1 <= whole(depth, "depth") <= MOST_LAYERS:
             raise InputError(f"depth must be at least 1 and at most {MOST_LAYERS}, got {depth}")
         gamma = exact(gamma_b2, "gamma_b2")
         if not 0 <= gamma <= 1:
@@ -120,12 +123,11 @@ class Kernel:
         return real(ctx, square) if isinstance(square, Fraction) else ctx.convert(square)
 
     def _too_large(self) -> InputError:
-        largest = 1 / self._mean_square(context(64))
-        digits = 12
-        bound = decimal(largest, digits)
-        if self.sigma_w2 is not None and bound >= self.sigma_w2:  # rounded up past it: say more
-            bound = decimal(largest * (1 - context(64).ldexp(1, -40)), digits)
+        ctx = context(64)
+        bound = decimal(1 / self._mean_square(ctx) * (1 - ctx.ldexp(1, -48)), 12, ROUND_FLOOR)
+        if isinstance(self.activation.dual.mean_square(64), Fraction):
+            bound = decimal(1 / Fraction(self.activation.dual.mean_square(64)), 12, ROUND_FLOOR)
         return InputError(
-            f"sigma_w2 must be at most {bound} for {self.activation.name} "
+            f"sigma_w2 must be at most {decimal_text(Fraction(bound))} for {self.activation.name} "
             f"(sigma_w2 E[phi^2] <= 1; 'max' says it exactly), got {decimal_text(self.sigma_w2 or Fraction(0))}"
         )

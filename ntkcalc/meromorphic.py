@@ -103,7 +103,7 @@ class MeromorphicDual:
                 return found
             terms += terms // 4
         raise AccuracyError(
-            f"R's expansion at correlation 1 - {float(delta):.1e} needs more than {MOST_TERMS} Hermite coefficients; "
+            f"the expansion at correlation {ctx.nstr(a, 6)} needs more than {MOST_TERMS} Hermite coefficients; "
             "lower --depth, --truncation or --digits"
         )
 
@@ -483,8 +483,8 @@ class _Line:
         nodes = math.ceil(reach / step)
         if nodes > _MOST_NODES:
             raise AccuracyError(
-                f"quadrature would need {nodes} nodes (nearest pole {strip:.1e} from the real line); "
-                "lower --digits or choose a smoother activation"
+                f"quadrature would need {nodes} nodes (the nearest pole is {strip:.1e} from the real line); "
+                "lower --digits, or take an activation that varies on the scale of 1"
             )
         return cls(step, nodes)
 

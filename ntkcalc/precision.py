@@ -75,6 +75,19 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     return Fraction(written)
 
 
+def whole(value: object, what: str) -> int:
+    """Return a whole number as it is.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InputError(f"{what} must be a whole number, got {value!r:.40}")
+    return value
+
+
 def real(ctx: Context, value: Fraction) -> Real:
     """Return a fraction as a real of `ctx`, rounded once."""
     return ctx.mpf(value.numerator) / value.denominator

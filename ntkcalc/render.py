@@ -409,16 +409,18 @@ def _said(text: str, screen: Screen) -> str:
     return text if screen.unicode else text.translate(_ASCII)
 
 
-def _drawn(table: object, screen: Screen) -> str:
-    """Return what Rich draws, as wide as the data where the screen sets no limit."""
+def _drawn(table: Table, screen: Screen) -> str:
+    """Return what Rich draws, as wide as the data where the screen is narrower: no digit is ever cut."""
     from io import StringIO
 
     from rich.console import Console
+    from rich.measure import Measurement
 
     buffer = StringIO()
+    natural = Measurement.get(Console(width=10_000), Console(width=10_000).options, table).maximum
     console = Console(
         file=buffer,
-        width=screen.width or 10_000,
+        width=max(natural, screen.width or 0),
         force_terminal=screen.color,
         no_color=not screen.color,
         legacy_windows=False,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 _LEAST, _MOST = Decimal("1e-300"), Decimal("1e300")
@@ -42,15 +42,16 @@ def rounded(value: Decimal, digits: int) -> Decimal:
     """Return the value with at most so many significant digits."""
     if not value or len(value.as_tuple().digits) <= digits:
         return value
-    return value.quantize(Decimal(1).scaleb(value.adjusted() - digits + 1), ROUND_HALF_EVEN)
+    return Context(prec=digits, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
 
 
 def percent(share: Decimal, digits: int | None) -> str:
     """Return a share as per cent: three decimals, or so many significant digits."""
-    hundredfold = share.scaleb(2)
+    wide = Context(prec=max(50, len(share.as_tuple().digits)), Emax=MAX_EMAX, Emin=MIN_EMIN)
+    hundredfold = share.scaleb(2, wide)
     if digits is not None:
         return digits_of(hundredfold, digits)
-    return f"{hundredfold.quantize(Decimal('0.001'), ROUND_HALF_EVEN):f}"
+    return f"{hundredfold.quantize(Decimal('0.001'), ROUND_HALF_EVEN, wide):f}"
 
 
 def number(value: Decimal, digits: int) -> float | int | str:

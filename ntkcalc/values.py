@@ -15,7 +15,7 @@ from ntkcalc.coefficients import MOST_DIGITS, MOST_TERMS, kernel_facts, series_r
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.evaluation import theta
 from ntkcalc.kernel import Kernel
-from ntkcalc.precision import Real, bits_for, context, decimal, exact, log2, real
+from ntkcalc.precision import Real, bits_for, context, decimal, exact, log2, real, whole
 from ntkcalc.recurrence import Observer
 from ntkcalc.results import KernelFacts, KernelValue, KernelValues
 
@@ -289,11 +289,13 @@ def _as_decimal(rho: Fraction) -> Decimal:
 
 
 def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) -> None:
+    for number in (digits, *truncations):
+        whole(number, "digits and truncation")
     if not 1 <= digits <= MOST_DIGITS:
-        raise InputError(f"digits must lie in 1 … {MOST_DIGITS}, got {digits}")
+        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
     for truncation in truncations:
         if not 0 <= truncation <= MOST_TERMS:
-            raise InputError(f"truncation must lie in 0 … {MOST_TERMS}, got {truncation}")
+            raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {truncation}")
     if not 1 <= len(rhos) <= MOST_VALUES:
         raise InputError(f"give 1 to {MOST_VALUES} values of rho, got {len(rhos)}")
     for rho in rhos:
