@@ -14,19 +14,25 @@ if TYPE_CHECKING:
     from ntkcalc.errors import AccuracyError as AccuracyError
     from ntkcalc.errors import InputError as InputError
     from ntkcalc.errors import NtkcalcError as NtkcalcError
+    from ntkcalc.rank import effective_rank as effective_rank
+    from ntkcalc.rank import effective_rank_bounds as effective_rank_bounds
     from ntkcalc.results import Coefficients as Coefficients
     from ntkcalc.results import KernelValues as KernelValues
+    from ntkcalc.results import RankBounds as RankBounds
     from ntkcalc.values import ntk_values as ntk_values
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "effective_rank": "rank",
+    "effective_rank_bounds": "rank",
     "ntk": "arrays",
     "ntk_coefficients": "coefficients",
     "ntk_matrix": "arrays",
     "ntk_values": "values",
     "Coefficients": "results",
     "KernelValues": "results",
+    "RankBounds": "results",
     "NtkcalcError": "errors",
     "InputError": "errors",
     "AccuracyError": "errors",
@@ -38,7 +44,10 @@ __all__ = [
     "InputError",
     "KernelValues",
     "NtkcalcError",
+    "RankBounds",
     "__version__",
+    "effective_rank",
+    "effective_rank_bounds",
     "ntk",
     "ntk_coefficients",
     "ntk_matrix",

@@ -214,6 +214,67 @@ def _matrix(
     console.emit(text, "-")
 
 
+@app.command()
+def effrank(
+    act: options.Act = None,
+    depth: options.Depth = None,
+    sigma_w2: options.SigmaW2 = None,
+    gamma_b2: options.GammaB2 = None,
+    coeffs: options.Coeffs = None,
+    data: options.Data = None,
+    epsilon: options.Epsilon = None,
+    memory: options.Memory = "1G",
+    no_normalize: options.NoNormalize = False,
+    digits: options.Digits = None,
+    engine: options.EngineName = "auto",
+    json: options.Json = False,
+    format: options.Format = None,
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+) -> None:
+    """Bounds on the effective rank of kernel matrices (Theorems 4.1 and 4.3), and with --data the measured ranks.
+
+    Example: ntkcalc effrank -a relu -l 2:5
+    """
+    style = options.chosen_format(format, json)
+    shown = options.chosen_digits(digits, style)
+    options.check_engine(engine, "numpy" if data else "mpmath")
+    options.one_reader_of_stdin([], coeffs, data)
+    console.check_writable(output)
+    if coeffs and (act or depth or sigma_w2 or gamma_b2 or data):
+        raise InputError("--coeffs stands for a kernel, and bounds alone follow from it: leave out the other options")
+    if epsilon and not data:
+        raise InputError("--epsilon counts eigenvalues of the kernel matrix of --data FILE; give that too")
+    budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
+    from ntkcalc import render
+    from ntkcalc.rank import effective_ranks, given_bounds, gram_rank, kernel_bounds
+
+    bounds, ranks = [], []
+    if coeffs:
+        bounds = [given_bounds(given, shown) for given in options.chosen_series(coeffs, sys.stdin)]
+    elif data:
+        from ntkcalc.inputs import load_points
+
+        kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
+        points = load_points(data, sys.stdin, not no_normalize)
+        if points.scaled:
+            console.remark(f"{points.source}: rows scaled to unit norm", quiet)
+        gram = gram_rank(points)
+        with console.progress(quiet, "tiles") as watch:
+            ranks = [
+                effective_ranks(k, points, gram, limits, shown, digits is not None, budget, watch) for k in kernels
+            ]
+    else:
+        bounds = [kernel_bounds(k, shown) for k in options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()]
+    if style == "table":
+        screen = console.screen(output, digits)
+        text = render.ranks_table(ranks, screen) if ranks else render.bounds_table(bounds, screen)
+    else:
+        rows = [render.ranks_fields(r) for r in ranks] + [render.bounds_fields(b) for b in bounds]
+        text = {"json": render.lines_json, "csv": render.ranks_csv, "plain": render.named_plain}[style](rows)
+    console.emit(text, output)
+
+
 _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 
 

@@ -67,6 +67,13 @@ Data = Annotated[
 ]
 Other = Annotated[str | None, typer.Option("--other", metavar="FILE", help="More points: a cross matrix.")]
 NoNormalize = Annotated[bool, typer.Option("--no-normalize", help="Refuse rows that are not of unit norm.")]
+Epsilon = Annotated[
+    list[str] | None,
+    typer.Option("--epsilon", metavar="X", help="Count the eigenvalues of at least X times the largest; repeatable."),
+]
+Memory = Annotated[
+    str, typer.Option("--memory", metavar="SIZE", help="What the kernel matrix may take, e.g. 500M; else it streams.")
+]
 Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw to FILE.png, .svg or .pdf.")]
 Digits = Annotated[
     int | None,
@@ -179,6 +186,29 @@ def check_engine(engine: str, only: str) -> None:
     if engine not in ("auto", only):
         what = "values at --rho" if only == "mpmath" else "a matrix of data"
         raise InputError(f"the {only} engine alone computes {what}; leave out --engine {engine}")
+
+
+def chosen_memory(text: str) -> int:
+    """Read a size such as 500M or 1.5G, in bytes."""
+    from ntkcalc.precision import exact
+
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}.get(number[-1:], 1)
+    size = exact(number[:-1] if unit > 1 else number, "memory (such as 500M or 1.5G)") * unit
+    if not 0 <= size <= 1 << 50:
+        raise InputError(f"memory must lie between 0 and 1024T, got '{text[:40]}'")
+    return int(size)
+
+
+def chosen_epsilons(texts: list[str]) -> list[Fraction]:
+    """Read thresholds in (0, 1]."""
+    from ntkcalc.precision import exact
+
+    found = [exact(text, "epsilon") for text in texts]
+    for text, value in zip(texts, found, strict=True):
+        if not 0 < value <= 1:
+            raise InputError(f"epsilon must lie in (0, 1], got {text[:40]}")
+    return found
 
 
 def one_reader_of_stdin(rho: list[str] | None, *files: str | None) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ from ntkcalc.inputs import Points
 from ntkcalc.kernel import Kernel
 from ntkcalc.krylov import BlockKrylov
 from ntkcalc.matrix_summary import data_facts
-from ntkcalc.precision import Real, bits_for, decimal
+from ntkcalc.precision import Real, bits_for, context, decimal, real
 from ntkcalc.results import EffectiveRanks, EigenvalueCount, KernelFacts, RankBounds
+from ntkcalc.series_file import GivenSeries
 from ntkcalc.table import kernel_table
 
 MOST_PASSES = 25
@@ -97,6 +99,17 @@ def kernel_bounds(kernel: Kernel, digits: int) -> RankBounds:
             break
     assert tails is not None
     return series_bounds(kappa, tails, facts, digits, bits)
+
+
+def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
+    """Return the bounds of a series from outside; without its tail there are none."""
+    if given.tail is None:
+        return RankBounds(given.kernel, digits, None, None, None, None)
+    bits = bits_for(digits) + 16
+    ctx = context(bits + 8)
+    tails = list(accumulate(reversed(given.coefficients[1:]), initial=given.tail))[::-1]
+    coefficients, left = ([real(ctx, c) for c in series] for series in (given.coefficients, tails))
+    return series_bounds(coefficients, left, given.kernel, digits, bits)
 
 
 def series_bounds(

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ntkcalc import __version__
-from ntkcalc.results import Coefficients, DataFacts, KernelFacts, KernelValue, KernelValues, MatrixSummary
+from ntkcalc.results import (
+    Coefficients,
+    DataFacts,
+    EffectiveRanks,
+    KernelFacts,
+    KernelValue,
+    KernelValues,
+    MatrixSummary,
+    RankBounds,
+)
 from ntkcalc.text import (
     aligned,
     csv_lines,
@@ -29,6 +38,12 @@ SYMBOLS = {"kappa": "κ", "alpha": "α", "beta": "β", "mu": "µ"}
 _ASCII = str.maketrans(
     {
         "κ": "kappa",
+        "ε": "epsilon",
+        "λ": "lambda",
+        "ᵀ": "^T",
+        "∘": "o",
+        "≥": ">=",
+        "\u0303": "~",
         "α": "alpha",
         "β": "beta",
         "µ": "mu",
@@ -394,6 +409,156 @@ def matrix_table(results: Sequence[MatrixSummary], screen: Screen) -> str:
 def _data_line(data: DataFacts) -> str:
     rank = "" if data.rank is None else f", rank {data.rank}"
     return f"{data.source}: n = {data.n}, d = {data.d}{rank}"
+
+
+def bounds_fields(b: RankBounds) -> dict[str, object]:
+    """Return the JSON of the bounds of one kernel."""
+    return {
+        "schema": "ntkcalc.effrank/1",
+        "version": __version__,
+        "digits": b.digits,
+        "engine": "mpmath",
+        "kernel": None if b.kernel is None else kernel_fields(b.kernel, b.digits),
+        "bound": _maybe(b.bound, b.digits),
+        "centered_ratio": _maybe(b.centered_ratio, b.digits),
+        "leading": b.leading,
+        "leading_ratio": _maybe(b.leading_ratio, b.digits),
+    }
+
+
+def ranks_fields(r: EffectiveRanks) -> dict[str, object]:
+    """Return the JSON of the ranks of one kernel on data."""
+    digits = r.bounds.digits
+    return bounds_fields(r.bounds) | {
+        "engine": "numpy",
+        "data": data_fields(r.data),
+        "gram_effrank": number(r.gram, digits),
+        "kernel_effrank": number(r.kernel, digits),
+        "centered_effrank": _maybe(r.centered, digits),
+        "centered_bound": _maybe(r.centered_bound, digits),
+        "counts": [
+            {"epsilon": number(c.epsilon, 15), "count": c.count, "bound": number(c.bound, digits)} for c in r.counts
+        ],
+        "accuracy": r.accuracy,
+    }
+
+
+def lines_json(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return JSON Lines."""
+    return "".join(json_line(row) + "\n" for row in rows)
+
+
+_RANKS = (
+    *("bound", "centered_ratio", "leading", "leading_ratio", "gram_effrank", "kernel_effrank"),
+    *("centered_effrank", "centered_bound", "accuracy"),
+)
+
+
+def ranks_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return CSV; what is unknown is empty. Counts have columns of their own, count_ε and count_bound_ε."""
+    names = [name for name in _RANKS if name in rows[0]]
+    counts = _counts_of(rows[0])
+    header = ["activation", "depth", "sigma_w2", "gamma_b2", *names]
+    header += [f"{what}_{c['epsilon']}" for c in counts for what in ("count", "count_bound")]
+    records = []
+    for row in rows:
+        kernel = row["kernel"] if isinstance(row["kernel"], Mapping) else {}
+        cells = [kernel.get(name, "") for name in ("activation", "depth", "sigma_w2", "gamma_b2")]
+        cells += [_cell(row[name]) for name in names]
+        cells += [_cell(c[what]) for c in _counts_of(row) for what in ("count", "bound")]
+        records.append(cells)
+    return csv_lines(header, records)
+
+
+def _counts_of(row: Mapping[str, object]) -> list[dict[str, object]]:
+    counts = row.get("counts", [])
+    return counts if isinstance(counts, list) else []
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
+
+
+def named_plain(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return a name and a value a line, without what is unknown; an empty line between kernels."""
+    blocks = []
+    for row in rows:
+        lines = [f"{name} {row[name]}" for name in _RANKS if row.get(name) is not None]
+        lines += [f"count_{c['epsilon']} {c['count']}" for c in _counts_of(row) if c["count"] is not None]
+        blocks.append("".join(f"{line}\n" for line in lines))
+    return "\n".join(blocks)
+
+
+def bounds_table(bounds: Sequence[RankBounds], screen: Screen) -> str:
+    """Return a table of bounds, with what to do where a theorem does not apply."""
+    table = _table("bounds on effective ranks, whatever the data on the sphere", screen)
+    _add_columns(table, ("kernel", "eff(K)", "eff(K̃)/eff(XXᵀ)", "q", "eff(K̃)/eff(G^∘q)"), screen)
+    kernels = [b.kernel for b in bounds if b.kernel is not None]
+    for b in bounds:
+        name = "series" if b.kernel is None else _title(b.kernel, kernels)
+        cells = ["-" if x is None else digits_of(x) for x in (b.bound, b.centered_ratio)]
+        leading = ["-" if b.leading is None else str(b.leading)]
+        leading.append("-" if b.leading_ratio is None else digits_of(b.leading_ratio))
+        table.add_row(_said(name, screen), *cells, *leading)
+    notes = ["eff(A) = Tr A/λ_1(A); K̃ = K − (c_0/n) 11ᵀ; Theorem 4.1: eff(K) ≤ S/c_0; Theorem 4.3: (S − c_0)/c_1"]
+    notes += ["c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it"]
+    notes += _silences(bounds)
+    return _drawn(table, screen) + _said(
+        "".join(f"  {n}\n" for n in notes) + (_shared(kernels) if kernels else ""), screen
+    )
+
+
+def _silences(bounds: Sequence[RankBounds]) -> list[str]:
+    """Say where a theorem does not apply, why, and what would make it apply."""
+    said = []
+    for b in bounds:
+        name = "the series" if b.kernel is None else f"{b.kernel.activation}, depth {b.kernel.depth}"
+        if b.leading is None and b.bound is None:
+            said.append(f"{name}: nothing is known of what the series leaves out, so that no bound follows")
+            continue
+        if b.bound is None:
+            said.append(f"{name}: c_0 = 0, Theorem 4.1 is silent; --gamma-b2 > 0 or a smaller --sigma-w2 makes c_0 > 0")
+        if b.centered_ratio is None and b.leading is not None:
+            said.append(f"{name}: c_1 = 0 (an even kernel), Theorem 4.3 is silent; --gamma-b2 > 0 makes c_1 > 0")
+        if b.leading is None:
+            said.append(f"{name}: the kernel is constant, K̃ = 0")
+    return list(dict.fromkeys(said))
+
+
+def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
+    """Return a table of measured effective ranks beside their bounds."""
+    table = _table("", screen)
+    _add_columns(table, ("kernel", "eff(K)", "bound", "ratio", "eff(K̃)", "bound", "ratio"), screen)
+    kernels = [r.bounds.kernel for r in ranks if r.bounds.kernel is not None]
+    for r in ranks:
+        name = "" if r.bounds.kernel is None else _title(r.bounds.kernel, kernels)
+        pairs = ((r.kernel, r.bounds.bound), (r.centered, r.centered_bound))
+        cells = [cell for measured, bound in pairs for cell in _beside(measured, bound)]
+        table.add_row(_said(name, screen), *cells)
+    text = _drawn(table, screen)
+    if ranks[0].counts:
+        counts = _table("eigenvalues of K that are at least ε λ_1, and the bound eff(K)/ε", screen)
+        _add_columns(counts, ("kernel", "ε", "count", "bound"), screen)
+        for r in ranks:
+            name = "" if r.bounds.kernel is None else _title(r.bounds.kernel, kernels)
+            for c in r.counts:
+                known = "?" if c.count is None else str(c.count)
+                counts.add_row(_said(name, screen), digits_of(c.epsilon), known, digits_of(rounded(c.bound, 6)))
+        text += _drawn(counts, screen)
+    lines = [f"{_data_line(ranks[0].data)}; eff(XXᵀ) = {digits_of(ranks[0].gram)}"]
+    lines.append("K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound")
+    lines.append(
+        f"{sum(r.passes for r in ranks)} products with K, {sum(r.seconds for r in ranks):.2f} s, "
+        f"relative errors below {max(r.accuracy for r in ranks):.0e}"
+    )
+    lines += _silences([r.bounds for r in ranks])
+    return text + _said("".join(f"  {line}\n" for line in lines) + _shared(kernels), screen)
+
+
+def _beside(measured: Decimal | None, bound: Decimal | None) -> list[str]:
+    """Return a measured value, its bound and their ratio."""
+    ratio = "-" if measured is None or bound is None else f"{measured / bound:.3f}"
+    return ["-" if x is None else digits_of(x) for x in (measured, bound)] + [ratio]
 
 
 def _table(title: str, screen: Screen) -> Table:
