@@ -134,19 +134,14 @@ def series_bounds(
         c, tails = [*c, 0 * c[0]], [*tails, tails[0]]
     safe = 1 + c[0].context.ldexp(1, 4 - bits)
 
-    def up(value: Real) -> Decimal:
-        return decimal(value * safe, digits, ROUND_CEILING)
+    def ratio(p: int) -> Decimal | None:
+        """(Σ_{i≥p} c_i)/c_p = 1 + τ_p/c_p, rounded up."""
+        if not c[p]:
+            return None
+        return decimal((1 + tails[p] / c[p]) * safe, digits, ROUND_CEILING) if tails[p] else Decimal(1)
 
-    rest = tails[0]
     q = next((p for p, x in enumerate(c) if p and x), None)
-    return RankBounds(
-        kernel,
-        digits,
-        up((c[0] + rest) / c[0]) if c[0] else None,
-        up(rest / c[1]) if c[1] else None,
-        q,
-        up((c[q] + tails[q]) / c[q]) if q else None,
-    )
+    return RankBounds(kernel, digits, ratio(0), ratio(1), q, None if q is None else ratio(q))
 
 
 def effective_rank(a: Any, trace: float | None = None) -> float:
@@ -251,27 +246,29 @@ def effective_ranks(
     matrix = KernelMatrix(kernel_table(kernel), points.rows, offset=constant)
     spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.table.accuracy * total  # what their errors can do to an eigenvalue
-    error = max((spectra.kernel_errors[0] + entries) / spectra.kernel[0], _FLOAT)
+    errors = [_FLOAT, max((spectra.kernel_errors[0] + entries) / spectra.kernel[0], _FLOAT)]
     centered = None
     if rest > 0:
-        error = max(error, (spectra.centered_error + entries) / spectra.centered)
+        errors.append(max((spectra.centered_error + entries) / spectra.centered, _FLOAT))
         centered = n * rest / spectra.centered
-    known = max(1, math.floor(-math.log10(error)))
-    if strict and known < digits:
-        raise AccuracyError(f"effective ranks of this data are known to {known} of {digits} digits; lower --digits")
-    shown = min(known, digits)
+    known = [max(1, math.floor(-math.log10(error))) for error in errors]
+    if strict and min(known) < digits:
+        raise AccuracyError(
+            f"effective ranks of this data are known to {min(known)} of {digits} digits; lower --digits"
+        )
+    shown = [min(k, digits) for k in known]
     measured = n * total / float(spectra.kernel[0])
     ratio = bounds.centered_ratio
-    counts = [_counted(spectra, epsilon, measured, shown) for epsilon in epsilons]
+    counts = [_counted(spectra, epsilon, measured, shown[1]) for epsilon in epsilons]
     return EffectiveRanks(
         bounds,
         data_facts(points),
-        _rounded(gram, shown),
-        _rounded(measured, shown),
-        None if centered is None else _rounded(centered, shown),
-        None if ratio is None else decimal(Fraction(gram) * Fraction(ratio), shown, ROUND_CEILING),
+        _rounded(gram, shown[0]),
+        _rounded(measured, shown[1]),
+        None if centered is None else _rounded(centered, shown[2]),
+        None if ratio is None else decimal(Fraction(gram * (1 + _FLOAT)) * Fraction(ratio), shown[0], ROUND_CEILING),
         tuple(counts),
-        error,
+        max(errors),
         spectra.passes,
         time.perf_counter() - start,
     )
