@@ -82,7 +82,7 @@ def coeffs(
     style = options.chosen_format(format, json)
     console.check_writable(output)
     shown = options.chosen_digits(digits, style)
-    from ntkcalc import render
+    from ntkcalc import render_coeffs
     from ntkcalc.coefficients import Request, coefficients_by_depth
 
     request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
@@ -90,12 +90,8 @@ def coeffs(
     with console.progress(quiet) as observer:
         found = [coefficients_by_depth(kernel, grid.depths, request, observer) for kernel in grid.deepest()]
     results = grid.in_order(found)
-    if style == "table":
-        text = render.coefficients_table(results, console.screen(output, digits))
-    else:
-        text = {"json": render.coefficients_json, "csv": render.coefficients_csv, "plain": render.coefficients_plain}[
-            style
-        ](results)
+    screen = console.screen(output, digits)
+    text = render_coeffs.table(results, screen) if style == "table" else render_coeffs.FORMATS[style](results)
     console.emit(text, output)
 
 
@@ -145,7 +141,7 @@ def evaluate(
         _matrix(grid, data, other, not no_normalize, shown, digits is not None, style, output, quiet)
         return
     console.check_writable(output)
-    from ntkcalc import render
+    from ntkcalc import render_evaluate
     from ntkcalc.values import kernel_values, series_values
 
     points = options.chosen_rhos(rho or [], max(shown, 17), sys.stdin)
@@ -160,9 +156,9 @@ def evaluate(
             for kernel in grid.kernels():
                 results += kernel_values(kernel, points, truncation or [10], shown, paper_truncation, observer)
     if style == "table":
-        text = render.values_table(results, console.screen(output, digits))
+        text = render_evaluate.values_table(results, console.screen(output, digits))
     else:
-        text = {"json": render.values_json, "csv": render.values_csv, "plain": render.values_plain}[style](results)
+        text = render_evaluate.VALUE_FORMATS[style](results)
     if plot:
         from ntkcalc.plots import error_plot
 
@@ -190,7 +186,7 @@ def _matrix(
             raise InputError(f"the matrix of --data is written as a .npy file, got -o '{output}'")
         if len(kernels) > 1:
             raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
-    from ntkcalc import render
+    from ntkcalc import render_evaluate
     from ntkcalc.inputs import load_points
     from ntkcalc.matrix_summary import matrix_summary
 
@@ -208,9 +204,9 @@ def _matrix(
             with console.array_file(output, (len(points.rows), len((others or points).rows))) as out:
                 results.append(matrix_summary(kernel, points, others, digits, strict, out, output, observer))
     if style == "table":
-        text = render.matrix_table(results, console.screen("-", None))
+        text = render_evaluate.matrix_table(results, console.screen("-", None))
     else:
-        text = {"json": render.matrix_json, "csv": render.matrix_csv, "plain": render.matrix_plain}[style](results)
+        text = render_evaluate.MATRIX_FORMATS[style](results)
     console.emit(text, "-")
 
 
@@ -246,7 +242,7 @@ def effrank(
     if epsilon and not data:
         raise InputError("--epsilon counts eigenvalues of the kernel matrix of --data FILE; give that too")
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
-    from ntkcalc import render
+    from ntkcalc import render_effrank
     from ntkcalc.rank import effective_ranks, given_bounds, gram_rank, kernel_bounds
 
     bounds, ranks = [], []
@@ -268,10 +264,10 @@ def effrank(
         bounds = [kernel_bounds(k, shown) for k in options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()]
     if style == "table":
         screen = console.screen(output, digits)
-        text = render.ranks_table(ranks, screen) if ranks else render.bounds_table(bounds, screen)
+        text = render_effrank.ranks_table(ranks, screen) if ranks else render_effrank.bounds_table(bounds, screen)
     else:
-        rows = [render.ranks_fields(r) for r in ranks] + [render.bounds_fields(b) for b in bounds]
-        text = {"json": render.lines_json, "csv": render.ranks_csv, "plain": render.named_plain}[style](rows)
+        rows = [render_effrank.ranks_fields(r) for r in ranks] + [render_effrank.bounds_fields(b) for b in bounds]
+        text = render_effrank.FORMATS[style](rows)
     console.emit(text, output)
 
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ntkcalc.frame import Screen
     from ntkcalc.recurrence import Observer
-    from ntkcalc.render import Screen
 
 
 def screen(output: str, digits: int | None) -> Screen:
     """Describe what a table is drawn on."""
-    from ntkcalc.render import Screen
+    from ntkcalc.frame import Screen
 
     terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
     color = terminal and os.environ.get("TERM") != "dumb"

@@ -1,6 +1,6 @@
 """Results: frozen, rounded once, with every number as the decimal digits that are right.
 
-These are what the Python API returns and what `ntkcalc.render` turns into text.
+These are what the Python API returns and what the rooms `render_…` turn into text.
 """
 
 from __future__ import annotations

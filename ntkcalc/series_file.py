@@ -92,7 +92,8 @@ def _facts(kernel: Any) -> KernelFacts | None:
     if not isinstance(kernel, dict) or not isinstance(kernel.get("activation"), str):
         return None
     try:
-        numbers = [Decimal(kernel[name]) for name in names]
+        known = [exact(kernel[name], name) for name in names]  # refuses NaN, infinity and absurd exponents
+        numbers = [Decimal(str(kernel[name])) for name, value in zip(names, known, strict=True) if value >= 0]
         return KernelFacts(kernel["activation"][:200], int(kernel["depth"]), *numbers)
     except (KeyError, ArithmeticError, TypeError, ValueError):
         return None

@@ -43,7 +43,10 @@ ROOMS = [
     "rank",
     "arrays",
     "text",
-    "render",
+    "frame",
+    "render_coeffs",
+    "render_evaluate",
+    "render_effrank",
     "plots",
     "console",
     "options",
@@ -53,7 +56,7 @@ ROOMS = [
 # who may know what of the world outside
 KNOWERS = {
     "typer": {"options", "cli"},
-    "rich": {"render", "console"},
+    "rich": {"frame", "console"},
     "matplotlib": {"plots"},
     "sys": {"__main__", "console", "cli"},
     "os": {"inputs", "console"},

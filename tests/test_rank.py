@@ -103,7 +103,7 @@ def test_measured_ranks_are_those_of_dense_matrices_and_below_their_bounds(act: 
             assert float(found.kernel) == pytest.approx(whole, rel=1e-10)
             assert found.kernel <= found.bounds.bound
         assert found.centered is not None
-        # what is left of the whole may be 1e-6 of it, with entries right to 1e-15 of the whole: fewer digits are printed
+        # it may be 1e-6 of the whole, whose entries are right to 1e-15 of it: then fewer digits are printed
         assert float(found.centered) == pytest.approx(centered, rel=resolution(found.centered or Decimal(0)))
         if found.centered_bound is not None:
             assert found.centered <= found.centered_bound

@@ -1,0 +1,179 @@
+"""What the text of every result has in common: the screen, tables, the JSON envelope, names of kernels and data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from ntkcalc import __version__
+from ntkcalc.results import (
+    DataFacts,
+    KernelFacts,
+)
+from ntkcalc.text import (
+    digits_of,
+    json_line,
+    number,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_ASCII = str.maketrans(
+    {
+        "κ": "kappa",
+        "ε": "epsilon",
+        "λ": "lambda",
+        "ᵀ": "^T",
+        "∘": "o",
+        "≥": ">=",
+        "\u0303": "~",
+        "α": "alpha",
+        "β": "beta",
+        "µ": "mu",
+        "σ": "sigma",
+        "γ": "gamma",
+        "χ": "chi",
+        "τ": "tau",
+        "Θ": "Theta",
+        "ρ": "rho",
+    }
+    | {"Σ": "sum", "·": "-", "²": "^2", "ₚ": "_p", "…": "...", "≤": "<=", "−": "-"}
+)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The terminal, or what stands in for it.
+
+    `width` in columns, or None for as wide as the data; `digits` that the user asked for, if any.
+    """
+
+    width: int | None = None
+    unicode: bool = True
+    color: bool = False
+    digits: int | None = None
+
+
+def kernel_fields(kernel: KernelFacts, digits: int) -> dict[str, object]:
+    """Return the kernel's part of the JSON envelope."""
+    variances = ("sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total")
+    named: dict[str, object] = {name: number(getattr(kernel, name), digits) for name in variances}
+    return {"activation": kernel.activation, "depth": kernel.depth, **named}
+
+
+def data_fields(data: DataFacts) -> dict[str, object]:
+    """Return the JSON of a data set."""
+    return {
+        "source": data.source,
+        "n": data.n,
+        "d": data.d,
+        "rank": data.rank,
+        "normalized_rows": data.normalized_rows,
+    }
+
+
+def maybe(value: Decimal | None, digits: int) -> float | int | str | None:
+    """Return what stands for a value in JSON, null where it is unknown."""
+    return None if value is None else number(value, digits)
+
+
+def lines_json(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return JSON Lines."""
+    return "".join(json_line(row) + "\n" for row in rows)
+
+
+def kernel_cells(k: KernelFacts | None) -> list[object]:
+    """Return the free parameters of a kernel, for CSV."""
+    return ["", "", "", ""] if k is None else [k.activation, k.depth, digits_of(k.sigma_w2), digits_of(k.gamma_b2)]
+
+
+def data_line(data: DataFacts) -> str:
+    """Say what a data set is."""
+    rank = "" if data.rank is None else f", rank {data.rank}"
+    return f"{data.source}: n = {data.n}, d = {data.d}{rank}"
+
+
+_PARAMETERS = (("depth", "depth"), ("sigma_w2", "σ_w²"), ("gamma_b2", "γ_b²"))
+
+
+def title_of(k: KernelFacts, among: Sequence[KernelFacts]) -> str:
+    """Name a kernel with the parameters in which it differs from the others."""
+    parts = [k.activation]
+    for field, name in _PARAMETERS:
+        if any(getattr(other, field) != getattr(k, field) for other in among):
+            value: Decimal | int = getattr(k, field)
+            parts.append(f"depth {value}" if isinstance(value, int) else f"{name}={digits_of(value, 6)}")
+    return " ".join(parts)
+
+
+def shared(kernels: Sequence[KernelFacts]) -> str:
+    """Say the parameters that all kernels share."""
+    first = kernels[0]
+    shared = [
+        f"{name} = {digits_of(getattr(first, field), 10)}" if field != "depth" else f"depth {first.depth}"
+        for field, name in _PARAMETERS
+        if all(getattr(k, field) == getattr(first, field) for k in kernels)
+    ]
+    return "  " + " · ".join(shared) + "\n" if shared else ""
+
+
+def variances(k: KernelFacts, digits: int) -> str:
+    """Say the four variances."""
+    names = (("σ_w²", k.sigma_w2), ("σ_b²", k.sigma_b2), ("γ_w²", k.gamma_w2), ("γ_b²", k.gamma_b2))
+    return " · ".join(f"{name} = {digits_of(value, digits)}" for name, value in names)
+
+
+def add_columns(table: Table, headers: Sequence[str], screen: Screen) -> None:
+    """Add columns of numbers, set flush right, names flush left."""
+    for i, header in enumerate(headers):
+        left = header in ("kernel", "course") or (i == 0 and header == "activation")
+        table.add_column(said(header, screen), justify="left" if left else "right", no_wrap=True)
+
+
+def new_table(title: str, screen: Screen) -> Table:
+    """Return an empty table."""
+    from rich import box
+    from rich.table import Table
+
+    style = box.SIMPLE_HEAD if screen.unicode else box.ASCII2
+    return Table(title=said(title, screen), title_justify="left", title_style="bold", box=style, pad_edge=True)
+
+
+def said(text: str, screen: Screen) -> str:
+    """Return the text in letters that the screen has."""
+    return text if screen.unicode else text.translate(_ASCII)
+
+
+def drawn(table: Table, screen: Screen) -> str:
+    """Return what Rich draws, as wide as the data where the screen is narrower: no digit is ever cut."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    buffer = StringIO()
+    natural = Measurement.get(Console(width=10_000), Console(width=10_000).options, table).maximum
+    console = Console(
+        file=buffer,
+        width=max(natural, screen.width or 0),
+        force_terminal=screen.color,
+        no_color=not screen.color,
+        legacy_windows=False,
+        color_system="standard" if screen.color else None,
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def envelope(command: str, kernel: KernelFacts | None, digits: int, engine: str) -> dict[str, object]:
+    """Return what the JSON of every command starts with."""
+    return {
+        "schema": f"ntkcalc.{command}/1",
+        "version": __version__,
+        "digits": digits,
+        "engine": engine,
+        "kernel": None if kernel is None else kernel_fields(kernel, digits),
+    }

@@ -1,0 +1,122 @@
+"""Coefficients as text: table, json, csv, plain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ntkcalc.frame import (
+    Screen,
+    drawn,
+    envelope,
+    new_table,
+    said,
+    shared,
+    title_of,
+    variances,
+)
+from ntkcalc.results import (
+    Coefficients,
+)
+from ntkcalc.text import (
+    aligned,
+    csv_lines,
+    digits_of,
+    json_line,
+    number,
+    percent,
+    rounded,
+    scientific,
+)
+
+if TYPE_CHECKING:
+    pass
+
+SYMBOLS = {"kappa": "κ", "alpha": "α", "beta": "β", "mu": "µ"}
+
+
+def _json(results: Sequence[Coefficients]) -> str:
+    """Return JSON Lines, one object a kernel."""
+    return "".join(json_line(_coefficients_fields(r)) + "\n" for r in results)
+
+
+def _coefficients_fields(r: Coefficients) -> dict[str, object]:
+    rows = [
+        {"p": c.p, r.which: number(c.value, r.digits)}
+        | {"share": number(c.share, r.digits), "cumulative": number(c.cumulative, r.digits)}
+        for c in r.coefficients
+    ]
+    return envelope("coeffs", r.kernel, r.digits, r.engine) | {
+        "which": r.which,
+        "truncation": len(rows) - 1,
+        "paper_truncation": r.paper_truncation,
+        "coefficients": rows,
+        "tail": number(r.tail, r.digits),
+    }
+
+
+def _csv(results: Sequence[Coefficients]) -> str:
+    """Return CSV: the kernel's free parameters, then the fields of a coefficient."""
+    header = ["activation", "depth", "sigma_w2", "gamma_b2", "p", results[0].which, "share", "cumulative"]
+    records = [
+        [r.kernel.activation, r.kernel.depth, digits_of(r.kernel.sigma_w2), digits_of(r.kernel.gamma_b2), c.p]
+        + [digits_of(v) for v in (c.value, c.share, c.cumulative)]
+        for r in results
+        for c in r.coefficients
+    ]
+    return csv_lines(header, records)
+
+
+def _plain(results: Sequence[Coefficients]) -> str:
+    """Return one value a line; an empty line between kernels."""
+    return "\n".join("".join(f"{digits_of(c.value)}\n" for c in r.coefficients) for r in results)
+
+
+def table(results: Sequence[Coefficients], screen: Screen) -> str:
+    """Return a table: of coefficients for one kernel, in the layout of the paper's Table 1 for several."""
+    return _one_kernel(results[0], screen) if len(results) == 1 else _several_kernels(results, screen)
+
+
+def _one_kernel(r: Coefficients, screen: Screen) -> str:
+    digits, symbol = screen.digits or 10, SYMBOLS[r.which]
+    table = new_table(f"{r.kernel.activation}, depth {r.kernel.depth}", screen)
+    subscript = "k" if r.which == "mu" else "p"
+    for header in (subscript, f"{symbol}_{subscript}", "share %", "cumulative %"):
+        table.add_column(said(header, screen), justify="right", no_wrap=True)
+    shown = [rounded(v, digits) for v in (*r.values, r.tail)]
+    wide = any(v and (v.adjusted() < -5 or v.adjusted() > 15) for v in shown)
+    values = aligned([scientific(v) if wide and v else digits_of(v) for v in shown])
+    shares = aligned([percent(c.share, None) for c in r.coefficients])
+    for c, value, share in zip(r.coefficients, values[:-1], shares, strict=True):
+        table.add_row(str(c.p), value, share, percent(c.cumulative, None))
+    table.add_section()
+    total = f"{symbol}²" if r.which == "mu" else symbol
+    table.add_row(said(f"Σ {total}, {subscript}>{r.coefficients[-1].p}", screen), values[-1], "", "")
+    return drawn(table, screen) + said(_caption(r, digits), screen)
+
+
+def _caption(r: Coefficients, digits: int) -> str:
+    """Say the conventions and everything that follows from the hyperparameters."""
+    k = r.kernel
+    facts = f"  {variances(k, digits)}\n  χ = {digits_of(k.chi, digits)} · total S = {digits_of(k.total, digits)}"
+    engine = f"  {min(digits, r.digits)} digits, {r.engine} engine"
+    note = "\n  the paper's truncated recurrence (39)-(41): k ≤ T" if r.paper_truncation else ""
+    return f"{facts}\n{engine}{note}\n"
+
+
+def _several_kernels(results: Sequence[Coefficients], screen: Screen) -> str:
+    symbol = SYMBOLS[results[0].which]
+    squared = "²" if results[0].which == "mu" else ""
+    table = new_table(f"cumulative % of the total in {symbol}_0{squared} … {symbol}_T{squared}", screen)
+    table.add_column("T", no_wrap=True)
+    for c in results[0].coefficients:
+        table.add_column(str(c.p), justify="right", no_wrap=True)
+    for r in results:
+        cells = [percent(c.cumulative, screen.digits) for c in r.coefficients]
+        table.add_row(said(title_of(r.kernel, [other.kernel for other in results]), screen), *cells)
+    text = drawn(table, screen)
+    return text + said(shared([r.kernel for r in results]), screen)
+
+
+FORMATS = {"json": _json, "csv": _csv, "plain": _plain}
+"""Text of each format but the table."""
