@@ -58,7 +58,10 @@ def ntk(
     >>> float(ntk([0.0, 1.0], "relu")[1])
     1.5
     """
-    values = np.asarray(rho, dtype=np.float64)
+    values = np.asarray(rho)
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"rho must be real numbers, got {values.dtype}")
+    values = values.astype(np.float64)
     size = np.abs(values)
     if not (size <= 1).all():
         raise InputError("rho must lie in [-1, 1] everywhere")
@@ -124,7 +127,7 @@ def ntk_matrix(
     matrix = KernelMatrix(kernel_table(Kernel.of(act, depth, sigma_w2, gamma_b2)), rows, others)
     if out is None:
         out = np.empty(matrix.shape)
-    elif out.shape != matrix.shape:
-        raise InputError(f"out must have shape {matrix.shape}, got {out.shape}")
+    elif out.shape != matrix.shape or out.dtype.str != np.dtype(np.float64).str:
+        raise InputError(f"out must be float64 of shape {matrix.shape}, got {out.dtype} of shape {out.shape}")
     matrix.fill(out)
     return out

@@ -14,7 +14,7 @@ import numpy as np
 from ntkcalc.angles import Array, Flags
 from ntkcalc.table import KernelTable
 
-_TILE = 512  # rows and columns; a tile takes 2 MB
+_TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
 _NEAR = 2.0**-12  # δ below which rounding errors of ρ, 1e-16 of 1, would be seen through √δ
 _PAIRS = 1 << 20  # coordinates of pairs at a time
 

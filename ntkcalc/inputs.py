@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -96,62 +97,70 @@ def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) 
 
 def _read(source: str, stdin: IO[str]) -> Any:
     """Return what a file holds."""
-    if source == "-":
-        return _text(stdin, None, "stdin")
     path, _, member = source.partition(".npz:")
     path = f"{path}.npz" if member else source
-    if not os.path.exists(path):
-        raise InputError(f"cannot read '{path}': no such file")
-    suffix = os.path.splitext(path)[1].lower()
+    shown = "stdin" if source == "-" else f"'{path}'"
     try:
-        if suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        if suffix == ".npz":
-            return _member(path, member)
-        with open(path, encoding="utf-8") as stream:
-            return _text(stream, {".csv": ",", ".tsv": "\t"}.get(suffix), path)
-    except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        return _text(stdin, None) if source == "-" else _file(path, member)
+    except InputError as error:
+        raise InputError(f"{shown}: {error}") from None
+    except FileNotFoundError:
+        raise InputError(f"cannot read {shown}: no such file") from None
+    except _DAMAGED as error:
         reason = getattr(error, "strerror", None) or "it is damaged or not of the kind that its name says"
-        raise InputError(f"cannot read '{path}': {reason}") from None
+        raise InputError(f"cannot read {shown}: {reason}") from None
     except ValueError as error:
-        raise InputError(f"cannot read '{path}': {_said(error)}") from None
+        raise InputError(f"cannot read {shown}: {_said(error)}") from None
+
+
+_DAMAGED = (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, OverflowError, TypeError, MemoryError)
+"""What NumPy and zipfile raise for files that are not what they claim to be; ValueError comes with words."""
+
+
+def _file(path: str, member: str) -> Any:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".npy":
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if suffix == ".npz":
+        return _member(path, member)
+    with open(path, encoding="utf-8") as stream:
+        return _text(stream, {".csv": ",", ".tsv": "\t"}.get(suffix))
 
 
 def _member(path: str, name: str) -> Any:
     """Return the array `name` of an .npz file, or its only one."""
     with zipfile.ZipFile(path) as archive:
-        names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
         sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-    if not name and len(names) != 1:
-        raise InputError(f"'{path}' holds {len(names)} arrays: say which, as in {path}:{names[0] if names else 'name'}")
-    name = name or names[0]
-    if name not in names:
-        raise InputError(f"'{path}' has no array '{name[:40]}'; it has {', '.join(names)[:200]}")
+    if not name and len(sizes) != 1:
+        raise InputError(f"it holds {len(sizes)} arrays: say which, as in {path}:{next(iter(sizes), 'name')}")
+    name = name or next(iter(sizes))
+    if name not in sizes:
+        raise InputError(f"it has no array '{name[:40]}', but {', '.join(sizes)[:200]}")
     if sizes[name] > 8 * MOST_ENTRIES + 1024:
-        raise InputError(f"'{path}': the array '{name}' is larger than {8 * MOST_ENTRIES} bytes; take fewer points")
+        raise InputError(f"the array '{name}' is larger than {8 * MOST_ENTRIES} bytes; take fewer points")
     with np.load(path, allow_pickle=False) as arrays:
         return arrays[name]
 
 
-def _text(stream: IO[str], delimiter: str | None, source: str) -> Any:
+def _text(stream: IO[str], delimiter: str | None) -> Any:
     """Return the matrix that a text holds, with or without a line of names at its head."""
     import warnings
 
     lines = iter(stream)
+    lines = _chained(next(lines, "").removeprefix(_BYTE_ORDER_MARK), lines)
     head = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), None)
     if head is None:
-        raise InputError(f"{source}: there are no points in it (it is empty)")
-    fields = head.split(delimiter)
-    named = not any(_is_number(field) for field in fields)
+        raise InputError("there are no points in it (it is empty)")
+    named = not any(_is_number(field) for field in head.split(delimiter))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return np.loadtxt(lines if named else _chained(head, lines), delimiter=delimiter, ndmin=2)
-        except (ValueError, OverflowError) as error:
-            raise InputError(f"cannot read {source}: {_said(error)}") from None
+        return np.loadtxt(lines if named else _chained(head, lines), delimiter=delimiter, ndmin=2)
 
 
-def _chained(head: str, lines: Any) -> Any:
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def _chained(head: str, lines: Iterator[str]) -> Iterator[str]:
     yield head
     yield from lines
 
@@ -171,6 +180,6 @@ def _kind(dtype: np.dtype[Any]) -> str:
 def _said(error: Exception) -> str:
     """Return what NumPy said, in one line."""
     said = str(error).split("\n")[0].rstrip(".")
-    if "pickle" in said:
+    if "pickle" in said or "Python objects" in said:
         return "it holds Python objects, which are never loaded; save plain numbers"
     return said[:200]

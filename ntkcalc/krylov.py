@@ -65,8 +65,13 @@ class BlockKrylov:
         """Whether the space is invariant, so that nothing is left to find from its start."""
         return not self.next.size
 
-    def grow(self) -> None:
-        """Add the next block: one product with K."""
+    def grow(self, passes: int = 1) -> None:
+        """Add the next blocks, one product with K each, until the space is complete."""
+        for _ in range(passes):
+            if not self.complete:
+                self._grow()
+
+    def _grow(self) -> None:
         block, old = self.next, self.basis.shape[1]
         image = self.product(block)
         self.passes += 1

@@ -185,17 +185,13 @@ class _Tangents:
 
 
 def _logs(series: Sequence[Real]) -> list[tuple[int, float]]:
-    """Return the positive coefficients as (p, log2 c_p); of thousands the first, the last, the largest of every few."""
+    """Return the positive coefficients as (p, log2 c_p); of thousands the first, the last, and sums of every few."""
     logs = [(p, log2(c)) for p, c in enumerate(series) if c]
     few = len(logs) // 2000 + 1
     if few == 1:
         return logs
-    between = range(1, len(logs) - 1, few)
-    return [logs[0], *(max(logs[i : min(i + few, len(logs) - 1)], key=_weight) for i in between), logs[-1]]
-
-
-def _weight(entry: tuple[int, float]) -> float:
-    return entry[1]
+    groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
+    return [logs[0], *((group[len(group) // 2][0], _log_sum(group, 0.0)) for group in groups), logs[-1]]
 
 
 def _log_sum(logs: list[tuple[int, float]], x: float) -> float:

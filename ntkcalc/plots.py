@@ -43,7 +43,8 @@ def error_plot(results: Sequence[KernelValues], path: str) -> None:
         top = max((y for line in axis.lines for y in line.get_ydata()), default=1.0)
         axis.set_ylim(max(axis.get_ylim()[0], _LEAST * top), 5 * top)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
+        if axis.lines:
+            axis.legend(fontsize="small")
     for axis in list(axes)[len(panels) :]:
         axis.set_axis_off()
     figure.supxlabel("ρ")

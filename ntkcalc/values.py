@@ -300,4 +300,4 @@ def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) ->
         raise InputError(f"give 1 to {MOST_VALUES} values of rho, got {len(rhos)}")
     for rho in rhos:
         if abs(rho) > 1:
-            raise InputError(f"rho must lie in [-1, 1], got {float(rho):g}")
+            raise InputError(f"rho must lie in [-1, 1], got {decimal(rho, 6).normalize()}")

@@ -1,0 +1,318 @@
+"""Data files: every format gives the same points, and whatever is not a matrix of numbers is refused in words."""
+
+import io
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ntkcalc.errors import InputError
+from ntkcalc.inputs import Points, load_points, unit_rows
+
+ROWS = np.array([[3.0, 4.0], [-1.0, 0.0], [0.25, -0.5]])
+UNIT = np.array([[0.6, 0.8], [-1.0, 0.0], [1 / 5**0.5, -2 / 5**0.5]])
+ROUNDING = 4e-16  # of coordinates of at most 1: two units in their last place
+
+
+def load(source: Path | str, text: str = "", **options: Any) -> Points:
+    """The points of a file, or of a text on stdin."""
+    return load_points(str(source), io.StringIO(text), **options)
+
+
+def refusal(source: Path | str, text: str = "", **options: Any) -> str:
+    """What is said of a file that is refused: one line."""
+    with pytest.raises(InputError) as caught:
+        load(source, text, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 400
+    return message
+
+
+def save_npz(path: Path, **arrays: Any) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def write(content: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(content)
+
+
+FORMATS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "npy": ("x.npy", lambda path: np.save(path, ROWS)),
+    "npy-fortran": ("x.npy", lambda path: np.save(path, np.asfortranarray(ROWS))),
+    "npy-big-endian": ("x.npy", lambda path: np.save(path, ROWS.astype(">f8"))),
+    "npy-float32": ("x.npy", lambda path: np.save(path, ROWS.astype(np.float32))),
+    "NPY": ("X.NPY", lambda path: path.write_bytes(npy_bytes(ROWS))),
+    "npz": ("x.npz", lambda path: save_npz(path, rows=ROWS)),
+    "npz-compressed": ("x.npz", lambda path: np.savez_compressed(path, rows=ROWS)),
+    "csv": ("x.csv", write("3,4\n-1,0\n0.25,-0.5\n")),
+    "csv-with-a-header": ("x.csv", write("first,second\n3,4\n-1,0\n2.5e-1,-5e-1\n")),
+    "csv-with-spaces-and-comments": ("x.csv", write("# made by hand\n\n 3 , 4\n-1,0  # west\n\n.25,-.5\n")),
+    "csv-of-windows": ("x.csv", lambda path: path.write_bytes(b"a,b\r\n3,4\r\n-1,0\r\n0.25,-0.5\r\n")),
+    "csv-with-a-byte-order-mark": ("x.csv", write("\ufeff3,4\n-1,0\n0.25,-0.5\n")),
+    "tsv": ("x.tsv", write("3\t4\n-1\t0\n0.25\t-0.5\n")),
+    "tsv-with-a-header": ("x.tsv", write("first name\tsecond name\n3\t4\n-1\t0\n0.25\t-0.5\n")),
+    "text": ("x.txt", write("3   4\n  -1 0\n0.25\t-0.5\n")),
+    "text-with-a-header": ("x.dat", write("u v\n3 4\n-1 0\n0.25 -0.5\n")),
+    "no-suffix": ("x", write("3 4\n-1 0\n0.25 -0.5\n")),
+    "name-with-a-colon": ("a:b.csv", write("3,4\n-1,0\n0.25,-0.5\n")),
+}
+
+
+def npy_bytes(array: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def npy_header(shape: object) -> bytes:
+    """The head of an .npy file that claims a shape."""
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_gives_the_same_points(tmp_path: Path, kind: str) -> None:
+    name, make = FORMATS[kind]
+    make(tmp_path / name)
+    points = load(tmp_path / name)
+    assert points.rows == pytest.approx(UNIT, abs=ROUNDING)
+    assert (points.rows.dtype, points.rows.flags.c_contiguous) == (np.float64, True)
+    assert points.scaled
+    assert points.source == str(tmp_path / name)
+
+
+def test_stdin_is_text() -> None:
+    for text in ("3 4\n-1 0\n0.25 -0.5\n", "u v\n3 4\n-1 0\n0.25 -0.5", "\n\n3\t4\n-1\t0\n0.25\t-0.5\n"):
+        points = load("-", text)
+        assert points.rows == pytest.approx(UNIT, abs=ROUNDING)
+        assert points.source == "stdin"
+
+
+def test_an_array_of_an_npz_file_is_chosen_by_name(tmp_path: Path) -> None:
+    save_npz(tmp_path / "x.npz", train=ROWS, test=-ROWS)
+    for name, sign in (("train", 1), ("test", -1)):
+        points = load(f"{tmp_path / 'x.npz'}:{name}")
+        assert points.rows == pytest.approx(sign * UNIT, abs=ROUNDING)
+
+
+def test_images_are_flattened(tmp_path: Path) -> None:
+    images = np.random.default_rng(5).integers(0, 256, (7, 3, 2, 4), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    flat = images.reshape(7, -1).astype(float)
+    expected = flat / np.linalg.norm(flat, axis=1)[:, None]
+    assert load(tmp_path / "x.npy").rows == pytest.approx(expected, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint64", "bool", "float16", "longdouble"])
+def test_all_real_types_are_numbers(dtype: str) -> None:
+    points = unit_rows(np.array([[1, 0], [1, 1]], dtype=dtype), "x")
+    assert points.rows == pytest.approx(np.array([[1, 0], [0.5**0.5, 0.5**0.5]]), abs=ROUNDING)
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300, 5e-324])
+def test_rows_of_any_size_come_onto_the_sphere(size: float) -> None:
+    rows = unit_rows(np.array([[size, 0, -size], [0, size, 0]]), "x").rows
+    assert rows == pytest.approx(np.array([[0.5**0.5, 0, -(0.5**0.5)], [0, 1, 0]]), abs=ROUNDING)
+
+
+def test_one_number_is_a_point(tmp_path: Path) -> None:
+    assert load("-", "-2.5\n").rows.tolist() == [[-1.0]]
+    (tmp_path / "x.csv").write_text("\ufeff-2.5\n4\n")  # a byte order mark makes no word of a number
+    assert load(tmp_path / "x.csv").rows.tolist() == [[-1.0], [1.0]]
+
+
+def test_unit_rows_are_not_said_to_be_scaled() -> None:
+    assert not unit_rows(UNIT, "x").scaled
+    assert not unit_rows(UNIT, "x", normalize=False).scaled
+
+
+def test_what_was_given_is_not_changed() -> None:
+    array = ROWS.copy()
+    unit_rows(array, "x").rows[0] = 7
+    assert (array == ROWS).all()
+
+
+# ---------------------------------------------------------------- refusals
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_the_bomb_goes_off_where_it_is_unpickled(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "boom")))
+    assert (tmp_path / "boom").exists()
+
+
+def object_npy(bomb: Bomb) -> bytes:
+    return npy_bytes(np.array([[bomb, bomb]], dtype=object))
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv", "x.txt"])
+@pytest.mark.parametrize("content", [object_npy, pickle.dumps], ids=["objects", "bare-pickle"])
+def test_nothing_is_ever_unpickled(tmp_path: Path, name: str, content: Callable[[Bomb], bytes]) -> None:
+    harmful = content(Bomb(tmp_path / "boom"))
+    if name == "x.npz":
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("rows.npy", harmful)
+    else:
+        (tmp_path / name).write_bytes(harmful)
+    message = refusal(tmp_path / name)
+    assert str(tmp_path / name) in message
+    assert not (tmp_path / "boom").exists()
+
+
+def test_objects_are_refused_in_words(tmp_path: Path) -> None:
+    objects = np.array([[None, 1]], dtype=object)
+    np.save(tmp_path / "x.npy", objects, allow_pickle=True)
+    save_npz(tmp_path / "x.npz", rows=objects)
+    for name in ("x.npy", "x.npz"):
+        assert "Python objects, which are never loaded; save plain numbers" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected", "came"),
+    [
+        (np.array([[1j, 1]]), "real numbers", "complex"),
+        (np.array([["a", "b"]]), "real numbers", "<U1"),
+        (np.array([[b"a"]]), "real numbers", "|S1"),
+        (np.zeros((2, 2), dtype="datetime64[s]"), "real numbers", "datetime64"),
+        (np.zeros(2, dtype=[("a", "f8")]), "real numbers", "('a', '<f8')"),
+        (np.array([[1.0, 2], [np.nan, 1]]), "finite numbers", "row 2 has NaN"),
+        (np.array([[np.inf, 2], [3, 1]]), "finite numbers", "row 1 has NaN or infinity"),
+        (np.array([[1.0, 2], [1, 1], [0, -0.0]]), "sphere", "row 3 is zero"),
+        (np.ones(3), "one point a row", "1 dimensions"),
+        (np.ones((2, 2, 2)), "one point a row", "3 dimensions"),
+        (np.ones((1, 1, 1, 1, 1)), "one point a row", "5 dimensions"),
+        (np.float64(1), "one point a row", "0 dimensions"),
+        (np.ones((0, 3)), "no points", "0 x 3"),
+        (np.ones((3, 0)), "no points", "3 x 0"),
+    ],
+)
+def test_an_array_that_is_no_set_of_points_is_refused(tmp_path: Path, array: Any, expected: str, came: str) -> None:
+    np.save(tmp_path / "x.npy", array)
+    for message in (refusal(tmp_path / "x.npy"), in_words(lambda: unit_rows(array, "points"))):
+        assert expected in message
+        assert came in message
+
+
+def in_words(action: Callable[[], object]) -> str:
+    with pytest.raises(InputError) as caught:
+        action()
+    return str(caught.value)
+
+
+def test_a_row_of_another_norm_is_refused_where_nothing_is_scaled(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", [[0.6, 0.8], [0.6, 0.9]])
+    message = refusal(tmp_path / "x.npy", normalize=False)
+    assert "row 2 is not of unit norm" in message
+    assert "--no-normalize" in message
+
+
+def damaged_npz(path: Path) -> None:
+    save_npz(path, rows=np.ones((50, 50)))
+    content = bytearray(path.read_bytes())
+    content[300:400] = b"\xff" * 100  # the checksum of the member no longer fits
+    path.write_bytes(bytes(content))
+
+
+def member_that_claims(size: int) -> Callable[[Path], None]:
+    """A small archive whose directory says that its member is large."""
+
+    def make(path: Path) -> None:
+        save_npz(path, rows=ROWS)
+        content = bytearray(path.read_bytes())
+        directory = content.rindex(b"PK\x01\x02")
+        content[directory + 24 : directory + 28] = struct.pack("<I", size)
+        path.write_bytes(bytes(content))
+
+    return make
+
+
+REFUSED: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
+    "missing": ("none.npy", lambda path: None, ["no such file"]),
+    "folder": ("x.npy", lambda path: path.mkdir(), ["cannot read"]),
+    "folder-as-csv": ("x.csv", lambda path: path.mkdir(), ["Is a directory"]),
+    "empty-npy": ("x.npy", lambda path: path.write_bytes(b""), ["cannot read"]),
+    "short-npy": ("x.npy", lambda path: path.write_bytes(npy_bytes(ROWS)[:-9]), ["cannot read"]),
+    "npy-header-cut": ("x.npy", lambda path: path.write_bytes(npy_bytes(ROWS)[:20]), ["cannot read"]),
+    "text-as-npy": ("x.npy", write("1 2\n3 4\n"), ["cannot read"]),
+    "npz-with-two": ("x.npz", lambda path: save_npz(path, a=ROWS, b=ROWS), ["2 arrays", "say which", "x.npz:a"]),
+    "npz-with-none": ("x.npz", save_npz, ["0 arrays"]),
+    "npz-no-zip": ("x.npz", lambda path: path.write_bytes(b"PK\x03\x04 not really"), ["damaged"]),
+    "npz-cut": ("x.npz", lambda path: (save_npz(path, a=ROWS), path.write_bytes(path.read_bytes()[:150])), ["damaged"]),
+    "npz-damaged": ("x.npz", damaged_npz, ["damaged"]),
+    "npz-too-large": ("x.npz", member_that_claims(0xFFFFFF00), ["larger than", "take fewer points"]),
+    "npz-of-text": ("x.npz", lambda path: zip_of(path, "rows.npy", b"hello"), ["real numbers"]),
+    "npz-short": ("x.npz", lambda path: zip_of(path, "rows.npy", npy_bytes(ROWS)[:-9]), ["cannot read"]),
+    "npz-that-claims": ("x.npz", lambda path: zip_of(path, "rows.npy", npy_header((10**9, 10**3))), []),
+    "npy-that-claims": ("x.npy", lambda path: path.write_bytes(npy_header((10**9, 10**3))), ["cannot read"]),
+    "npy-of-negative-shape": (
+        "x.npy",
+        lambda path: path.write_bytes(npy_header((-1, 100)) + bytes(80)),
+        ["cannot read"],
+    ),
+    "npy-of-boolean-shape": (
+        "x.npy",
+        lambda path: path.write_bytes(npy_header((True, 2)) + bytes(80)),
+        ["cannot read"],
+    ),
+    "npy-with-code": ("x.npy", lambda path: path.write_bytes(npy_header("exit()") + bytes(80)), ["cannot read"]),
+    "binary-as-csv": ("x.csv", lambda path: path.write_bytes(bytes(range(256))), ["damaged or not of the kind"]),
+    "npy-as-csv": ("x.csv", lambda path: path.write_bytes(npy_bytes(ROWS)), ["cannot read"]),
+    "zeros-as-text": ("x.txt", lambda path: path.write_bytes(b"\0" * 1000), []),
+    "ragged": ("x.csv", write("1,2\n3,4,5\n"), ["cannot read", "row 2"]),
+    "words": ("x.csv", write("a,b\n1,two\n"), ["cannot read", "two"]),
+    "empty-field": ("x.csv", write("1,2\n3,\n"), ["cannot read"]),
+    "empty-file": ("x.csv", write(""), ["no points", "empty"]),
+    "comments-only": ("x.txt", write("# nothing\n\n"), ["no points"]),
+    "header-only": ("x.csv", write("a,b\n"), ["no points"]),
+    "semicolons": ("x.csv", write("1;2\n3;4\n"), ["cannot read"]),
+    "nan": ("x.csv", write("1,2\nnan,1\n"), ["row 2 has NaN"]),
+    "overflow": ("x.csv", write("1,2\n1e999,1\n"), ["row 2 has NaN or infinity"]),
+    "zero-row": ("x.csv", write("0,0\n1,2\n"), ["row 1 is zero"]),
+    "complex-text": ("x.txt", write("1 2\n1+2j 3\n"), ["cannot read"]),
+}
+
+
+def zip_of(path: Path, name: str, content: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_read_is_refused_in_words(tmp_path: Path, kind: str) -> None:
+    name, make, words = REFUSED[kind]
+    make(tmp_path / name)
+    message = refusal(tmp_path / name)
+    assert str(tmp_path / name) in message
+    assert message.count("cannot read") <= 1
+    assert [word for word in words if word not in message] == []
+
+
+def test_an_array_that_the_npz_file_has_not_is_refused_with_those_that_it_has(tmp_path: Path) -> None:
+    save_npz(tmp_path / "x.npz", train=ROWS, test=ROWS)
+    message = refusal(f"{tmp_path / 'x.npz'}:tset")
+    assert "no array 'tset'" in message
+    assert "train, test" in message
+
+
+def test_empty_stdin_is_refused() -> None:
+    assert "stdin: there are no points in it" in refusal("-", "\n")
+
+
+def test_text_that_is_no_matrix_is_refused_on_stdin() -> None:
+    assert "cannot read stdin" in refusal("-", "1 2\n3\n")
