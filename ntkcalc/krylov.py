@@ -101,15 +101,13 @@ class BlockKrylov:
 
     def ritz(self, count: int = 2, shift: float = 0.0) -> Ritz:
         """Return the largest Ritz values of K + shift · 11ᵀ, at most `count`, and their errors."""
-        from scipy.linalg import eigh
-
         k = len(self.projected)
         matrix = self.projected
         if shift:
             ones = self.basis.sum(axis=0)
             matrix = matrix + shift * np.outer(ones, ones)
-        values, vectors = eigh(matrix, subset_by_index=[max(0, k - count - 1), k - 1])
-        values, vectors = values[::-1], vectors[:, ::-1]
+        values, vectors = np.linalg.eigh(matrix)
+        values, vectors = values[::-1][: count + 1], vectors[:, ::-1][:, : count + 1]
         width = self.coupling.shape[1]
         residuals = np.linalg.norm(self.coupling @ vectors[k - width :], axis=0) if width else np.zeros(len(values))
         gaps = np.append(values[:-1] - values[1:], 0.0)
