@@ -17,7 +17,7 @@ from math import ceil
 from ntkcalc.duals import Correlation, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel import Kernel
-from ntkcalc.precision import Real, context, log2
+from ntkcalc.precision import Real, context, log2, real
 
 _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
 
@@ -34,9 +34,28 @@ def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
     bits
         Bits asked for.
     """
-    own = bits + 2 * kernel.depth.bit_length() + 8
+    own = _own_bits(kernel, bits)
+    return _through_layers(kernel, Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own), own)
+
+
+def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
+    """Return Θ_l(cos θ), 0 ≤ θ ≤ π, absolute error below 2**-bits · S_l for θ of so many bits."""
+    own = _own_bits(kernel, bits)
     ctx = context(own + 16)
-    t = Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own)
+    gamma_b2, half = real(ctx, kernel.gamma_b2), ctx.convert(angle) / 2
+    below_one, above_minus_one = (2 * (1 - gamma_b2) * f(half) ** 2 for f in (ctx.sin, ctx.cos))
+    above_minus_one += 2 * gamma_b2
+    sign, gap = (1, below_one) if below_one < above_minus_one else (-1, above_minus_one)
+    return _through_layers(kernel, Correlation(sign, Point.between(1 - gap, gap)), own)
+
+
+def _own_bits(kernel: Kernel, bits: int) -> int:
+    return bits + 2 * kernel.depth.bit_length() + 8
+
+
+def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
+    """Return Θ_l from the first layer's correlation."""
+    ctx = context(own + 16)
     result = t.at(ctx)[0]
     for _ in range(kernel.depth - 1):
         t, slope = layer_map(kernel, t, own)

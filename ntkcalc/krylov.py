@@ -52,10 +52,11 @@ class BlockKrylov:
     """
 
     def __init__(self, product: Product, n: int, width: int = 64) -> None:
-        self.product, self.passes = product, 0
-        start = np.random.default_rng(_SEED).standard_normal((n, max(1, min(width, n))))
+        self.product, self.passes, self.random = product, 0, np.random.default_rng(_SEED)
+        start = self.random.standard_normal((n, max(1, min(width, n))))
         start[:, 0] = 1
         self.next, _ = np.linalg.qr(start)
+        self.width = self.next.shape[1]
         self.coupling: Array = np.zeros((0, 0))
         self.basis: Array = np.zeros((n, 0))
         self.projected: Array = np.zeros((0, 0))
@@ -65,11 +66,30 @@ class BlockKrylov:
         """Whether the space is invariant, so that nothing is left to find from its start."""
         return not self.next.size
 
+    @property
+    def full(self) -> bool:
+        """Whether the space is everything."""
+        return bool(self.basis.shape[1] == len(self.basis))
+
     def grow(self, passes: int = 1) -> None:
         """Add the next blocks, one product with K each, until the space is complete."""
         for _ in range(passes):
             if not self.complete:
                 self._grow()
+
+    def refresh(self) -> None:
+        """Add as many new random directions to the next block as fit.
+
+        An eigenvalue of higher multiplicity than a block has vectors is found as often as that; what was missed
+        shows after some passes.
+        """
+        known = np.concatenate([self.basis, self.next], axis=1)
+        fresh = self.random.standard_normal((len(known), min(self.width, len(known) - known.shape[1])))
+        for _ in range(2):
+            fresh -= known @ (known.T @ fresh)
+        if fresh.shape[1]:
+            self.next = np.concatenate([self.next, np.linalg.qr(fresh)[0]], axis=1)
+            self.coupling = np.concatenate([self.coupling, np.zeros((fresh.shape[1], self.coupling.shape[1]))])
 
     def _grow(self) -> None:
         block, old = self.next, self.basis.shape[1]

@@ -66,7 +66,7 @@ def matrix_summary(
     matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
     least, mean, largest = matrix.fill(out, observer)
     seconds = time.perf_counter() - start
-    minimum, average, maximum = (_known_digits(x, table.accuracy * table.total, digits) for x in (least, mean, largest))
+    minimum, average, maximum = (known_digits(x, table.accuracy * table.total, digits) for x in (least, mean, largest))
     return MatrixSummary(
         kernel_facts(kernel, digits),
         data_facts(points),
@@ -89,8 +89,8 @@ def data_facts(points: Points) -> DataFacts:
     return DataFacts(points.source, n, d, rank, points.scaled)
 
 
-def _known_digits(value: float, error: float, digits: int) -> Decimal:
-    """Return a float with those of its digits that its absolute error leaves."""
+def known_digits(value: float, error: float, digits: int) -> Decimal:
+    """Return a float with those of its digits that its absolute error leaves, at most `digits`; 0 where none is."""
     if abs(value) <= error:
         return Decimal(0)
     return decimal(Fraction(value), max(1, min(digits, math.floor(math.log10(abs(value) / error)))))

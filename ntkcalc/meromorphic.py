@@ -29,7 +29,7 @@ import gmpy2
 from ntkcalc.duals import Correlation, Expansion, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.mpmath_engine import MpmathEngine
-from ntkcalc.precision import Context, Real, context, log2
+from ntkcalc.precision import Context, Real, context, from_mpfr, log2, to_mpfr
 
 MOST_TERMS = 1 << 19
 """Hermite coefficients that one expansion may take."""
@@ -382,7 +382,7 @@ def _moments_from_poles(dual: MeromorphicDual, low: int, high: int, bits: int) -
                 nearest, largest = w.real, last
             elif last < largest * gmpy2.exp2(-bits - 16):
                 break
-        return [_from_mpfr(ctx, m) for m in total]
+        return [from_mpfr(ctx, m) for m in total]
 
 
 def _reach(y: float, nearest: float, low: int, high: int, bits: int) -> int:
@@ -402,12 +402,12 @@ def _add_pole(ctx: Context, total: list[Any], low: int, top: int, w: Real, resid
     I_k is the minimal solution of its recurrence, so that Miller's algorithm gives it: start with
     anything far enough up, go down to I_0 = √(π/2) e^{w²/2} erfc(w/√2), and scale.
     """
-    values = _descend(_to_mpfr(ctx.convert(w.real)), _to_mpfr(ctx.convert(w.imag)), top, float(w.real), bits)
+    values = _descend(to_mpfr(ctx.convert(w.real)), to_mpfr(ctx.convert(w.imag)), top, float(w.real), bits)
     origin = ctx.sqrt(ctx.pi / 2) * ctx.exp(w * w / 2) * ctx.erfc(w / ctx.sqrt(2))
     re, im = values[0]
-    scale = 2 * residue * ctx.mpc(0, 1) * origin / ctx.mpc(_from_mpfr(ctx, re), _from_mpfr(ctx, im))
+    scale = 2 * residue * ctx.mpc(0, 1) * origin / ctx.mpc(from_mpfr(ctx, re), from_mpfr(ctx, im))
     phases = [scale * ctx.mpc(0, -1) ** k for k in range(4)]
-    parts = [(_to_mpfr(p.real), _to_mpfr(p.imag)) for p in phases]
+    parts = [(to_mpfr(p.real), to_mpfr(p.imag)) for p in phases]
     for k in range(low, top + 1):
         (re, im), (x, y) = parts[k % 4], values[k]
         if re:
@@ -440,18 +440,6 @@ def _descend(u: Any, v: Any, top: int, strip: float, bits: int) -> list[tuple[An
         if k - 1 <= top:
             values[k - 1] = here, here_i
     return values
-
-
-def _to_mpfr(x: Real) -> Any:
-    """Return an mpmath real as a number of MPFR, whose long recurrences are ten times faster."""
-    mantissa, exponent = x.man_exp
-    return gmpy2.mpfr(gmpy2.mpz(mantissa if x >= 0 else -mantissa)) * gmpy2.exp2(int(exponent))
-
-
-def _from_mpfr(ctx: Context, x: Any) -> Real:
-    """Return a number of MPFR as an mpmath real."""
-    mantissa, exponent = x.as_mantissa_exp()
-    return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
 
 
 @dataclass(frozen=True)

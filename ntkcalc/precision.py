@@ -105,6 +105,20 @@ def log2(x: Real) -> float:
     return math.log2(mantissa >> surplus) + surplus + exponent
 
 
+def to_mpfr(x: Real) -> Any:
+    """Return an mpmath real as a number of MPFR, whose long recurrences are ten times faster."""
+    import gmpy2
+
+    mantissa, exponent = x.man_exp
+    return gmpy2.mpfr(gmpy2.mpz(mantissa if x >= 0 else -mantissa)) * gmpy2.exp2(int(exponent))
+
+
+def from_mpfr(ctx: Context, x: Any) -> Real:
+    """Return a number of MPFR as an mpmath real."""
+    mantissa, exponent = x.as_mantissa_exp()
+    return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
+
+
 def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
     """Return `x` rounded once to `digits` significant decimal digits."""
     rounded = DecimalContext(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from ntkcalc.frame import (
@@ -157,7 +157,9 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
             name = "" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels)
             for c in r.counts:
                 known = "?" if c.count is None else str(c.count)
-                counts.add_row(said(name, screen), digits_of(c.epsilon), known, digits_of(rounded(c.bound, 6)))
+                counts.add_row(
+                    said(name, screen), digits_of(c.epsilon), known, digits_of(rounded(c.bound, 6, ROUND_CEILING))
+                )
         text += drawn(counts, screen)
     lines = [f"{data_line(ranks[0].data)}; eff(XXᵀ) = {digits_of(ranks[0].gram)}"]
     lines.append("K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound")

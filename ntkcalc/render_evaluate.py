@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from ntkcalc.frame import (
@@ -115,7 +115,8 @@ def _value_columns(values: Sequence[KernelValue], digits: int) -> list[list[str]
     columns = [aligned([digits_of(v.rho) for v in values])]
     for name in _VALUES:
         column = [getattr(v, name) for v in values]
-        known = [None if x is None else rounded(x, digits) for x in column]
+        rounding = ROUND_CEILING if name == "bound" else ROUND_HALF_EVEN
+        known = [None if x is None else rounded(x, digits, rounding) for x in column]
         small = any(x is not None and x and x.adjusted() < -5 for x in known)
         shown = ["?" if x is None else scientific(x) if small and x else digits_of(x) for x in known]
         columns.append(aligned(shown))
@@ -163,7 +164,7 @@ def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
         worst = max(known, key=lambda v: abs(v.error or Decimal(0)), default=None)
         cells = ["?", "?", "?"]
         if worst is not None and worst.error is not None:
-            bound = "?" if worst.bound is None else scientific(rounded(worst.bound, 4))
+            bound = "?" if worst.bound is None else scientific(rounded(worst.bound, 4, ROUND_CEILING))
             cells = [scientific(rounded(abs(worst.error), 4)), bound, digits_of(worst.rho)]
         table.add_row(said(_name(r, kernels), screen), str(r.truncation), *cells, _course(r, screen))
     return drawn(table, screen) + (said(shared(kernels), screen) if kernels else "")

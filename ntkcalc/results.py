@@ -262,3 +262,171 @@ class EffectiveRanks:
     accuracy: float
     passes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class SphereEigenvalue:
+    """One eigenvalue of a kernel on S^d; None is unknown.
+
+    Parameters
+    ----------
+    k
+        Frequency: the degree of its harmonics.
+    eigenvalue
+        λ_k; exactly zero where parity makes it so.
+    lower, upper
+        Bounds from the truncated series (Theorem 4.6), rounded outwards.
+    multiplicity
+        N(d, k).
+    trace_share
+        N(d, k) λ_k over the trace Θ_l(1).
+    cumulative
+        The shares of all frequencies up to k.
+    """
+
+    k: int
+    eigenvalue: Decimal | None
+    lower: Decimal
+    upper: Decimal | None
+    multiplicity: int
+    trace_share: Decimal | None
+    cumulative: Decimal | None
+
+
+@dataclass(frozen=True)
+class SphereSpectrum:
+    """The largest frequencies' eigenvalues of a kernel on S^d.
+
+    Parameters
+    ----------
+    kernel
+        The kernel, or None for a series of unknown origin.
+    sphere_dim
+        d; S^d ⊂ R^{d+1}.
+    measure
+        "uniform" (probability) or "surface" (of mass Vol(S^d)).
+    truncation
+        T of the bounds.
+    digits
+        Significant digits; each is right to one unit in the last place.
+    eigenvalues
+        k = 0 … K in order.
+    trace
+        Σ_k N(d, k) λ_k, the measure of the sphere times Θ_l(1); None where it is unknown.
+    sample
+        The spectrum of the kernel matrix of random points, where that was asked for.
+    """
+
+    kernel: KernelFacts | None
+    sphere_dim: int
+    measure: str
+    truncation: int
+    digits: int
+    eigenvalues: tuple[SphereEigenvalue, ...]
+    trace: Decimal | None
+    sample: SampledSpectrum | None = None
+
+
+@dataclass(frozen=True)
+class SampledEigenvalue:
+    """The ℓ-th eigenvalue of a kernel matrix of random points, over n, beside that of the integral operator.
+
+    Parameters
+    ----------
+    index
+        ℓ from 1.
+    eigenvalue
+        Measured; None below what double precision can see.
+    theory
+        The ℓ-th of the λ_k, each N(d, k) times; None beyond the frequencies that were computed.
+    """
+
+    index: int
+    eigenvalue: Decimal | None
+    theory: Decimal | None
+
+
+@dataclass(frozen=True)
+class SampledSpectrum:
+    """Eigenvalues of K/n for n random points on the sphere.
+
+    Parameters
+    ----------
+    n, seed
+        Points, and what their generator started from.
+    eigenvalues
+        Largest first.
+    accuracy
+        Absolute error of the measured ones over the largest.
+    """
+
+    n: int
+    seed: int
+    eigenvalues: tuple[SampledEigenvalue, ...]
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class MatrixEigenvalue:
+    """One eigenvalue of the kernel matrix of data, Θ(XXᵀ)/n, and its bounds.
+
+    Parameters
+    ----------
+    index
+        p from 1, the largest eigenvalue first.
+    eigenvalue
+        λ_p; None below what double precision can see.
+    normalized
+        λ_p/λ_1.
+    gram_normalized
+        The same of XXᵀ; None where it was not computed.
+    bound_effrank
+        eff(K)/p, a bound on `normalized`.
+    bound_tail
+        The bound of Lemma C.20 on `normalized`.
+    """
+
+    index: int
+    eigenvalue: Decimal | None
+    normalized: Decimal | None
+    gram_normalized: Decimal | None
+    bound_effrank: Decimal
+    bound_tail: Decimal
+
+    @property
+    def resolved(self) -> bool:
+        """Whether double precision can see it."""
+        return self.eigenvalue is not None
+
+
+@dataclass(frozen=True)
+class MatrixSpectrum:
+    """The spectrum of the kernel matrix of data.
+
+    Parameters
+    ----------
+    kernel, data
+        The kernel and the points.
+    digits
+        Most digits of a number; fewer where fewer are known.
+    eigenvalues
+        Largest first.
+    kernel_effrank, gram_effrank
+        eff(K) and eff(XXᵀ).
+    accuracy
+        Absolute error of the eigenvalues over the largest.
+    passes
+        Products with K that it took; 0 where all eigenvalues were computed at once.
+    seconds
+        What it took.
+    """
+
+    kernel: KernelFacts
+    data: DataFacts
+    digits: int
+    eigenvalues: tuple[MatrixEigenvalue, ...]
+    kernel_effrank: Decimal
+    gram_effrank: Decimal
+    accuracy: float
+    passes: int
+    seconds: float

@@ -38,11 +38,11 @@ def scientific(value: Decimal) -> str:
     return f"{'-' * sign}{head}{'.' * bool(tail)}{tail}e{value.adjusted()}"
 
 
-def rounded(value: Decimal, digits: int) -> Decimal:
-    """Return the value with at most so many significant digits."""
-    if not value or len(value.as_tuple().digits) <= digits:
+def rounded(value: Decimal, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Return a value with at most `digits` significant digits."""
+    if len(value.as_tuple().digits) <= digits:
         return value
-    return Context(prec=digits, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
+    return Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
 
 
 def percent(share: Decimal, digits: int | None) -> str:
