@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from ntkcalc.rank import effective_rank_bounds as effective_rank_bounds
     from ntkcalc.results import Coefficients as Coefficients
     from ntkcalc.results import KernelValues as KernelValues
+    from ntkcalc.results import MatrixSpectrum as MatrixSpectrum
     from ntkcalc.results import RankBounds as RankBounds
+    from ntkcalc.results import SphereSpectrum as SphereSpectrum
+    from ntkcalc.spectrum import matrix_spectrum as matrix_spectrum
+    from ntkcalc.sphere import sphere_eigenvalues as sphere_eigenvalues
     from ntkcalc.values import ntk_values as ntk_values
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "matrix_spectrum": "spectrum",
+    "sphere_eigenvalues": "sphere",
+    "MatrixSpectrum": "results",
+    "SphereSpectrum": "results",
     "effective_rank": "rank",
     "effective_rank_bounds": "rank",
     "ntk": "arrays",
@@ -43,15 +51,19 @@ __all__ = [
     "Coefficients",
     "InputError",
     "KernelValues",
+    "MatrixSpectrum",
     "NtkcalcError",
     "RankBounds",
+    "SphereSpectrum",
     "__version__",
     "effective_rank",
     "effective_rank_bounds",
+    "matrix_spectrum",
     "ntk",
     "ntk_coefficients",
     "ntk_matrix",
     "ntk_values",
+    "sphere_eigenvalues",
 ]
 
 

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from ntkcalc import __version__, console, options
 from ntkcalc.errors import InputError, NtkcalcError
+
+if TYPE_CHECKING:
+    from ntkcalc.inputs import Points
+    from ntkcalc.kernel import Kernel
+    from ntkcalc.results import SphereSpectrum
+    from ntkcalc.sphere import Sphere
 
 app = typer.Typer(
     name="ntkcalc",
@@ -187,14 +193,10 @@ def _matrix(
         if len(kernels) > 1:
             raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
     from ntkcalc import render_evaluate
-    from ntkcalc.inputs import load_points
     from ntkcalc.matrix_summary import matrix_summary
 
-    points = load_points(data, sys.stdin, normalize)
-    others = load_points(other, sys.stdin, normalize) if other else None
-    for loaded in (points, others):
-        if loaded is not None and loaded.scaled:
-            console.remark(f"{loaded.source}: rows scaled to unit norm", quiet)
+    points = _points(data, normalize, quiet)
+    others = _points(other, normalize, quiet) if other else None
     results = []
     with console.progress(quiet, "tiles") as observer:
         for kernel in kernels:
@@ -249,12 +251,8 @@ def effrank(
     if coeffs:
         bounds = [given_bounds(given, shown) for given in options.chosen_series(coeffs, sys.stdin)]
     elif data:
-        from ntkcalc.inputs import load_points
-
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
-        points = load_points(data, sys.stdin, not no_normalize)
-        if points.scaled:
-            console.remark(f"{points.source}: rows scaled to unit norm", quiet)
+        points = _points(data, not no_normalize, quiet)
         gram = gram_rank(points)
         with console.progress(quiet, "tiles") as watch:
             ranks = [
@@ -269,6 +267,111 @@ def effrank(
         rows = [render_effrank.ranks_fields(r) for r in ranks] + [render_effrank.bounds_fields(b) for b in bounds]
         text = render_effrank.FORMATS[style](rows)
     console.emit(text, output)
+
+
+@app.command()
+def eigs(
+    act: options.Act = None,
+    depth: options.Depth = None,
+    sigma_w2: options.SigmaW2 = None,
+    gamma_b2: options.GammaB2 = None,
+    truncation: options.OwnTruncation = None,
+    coeffs: options.Coeffs = None,
+    sphere_dim: options.SphereDim = None,
+    max_frequency: options.MaxFrequency = None,
+    measure: options.Measure = None,
+    sample: options.Sample = None,
+    seed: options.Seed = None,
+    data: options.Data = None,
+    top: options.Top = None,
+    memory: options.Memory = "1G",
+    no_normalize: options.NoNormalize = False,
+    digits: options.Digits = None,
+    engine: options.EngineName = "auto",
+    json: options.Json = False,
+    format: options.Format = None,
+    output: options.Output = "-",
+    plot: options.Plot = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """The spectrum: eigenvalues on a sphere (Theorem 4.6), or of the kernel matrix of data.
+
+    Example: ntkcalc eigs --act relu --sphere-dim 2
+    """
+    style = options.chosen_format(format, json)
+    shown = options.chosen_digits(digits, style)
+    options.check_engine(engine, "numpy" if data else "mpmath")
+    options.one_reader_of_stdin([], coeffs, data)
+    if data and any(x is not None for x in (sphere_dim, max_frequency, measure, sample, seed, truncation, coeffs)):
+        raise InputError("--data brings its own points and the exact kernel: leave out the options of the sphere")
+    if not data and sphere_dim is None:
+        raise InputError("say whose spectrum: --sphere-dim D for the sphere S^D, or --data FILE for a kernel matrix")
+    if coeffs and (act or depth or sigma_w2 or gamma_b2 or sample is not None):
+        raise InputError("--coeffs stands for a kernel: leave out the kernel's options and --sample")
+    if not data and sample is None and (seed is not None or top is not None):
+        raise InputError("--seed and --top are about sampled eigenvalues: give --sample N too")
+    console.check_writable(output)
+    if plot:
+        console.check_plot(plot)
+    budget, screen = options.chosen_memory(memory), console.screen(output, digits, top)
+    from ntkcalc import render_eigs
+
+    if data:
+        from ntkcalc.spectrum import data_spectrum
+
+        kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
+        points = _points(data, not no_normalize, quiet)
+        with console.progress(quiet, "tiles") as watch:
+            matrices = [data_spectrum(k, points, top, shown, digits is not None, budget, watch) for k in kernels]
+        text = render_eigs.matrix_text(matrices, style, screen)
+    elif sphere_dim is not None:
+        from ntkcalc.sphere import Sphere, given_spectrum
+
+        sphere = Sphere(sphere_dim, 10 if max_frequency is None else max_frequency, measure or "uniform")
+        if coeffs:
+            series = options.chosen_series(coeffs, sys.stdin)
+            spheres = [given_spectrum(given, sphere, truncation, shown) for given in series]
+        else:
+            kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
+            spheres = _sphere_spectra(kernels, sphere, truncation, shown, sample, seed or 0, top, quiet)
+        text = render_eigs.sphere_text(spheres, style, screen)
+    if plot:
+        from ntkcalc.plots import matrix_plot, sphere_plot
+
+        with console.whole_file(plot) as beside:
+            matrix_plot(matrices, beside) if data else sphere_plot(spheres, beside)
+    console.emit(text, output)
+
+
+def _sphere_spectra(
+    kernels: list[Kernel],
+    sphere: Sphere,
+    truncation: int | None,
+    digits: int,
+    sample: int | None,
+    seed: int,
+    top: int | None,
+    quiet: bool,
+) -> list[SphereSpectrum]:
+    """Return the kernels' spectra on the sphere, with those of sampled matrices where they are wanted."""
+    from ntkcalc.spectrum import with_sample
+    from ntkcalc.sphere import kernel_spectrum
+
+    with console.progress(quiet, "steps") as watch:
+        found = [kernel_spectrum(kernel, sphere, truncation, digits, watch) for kernel in kernels]
+        if sample is None:
+            return found
+        return [with_sample(k, f, sample, seed, top, watch) for k, f in zip(kernels, found, strict=True)]
+
+
+def _points(source: str, normalize: bool, quiet: bool) -> Points:
+    """Return the points of a data file; that rows were scaled is said."""
+    from ntkcalc.inputs import load_points
+
+    points = load_points(source, sys.stdin, normalize)
+    if points.scaled:
+        console.remark(f"{points.source}: rows scaled to unit norm", quiet)
+    return points
 
 
 _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ntkcalc.recurrence import Observer
 
 
-def screen(output: str, digits: int | None) -> Screen:
+def screen(output: str, digits: int | None, rows: int | None = None) -> Screen:
     """Describe what a table is drawn on."""
     from ntkcalc.frame import Screen
 
@@ -31,8 +31,8 @@ def screen(output: str, digits: int | None) -> Screen:
     try:
         "κσ²…─".encode(encoding)
     except (UnicodeEncodeError, LookupError):
-        return Screen(width, False, color, digits)
-    return Screen(width, True, color, digits)
+        return Screen(width, False, color, digits, rows)
+    return Screen(width, True, color, digits, rows)
 
 
 def check_writable(output: str) -> None:

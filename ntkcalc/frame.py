@@ -29,6 +29,7 @@ _ASCII = str.maketrans(
         "ᵀ": "^T",
         "∘": "o",
         "≥": ">=",
+        "ℓ": "l",
         "\u0303": "~",
         "α": "alpha",
         "β": "beta",
@@ -48,13 +49,14 @@ _ASCII = str.maketrans(
 class Screen:
     """The terminal, or what stands in for it.
 
-    `width` in columns, or None for as wide as the data; `digits` that the user asked for, if any.
+    `width` in columns, or None for as wide as the data; `digits` and `rows` that the user asked for, if any.
     """
 
     width: int | None = None
     unicode: bool = True
     color: bool = False
     digits: int | None = None
+    rows: int | None = None
 
 
 def kernel_fields(kernel: KernelFacts, digits: int) -> dict[str, object]:
@@ -129,7 +131,7 @@ def variances(k: KernelFacts, digits: int) -> str:
 def add_columns(table: Table, headers: Sequence[str], screen: Screen) -> None:
     """Add columns of numbers, set flush right, names flush left."""
     for i, header in enumerate(headers):
-        left = header in ("kernel", "course") or (i == 0 and header == "activation")
+        left = header in ("kernel", "course", "") or (i == 0 and header == "activation")
         table.add_column(said(header, screen), justify="left" if left else "right", no_wrap=True)
 
 

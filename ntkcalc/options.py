@@ -45,6 +45,10 @@ GammaB2 = Annotated[
     typer.Option("--gamma-b2", metavar="X", help="gamma_b^2 in [0, 1]; repeatable.  [default: 0]"),
 ]
 Truncation = Annotated[int, typer.Option("--truncation", "-T", metavar="N", help="Highest degree.")]
+OwnTruncation = Annotated[
+    int | None,
+    typer.Option("--truncation", "-T", metavar="N", help="Degree of the bracket's series.  [default: what serves]"),
+]
 Truncations = Annotated[
     list[int] | None,
     typer.Option(
@@ -74,6 +78,20 @@ Epsilon = Annotated[
 Memory = Annotated[
     str, typer.Option("--memory", metavar="SIZE", help="What the kernel matrix may take, e.g. 500M; else it streams.")
 ]
+SphereDim = Annotated[
+    int | None, typer.Option("--sphere-dim", metavar="D", help="Data uniform on the sphere S^D in R^(D+1).")
+]
+MaxFrequency = Annotated[
+    int | None, typer.Option("--max-frequency", metavar="K", help="Largest frequency k.  [default: 10]")
+]
+Measure = Annotated[
+    str | None, typer.Option("--measure", metavar="uniform|surface", help="Measure of the sphere: mass 1, or its area.")
+]
+Sample = Annotated[
+    int | None, typer.Option("--sample", metavar="N", help="Also the matrix of N random points on the sphere.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Start of the random numbers.  [default: 0]")]
+Top = Annotated[int | None, typer.Option("--top", metavar="N", help="Only the N largest.  [default: all]")]
 Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw to FILE.png, .svg or .pdf.")]
 Digits = Annotated[
     int | None,

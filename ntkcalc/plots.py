@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
-from ntkcalc.results import KernelValues
+import numpy as np
 
+from ntkcalc.laws import best_law
+from ntkcalc.results import KernelValues, MatrixSpectrum, SphereSpectrum
+
+_ASYMPTOTIC = 10  # the index from which on a law of decay is fitted
 _LEAST = 1e-20  # of the largest value: what a picture shows of errors that reach zero
 
 
@@ -52,7 +58,100 @@ def error_plot(results: Sequence[KernelValues], path: str) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _heading(r: KernelValues) -> str:
+def sphere_plot(results: Sequence[SphereSpectrum], path: str) -> None:
+    """Draw spectra on the sphere: λ_ℓ against ℓ, sampled ones with a fitted law (Figure 4), else λ_k against k.
+
+    Parameters
+    ----------
+    results
+        A panel for each kernel.
+    path
+        Where to: .png, .svg or .pdf.
+    """
+    figure, axes = _panels(len(results))
+    for axis, r in zip(axes, results, strict=False):
+        if r.sample is None:
+            rows = [(e.k, e.eigenvalue, e.lower, e.upper) for e in r.eigenvalues if e.k and (e.eigenvalue or e.lower)]
+            _curve(axis, [(k, value) for k, value, _, _ in rows], "o", label="λ_k", markersize=3)
+            _curve(
+                axis, [(k, lower) for k, _, lower, _ in rows], "-", linewidth=0.7, label=f"bounds, T = {r.truncation}"
+            )
+            _curve(axis, [(k, upper) for k, _, _, upper in rows], "-", linewidth=0.7, color="C1")
+            axis.set_xlabel("k")
+        else:
+            measured = [(e.index, e.eigenvalue) for e in r.sample.eigenvalues]
+            theory = [(e.index, e.theory) for e in r.sample.eigenvalues]
+            _curve(axis, measured, ".", label=f"matrix of {r.sample.n} points", color="C1", markersize=3)
+            _curve(axis, theory, "-", label="theory", color="k", linewidth=0.9)
+            known = [(ell, float(value)) for ell, value in theory if value and ell >= _ASYMPTOTIC]
+            if len(known) > 3:
+                law = best_law(*zip(*known, strict=True))
+                places = np.array([ell for ell, _ in known], dtype=np.float64)
+                axis.plot(places, law(places), color="C0", linewidth=0.9, linestyle="--", label=law.formula)
+            axis.set_xlabel("ℓ")
+        axis.set_title(f"{_heading(r)}, S^{r.sphere_dim}", fontsize="medium")
+        _finish(axis)
+    figure.supylabel("eigenvalue")
+    figure.savefig(path, dpi=150)
+
+
+def matrix_plot(results: Sequence[MatrixSpectrum], path: str) -> None:
+    """Draw λ_p/λ_1 of kernel matrices of data, of XXᵀ, and their bounds, on logarithmic scales.
+
+    Parameters
+    ----------
+    results
+        A panel for each kernel.
+    path
+        Where to: .png, .svg or .pdf.
+    """
+    figure, axes = _panels(len(results))
+    for axis, r in zip(axes, results, strict=False):
+        for name, label, style in (
+            ("normalized", "K", "."),
+            ("gram_normalized", "XXᵀ", "."),
+            ("bound_effrank", "eff(K)/p", "-"),
+            ("bound_tail", "Lemma C.20", "-"),
+        ):
+            rows = [(e.index, getattr(e, name)) for e in r.eigenvalues]
+            _curve(axis, rows, style, label=label, markersize=3, linewidth=0.8)
+        axis.set_title(_heading(r), fontsize="medium")
+        axis.set_xlabel("p")
+        _finish(axis)
+    figure.supylabel("λ_p / λ_1")
+    figure.savefig(path, dpi=150)
+
+
+def _panels(count: int) -> tuple[Any, list[Any]]:
+    """Return a figure and its panels, three in a row at most."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    columns = min(3, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(1.2 + 3.4 * columns, 0.9 + 2.8 * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return figure, axes
+
+
+def _curve(axis: Any, points: Sequence[tuple[int, Decimal | None]], style: str, **options: Any) -> None:
+    """Draw what is positive and in the range of a double, on logarithmic scales."""
+    known = [(x, float(y)) for x, y in points if y and float(y) > 0]
+    if known:
+        axis.loglog(*zip(*known, strict=True), style, **options)
+
+
+def _finish(axis: Any) -> None:
+    axis.grid(alpha=0.3)
+    if axis.lines:
+        axis.legend(fontsize="small")
+
+
+def _heading(r: KernelValues | SphereSpectrum | MatrixSpectrum) -> str:
     if r.kernel is None:
         return "series"
     k = r.kernel

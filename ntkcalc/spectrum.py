@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from itertools import zip_longest
@@ -159,23 +159,40 @@ def data_spectrum(
     )
 
 
-def sampled(
-    kernel: Kernel, theory: SphereSpectrum, n: int, seed: int, top: int | None, digits: int, observer: Observer | None
-) -> SampledSpectrum:
-    """Return the spectrum of n uniform points on the sphere beside the theory's."""
+def with_sample(
+    kernel: Kernel, theory: SphereSpectrum, n: int, seed: int, top: int | None = None, observer: Observer | None = None
+) -> SphereSpectrum:
+    """Return a spectrum on the sphere with that of the matrix of n random points beside it.
+
+    Parameters
+    ----------
+    kernel, theory
+        The kernel and its λ_k, of the uniform measure: what λ_p(K/n) approaches, each N(d, k) times.
+    n, seed
+        Points, and what the generator starts from.
+    top
+        How many of the largest; None for all.
+    observer
+        Told (tiles done, tiles in all).
+    """
     if not 1 <= whole(n, "sample") <= MOST_DENSE:
         raise InputError(f"sample must lie in 1 to {MOST_DENSE}, got {n}")
     if not 0 <= whole(seed, "seed") < 1 << 64:
         raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
+    if theory.measure != "uniform":
+        raise InputError("the eigenvalues of a sampled matrix are those of --measure uniform")
     directions = np.random.default_rng(seed).standard_normal((n, theory.sphere_dim + 1))
     found = measured(kernel, unit_rows(directions, "sample"), top, 1 << 31, observer)
+    pairs = zip(found.values, found.errors, strict=True)
+    seen = [known_digits(value, error, theory.digits) if value > error else None for value, error in pairs]
     expected: list[Decimal] = []
-    for e in sorted((e for e in theory.eigenvalues if e.eigenvalue), key=lambda e: e.eigenvalue or 0, reverse=True):
-        expected += [e.eigenvalue or Decimal(0)] * min(e.multiplicity, n - len(expected))
-    seen = [known_digits(v, e, digits) if v > e else None for v, e in zip(found.values, found.errors, strict=True)]
-    pairs = zip_longest(seen, expected[: len(seen)])
-    rows = [SampledEigenvalue(p, value, known) for p, (value, known) in enumerate(pairs, 1)]
-    return SampledSpectrum(n, seed, tuple(rows), float(found.errors.max() / found.values[0]))
+    for value, count in sorted(
+        ((e.eigenvalue or Decimal(0), e.multiplicity) for e in theory.eigenvalues), reverse=True
+    ):
+        expected += [value] * min(count, len(seen) - len(expected)) if value else []
+    rows = [SampledEigenvalue(p, *pair) for p, pair in enumerate(zip_longest(seen, expected), 1)]
+    accuracy = float(found.errors.max() / found.values[0])
+    return replace(theory, sample=SampledSpectrum(n, seed, tuple(rows), accuracy))
 
 
 def measured(kernel: Kernel, points: Points, top: int | None, memory: int, observer: Observer | None) -> Measured:

@@ -101,3 +101,11 @@ def sparkline(heights: Sequence[float | None], unicode: bool) -> str:
     low, high = min(known, default=0.0), max(known, default=0.0)
     span = (high - low) or 1.0
     return "".join(" " if h is None else levels[min(7, int((h - low) / span * 8))] for h in heights)
+
+
+def level_bar(height: float, width: int, unicode: bool) -> str:
+    """Return a horizontal bar for a height in [0, 1], an eighth of a column fine."""
+    eighths = max(1, round(height * width * 8))
+    if not unicode:
+        return "#" * max(1, round(eighths / 8))
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -45,6 +45,7 @@ ROOMS = [
     "rank",
     "sphere",
     "spectrum",
+    "laws",
     "arrays",
     "text",
     "frame",
