@@ -92,7 +92,7 @@ def sphere_eigenvalues(
 
     >>> first = sphere_eigenvalues("linear", 3, 1, depth=1).eigenvalues[1]
     >>> str(first.eigenvalue), first.multiplicity
-    ('0.250000000000', 4)
+    ('0.25', 4)
     """
     kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
     return kernel_spectrum(kernel, Sphere(sphere_dim, max_frequency, measure), truncation, digits)
