@@ -49,6 +49,14 @@ def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
     return _through_layers(kernel, Correlation(sign, Point.between(1 - gap, gap)), own)
 
 
+def origin_gap(kernel: Kernel) -> Real:
+    """Return 1 − Σ_{l−1}(0), where the recurrence of the coefficients expands R."""
+    t = Correlation.of(kernel.gamma_b2, 64)
+    for _ in range(kernel.depth - 2):
+        t, _ = layer_map(kernel, t, 64)
+    return t.size.at(context(80))[1]
+
+
 def _own_bits(kernel: Kernel, bits: int) -> int:
     return bits + 2 * kernel.depth.bit_length() + 8
 

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
-from math import isqrt, sqrt
+from math import sqrt
 
 from ntkcalc.coefficients import MOST_DIGITS, MOST_TERMS, kernel_facts, series_run
 from ntkcalc.errors import AccuracyError, InputError, near_miss
-from ntkcalc.evaluation import theta
+from ntkcalc.evaluation import origin_gap, theta
 from ntkcalc.funk_hecke import funk_hecke
 from ntkcalc.kernel import Kernel
 from ntkcalc.precision import Real, bits_for, context, decimal, log2, real, whole
@@ -33,6 +33,7 @@ LARGEST_SPHERE = 10_000
 MOST_FREQUENCIES = 5000
 _FIRST_TERMS = 64
 _LONGEST = 2000  # terms beyond which quadrature is the better way
+_NEAR = 0.02  # 1 − Σ_{l−1}(0) below which it is so at once
 
 
 def sphere_eigenvalues(
@@ -181,14 +182,19 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
 
 
 def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list[Bracket]]:
-    """Return brackets from as many terms as are worth their while."""
+    """Return brackets from as many terms as are worth their while.
+
+    What the lower half of the frequencies needs tells slow series from those whose terms have not yet begun to fall.
+    Where Σ_{l−1}(0) is near 1, terms are dear.
+    """
     terms = max(_FIRST_TERMS, 2 * sphere.highest)
+    longest = _LONGEST if float(origin_gap(kernel)) > _NEAR else 0
     while True:
         brackets = kernel_brackets(kernel, sphere, terms, bits)
-        needed = max(b.terms_needed(terms, bits) for b in brackets)
-        if needed <= terms or needed > max(_LONGEST, 4 * sphere.highest):
+        needed = [b.terms_needed(terms, bits) for b in brackets]
+        if max(needed) <= terms or max(needed[: len(needed) // 2 + 1]) > longest or terms > longest:
             return terms, brackets
-        terms = max(int(needed), terms + isqrt(terms))
+        terms = int(min(max(*needed, 1.1 * terms), 2 * terms))
 
 
 def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> list[Bracket]:
