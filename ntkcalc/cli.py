@@ -101,7 +101,7 @@ def coeffs(
     console.emit(text, output)
 
 
-@app.command()
+@app.command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
 def evaluate(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -138,6 +138,8 @@ def evaluate(
         raise InputError("--other FILE makes a cross matrix with --data FILE; give that too")
     if coeffs and (act or depth or sigma_w2 or gamma_b2 or data or paper_truncation):
         raise InputError("--coeffs stands for a kernel and goes with --rho: leave out the kernel's options and --data")
+    if data and truncation:
+        raise InputError("--truncation cuts the series at --rho; the matrix of --data is that of the exact kernel")
     if data and plot:
         raise InputError("--plot draws the error of the series at --rho values; a matrix has no such picture")
     if plot:
@@ -154,7 +156,10 @@ def evaluate(
     results = []
     if coeffs:
         for given in options.chosen_series(coeffs, sys.stdin):
-            degrees = truncation or [len(given.coefficients) - 1]
+            last = len(given.coefficients) - 1
+            degrees = truncation or [last]
+            if max(degrees) > last:
+                console.remark(f"the series ends at p = {last}, and so does every sum", quiet)
             results += series_values(given.coefficients, given.tail, given.kernel, points, degrees, shown)
     else:
         grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
@@ -212,7 +217,7 @@ def _matrix(
     console.emit(text, "-")
 
 
-@app.command()
+@app.command(short_help="Effective ranks of kernel matrices, and bounds on them.")
 def effrank(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -245,11 +250,13 @@ def effrank(
         raise InputError("--epsilon counts eigenvalues of the kernel matrix of --data FILE; give that too")
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
     from ntkcalc import render_effrank
-    from ntkcalc.rank import effective_ranks, given_bounds, gram_rank, kernel_bounds
+    from ntkcalc.rank import bounds_by_depth, effective_ranks, given_bounds, gram_rank
 
     bounds, ranks = [], []
     if coeffs:
         bounds = [given_bounds(given, shown) for given in options.chosen_series(coeffs, sys.stdin)]
+        if style != "table" and any(b.bound is None and b.leading is None for b in bounds):
+            console.remark("nothing is known of what the series leaves out, so that no bound follows", quiet)
     elif data:
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
         points = _points(data, not no_normalize, quiet)
@@ -259,17 +266,17 @@ def effrank(
                 effective_ranks(k, points, gram, limits, shown, digits is not None, budget, watch) for k in kernels
             ]
     else:
-        bounds = [kernel_bounds(k, shown) for k in options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()]
+        grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+        bounds = grid.in_order([bounds_by_depth(kernel, grid.depths, shown) for kernel in grid.deepest()])
     if style == "table":
         screen = console.screen(output, digits)
         text = render_effrank.ranks_table(ranks, screen) if ranks else render_effrank.bounds_table(bounds, screen)
     else:
-        rows = [render_effrank.ranks_fields(r) for r in ranks] + [render_effrank.bounds_fields(b) for b in bounds]
-        text = render_effrank.FORMATS[style](rows)
+        text = render_effrank.FORMATS[style](ranks or bounds)
     console.emit(text, output)
 
 
-@app.command()
+@app.command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
 def eigs(
     act: options.Act = None,
     depth: options.Depth = None,

@@ -169,6 +169,18 @@ def _precise_engine(kernel: Kernel, truncation: int, bits: int) -> Engine[Any]:
     return MpmathEngine(bits + bits_lost(error_bound(MpmathEngine(1), kernel.depth, truncation), truncation))
 
 
+def series_by_depth(
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+) -> dict[int, tuple[list[Real], list[Real]]]:
+    """Return what `series_run` does for several depths ≤ kernel.depth, from one run."""
+    engine = _precise_engine(kernel, truncation, bits)
+    return {
+        layer.depth: (engine.scalars(layer.kappa), engine.scalars(layer.kappa_tail))
+        for layer in layers(engine, kernel, truncation)
+        if layer.depth in depths
+    }
+
+
 def series_run(kernel: Kernel, truncation: int, bits: int, paper: bool) -> tuple[list[Real], list[Real] | None]:
     """Return κ_0 … κ_T with relative errors below 2**-bits, and the tails beyond each.
 

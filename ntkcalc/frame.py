@@ -140,8 +140,9 @@ def new_table(title: str, screen: Screen) -> Table:
     from rich import box
     from rich.table import Table
 
-    style = box.SIMPLE_HEAD if screen.unicode else box.ASCII2
-    return Table(title=said(title, screen), title_justify="left", title_style="bold", box=style, pad_edge=True)
+    table = Table(box=box.SIMPLE_HEAD if screen.unicode else box.ASCII2, pad_edge=True)
+    table.caption = said(title, screen)  # drawn by `drawn`: Rich would fold it to the width of the table
+    return table
 
 
 def said(text: str, screen: Screen) -> str:
@@ -155,8 +156,10 @@ def drawn(table: Table, screen: Screen) -> str:
 
     from rich.console import Console
     from rich.measure import Measurement
+    from rich.text import Text
 
-    buffer = StringIO()
+    buffer, title = StringIO(), Text(str(table.caption), style="bold")
+    table.caption = None
     natural = Measurement.get(Console(width=10_000), Console(width=10_000).options, table).maximum
     console = Console(
         file=buffer,
@@ -166,6 +169,7 @@ def drawn(table: Table, screen: Screen) -> str:
         legacy_windows=False,
         color_system="standard" if screen.color else None,
     )
+    console.print(title, soft_wrap=True)
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -66,7 +66,11 @@ def matrix_summary(
     matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
     least, mean, largest = matrix.fill(out, observer)
     seconds = time.perf_counter() - start
-    minimum, average, maximum = (known_digits(x, table.accuracy * table.total, digits) for x in (least, mean, largest))
+    error = table.accuracy * table.total
+    least_known = min(len(known_digits(x, error, 17).as_tuple().digits) for x in (least, mean, largest))
+    if strict and least_known < digits:
+        raise AccuracyError(f"a summary of this matrix is known to {least_known} of {digits} digits; lower --digits")
+    minimum, average, maximum = (known_digits(x, error, digits) for x in (least, mean, largest))
     return MatrixSummary(
         kernel_facts(kernel, digits),
         data_facts(points),
@@ -76,7 +80,7 @@ def matrix_summary(
         average,
         maximum,
         decimal(kernel.total(64), min(digits, 15)) if other is None else None,
-        table.accuracy,
+        rounded_up(table.accuracy),
         output,
         seconds,
     )
@@ -87,6 +91,11 @@ def data_facts(points: Points) -> DataFacts:
     n, d = points.rows.shape
     rank = int(np.linalg.matrix_rank(points.rows)) if 10.0 * n * d * min(n, d) <= _RANK_WORK else None
     return DataFacts(points.source, n, d, rank, points.scaled)
+
+
+def rounded_up(accuracy: float) -> float:
+    """Return an accuracy in two digits."""
+    return float(decimal(Fraction(accuracy), 2, ROUND_CEILING))
 
 
 def known_digits(value: float, error: float, digits: int) -> Decimal:

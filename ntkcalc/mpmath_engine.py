@@ -18,6 +18,7 @@ from ntkcalc.packed import Packing, baby_steps, composition_error, support_of_co
 from ntkcalc.precision import Context, Real, context, log2
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
+_ENOUGH = 2000  # coefficients from which a saddle point is estimated
 
 
 class MpmathEngine:
@@ -185,13 +186,17 @@ class _Tangents:
 
 
 def _logs(series: Sequence[Real]) -> list[tuple[int, float]]:
-    """Return the positive coefficients as (p, log2 c_p); of thousands the first, the last, and sums of every few."""
+    """Return the positive coefficients as (p, log2 c_p); of many the first, the last, and the sums of every few."""
     logs = [(p, log2(c)) for p, c in enumerate(series) if c]
-    few = len(logs) // 2000 + 1
+    few = len(logs) // _ENOUGH + 1
     if few == 1:
         return logs
     groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
-    return [logs[0], *((group[len(group) // 2][0], _log_sum(group, 0.0)) for group in groups), logs[-1]]
+    return [logs[0], *((max(group, key=_weight)[0], _log_sum(group, 0.0)) for group in groups), logs[-1]]
+
+
+def _weight(entry: tuple[int, float]) -> float:
+    return entry[1]
 
 
 def _log_sum(logs: list[tuple[int, float]], x: float) -> float:

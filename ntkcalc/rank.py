@@ -23,20 +23,20 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.angles import Array
-from ntkcalc.coefficients import kernel_facts, series_run
+from ntkcalc.coefficients import kernel_facts, series_by_depth, series_run
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.gram import KernelMatrix, Observer
 from ntkcalc.inputs import Points
 from ntkcalc.kernel import Kernel
 from ntkcalc.krylov import BlockKrylov
-from ntkcalc.matrix_summary import data_facts
+from ntkcalc.matrix_summary import data_facts, rounded_up
 from ntkcalc.precision import Real, bits_for, context, decimal, real
 from ntkcalc.results import EffectiveRanks, EigenvalueCount, KernelFacts, RankBounds
 from ntkcalc.series_file import GivenSeries
 from ntkcalc.table import kernel_table
 
 MOST_PASSES = 25
-_SEARCHED = 64  # powers among which c_q is looked for
+_FIRST, _SEARCHED = 8, 64  # powers among which c_q is looked for
 _DENSE = 1200  # rows up to which all eigenvalues are cheap
 _GOAL = 1e-13  # relative error of λ_1 that ends the search
 _FLOAT = 1e-14  # of float64 sums, relative: the least error that is claimed
@@ -91,14 +91,17 @@ def effective_rank_bounds(
 
 def kernel_bounds(kernel: Kernel, digits: int) -> RankBounds:
     """Return the bounds of a kernel: see `effective_rank_bounds`."""
+    return bounds_by_depth(kernel, [kernel.depth], digits)[0]
+
+
+def bounds_by_depth(kernel: Kernel, depths: Sequence[int], digits: int) -> list[RankBounds]:
+    """Return the bounds of a kernel at several depths ≤ kernel.depth."""
     bits = bits_for(digits) + 16
-    facts = kernel_facts(kernel, digits)
-    for length in (8, _SEARCHED):
-        kappa, tails = series_run(kernel, length, bits, paper=False)
-        if kernel.depth == 1 or any(kappa[1:]) or not (tails and tails[0]):
-            break
-    assert tails is not None
-    return series_bounds(kappa, tails, facts, digits, bits)
+    known = series_by_depth(kernel, depths, _FIRST, bits)
+    late = [depth for depth, (c, tails) in known.items() if depth > 1 and not any(c[1:]) and tails[0]]
+    if late:
+        known |= series_by_depth(kernel.at_depth(max(late)), late, _SEARCHED, bits)
+    return [series_bounds(*known[d], kernel_facts(kernel.at_depth(d), digits), digits, bits) for d in depths]
 
 
 def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
@@ -268,7 +271,7 @@ def effective_ranks(
         None if centered is None else _rounded(centered, shown[2]),
         None if ratio is None else decimal(Fraction(gram * (1 + _FLOAT)) * Fraction(ratio), shown[0], ROUND_CEILING),
         tuple(counts),
-        max(errors),
+        rounded_up(max(errors)),
         spectra.passes,
         time.perf_counter() - start,
     )

@@ -99,7 +99,9 @@ def _caption(r: Coefficients, digits: int) -> str:
     """Say the conventions and everything that follows from the hyperparameters."""
     k = r.kernel
     facts = f"  {variances(k, digits)}\n  χ = {digits_of(k.chi, digits)} · total S = {digits_of(k.total, digits)}"
-    engine = f"  {min(digits, r.digits)} digits, {r.engine} engine"
+    shown = min(digits, r.digits)
+    engine = f"  {shown} digit{'s' * (shown != 1)}, {r.engine} engine"
+    engine += "\n  shares are those of µ_k² in E[φ²]" if r.which == "mu" else ""
     note = "\n  the paper's truncated recurrence (39)-(41): k ≤ T" if r.paper_truncation else ""
     return f"{facts}\n{engine}{note}\n"
 

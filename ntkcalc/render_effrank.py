@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING
 
 from ntkcalc.frame import (
     Screen,
@@ -13,6 +12,7 @@ from ntkcalc.frame import (
     data_line,
     drawn,
     envelope,
+    kernel_cells,
     lines_json,
     maybe,
     new_table,
@@ -22,84 +22,94 @@ from ntkcalc.frame import (
 )
 from ntkcalc.results import (
     EffectiveRanks,
+    EigenvalueCount,
     RankBounds,
 )
 from ntkcalc.text import (
+    about,
     csv_lines,
     digits_of,
     number,
     rounded,
 )
 
-if TYPE_CHECKING:
-    pass
+Result = RankBounds | EffectiveRanks
+"""Bounds alone, or with measurements."""
 
 
-def bounds_fields(b: RankBounds) -> dict[str, object]:
-    """Return the JSON of the bounds of one kernel."""
-    return envelope("effrank", b.kernel, b.digits, "mpmath") | {
-        "bound": maybe(b.bound, b.digits),
-        "centered_ratio": maybe(b.centered_ratio, b.digits),
-        "leading": b.leading,
-        "leading_ratio": maybe(b.leading_ratio, b.digits),
+def ranks_json(results: Sequence[Result]) -> str:
+    """Return JSON Lines, one object a kernel."""
+    return lines_json([_fields(r) for r in results])
+
+
+def _fields(r: Result) -> dict[str, object]:
+    b = _bounds(r)
+    named: dict[str, object] = {
+        name: maybe(value, b.digits) if isinstance(value, Decimal) else value for name, value in _values(r).items()
     }
+    fields = envelope("effrank", b.kernel, b.digits, "mpmath" if isinstance(r, RankBounds) else "numpy")
+    if isinstance(r, RankBounds):
+        return fields | named
+    counts = [
+        {"epsilon": number(c.epsilon, 15), "count": c.count, "bound": number(c.bound, b.digits)} for c in r.counts
+    ]
+    return fields | named | {"data": data_fields(r.data), "counts": counts}
 
 
-def ranks_fields(r: EffectiveRanks) -> dict[str, object]:
-    """Return the JSON of the ranks of one kernel on data."""
-    digits = r.bounds.digits
-    return bounds_fields(r.bounds) | {
-        "engine": "numpy",
-        "data": data_fields(r.data),
-        "gram_effrank": number(r.gram, digits),
-        "kernel_effrank": number(r.kernel, digits),
-        "centered_effrank": maybe(r.centered, digits),
-        "centered_bound": maybe(r.centered_bound, digits),
-        "counts": [
-            {"epsilon": number(c.epsilon, 15), "count": c.count, "bound": number(c.bound, digits)} for c in r.counts
-        ],
+def _bounds(r: Result) -> RankBounds:
+    return r if isinstance(r, RankBounds) else r.bounds
+
+
+def _values(r: Result) -> dict[str, Decimal | int | float | None]:
+    """Return what there is to say of a kernel, by its name in JSON."""
+    b = _bounds(r)
+    found: dict[str, Decimal | int | float | None] = {
+        "bound": b.bound,
+        "centered_ratio": b.centered_ratio,
+        "leading": b.leading,
+        "leading_ratio": b.leading_ratio,
+    }
+    if isinstance(r, RankBounds):
+        return found
+    return found | {
+        "gram_effrank": r.gram,
+        "kernel_effrank": r.kernel,
+        "centered_effrank": r.centered,
+        "centered_bound": r.centered_bound,
         "accuracy": r.accuracy,
     }
 
 
-_RANKS = (
-    *("bound", "centered_ratio", "leading", "leading_ratio", "gram_effrank", "kernel_effrank"),
-    *("centered_effrank", "centered_bound", "accuracy"),
-)
+def _counts(r: Result) -> tuple[EigenvalueCount, ...]:
+    return () if isinstance(r, RankBounds) else r.counts
 
 
-def ranks_csv(rows: Sequence[Mapping[str, object]]) -> str:
+def ranks_csv(results: Sequence[Result]) -> str:
     """Return CSV; what is unknown is empty. Counts have columns of their own, count_ε and count_bound_ε."""
-    names = [name for name in _RANKS if name in rows[0]]
-    counts = _counts_of(rows[0])
-    header = ["activation", "depth", "sigma_w2", "gamma_b2", *names]
-    header += [f"{what}_{c['epsilon']}" for c in counts for what in ("count", "count_bound")]
-    records = []
-    for row in rows:
-        kernel = row["kernel"] if isinstance(row["kernel"], Mapping) else {}
-        cells = [kernel.get(name, "") for name in ("activation", "depth", "sigma_w2", "gamma_b2")]
-        cells += [_cell(row[name]) for name in names]
-        cells += [_cell(c[what]) for c in _counts_of(row) for what in ("count", "bound")]
-        records.append(cells)
+    header = ["activation", "depth", "sigma_w2", "gamma_b2", *_values(results[0])]
+    header += [f"{what}_{digits_of(c.epsilon)}" for c in _counts(results[0]) for what in ("count", "count_bound")]
+    records = [
+        [*kernel_cells(_bounds(r).kernel)]
+        + [_cell(value) for value in _values(r).values()]
+        + [_cell(value) for c in _counts(r) for value in (c.count, c.bound)]
+        for r in results
+    ]
     return csv_lines(header, records)
 
 
-def _counts_of(row: Mapping[str, object]) -> list[dict[str, object]]:
-    counts = row.get("counts", [])
-    return counts if isinstance(counts, list) else []
+def _cell(value: Decimal | float | int | None) -> object:
+    return "" if value is None else digits_of(value) if isinstance(value, Decimal) else value
 
 
-def _cell(value: object) -> object:
-    return "" if value is None else value
-
-
-def named_plain(rows: Sequence[Mapping[str, object]]) -> str:
+def ranks_plain(results: Sequence[Result]) -> str:
     """Return a name and a value a line, without what is unknown; an empty line between kernels."""
     blocks = []
-    for row in rows:
-        lines = [f"{name} {row[name]}" for name in _RANKS if row.get(name) is not None]
-        lines += [f"count_{c['epsilon']} {c['count']}" for c in _counts_of(row) if c["count"] is not None]
-        blocks.append("".join(f"{line}\n" for line in lines))
+    for r in results:
+        named = list(_values(r).items())
+        for c in _counts(r):
+            name = digits_of(c.epsilon)
+            named += [(f"count_{name}", c.count), (f"count_bound_{name}", c.bound)]
+        blocks.append("".join(f"{name} {_cell(value)}\n" for name, value in named if value is not None))
     return "\n".join(blocks)
 
 
@@ -114,7 +124,8 @@ def bounds_table(bounds: Sequence[RankBounds], screen: Screen) -> str:
         leading = ["-" if b.leading is None else str(b.leading)]
         leading.append("-" if b.leading_ratio is None else digits_of(b.leading_ratio))
         table.add_row(said(name, screen), *cells, *leading)
-    notes = ["eff(A) = Tr A/λ_1(A); K̃ = K − (c_0/n) 11ᵀ; Theorem 4.1: eff(K) ≤ S/c_0; Theorem 4.3: (S − c_0)/c_1"]
+    notes = ["K = Θ(XXᵀ)/n for any n rows of unit norm, G = XXᵀ, K̃ = K − (c_0/n) 11ᵀ; eff(A) = Tr A/λ_1(A)"]
+    notes += ["Theorem 4.1: eff(K) ≤ S/c_0; Theorem 4.3: eff(K̃)/eff(XXᵀ) ≤ (S − c_0)/c_1; bounds are rounded up"]
     notes += ["c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it"]
     notes += _silences(bounds)
     return drawn(table, screen) + said(
@@ -131,7 +142,8 @@ def _silences(bounds: Sequence[RankBounds]) -> list[str]:
             said.append(f"{name}: nothing is known of what the series leaves out, so that no bound follows")
             continue
         if b.bound is None:
-            said.append(f"{name}: c_0 = 0, Theorem 4.1 is silent; --gamma-b2 > 0 or a smaller --sigma-w2 makes c_0 > 0")
+            smaller = "" if b.kernel is not None and b.kernel.depth == 1 else " or a smaller --sigma-w2"
+            said.append(f"{name}: c_0 = 0, Theorem 4.1 is silent; --gamma-b2 > 0{smaller} makes c_0 > 0")
         if b.centered_ratio is None and b.leading is not None:
             said.append(f"{name}: c_1 = 0 (an even kernel), Theorem 4.3 is silent; --gamma-b2 > 0 makes c_1 > 0")
         if b.leading is None:
@@ -141,7 +153,7 @@ def _silences(bounds: Sequence[RankBounds]) -> list[str]:
 
 def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
     """Return a table of measured effective ranks beside their bounds."""
-    table = new_table("", screen)
+    table = new_table("effective ranks of the kernel matrix", screen)
     add_columns(table, ("kernel", "eff(K)", "bound", "ratio", "eff(K̃)", "bound", "ratio"), screen)
     kernels = [r.bounds.kernel for r in ranks if r.bounds.kernel is not None]
     for r in ranks:
@@ -162,10 +174,11 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
                 )
         text += drawn(counts, screen)
     lines = [f"{data_line(ranks[0].data)}; eff(XXᵀ) = {digits_of(ranks[0].gram)}"]
+    passes = sum(r.passes for r in ranks)
     lines.append("K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound")
     lines.append(
-        f"{sum(r.passes for r in ranks)} products with K, {sum(r.seconds for r in ranks):.2f} s, "
-        f"relative errors below {max(r.accuracy for r in ranks):.0e}"
+        f"{passes} product{'s' * (passes != 1)} with K, {sum(r.seconds for r in ranks):.2f} s, "
+        f"relative errors below {about(max(r.accuracy for r in ranks))}"
     )
     lines += _silences([r.bounds for r in ranks])
     return text + said("".join(f"  {line}\n" for line in lines) + shared(kernels), screen)
@@ -177,5 +190,5 @@ def _beside(measured: Decimal | None, bound: Decimal | None) -> list[str]:
     return ["-" if x is None else digits_of(x) for x in (measured, bound)] + [ratio]
 
 
-FORMATS = {"json": lines_json, "csv": ranks_csv, "plain": named_plain}
+FORMATS = {"json": ranks_json, "csv": ranks_csv, "plain": ranks_plain}
 """Text of each format but the table."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
 
 from ntkcalc.frame import (
     Screen,
@@ -28,6 +27,7 @@ from ntkcalc.results import (
     MatrixSummary,
 )
 from ntkcalc.text import (
+    about,
     aligned,
     csv_lines,
     digits_of,
@@ -38,9 +38,6 @@ from ntkcalc.text import (
     scientific,
     sparkline,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def values_json(results: Sequence[KernelValues]) -> str:
@@ -94,14 +91,16 @@ def values_table(results: Sequence[KernelValues], screen: Screen) -> str:
         return _one_result(results[0], screen)
     if sum(len(r.values) for r in results) > _MOST_ROWS:
         return _errors_table(results, screen)
-    table = new_table("", screen)
+    table = new_table("kernels and their truncated series", screen)
     add_columns(table, ("kernel", "T", "ρ", "Θ", "Θ_T", "Θ − Θ_T", "bound"), screen)
     kernels = [r.kernel for r in results if r.kernel is not None]
     columns = _value_columns([v for r in results for v in r.values], screen.digits or 10)
     names = [(_name(r, kernels), str(r.truncation)) for r in results for _ in r.values]
     for (name, truncation), row in zip(names, zip(*columns, strict=True), strict=True):
         table.add_row(said(name, screen), truncation, *row)
-    return drawn(table, screen) + (said(shared(kernels), screen) if kernels else "")
+    exact = not any(r.paper_truncation for r in results)
+    note = "  |Θ − Θ_T| ≤ bound" + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else "") + "\n"
+    return drawn(table, screen) + said(note + (shared(kernels) if kernels else ""), screen)
 
 
 def _name(r: KernelValues, among: Sequence[KernelFacts]) -> str:
@@ -113,11 +112,12 @@ def _name(r: KernelValues, among: Sequence[KernelFacts]) -> str:
 def _value_columns(values: Sequence[KernelValue], digits: int) -> list[list[str]]:
     """Return the columns ρ, Θ, Θ_T, error and bound as aligned text."""
     columns = [aligned([digits_of(v.rho) for v in values])]
+    tiny = any(x and x.adjusted() < -5 for v in values for x in (v.error, v.bound))
     for name in _VALUES:
         column = [getattr(v, name) for v in values]
         rounding = ROUND_CEILING if name == "bound" else ROUND_HALF_EVEN
         known = [None if x is None else rounded(x, digits, rounding) for x in column]
-        small = any(x is not None and x and x.adjusted() < -5 for x in known)
+        small = tiny if name in ("error", "bound") else any(x and x.adjusted() < -5 for x in known)
         shown = ["?" if x is None else scientific(x) if small and x else digits_of(x) for x in known]
         columns.append(aligned(shown))
     return columns
@@ -210,14 +210,14 @@ def matrix_plain(results: Sequence[MatrixSummary]) -> str:
 
 def matrix_table(results: Sequence[MatrixSummary], screen: Screen) -> str:
     """Return a table of matrices."""
-    table = new_table("", screen)
+    table = new_table("kernel matrices" if len(results) > 1 else "the kernel matrix", screen)
     add_columns(table, ("kernel", "minimum", "mean", "maximum", "diagonal", "seconds"), screen)
     kernels = [r.kernel for r in results]
     for r in results:
         cells = ["-" if getattr(r, name) is None else digits_of(getattr(r, name)) for name in _SUMMARY]
         table.add_row(said(title_of(r.kernel, kernels), screen), *cells, f"{r.seconds:.2f}")
     lines = [data_line(data) for data in (results[0].data, results[0].other) if data is not None]
-    lines.append(f"errors of entries below {max(r.accuracy for r in results):.1e} of the diagonal, numpy engine")
+    lines.append(f"errors of entries below {about(max(r.accuracy for r in results))} of the diagonal, numpy engine")
     lines += [f"written to {r.output}" for r in results if r.output is not None]
     return drawn(table, screen) + said("".join(f"  {line}\n" for line in lines) + shared(kernels), screen)
 

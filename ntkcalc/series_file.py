@@ -83,7 +83,8 @@ def _from_json(line: str, where: str) -> GivenSeries:
         raise InputError(f"{where}: 'p' must run 0, 1, 2, ...")
     tail = fields.get("tail")
     known = None if tail is None else _coefficient(tail, f"{where}, tail")
-    return GivenSeries(_facts(fields.get("kernel")), _checked(coefficients, where), known)
+    facts = _facts(fields.get("kernel")) if which == "kappa" else None  # Σ_l or R' of a kernel is not that kernel
+    return GivenSeries(facts, _checked(coefficients, where), known)
 
 
 def _facts(kernel: Any) -> KernelFacts | None:

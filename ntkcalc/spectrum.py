@@ -29,7 +29,7 @@ from ntkcalc.gram import KernelMatrix, Observer
 from ntkcalc.inputs import Points, unit_rows
 from ntkcalc.kernel import Kernel
 from ntkcalc.krylov import BlockKrylov
-from ntkcalc.matrix_summary import data_facts, known_digits
+from ntkcalc.matrix_summary import data_facts, known_digits, rounded_up
 from ntkcalc.precision import decimal, whole
 from ntkcalc.rank import MOST_PASSES, gram_rank
 from ntkcalc.results import MatrixEigenvalue, MatrixSpectrum, SampledEigenvalue, SampledSpectrum, SphereSpectrum
@@ -153,7 +153,7 @@ def data_spectrum(
         tuple(rows),
         known_digits(effective, effective * error[0] / largest, digits),
         known_digits(gram, 1e-13 * gram, digits),
-        float(error.max()) / largest,
+        rounded_up(float(error.max()) / largest),
         found.passes,
         time.perf_counter() - start,
     )
@@ -191,7 +191,7 @@ def with_sample(
     ):
         expected += [value] * min(count, len(seen) - len(expected)) if value else []
     rows = [SampledEigenvalue(p, *pair) for p, pair in enumerate(zip_longest(seen, expected), 1)]
-    accuracy = float(found.errors.max() / found.values[0])
+    accuracy = rounded_up(float(found.errors.max() / found.values[0]))
     return replace(theory, sample=SampledSpectrum(n, seed, tuple(rows), accuracy))
 
 

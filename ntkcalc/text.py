@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 _LEAST, _MOST = Decimal("1e-300"), Decimal("1e300")
@@ -43,6 +43,11 @@ def rounded(value: Decimal, digits: int, rounding: str = ROUND_HALF_EVEN) -> Dec
     if len(value.as_tuple().digits) <= digits:
         return value
     return Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
+
+
+def about(error: float) -> str:
+    """Return an error in one digit, rounded up."""
+    return scientific(rounded(Decimal(error), 1, ROUND_CEILING))
 
 
 def percent(share: Decimal, digits: int | None) -> str:

@@ -30,7 +30,7 @@ Approximation = Callable[[int], tuple[Real, Real]]
 
 def ntk_values(
     act: str,
-    rho: Sequence[str | float | Fraction],
+    rho: str | float | Fraction | Sequence[str | float | Fraction],
     depth: int = 2,
     truncation: int = 10,
     *,
@@ -46,7 +46,7 @@ def ntk_values(
     act
         Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
     rho
-        Correlations in [−1, 1]; decimal text is exact.
+        Correlations in [−1, 1], or one of them; decimal text is exact.
     depth
         l ≥ 1, layers including the linear output.
     truncation
@@ -85,7 +85,7 @@ def ntk_values(
     '0.65915'
     """
     kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
-    points = [exact(r, "rho") for r in rho]
+    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | int | Fraction) else rho)]
     return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
 
 
