@@ -11,61 +11,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
+import shell
+from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, PROGRAM, SHELL, one_line_of_error, run
 
 import ntkcalc
 from ntkcalc.activations import FAMILIES
 
-PROGRAM = [sys.executable, "-m", "ntkcalc"]
-SHELL = shlex.join(PROGRAM)
-UNSET = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "PYTHONIOENCODING", "LC_ALL")
-PLAIN_ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONUTF8": "1"}
-ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-
-Done = subprocess.CompletedProcess[str]
-
-
-def run(command: str | Sequence[str], **environment: str) -> Done:
-    """Run the program with these arguments; a string instead is a line for the shell."""
-    shell = isinstance(command, str)
-    return subprocess.run(
-        command if shell else [*PROGRAM, *command],
-        shell=shell,
-        capture_output=True,
-        encoding="utf-8",
-        env=PLAIN_ENVIRONMENT | environment,
-        timeout=60,
-    )
-
 
 def output(*args: str, **environment: str) -> str:
-    """What a successful and silent run prints."""
-    done = run(["coeffs", *args], **environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def one_line_of_error(done: Done) -> str:
-    """The message of a run that failed as it should."""
-    assert done.stdout == ""
-    assert 1 <= len(done.stderr.splitlines()) <= 2
-    assert done.stderr.startswith("ntkcalc: ")
-    assert done.stderr.endswith("\n")
-    assert "Traceback" not in done.stderr
-    assert "internal error" not in done.stderr
-    return done.stderr
+    """What a successful and silent run of coeffs prints."""
+    return shell.output(shlex.join(["coeffs", *args]), **environment)
 
 
 # ---------------------------------------------------------------- formats
-
-ENVELOPE = ["schema", "version", "digits", "engine", "kernel"]
-KERNEL = ["activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total"]
 
 
 def test_json_has_the_fields_of_the_contract() -> None:
@@ -226,7 +190,7 @@ def test_ctrl_c_exits_130_without_a_word_or_half_a_file(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*PROGRAM, "coeffs", "-a", "sigmoid", "-l", "4", "-T", "3000", "-d", "200", "-o", "k.txt"],
         cwd=tmp_path,
-        env=PLAIN_ENVIRONMENT,
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # a shell that runs the tests in the background would have them ignore Ctrl-C
@@ -278,7 +242,7 @@ def test_what_is_piped_does_not_depend_on_the_terminal() -> None:
 def test_on_a_terminal(environment: dict[str, str], colors: bool) -> None:
     text, status = pexpect.run(
         f"{SHELL} coeffs -a relu -T 3 -d 25",
-        env=PLAIN_ENVIRONMENT | environment,
+        env=ENVIRONMENT | environment,
         encoding="utf-8",
         withexitstatus=True,
         timeout=60,

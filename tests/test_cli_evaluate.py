@@ -2,11 +2,9 @@
 
 import csv
 import json
-import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,61 +14,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shell
+from shell import ASCII, DATA, ENVELOPE, ENVIRONMENT, KERNEL, PROGRAM, SHELL, Done, one_line_of_error
 
 import ntkcalc
 from ntkcalc import ntk_matrix
 
-PROGRAM = [sys.executable, "-m", "ntkcalc"]
-SHELL = shlex.join(PROGRAM)
-UNSET = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "PYTHONIOENCODING", "LC_ALL")
-ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONUTF8": "1"}
-ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-
-Done = subprocess.CompletedProcess[str]
+VALUE = ["rho", "theta", "series", "error", "bound"]
+MATRIX = ["data", "other", "minimum", "mean", "maximum", "diagonal", "accuracy", "output"]
 
 
 def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, **environment: str) -> Done:
     """Run `evaluate` with these arguments; a string instead is a line for the shell."""
-    shell = isinstance(command, str)
-    return subprocess.run(
-        command if shell else [*PROGRAM, "evaluate", *command],
-        shell=shell,
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        cwd=cwd,
-        env=ENVIRONMENT | environment,
-        timeout=120,
-    )
+    return shell.run(command if isinstance(command, str) else ["evaluate", *command], stdin, cwd, **environment)
 
 
 def output(line: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> str:
     """What a successful and silent run prints."""
-    done = run(shlex.split(line), stdin, cwd, **environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return shell.output(f"evaluate {line}", stdin, cwd, **environment)
 
 
 def objects(line: str, stdin: str = "", cwd: Path | None = None) -> list[dict[str, Any]]:
     """The JSON Lines that a run prints."""
     return [json.loads(text) for text in output(f"{line} --json", stdin, cwd).splitlines()]
-
-
-def one_line_of_error(done: Done) -> str:
-    """The message of a run that failed as it should."""
-    assert done.stdout == ""
-    assert 1 <= len(done.stderr.splitlines()) <= 2
-    assert done.stderr.startswith("ntkcalc: ")
-    assert "Traceback" not in done.stderr
-    assert "internal error" not in done.stderr
-    return done.stderr
-
-
-ENVELOPE = ["schema", "version", "digits", "engine", "kernel"]
-KERNEL = ["activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total"]
-VALUE = ["rho", "theta", "series", "error", "bound"]
-DATA = ["source", "n", "d", "rank", "normalized_rows"]
-MATRIX = ["data", "other", "minimum", "mean", "maximum", "diagonal", "accuracy", "output"]
 
 
 # ---------------------------------------------------------------- values
