@@ -430,3 +430,78 @@ class MatrixSpectrum:
     accuracy: float
     passes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A fitted number.
+
+    Parameters
+    ----------
+    value
+        The number.
+    stderr
+        Standard error, from the residuals.
+    systematic
+        Three times the most by which either half of the window differs from the whole.
+    """
+
+    value: float
+    stderr: float
+    systematic: float
+
+
+@dataclass(frozen=True)
+class ClassFit:
+    """The law of the coefficients of one parity.
+
+    Parameters
+    ----------
+    parity
+        "even" or "odd" degrees.
+    model
+        Name of the model, or "undecided".
+    parameters
+        "exponent" (of p), "rate" (a in e^{−a√p}), "ratio" (r in r^{−p}), "constant", as the model has them.
+    spread
+        Root mean square of the residuals of log c_p.
+    candidates
+        For each model its spread, its criterion, and whether its leading term is there.
+    """
+
+    parity: str
+    model: str
+    parameters: dict[str, Parameter]
+    spread: float
+    candidates: dict[str, tuple[float, float, bool]]
+
+
+@dataclass(frozen=True)
+class DecayFit:
+    """The law of decay of a series.
+
+    Parameters
+    ----------
+    window
+        Degrees that were fitted, both ends included.
+    parity
+        "even", "odd" or "both": which degrees have coefficients; "finite" where only finitely many have.
+    oscillating
+        Whether the coefficients swing about their law, which is then that of the crests.
+    model
+        "power", "stretched-exponential", "exponential", "entire", "finite" or "undecided".
+    parameters
+        Of the class that falls more slowly.
+    classes
+        Each parity class by itself.
+    degree
+        The last degree with a coefficient, where they are finitely many.
+    """
+
+    window: tuple[int, int]
+    parity: str
+    oscillating: bool
+    model: str
+    parameters: dict[str, Parameter]
+    classes: tuple[ClassFit, ...]
+    degree: int | None

@@ -6,6 +6,7 @@ import sys
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_effective_rank_does_not_depend_on_scale_or_basis(seed: int, n: int, sca
 
 @pytest.mark.parametrize("act", FAMILIES)
 def test_measured_ranks_are_those_of_dense_matrices_and_below_their_bounds(act: str) -> None:
-    for depth, points in ((2, first(digits(), 120)), (3, isotropic(80, 20)), (5, low_rank(80, 30))):
+    for depth, points in product((2, 3, 5), (first(digits(), 120), isotropic(80, 20), low_rank(80, 30))):
         found = measured(act, depth, points)
         whole, centered = dense(act, depth, points)
         if found.bounds.bound is not None:

@@ -1,0 +1,234 @@
+r"""Which law of decay a series follows, by least squares on the logarithms of its coefficients.
+
+Each model is linear in its unknowns and carries the next correction, without which exponents come out wrong:
+
+.. math::  \log c_p = \log C + e \log p + β/p, \quad \log C + q \log p - a \sqrt p + β/\sqrt p, \quad
+           \log C + q \log p - p \log r + β/p, \quad \log C + q \log p + b\,p - s\, p \log p
+
+(power, stretched exponential, exponential, entire). Even and odd degrees are fitted apart. A model is a candidate
+only if what it is named after is there: its leading term changes by more than one over the window, and the two halves
+of the window agree on it. Of the candidates the least Bayesian information criterion is taken, and nothing is
+concluded where none is left, or the best leaves more than noise.
+
+Standard errors are those of noise. The systematic error is three times what either half of the window changes: a
+correction like 1/√p that the model lacks falls by a third of itself from one half to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import log
+
+import numpy as np
+
+from ntkcalc.angles import Array, Flags
+from ntkcalc.errors import InputError
+from ntkcalc.precision import exact
+from ntkcalc.results import ClassFit, DecayFit, Parameter
+
+MODELS = ("power", "stretched-exponential", "exponential", "entire")
+FEWEST = 12
+"""Coefficients of a parity class that a fit needs."""
+
+_FLOOR = 1e-9  # residuals below which models are not told apart
+_AGREEMENT = {
+    "power": 0.1,
+    "stretched-exponential": 0.2,
+    "exponential": 0.2,
+    "entire": 0.5,
+}  # of the halves, relatively
+_NOISE = 0.1  # residual beyond which something else is going on
+_RISE = -0.2  # exponent above which a series can hardly be said to fall
+
+
+def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[int, int] | None = None) -> DecayFit:
+    """Return the law of decay of nonnegative coefficients.
+
+    Parameters
+    ----------
+    series
+        c_0, c_1, …, nonnegative.
+    window
+        Degrees (A, B) to fit, both included; None is the upper three quarters.
+
+    Returns
+    -------
+    DecayFit
+        The model, its parameters with errors, and each parity class by itself; ``"undecided"`` where nothing
+        can be said.
+
+    Raises
+    ------
+    InputError
+        For negative coefficients or a window outside the series.
+
+    Examples
+    --------
+    >>> found = fit_decay([0] + [2.0 * p**-1.5 for p in range(1, 400)])
+    >>> found.model, round(found.parameters["exponent"].value, 6)
+    ('power', -1.5)
+    """
+    values = [exact(c, f"c_{p}") for p, c in enumerate(series)]
+    if any(v < 0 for v in values):
+        raise InputError("a decay law needs nonnegative coefficients")
+    return fit_logs([log(v.numerator) - log(v.denominator) if v else None for v in values], window)
+
+
+def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None) -> DecayFit:
+    """Return the law of decay from log c_p, None where c_p is exactly zero."""
+    last = len(logs) - 1
+    first, end = window or (max(2, last // 4), last)
+    if not 1 <= first < end <= last:
+        raise InputError(f"the window must be A:B with 1 <= A < B <= {last}, the last degree, got {first}:{end}")
+    found = [p for p in range(first, end + 1) if logs[p] is not None]
+    highest = max((p for p, y in enumerate(logs) if y is not None), default=0)
+    if highest < last - max(FEWEST, last // 4) or highest < first:
+        return DecayFit((first, end), "finite", False, "finite", {}, (), highest)
+    evens, odds = ([p for p in found if p % 2 == parity] for parity in (0, 1))
+    parity = "both" if evens and odds else "even" if evens else "odd"
+    rows = [(name, ps) for name, ps in (("even", evens), ("odd", odds)) if ps]
+    whole = all(len(ps) == len(range(ps[0], ps[-1] + 1, 2)) for _, ps in rows)
+    if not whole or any(len(ps) < FEWEST for _, ps in rows):
+        return DecayFit((first, end), parity, False, "undecided", {}, (), None)
+    classes = [_class(name, np.array(ps, dtype=np.float64), np.array([logs[p] for p in ps])) for name, ps in rows]
+    return _joined((first, end), parity, classes, {p: y for p, y in enumerate(logs) if y is not None})
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """One model on one class: coefficients of its basis, their standard errors, residuals."""
+
+    model: str
+    c: Array
+    stderr: Array
+    residuals: Array
+    criterion: float
+    halves: tuple[tuple[Array, Array], ...]  # the same of either half of the window
+
+    @property
+    def spread(self) -> float:
+        """Root mean square of the residuals."""
+        return float(np.sqrt(np.mean(self.residuals**2)))
+
+
+def _basis(model: str, p: Array) -> Array:
+    one, logs = np.ones_like(p), np.log(p)
+    columns = {
+        "power": [one, logs, 1 / p],
+        "stretched-exponential": [one, logs, np.sqrt(p), 1 / np.sqrt(p)],
+        "exponential": [one, logs, p, 1 / p],
+        "entire": [one, logs, p, p * logs],
+    }
+    return np.stack(columns[model], axis=1)
+
+
+def _leading(model: str) -> int:
+    """Return the column that the model is named after."""
+    return {"power": 1, "stretched-exponential": 2, "exponential": 2, "entire": 3}[model]
+
+
+def _solve(model: str, p: Array, y: Array) -> tuple[Array, Array, Array]:
+    basis = _basis(model, p)
+    scale = np.abs(basis).max(axis=0)
+    c, *_ = np.linalg.lstsq(basis / scale, y, rcond=None)
+    residuals = y - basis / scale @ c
+    freedom = max(1, len(p) - len(c))
+    covariance = residuals @ residuals / freedom * np.linalg.pinv((basis / scale).T @ (basis / scale))
+    return c / scale, np.sqrt(np.diag(covariance)) / scale, residuals
+
+
+def _fitted(model: str, p: Array, y: Array) -> _Fit:
+    c, stderr, residuals = _solve(model, p, y)
+    spread = float(np.mean(residuals**2)) + _FLOOR**2
+    half = len(p) // 2
+    halves = tuple(_solve(model, p[part], y[part])[:2] for part in (slice(None, half), slice(half, None)))
+    return _Fit(model, c, stderr, residuals, len(p) * log(spread) + len(c) * log(len(p)), halves)
+
+
+def _is_candidate(fit: _Fit, p: Array) -> bool:
+    """Whether the term that the model is named after is there, falls, and is the same in both halves."""
+    j = _leading(fit.model)
+    terms = [fit.c[j], *(c[j] for c, _ in fit.halves)]
+    if terms[0] >= 0 or (fit.model == "power" and fit.c[1] > _RISE):
+        return False
+    change = abs(fit.c[j]) * float(np.ptp(_basis(fit.model, p)[:, j]))
+    noise = 3 * float(np.hypot(*(stderr[j] for _, stderr in fit.halves)))
+    agree = abs(terms[1] - terms[2]) <= _AGREEMENT[fit.model] * abs(fit.c[j]) + noise
+    return agree and (fit.model == "power" or change > 1)
+
+
+def _class(parity: str, p: Array, y: Array) -> ClassFit:
+    """Fit all models to one parity class."""
+    fits = [_fitted(model, p, y) for model in MODELS]
+    best = min((f for f in fits if _is_candidate(f, p)), key=lambda f: f.criterion, default=None)
+    spreads = {f.model: (f.spread, f.criterion, _is_candidate(f, p)) for f in fits}
+    if best is None or best.spread > _NOISE:
+        return ClassFit(parity, "undecided", {}, min(f.spread for f in fits), spreads)
+    return ClassFit(parity, best.model, _parameters(best), best.spread, spreads)
+
+
+def _parameters(fit: _Fit) -> dict[str, Parameter]:
+    """Return the model's own parameters."""
+
+    def parameter(j: int, sign: float = 1.0) -> Parameter:
+        systematic = 3 * max(abs(c[j] - fit.c[j]) for c, _ in fit.halves)
+        return Parameter(sign * float(fit.c[j]), float(fit.stderr[j]), float(systematic))
+
+    def exponential(j: int, sign: float = 1.0) -> Parameter:
+        inner = parameter(j, sign)
+        value = float(np.exp(inner.value))
+        return Parameter(value, value * inner.stderr, value * inner.systematic)
+
+    found = {"exponent": parameter(1), "constant": exponential(0)}
+    if fit.model == "stretched-exponential":
+        found["rate"] = parameter(2, -1.0)
+    if fit.model == "exponential":
+        found["ratio"] = exponential(2, -1.0)
+    return {} if fit.model == "entire" else found
+
+
+def _joined(window: tuple[int, int], parity: str, classes: Sequence[ClassFit], logs: dict[int, float]) -> DecayFit:
+    """Return the law of the series: that of its slower class, or of the envelope where it oscillates."""
+    if any(c.model == "undecided" and c.spread > _NOISE for c in classes):
+        envelope = [_enveloped(c.parity, logs) for c in classes]
+        if all(e is not None for e in envelope):
+            fits = [e for e in envelope if e is not None]
+            return DecayFit(window, parity, True, fits[0].model, fits[0].parameters, tuple(fits), None)
+    models = {c.model for c in classes}
+    if "undecided" in models or len(models) > 1:
+        return DecayFit(window, parity, False, "undecided", {}, tuple(classes), None)
+    slowest = min(classes, key=lambda c: _fall(c, window[1]))
+    return DecayFit(window, parity, False, slowest.model, slowest.parameters, tuple(classes), None)
+
+
+def _fall(fit: ClassFit, p: int) -> float:
+    """Return −d log c/d log p at p: how fast a class falls."""
+    at = {name: parameter.value for name, parameter in fit.parameters.items()}
+    return float(-at.get("exponent", 0.0) + at.get("rate", 0.0) * p**0.5 / 2 + log(at.get("ratio", 1.0)) * p)
+
+
+def _enveloped(parity: str, logs: dict[int, float]) -> ClassFit | None:
+    """Fit the crests of a class that swings about a smooth course, if it does: log c_p = log C + log p/2 − a √p.
+
+    Few crests leave the power of p open: the error of a is what the powers 0 and 1 make of it.
+    """
+    ps = np.array([p for p in logs if p >= _CALM and p % 2 == (parity == "odd")], dtype=np.float64)
+    y = np.array([logs[int(p)] for p in ps])
+    smooth = np.stack([np.ones_like(ps), np.log(ps), np.sqrt(ps)], axis=1)
+    rest = y - smooth @ np.linalg.lstsq(smooth, y, rcond=None)[0]
+    crests: Flags = np.concatenate([[False], (rest[1:-1] > rest[:-2]) & (rest[1:-1] >= rest[2:]), [False]])
+    if crests.sum() < 3 or crests.sum() > len(ps) // 6:  # noise has a crest every third point
+        return None
+    p, top = ps[crests], y[crests]
+    basis = np.stack([np.ones_like(p), -np.sqrt(p)], axis=1)
+    rates = [float(np.linalg.lstsq(basis, top - power * np.log(p), rcond=None)[0][1]) for power in (0.0, 0.5, 1.0)]
+    left = top - 0.5 * np.log(p) - basis @ np.linalg.lstsq(basis, top - 0.5 * np.log(p), rcond=None)[0]
+    stderr = float(left.std() / np.ptp(np.sqrt(p)))
+    rate = Parameter(rates[1], stderr, max(abs(rate - rates[1]) for rate in rates))
+    return ClassFit(parity, "stretched-exponential", {"rate": rate}, float(rest.std()), {})
+
+
+_CALM = 10  # the degree from which on crests are looked for
