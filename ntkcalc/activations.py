@@ -48,6 +48,8 @@ class Activation:
         Where φ is not smooth.
     parity
         "even", "odd", or None.
+    jumps
+        The least orders m, one of each parity, of derivatives φ^(m) that jump, with the sizes of their jumps.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Activation:
     hermite: Callable[[int, int], list[Real]]
     kinks: tuple[Fraction, ...] = ()
     parity: str | None = None
+    jumps: tuple[tuple[int, Callable[[Context], Real]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def _bent(name: str, slope: Fraction) -> Activation:
 
     kinks = () if slope == 1 else (Fraction(0),)
     parity = "odd" if slope == 1 else "even" if slope == -1 else None
-    return Activation(name, phi, dual, _signed_root(dual, sign), kinks, parity)
+    jumps = ((1, lambda ctx: real(ctx, 1 - slope)),) if kinks else ()
+    return Activation(name, phi, dual, _signed_root(dual, sign), kinks, parity, jumps)
 
 
 def _elu(name: str, alpha: Fraction | None) -> Activation:
@@ -118,7 +122,12 @@ def _elu(name: str, alpha: Fraction | None) -> Activation:
         scale = ctx.sqrt(dual._scale_square(ctx))
         return scale * (x if x > 0 else dual._alpha(ctx) * ctx.expm1(x))
 
-    return Activation(name, phi, dual, dual.hermite, (Fraction(0),))
+    def jump(order: int) -> Callable[[Context], Real]:
+        """Of λ for x > 0 and λ α eˣ for x < 0, and of its derivatives."""
+        return lambda ctx: ctx.sqrt(dual._scale_square(ctx)) * ((order == 1) - dual._alpha(ctx))
+
+    orders = (3, 2) if alpha == 1 else (1, 2)
+    return Activation(name, phi, dual, dual.hermite, (Fraction(0),), jumps=tuple((m, jump(m)) for m in orders))
 
 
 def _erf() -> Activation:

@@ -505,3 +505,43 @@ class DecayFit:
     parameters: dict[str, Parameter]
     classes: tuple[ClassFit, ...]
     degree: int | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of theory.
+
+    Parameters
+    ----------
+    model
+        The kind of law, as in `DecayFit`.
+    law
+        In letters.
+    status
+        "proven in the paper" or "derived here".
+    source
+        Lemma, corollary or theorem of the paper, or what it is derived from.
+    exponent, rate, ratio, constant
+        Numbers of the law, as in `ClassFit`, where it has them.
+    parity
+        "even" or "odd" where it is about such degrees only.
+    """
+
+    model: str
+    law: str
+    status: str
+    source: str
+    exponent: float | None = None
+    rate: float | None = None
+    ratio: float | None = None
+    constant: float | None = None
+    parity: str | None = None
+
+
+@dataclass(frozen=True)
+class DecayTheory:
+    """Statements on a kernel's coefficients, its λ_k on a sphere, and λ_n of data of some rank."""
+
+    coefficients: tuple[Statement, ...]
+    sphere_eigenvalues: tuple[Statement, ...]
+    data_eigenvalues: tuple[Statement, ...]
