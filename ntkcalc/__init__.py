@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from ntkcalc.arrays import ntk as ntk
     from ntkcalc.arrays import ntk_matrix as ntk_matrix
     from ntkcalc.coefficients import ntk_coefficients as ntk_coefficients
+    from ntkcalc.decay_fit import fit_decay as fit_decay
+    from ntkcalc.decay_theory import decay_theory as decay_theory
     from ntkcalc.errors import AccuracyError as AccuracyError
     from ntkcalc.errors import InputError as InputError
     from ntkcalc.errors import NtkcalcError as NtkcalcError
     from ntkcalc.rank import effective_rank as effective_rank
     from ntkcalc.rank import effective_rank_bounds as effective_rank_bounds
     from ntkcalc.results import Coefficients as Coefficients
+    from ntkcalc.results import DecayFit as DecayFit
+    from ntkcalc.results import DecayTheory as DecayTheory
     from ntkcalc.results import KernelValues as KernelValues
     from ntkcalc.results import MatrixSpectrum as MatrixSpectrum
     from ntkcalc.results import RankBounds as RankBounds
@@ -28,6 +32,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "decay_theory": "decay_theory",
+    "fit_decay": "decay_fit",
+    "DecayFit": "results",
+    "DecayTheory": "results",
     "matrix_spectrum": "spectrum",
     "sphere_eigenvalues": "sphere",
     "MatrixSpectrum": "results",
@@ -49,6 +57,8 @@ _HOME = {
 __all__ = [
     "AccuracyError",
     "Coefficients",
+    "DecayFit",
+    "DecayTheory",
     "InputError",
     "KernelValues",
     "MatrixSpectrum",
@@ -56,8 +66,10 @@ __all__ = [
     "RankBounds",
     "SphereSpectrum",
     "__version__",
+    "decay_theory",
     "effective_rank",
     "effective_rank_bounds",
+    "fit_decay",
     "matrix_spectrum",
     "ntk",
     "ntk_coefficients",

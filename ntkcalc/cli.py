@@ -381,6 +381,61 @@ def _points(source: str, normalize: bool, quiet: bool) -> Points:
     return points
 
 
+@app.command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
+def decay(
+    act: options.Act = None,
+    depth: options.Depth = None,
+    sigma_w2: options.SigmaW2 = None,
+    gamma_b2: options.GammaB2 = None,
+    truncation: options.FitTruncation = None,
+    coeffs: options.Coeffs = None,
+    window: options.Window = None,
+    every: options.AllModels = False,
+    sphere_dim: options.SphereDim = None,
+    rank: options.Rank = None,
+    json: options.Json = False,
+    format: options.Format = None,
+    output: options.Output = "-",
+    plot: options.Plot = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Which law of decay the coefficients follow, fitted, beside what theory says (Lemma 3.2 and sharper).
+
+    Example: ntkcalc decay -a relu -a tanh -a gaussian
+    """
+    style = options.chosen_format(format, json)
+    if coeffs and (act or depth or sigma_w2 or gamma_b2 or truncation or sphere_dim or rank):
+        raise InputError("--coeffs stands for a kernel, on which theory is silent: leave out the other options")
+    console.check_writable(output)
+    if plot:
+        console.check_plot(plot)
+    degrees = options.chosen_window(window)
+    from ntkcalc import render_decay
+    from ntkcalc.decay import given_decay, kernel_decays
+
+    if coeffs:
+        results = [given_decay(given, degrees) for given in options.chosen_series(coeffs, sys.stdin)]
+    else:
+        grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+        with console.progress(quiet, "kernels") as watch:
+            deepest, found = grid.deepest(), []
+            for done, kernel in enumerate(deepest):
+                found.append(kernel_decays(kernel, grid.depths, truncation, degrees, sphere_dim, rank))
+                if watch is not None:
+                    watch(done + 1, len(deepest))
+        results = grid.in_order(found)
+    if style == "table":
+        text = render_decay.decay_table(results, console.screen(output, None), every)
+    else:
+        text = render_decay.FORMATS[style](results, every)
+    if plot:
+        from ntkcalc.plots import decay_plot
+
+        with console.whole_file(plot) as beside:
+            decay_plot(results, beside)
+    console.emit(text, output)
+
+
 _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 
 

@@ -7,8 +7,8 @@ Each model is linear in its unknowns and carries the next correction, without wh
 
 (power, stretched exponential, exponential, entire). Even and odd degrees are fitted apart. A model is a candidate
 only if what it is named after is there: its leading term changes by more than one over the window, and the two halves
-of the window agree on it. Of the candidates the least Bayesian information criterion is taken, and nothing is
-concluded where none is left, or the best leaves more than noise.
+of the window agree on it. Of the candidates that both classes have, the one of the least Bayesian information
+criterion is taken, and nothing is concluded where none is left, or the best leaves more than noise.
 
 Standard errors are those of noise. The systematic error is three times what either half of the window changes: a
 correction like 1/√p that the model lacks falls by a third of itself from one half to the other.
@@ -77,15 +77,15 @@ def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[
     return fit_logs([log(v.numerator) - log(v.denominator) if v else None for v in values], window)
 
 
-def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None) -> DecayFit:
-    """Return the law of decay from log c_p, None where c_p is exactly zero."""
+def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None, ended: bool = False) -> DecayFit:
+    """Return the law of decay from log c_p, None where c_p is exactly zero; `ended` if nothing comes after."""
     last = len(logs) - 1
     first, end = window or (max(2, last // 4), last)
     if not 1 <= first < end <= last:
         raise InputError(f"the window must be A:B with 1 <= A < B <= {last}, the last degree, got {first}:{end}")
     found = [p for p in range(first, end + 1) if logs[p] is not None]
     highest = max((p for p, y in enumerate(logs) if y is not None), default=0)
-    if highest < last - max(FEWEST, last // 4) or highest < first:
+    if ended or highest < last - max(FEWEST, last // 4) or highest < first:
         return DecayFit((first, end), "finite", False, "finite", {}, (), highest)
     evens, odds = ([p for p in found if p % 2 == parity] for parity in (0, 1))
     parity = "both" if evens and odds else "even" if evens else "odd"
@@ -93,7 +93,7 @@ def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None
     whole = all(len(ps) == len(range(ps[0], ps[-1] + 1, 2)) for _, ps in rows)
     if not whole or any(len(ps) < FEWEST for _, ps in rows):
         return DecayFit((first, end), parity, False, "undecided", {}, (), None)
-    classes = [_class(name, np.array(ps, dtype=np.float64), np.array([logs[p] for p in ps])) for name, ps in rows]
+    classes = _classes([(name, np.array(ps, dtype=np.float64), np.array([logs[p] for p in ps])) for name, ps in rows])
     return _joined((first, end), parity, classes, {p: y for p, y in enumerate(logs) if y is not None})
 
 
@@ -160,14 +160,20 @@ def _is_candidate(fit: _Fit, p: Array) -> bool:
     return agree and (fit.model == "power" or change > 1)
 
 
-def _class(parity: str, p: Array, y: Array) -> ClassFit:
-    """Fit all models to one parity class."""
-    fits = [_fitted(model, p, y) for model in MODELS]
-    best = min((f for f in fits if _is_candidate(f, p)), key=lambda f: f.criterion, default=None)
-    spreads = {f.model: (f.spread, f.criterion, _is_candidate(f, p)) for f in fits}
-    if best is None or best.spread > _NOISE:
-        return ClassFit(parity, "undecided", {}, min(f.spread for f in fits), spreads)
-    return ClassFit(parity, best.model, _parameters(best), best.spread, spreads)
+def _classes(rows: Sequence[tuple[str, Array, Array]]) -> list[ClassFit]:
+    """Fit all models to the parity classes and take the one that serves them all best."""
+    fits = [{model: _fitted(model, p, y) for model in MODELS} for _, p, y in rows]
+    fair = [{m: _is_candidate(f, p) for m, f in found.items()} for found, (_, p, _) in zip(fits, rows, strict=True)]
+    common = [m for m in MODELS if all(candidates[m] for candidates in fair)]
+    best = min(common, key=lambda m: sum(found[m].criterion for found in fits), default=None)
+    classes = []
+    for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True):
+        known = {m: (f.spread, f.criterion, candidates[m]) for m, f in found.items()}
+        if best is None or found[best].spread > _NOISE:
+            classes.append(ClassFit(parity, "undecided", {}, min(f.spread for f in found.values()), known))
+        else:
+            classes.append(ClassFit(parity, best, _parameters(found[best]), found[best].spread, known))
+    return classes
 
 
 def _parameters(fit: _Fit) -> dict[str, Parameter]:
@@ -197,8 +203,7 @@ def _joined(window: tuple[int, int], parity: str, classes: Sequence[ClassFit], l
         if all(e is not None for e in envelope):
             fits = [e for e in envelope if e is not None]
             return DecayFit(window, parity, True, fits[0].model, fits[0].parameters, tuple(fits), None)
-    models = {c.model for c in classes}
-    if "undecided" in models or len(models) > 1:
+    if any(c.model == "undecided" for c in classes):
         return DecayFit(window, parity, False, "undecided", {}, tuple(classes), None)
     slowest = min(classes, key=lambda c: _fall(c, window[1]))
     return DecayFit(window, parity, False, slowest.model, slowest.parameters, tuple(classes), None)

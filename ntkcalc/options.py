@@ -92,6 +92,14 @@ Sample = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Start of the random numbers.  [default: 0]")]
 Top = Annotated[int | None, typer.Option("--top", metavar="N", help="Only the N largest.  [default: all]")]
+Window = Annotated[
+    str | None, typer.Option("--window", metavar="A:B", help="Degrees to fit.  [default: the upper three quarters]")
+]
+AllModels = Annotated[bool, typer.Option("--all", help="Show every model that was tried.")]
+Rank = Annotated[int | None, typer.Option("--rank", metavar="R", help="What follows for data of rank R.")]
+FitTruncation = Annotated[
+    int | None, typer.Option("--truncation", "-T", metavar="N", help="Highest degree.  [default: 1000]")
+]
 Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw to FILE.png, .svg or .pdf.")]
 Digits = Annotated[
     int | None,
@@ -204,6 +212,16 @@ def check_engine(engine: str, only: str) -> None:
     if engine not in ("auto", only):
         what = "values at --rho" if only == "mpmath" else "a matrix of data"
         raise InputError(f"the {only} engine alone computes {what}; leave out --engine {engine}")
+
+
+def chosen_window(text: str | None) -> tuple[int, int] | None:
+    """Read a range of degrees A:B."""
+    if text is None:
+        return None
+    parts = text.split(":")
+    if len(parts) != 2 or not all(b.isascii() and b.isdigit() and len(b) < 10 for b in parts):
+        raise InputError(f"a window is A:B, two degrees such as 100:1000, got '{text[:40]}'")
+    return int(parts[0]), int(parts[1])
 
 
 def chosen_memory(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.laws import best_law
-from ntkcalc.results import KernelValues, MatrixSpectrum, SphereSpectrum
+from ntkcalc.results import Decay, KernelValues, MatrixSpectrum, SphereSpectrum
 
 _ASYMPTOTIC = 10  # the index from which on a law of decay is fitted
 _LEAST = 1e-20  # of the largest value: what a picture shows of errors that reach zero
@@ -122,6 +122,37 @@ def matrix_plot(results: Sequence[MatrixSpectrum], path: str) -> None:
     figure.savefig(path, dpi=150)
 
 
+def decay_plot(results: Sequence[Decay], path: str) -> None:
+    """Draw log c_p against the abscissa on which its law is a line (log p, √p or p), with the fit and theory's law.
+
+    Parameters
+    ----------
+    results
+        A panel for each series.
+    path
+        Where to: .png, .svg or .pdf.
+    """
+    figure, axes = _panels(len(results))
+    for axis, r in zip(axes, results, strict=False):
+        p = np.array([i for i, y in enumerate(r.logs) if y is not None and i > 0], dtype=np.float64)
+        y = np.array([r.logs[int(i)] for i in p], dtype=np.float64) / np.log(10)
+        scale = {"power": np.log10, "stretched-exponential": np.sqrt}.get(r.fit.model, np.asarray)
+        axis.plot(scale(p), y, ".", markersize=2, label="log10 κ_p")
+        inside = p[(p >= r.fit.window[0]) & (p <= r.fit.window[1])]
+        for c in r.fit.classes:
+            at = {name: parameter.value for name, parameter in c.parameters.items()}
+            if "exponent" in at:
+                own = inside[inside % 2 == (c.parity == "odd")]
+                line = np.log(at["constant"]) + at["exponent"] * np.log(own) - at.get("rate", 0.0) * np.sqrt(own)
+                line = line - np.log(at.get("ratio", 1.0)) * own
+                axis.plot(scale(own), line / np.log(10), "-", linewidth=0.9, label=f"fit, {c.parity} p")
+        axis.set_xlabel({"power": "log10 p", "stretched-exponential": "√p"}.get(r.fit.model, "p"))
+        axis.set_title(_heading(r), fontsize="medium")
+        _finish(axis)
+    figure.supylabel("log10 κ_p")
+    figure.savefig(path, dpi=150)
+
+
 def _panels(count: int) -> tuple[Any, list[Any]]:
     """Return a figure and its panels, three in a row at most."""
     import matplotlib
@@ -151,7 +182,7 @@ def _finish(axis: Any) -> None:
         axis.legend(fontsize="small")
 
 
-def _heading(r: KernelValues | SphereSpectrum | MatrixSpectrum) -> str:
+def _heading(r: KernelValues | SphereSpectrum | MatrixSpectrum | Decay) -> str:
     if r.kernel is None:
         return "series"
     k = r.kernel

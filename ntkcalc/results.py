@@ -545,3 +545,25 @@ class DecayTheory:
     coefficients: tuple[Statement, ...]
     sphere_eigenvalues: tuple[Statement, ...]
     data_eigenvalues: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """The decay of one series: what was measured, and what theory says.
+
+    Parameters
+    ----------
+    kernel
+        The kernel, or None for a series of unknown origin.
+    fit
+        The fitted law.
+    theory
+        What is known of it.
+    logs
+        log c_p, None where c_p = 0.
+    """
+
+    kernel: KernelFacts | None
+    fit: DecayFit
+    theory: DecayTheory
+    logs: tuple[float | None, ...]

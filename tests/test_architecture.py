@@ -48,6 +48,7 @@ ROOMS = [
     "laws",
     "decay_theory",
     "decay_fit",
+    "decay",
     "arrays",
     "text",
     "frame",
