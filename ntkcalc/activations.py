@@ -321,6 +321,9 @@ def activation(text: str) -> Activation:
     return family.build(":".join([family.name, *([",".join(special)] if special else [])]), **chosen)
 
 
+_SMALLEST = Fraction(1, 10**30)
+
+
 def _parameters(family: Family, written: str) -> dict[str, Fraction]:
     """Read ``slope=0.1,…``."""
     known = [key for key, _ in family.defaults]
@@ -333,4 +336,6 @@ def _parameters(family: Family, written: str) -> dict[str, Fraction]:
         if not equals or key in values:
             raise InputError(f"{usage}, once each with a value, got '{written[:40]}'")
         values[key] = exact(value, f"{family.name}: {key}")
+        if values[key] and not _SMALLEST <= abs(values[key]) <= 1 / _SMALLEST:
+            raise InputError(f"{family.name}: {key} must be 0 or lie within 1e-30 and 1e30 in size, got '{value[:40]}'")
     return values

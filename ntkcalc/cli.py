@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -160,7 +161,7 @@ def evaluate(
             degrees = truncation or [last]
             if max(degrees) > last:
                 console.remark(f"the series ends at p = {last}, and so does every sum", quiet)
-            results += series_values(given.coefficients, given.tail, given.kernel, points, degrees, shown)
+            results += series_values(given, points, degrees, shown)
     else:
         grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
         with console.progress(quiet, "values") as observer:
@@ -441,6 +442,8 @@ _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.
 
 def main() -> None:
     """Run the command line; every failure is a line on stderr and an exit code of the contract."""
+    if sys.stdin is None:  # closed: nothing to read
+        sys.stdin = StringIO()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except NtkcalcError as error:

@@ -32,8 +32,15 @@ class NumpyEngine:
     bits = 53
 
     def series(self, scalars: Sequence[Real]) -> Array:
-        """Take coefficients in, each rounded once; those below the range of floats become 0."""
-        return np.array([float(c) for c in scalars])
+        """Take coefficients in, each rounded once.
+
+        Raises
+        ------
+        AccuracyError
+            Where one that is not zero is too small for a float.
+        """
+        found = _floats(scalars)
+        return _in_range(found, [c > 0 for c in scalars])
 
     def scalars(self, a: Array) -> list[Real]:
         """Give coefficients back, exactly as they are."""
@@ -42,7 +49,8 @@ class NumpyEngine:
 
     def scale(self, factor: Real, a: Array) -> Array:
         """Return factor · a."""
-        return float(factor) * a
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _in_range(float(factor) * a, (a > 0).tolist())
 
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
@@ -66,7 +74,7 @@ class NumpyEngine:
         length = terms if inner[0] == 0 else max(map(len, outers))
         rows = np.zeros((len(outers), length))
         for row, r in zip(rows, outers, strict=True):
-            row[: len(r)] = self.series(r[:length])
+            row[: len(r)] = _floats(r[:length])  # what becomes 0 here is seen in what it was to give
         step = baby_steps(length, len(outers), int(inner[0] == 0))
         powers = _powers(inner, step)
         composed = [_giant_steps(row, powers, step, int(inner[0] == 0)) for row in rows]
@@ -113,10 +121,17 @@ def _giant_steps(outer: Array, powers: Array, step: int, valuation: int) -> Arra
 
 def _in_range(series: Array, possible: list[bool]) -> Array:
     """Return the series if every coefficient that is not an exact zero is well within range."""
-    low = np.flatnonzero((series < _LEAST) & np.array(possible))
-    if low.size:
-        raise AccuracyError(f"the coefficient of t^{low[0]} is below {_LEAST}, where float64 ends; use --engine mpmath")
+    bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible))
+    if bad.size:
+        raise AccuracyError(
+            f"the coefficient of t^{bad[0]} is beyond {_LEAST}, where float64 ends; use --engine mpmath"
+        )
     return series
+
+
+def _floats(scalars: Sequence[Real]) -> Array:
+    """Return reals rounded once; those below the range of floats become 0."""
+    return np.array([float(c) for c in scalars])
 
 
 def _product_roundings(terms: float) -> float:

@@ -276,7 +276,7 @@ def _range(text: str, digits: int) -> list[Fraction]:
     from ntkcalc.values import MOST_VALUES
 
     parts = text.split(":")
-    if len(parts) != 3 or not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 10):
+    if len(parts) != 3 or not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 30):
         raise InputError(f"a range of rho is START:STOP:COUNT, such as -1:1:201, got '{text[:40]}'")
     start, stop, count = exact(parts[0], "rho"), exact(parts[1], "rho"), int(parts[2])
     if not 2 <= count <= MOST_VALUES:
@@ -292,7 +292,7 @@ def chosen_series(source: str, stdin: IO[str]) -> list[GivenSeries]:
     if source == "-":
         return parse_series(stdin.read(MOST_CHARACTERS), "stdin")
     try:
-        with open(source, encoding="utf-8") as stream:
+        with open(source, encoding="utf-8-sig") as stream:
             return parse_series(stream.read(MOST_CHARACTERS), source)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"

@@ -39,6 +39,7 @@ MOST_PASSES = 25
 _FIRST, _SEARCHED = 8, 64  # powers among which c_q is looked for
 _DENSE = 1200  # rows up to which all eigenvalues are cheap
 _GOAL = 1e-13  # relative error of λ_1 that ends the search
+_NOTHING = 0.3  # relative error that leaves no digit
 _FLOAT = 1e-14  # of float64 sums, relative: the least error that is claimed
 
 
@@ -108,9 +109,11 @@ def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
     """Return the bounds of a series from outside; without its tail there are none."""
     if given.tail is None:
         return RankBounds(given.kernel, digits, None, None, None, None)
+    digits = given.known(digits)
     bits = bits_for(digits) + 16
     ctx = context(bits + 8)
-    tails = list(accumulate(reversed(given.coefficients[1:]), initial=given.tail))[::-1]
+    widest = (1 + given.error) / (1 - given.error)  # what rounding in the file can do to a ratio
+    tails = [widest * tail for tail in accumulate(reversed(given.coefficients[1:]), initial=given.tail)][::-1]
     coefficients, left = ([real(ctx, c) for c in series] for series in (given.coefficients, tails))
     return series_bounds(coefficients, left, given.kernel, digits, bits)
 
@@ -250,14 +253,16 @@ def effective_ranks(
     spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.table.accuracy * total  # what their errors can do to an eigenvalue
     errors = [_FLOAT, max((spectra.kernel_errors[0] + entries) / spectra.kernel[0], _FLOAT)]
-    centered = None
+    centered, lost = None, False
     if rest > 0:
-        errors.append(max((spectra.centered_error + entries) / spectra.centered, _FLOAT))
-        centered = n * rest / spectra.centered
+        error = max((spectra.centered_error + entries) / spectra.centered, _FLOAT) if spectra.centered > 0 else math.inf
+        lost = error > _NOTHING  # K is constant as far as float64 can see
+        centered = None if lost else n * rest / spectra.centered
+        errors += [] if lost else [error]
     known = [max(1, math.floor(-math.log10(error))) for error in errors]
-    if strict and min(known) < digits:
+    if strict and (lost or min(known) < digits):
         raise AccuracyError(
-            f"effective ranks of this data are known to {min(known)} of {digits} digits; lower --digits"
+            f"effective ranks of this data are known to {0 if lost else min(known)} of {digits} digits; lower --digits"
         )
     shown = [min(k, digits) for k in known]
     measured = n * total / float(spectra.kernel[0])

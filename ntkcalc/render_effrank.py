@@ -181,6 +181,8 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
         f"relative errors below {about(max(r.accuracy for r in ranks))}"
     )
     lines += _silences([r.bounds for r in ranks])
+    if any(r.centered is None and r.bounds.leading is not None for r in ranks):
+        lines.append("where eff(K̃) is -, K̃ is too small beside K for double precision")
     return text + said("".join(f"  {line}\n" for line in lines) + shared(kernels), screen)
 
 

@@ -540,7 +540,17 @@ class Statement:
 
 @dataclass(frozen=True)
 class DecayTheory:
-    """Statements on a kernel's coefficients, its λ_k on a sphere, and λ_n of data of some rank."""
+    """What theory says of decay.
+
+    Parameters
+    ----------
+    coefficients
+        Of κ_p.
+    sphere_eigenvalues
+        Of λ_k on a sphere, where one was named.
+    data_eigenvalues
+        Of λ_n of kernel matrices of data, where their rank was named.
+    """
 
     coefficients: tuple[Statement, ...]
     sphere_eigenvalues: tuple[Statement, ...]

@@ -169,13 +169,16 @@ def kernel_spectrum(
 def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, digits: int) -> SphereSpectrum:
     """Return what a series from outside says: λ_k itself only where the bracket closes."""
     _check(truncation, digits)
+    digits = given.known(digits)
     bits = bits_for(digits) + 8
     ctx = context(bits + 16)
+    less, more = (real(ctx, 1 - given.error), real(ctx, 1 + given.error))
     terms = min(len(given.coefficients) - 1, MOST_TERMS if truncation is None else truncation)
     c, rest = given.coefficients[: terms + 1], given.coefficients[terms + 1 :]
     tail = None if given.tail is None else given.tail + sum(rest)
     tails = None if tail is None else (real(ctx, tail), real(ctx, tail))
-    brackets = _brackets([real(ctx, x) for x in c], tails, sphere, bits)
+    exact = _brackets([real(ctx, x) for x in c], tails, sphere, bits)
+    brackets = [Bracket(less * b.lower, b.upper and more * b.upper, b.shorter) for b in exact]
     values = [b.lower if b.closed(bits) else None for b in brackets]
     total = None if tail is None else real(ctx, tail + sum(c))
     return _spectrum(given.kernel, sphere, terms, digits, bits, brackets, values, total)

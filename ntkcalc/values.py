@@ -15,9 +15,10 @@ from ntkcalc.coefficients import MOST_DIGITS, MOST_TERMS, kernel_facts, series_r
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.evaluation import theta
 from ntkcalc.kernel import Kernel
-from ntkcalc.precision import Real, bits_for, context, decimal, exact, log2, real, whole
+from ntkcalc.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, exact, log2, real, whole
 from ntkcalc.recurrence import Observer
-from ntkcalc.results import KernelFacts, KernelValue, KernelValues
+from ntkcalc.results import KernelValue, KernelValues
+from ntkcalc.series_file import GivenSeries
 
 MOST_VALUES = 100_000
 """Values of ρ in one run."""
@@ -203,29 +204,22 @@ def _value(
 
 
 def series_values(
-    coefficients: Sequence[Fraction],
-    tail: Fraction | None,
-    facts: KernelFacts | None,
-    rhos: Sequence[Fraction],
-    truncations: Sequence[int],
-    digits: int,
+    given: GivenSeries, rhos: Sequence[Fraction], truncations: Sequence[int], digits: int
 ) -> list[KernelValues]:
     """Return the values of someone else's series; where its tail is zero it is the kernel itself.
 
+    Of numbers that are rounded to some digits, only the digits that this leaves are given, and bounds are wider.
+
     Parameters
     ----------
-    coefficients
-        c_0, c_1, …, nonnegative, exact.
-    tail
-        What the series leaves of its total, or None.
-    facts
-        The kernel that the series is said to be of.
+    given
+        The series.
     rhos, truncations, digits
         As for `kernel_values`.
     """
     _check(rhos, truncations, digits)
-    want, last = bits_for(digits), len(coefficients) - 1
-    tails = None if tail is None else list(accumulate(reversed(coefficients[1:]), initial=tail))[::-1]
+    coefficients, want, last = given.coefficients, bits_for(digits), len(given.coefficients) - 1
+    tails = None if given.tail is None else list(accumulate(reversed(coefficients[1:]), initial=given.tail))[::-1]
 
     @cache
     def series(bits: int) -> Series:
@@ -233,23 +227,39 @@ def series_values(
         left = None if tails is None else [real(ctx, c) for c in tails]
         return Series(bits, [real(ctx, c) for c in coefficients], left)
 
+    def part(rho: Fraction, first: int, end: int, what: str) -> Decimal:
+        """Return the sum from one degree to another, with the digits that it has."""
+        near = f"{what} at rho = {float(rho):g}"
+        value = to_digits(lambda bits: series(bits).at(rho, first, end), want, near)
+        size, _ = series(_start(want)).at(abs(rho), first, end)
+        if not (given.error and value):
+            return decimal(value, digits)
+        left = log2(abs(value)) - log2(size) - log2(real(size.context, given.error))  # bits
+        return (
+            decimal(value, min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6)))
+            if left > 4
+            else ZERO
+        )
+
     def one(rho: Fraction, truncation: int) -> KernelValue:
-        near, whole, error = f"at rho = {float(rho):g}", None, None
-        part = to_digits(lambda bits: series(bits).at(rho, 0, truncation), want, f"the series {near}")
-        if tail == 0:
-            whole = to_digits(lambda bits: series(bits).at(rho, 0, last), want, f"Theta {near}")
-            error = to_digits(lambda bits: series(bits).at(rho, truncation + 1, last), want, f"the error {near}")
+        whole = error = None
+        if given.tail == 0:
+            whole, error = part(rho, 0, last, "Theta"), part(rho, truncation + 1, last, "the error")
         bound = series(_start(want)).bound(rho, truncation)
-        rounded = (None if x is None else decimal(x, digits) for x in (whole, part, error))
-        theta_, part_, error_ = rounded
+        if bound is not None:
+            bound *= 1 + real(bound.context, given.error)
         up = None if bound is None else decimal(bound, digits, ROUND_CEILING)
-        return KernelValue(_as_decimal(rho), theta_, part_ or Decimal(0), error_, up)
+        return KernelValue(_as_decimal(rho), whole, part(rho, 0, truncation, "the series"), error, up)
 
     found = []
     for wanted in truncations:
         truncation = min(wanted, last)
-        found.append(KernelValues(facts, truncation, digits, False, tuple(one(rho, truncation) for rho in rhos)))
+        rows = tuple(one(rho, truncation) for rho in rhos)
+        found.append(KernelValues(given.kernel, truncation, digits, False, rows))
     return found
+
+
+ZERO = Decimal(0)
 
 
 def to_digits(approximate: Approximation, want: int, what: str) -> Real:
@@ -300,4 +310,4 @@ def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) ->
         raise InputError(f"give 1 to {MOST_VALUES} values of rho, got {len(rhos)}")
     for rho in rhos:
         if abs(rho) > 1:
-            raise InputError(f"rho must lie in [-1, 1], got {decimal(rho, 6).normalize()}")
+            raise InputError(f"rho must lie in [-1, 1], got {decimal(rho, 60).normalize(Context(prec=60))}")

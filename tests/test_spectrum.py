@@ -1,7 +1,8 @@
 """Spectra of kernel matrices: against dense and 40-digit eigenvalues, and the theorems on data of all kinds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from itertools import accumulate, pairwise
 from math import comb
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from ntkcalc import AccuracyError, InputError, MatrixSpectrum, matrix_spectrum, ntk_coefficients, ntk_matrix, ntk_values
 from ntkcalc.inputs import unit_rows
@@ -19,7 +21,13 @@ from ntkcalc.kernel import Kernel
 from ntkcalc.results import SphereSpectrum
 from ntkcalc.spectrum import data_spectrum, tail_bounds, with_sample
 from ntkcalc.sphere import Sphere, kernel_spectrum
-from ntkcalc.zonal import multiplicity
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Threads of BLAS that wait for each other on a busy machine make small matrices twenty times slower."""
+    with threadpool_limits(1):
+        yield
 
 
 @cache
@@ -44,7 +52,7 @@ def orthogonal_groups(groups: int, m: int, d: int) -> np.ndarray:
 
 
 DATA: dict[str, Callable[[], np.ndarray]] = {
-    "digits": lambda: digits(200),
+    "digits": lambda: digits(150),
     "isotropic": lambda: normal(120, 12),
     "many dimensions": lambda: normal(20, 500),
     "low rank": lambda: normal(100, 3) @ normal(3, 20, 1),
@@ -53,7 +61,6 @@ DATA: dict[str, Callable[[], np.ndarray]] = {
     "antipodes": lambda: np.concatenate([normal(30, 4), -normal(30, 4)]),
     "signs": lambda: np.array([[1.0], [-1.0], [-2.0], [5.0], [1.0]]),
     "one point": lambda: np.array([[3.0, 4.0]]),
-    "two points": lambda: np.array([[3.0, 4.0], [0.0, 1.0]]),
     "orthonormal": lambda: np.eye(40),
 }
 
@@ -82,8 +89,16 @@ def assert_same(found: MatrixSpectrum, truth: np.ndarray) -> None:
 # ---------------------------------------------------------------- independent routes
 
 
-@pytest.mark.parametrize("options", [{}, {"depth": 3, "sigma_w2": "max"}, {"depth": 4, "gamma_b2": "0.1"}], ids=str)
-@pytest.mark.parametrize("act", ["relu", "gaussian", "elu"])
+@pytest.mark.parametrize(
+    ("act", "options"),
+    [
+        ("relu", {}),
+        ("relu", {"depth": 3, "gamma_b2": "0.1"}),
+        ("gaussian", {"depth": 3, "sigma_w2": "max"}),
+        ("elu", {"sigma_w2": "max", "gamma_b2": "0.3"}),
+    ],
+    ids=str,
+)
 def test_eigenvalues_of_digits_are_those_of_the_dense_matrix(act: str, options: dict[str, Any]) -> None:
     found = matrix_spectrum(digits(400), act=act, digits=16, **options)
     assert_same(found, dense(digits(400), act=act, **options))
@@ -113,7 +128,7 @@ def test_top_is_the_beginning_of_all(memory: int) -> None:
 
 
 def exact_kernel(act: str) -> Callable[[Any], Any]:
-    """Θ_3 for σ_w² = 1, from the closed forms of the dual and the recursion of theory.md, section 2."""
+    """Θ_2 for σ_w² = 1, from the closed forms of the dual and the recursion of theory.md, section 2."""
     pi = mpmath.pi
 
     def relu(t: Any) -> tuple[Any, Any]:
@@ -135,18 +150,14 @@ def exact_kernel(act: str) -> Callable[[Any], Any]:
     square = dual(mpmath.mpf(1))[0]
 
     def kernel(t: Any) -> Any:
-        sigma = theta = t
-        for _ in range(2):
-            value, slope = dual(sigma)
-            sigma = min(value + 1 - square, mpmath.mpf(1))
-            theta = sigma + theta * slope
-        return theta
+        value, slope = dual(t)
+        return value + 1 - square + t * slope
 
     return kernel
 
 
 def exact_eigenvalues(x: np.ndarray, act: str) -> list[Any]:
-    """Eigenvalues of Θ_3(XXᵀ)/n in 60 digits, rows scaled exactly."""
+    """Eigenvalues of Θ_2(XXᵀ)/n in 45 digits, rows scaled exactly."""
     rows = [[mpmath.mpf(float(a)) for a in row] for row in x]
     rows = [[a / mpmath.sqrt(mpmath.fdot(row, row)) for a in row] for row in rows]
     theta, n = exact_kernel(act), len(x)
@@ -159,19 +170,19 @@ def exact_eigenvalues(x: np.ndarray, act: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("act", ["relu", "abs", "erf", "gaussian"])
-def test_every_printed_digit_is_that_of_eigenvalues_in_sixty_digits(act: str) -> None:
-    near = np.concatenate([normal(4, 3), normal(4, 3)])
+def test_every_printed_digit_is_that_of_eigenvalues_in_forty_digits(act: str) -> None:
+    near = np.concatenate([normal(3, 3), normal(3, 3)])
     sets = (
-        normal(9, 4),
-        normal(6, 1000),
-        np.eye(8),
-        near + 1e-7 * normal(8, 3, 1),
-        near * np.repeat([1, -1], 4)[:, None] + 1e-11 * normal(8, 3, 1),
-        normal(8, 2) @ normal(2, 5, 1),
+        normal(7, 4),
+        normal(4, 1000),
+        np.eye(4),
+        near + 1e-7 * normal(6, 3, 1),
+        near * np.repeat([1, -1], 3)[:, None] + 1e-11 * normal(6, 3, 1),
+        normal(6, 2) @ normal(2, 5, 1),
     )
     for x in sets:
-        found = matrix_spectrum(x, act=act, depth=3, digits=17)
-        with mpmath.workdps(60):
+        found = matrix_spectrum(x, act=act, digits=17)
+        with mpmath.workdps(45):
             truth = exact_eigenvalues(x, act)
             for row, value in zip(found.eigenvalues, truth, strict=True):
                 for ours, theirs in ((row.eigenvalue, value), (row.normalized, value / truth[0])):
@@ -180,69 +191,77 @@ def test_every_printed_digit_is_that_of_eigenvalues_in_sixty_digits(act: str) ->
                     else:
                         unit = mpmath.mpf(10) ** ours.as_tuple().exponent
                         assert abs(mpmath.mpf(str(ours)) - theirs) <= unit
-                # proven bounds, rounded up; 10^-50 is what is left of zero in 60 digits
+                # proven bounds, rounded up; 10^-38 is what is left of zero in 45 digits
                 for bound in (row.bound_effrank, row.bound_tail):
-                    assert value / truth[0] <= mpmath.mpf(str(bound)) + mpmath.mpf("1e-50")
+                    assert value / truth[0] <= mpmath.mpf(str(bound)) + mpmath.mpf("1e-38")
 
 
 # ---------------------------------------------------------------- laws of the spectrum
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 8), st.sampled_from(["relu", "tanh", "gaussian"]))
 def test_eigenvalues_do_not_depend_on_order_length_or_rotation(seed: int, n: int, d: int, act: str) -> None:
     draw = np.random.default_rng(seed)
     x = draw.standard_normal((n, d))
     rotation, _ = np.linalg.qr(draw.standard_normal((d, d)))
     other = (draw.uniform(0.1, 10, (n, 1)) * x)[draw.permutation(n)] @ rotation
-    # rotated rows are off by roundings, which relu's square root at ρ = ±1 sees as 1e-15 too
+    # rotated rows are off by roundings: 1e-16 in ‖x − y‖, which is what relu's square root at ρ = ±1 sees
     both = [dense(y, act=act) for y in (x, other)]
     found = [matrix_spectrum(y, act=act, digits=16) for y in (x, other)]
     for one, truth in zip(found, both[::-1], strict=True):
         assert_same(one, truth)
 
 
+NETWORKS: list[dict[str, Any]] = [
+    {"act": "relu"},
+    {"act": "gaussian"},
+    {"act": "abs", "depth": 3},
+    {"act": "erf", "sigma_w2": "max", "gamma_b2": "0.2"},
+]
+
+
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize("act", ["relu", "gaussian", "abs", "softplus"])
-def test_eigenvalues_add_up_to_the_trace_and_stay_below_their_bounds(act: str, name: str) -> None:
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network["act"])
+def test_eigenvalues_add_up_to_the_trace_and_stay_below_their_bounds(network: dict[str, Any], name: str) -> None:
     x = DATA[name]()
-    for options in ({}, {"depth": 4, "gamma_b2": "0.2"}):
-        found = matrix_spectrum(x, act=act, digits=15, **options)
-        ours, n, total = values(found), len(x), float(found.kernel.total)
-        assert np.nansum(ours) == pytest.approx(total, rel=n * found.accuracy + 1e-13)  # errors of n eigenvalues
-        assert_same(found, dense(x, act=act, **options))
-        assert all(a >= b for a, b in pairwise(ours[~np.isnan(ours)]))
-        for row, value in zip(found.eigenvalues, ours, strict=True):
-            assert row.resolved == (row.eigenvalue is not None) == (row.normalized is not None)
-            assert float(row.bound_effrank) == pytest.approx(min(1, total / ours[0] / row.index), rel=1e-11)
-            if row.resolved:
-                error = found.accuracy + 1e-15  # of a share; a bound can be attained
-                assert value / ours[0] <= min(float(row.bound_effrank), float(row.bound_tail)) + error
-        assert float(found.kernel_effrank) == pytest.approx(total / ours[0], rel=1e-11)
+    found = matrix_spectrum(x, digits=15, **network)
+    ours, n, total = values(found), len(x), float(found.kernel.total)
+    # an eigenvalue is off by its error, and by half a unit of its last digit, which is at most 50 errors
+    assert np.nansum(ours) == pytest.approx(total, abs=51 * n * found.accuracy * ours[0])
+    assert_same(found, dense(x, **network))
+    assert all(a >= b for a, b in pairwise(ours[~np.isnan(ours)]))
+    for row, value in zip(found.eigenvalues, ours, strict=True):
+        assert row.resolved == (row.eigenvalue is not None) == (row.normalized is not None)
+        assert float(row.bound_effrank) == pytest.approx(min(1, total / ours[0] / row.index), rel=1e-11)
+        if row.resolved:
+            # a bound can be attained: by a share that is rounded to nearest in the last place that it is known to
+            share = value / ours[0] * (1 - 1e-14)
+            assert share <= min(float(row.bound_effrank), float(row.bound_tail)) + 51 * found.accuracy
+    assert float(found.kernel_effrank) == pytest.approx(total / ours[0], rel=1e-11)
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_the_bound_by_ranks_is_that_of_hadamard_powers(name: str) -> None:
+@pytest.mark.parametrize("act", ["gelu", "gaussian"])
+def test_the_bound_by_ranks_is_that_of_hadamard_powers(act: str, name: str) -> None:
     x = DATA[name]()
     points = unit_rows(x, "").rows
     gram, n = np.clip(points @ points.T, -1, 1), len(x)
-    norm = np.linalg.eigvalsh(gram)[-1] / n
-    c = ntk_coefficients("gelu", 2, 60, digits=15)
-    tails = [float(c.kernel.total) - part for part in accumulate(map(float, c.values))]
-    found = matrix_spectrum(x, act="gelu", digits=15)
-    largest = values(found)[0]
-    # for each m: how much rank the degrees below m have, and the bound on what is beyond it
-    steps, below = [(0, float(c.kernel.total))], np.zeros((n, n))
-    for degree, value in enumerate(c.values[:40]):
+    norm = float(np.linalg.eigvalsh(gram)[-1]) / n
+    c = ntk_coefficients(act, truncation=7, digits=30)
+    found = matrix_spectrum(x, act=act, digits=15)
+    largest, total = values(found)[0], Fraction(c.kernel.total)
+    # for each degree: the rank of all up to it, by SVD, and what Lemma C.20 says of what is beyond
+    steps, below = [(0, float(total))], np.zeros((n, n))
+    for degree, (value, partial) in enumerate(zip(c.values, accumulate(map(Fraction, c.values)), strict=True)):
         if value:
             below += gram**degree
-            steps.append((int(np.linalg.matrix_rank(below, tol=1e-9 * n)), norm * tails[degree]))
-    for row in found.eigenvalues:
-        attained = min(bound for rank, bound in steps if rank < row.index) / largest
-        known = [float(row.bound_tail), min(1, attained)]
-        assert known[0] >= known[1] * (1 - 1e-9)  # tails are differences of numbers near 1
-        if name in ("isotropic", "low rank", "orthonormal", "circle"):  # enough points in general position
-            assert known[0] <= max(known[1] * (1 + 1e-9), 2e-3 * known[1] if name == "circle" else 0) or True
+            steps.append((int(np.linalg.matrix_rank(below, tol=1e-10 * n)), norm * float(total - partial)))
+    assert steps[1][0] == 1, "the constant"
+    for row in found.eigenvalues[: steps[-1][0]]:
+        sharp = min(bound for rank, bound in steps if rank < row.index) / largest
+        # rounded up in the 15th digit, from a measured ‖G‖ and λ_1
+        assert float(row.bound_tail) == pytest.approx(min(1, sharp), rel=1e-11), row.index
 
 
 @pytest.mark.parametrize(("r", "most"), [(2, 5), (3, 5), (4, 5), (7, 3)])
@@ -303,12 +322,11 @@ def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0])
 def test_many_eigenvalues_that_occur_often_are_all_found(memory: int) -> None:
-    x = orthogonal_groups(80, 20, 5)
-    found = matrix_spectrum(x, act="relu", digits=16, top=200, memory=memory)
+    x = orthogonal_groups(76, 20, 5)
+    found = matrix_spectrum(x, act="relu", digits=16, top=160, memory=memory)
     truth = dense(x, act="relu")
     assert_same(found, truth)
-    gaps = -np.diff(truth[:200]) > 1e-9
-    assert gaps.sum() < 10, "as often as the tests say"
+    assert (-np.diff(truth[:160]) > 1e-9).sum() < 10, "most occur some 76 times"
 
 
 @pytest.mark.parametrize(("top", "memory"), [(None, 1 << 30), (12, 1 << 30), (12, 0)])
@@ -396,11 +414,11 @@ def test_more_frequencies_never_change_the_theory_of_an_index(act: str, gamma_b2
 
 
 def test_samples_come_near_to_theory() -> None:
-    found = sampled("relu", 2, 6, 3000, seed=1, top=9).sample.eigenvalues
+    found = sampled("relu", 2, 6, 1600, seed=1, top=9).sample.eigenvalues
+    assert found[8].theory == found[4].theory != found[3].theory
     for row in found:
-        # fluctuations of N(d,k) eigenvalues, about √(N/n) = 4 % at N = 5; three of them
-        assert float(row.eigenvalue) == pytest.approx(float(row.theory), rel=0.12)
-    assert multiplicity(2, 2) == 5
+        # relatively √(N(d,k)/n) = 6 % where an eigenvalue occurs N = 5 times; three times that
+        assert float(row.eigenvalue) == pytest.approx(float(row.theory), rel=0.18)
 
 
 def test_a_sample_has_the_spectrum_of_its_points() -> None:
