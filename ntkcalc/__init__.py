@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ntkcalc.arrays import ntk_matrix as ntk_matrix
     from ntkcalc.coefficients import ntk_coefficients as ntk_coefficients
     from ntkcalc.decay_fit import fit_decay as fit_decay
-    from ntkcalc.decay_theory import decay_theory as decay_theory
+    from ntkcalc.decay_laws import decay_theory as decay_theory
     from ntkcalc.errors import AccuracyError as AccuracyError
     from ntkcalc.errors import InputError as InputError
     from ntkcalc.errors import NtkcalcError as NtkcalcError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "decay_theory": "decay_theory",
+    "decay_theory": "decay_laws",
     "fit_decay": "decay_fit",
     "DecayFit": "results",
     "DecayTheory": "results",

@@ -6,7 +6,7 @@ from math import log
 
 from ntkcalc.coefficients import MOST_TERMS, kernel_facts, series_by_depth
 from ntkcalc.decay_fit import fit_logs
-from ntkcalc.decay_theory import kernel_decay
+from ntkcalc.decay_laws import kernel_decay
 from ntkcalc.errors import InputError
 from ntkcalc.kernel import Kernel
 from ntkcalc.precision import log2

@@ -132,7 +132,7 @@ def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -
     first = results[0].fit.window
     same = all(r.fit.window == first for r in results)
     lines = [
-        "± noise and three times what half the window changes; " + (f"p = {first[0]} … {first[1]}" if same else "")
+        "± noise, and five times what half the window changes; " + (f"p = {first[0]} … {first[1]}" if same else "")
     ]
     for r in results:
         lines += _theory(r, "" if r.kernel is None else title_of(r.kernel, kernels))

@@ -443,7 +443,7 @@ class Parameter:
     stderr
         Standard error, from the residuals.
     systematic
-        Three times the most by which either half of the window differs from the whole.
+        Five times the most by which either half of the window differs from the whole.
     """
 
     value: float

@@ -46,7 +46,7 @@ ROOMS = [
     "sphere",
     "spectrum",
     "laws",
-    "decay_theory",
+    "decay_laws",
     "decay_fit",
     "decay",
     "arrays",

@@ -1,4 +1,4 @@
-"""Draws the pictures that README shows: the paper's Figures 2 and 4.
+"""Draws the pictures that README shows: the paper's Figures 2 and 4, and decay laws.
 
 python tests/gallery/figures.py
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 COMMANDS = {
     "figure_2.png": "evaluate -a relu --sigma-w2 max -T 10 -T 50 -l 2:4 --rho -1:1:201",
     "figure_4.png": "eigs -a relu -a tanh -a gaussian --sphere-dim 2 --max-frequency 20 --sample 1000",
+    "decay.png": "decay -a relu -a tanh -a gaussian -l 3",
 }
 
 

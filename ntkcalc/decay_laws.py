@@ -32,7 +32,7 @@ from ntkcalc.results import DecayTheory, Statement
 
 PROVEN, DERIVED = "proven in the paper", "derived here"
 _BITS = 64
-_TERMS = 4000  # of R's power series beyond 1
+_TERMS = 20_000  # of R's power series beyond 1
 
 
 def decay_theory(
@@ -222,24 +222,19 @@ def _on_sphere(law: Statement, d: int) -> tuple[Statement, ...]:
         )
     if law.model == "stretched-exponential" and law.rate is not None:
         a, sharp = law.rate, 1.5 * law.rate ** (2 / 3)
+        said = f"λ_k = O(k^({0.5 - d:g}) exp(−a √k)) for all a < {a:.6g}"
         return (
-            Statement("stretched-exponential", f"λ_k = O(k^({0.5 - d:g}) exp(−{a:.6g} √k))", PROVEN, name, rate=a),
+            Statement("stretched-exponential", said, PROVEN, name, rate=a),
             Statement("stretched-exponential", f"λ_k = exp(−{sharp:.6g} k^(2/3) (1 + o(1)))", DERIVED, "saddle point"),
         )
     if law.model == "exponential" and law.ratio is not None:
-        r = law.ratio
-        sharp = r + sqrt(r * r - 1)
-        return (
-            Statement("exponential", f"λ_k = O(k^({1 - d}) {r:.6g}^(−k))", PROVEN, name, ratio=r),
-            Statement(
-                "exponential",
-                f"λ_k = Θ(k^({1 - d / 2:g}) {sharp:.6g}^(−k))",
-                DERIVED,
-                "saddle point",
-                exponent=1 - d / 2,
-                ratio=sharp,
-            ),
-        )
+        r, power = law.ratio, 1 - d / 2
+        sharp, factor = r + sqrt(r * r - 1), f"k^({power:g}) " if power else ""
+        said = f"λ_k = Θ({factor}{sharp:.6g}^(−k))"
+        found = [Statement("exponential", f"λ_k = O(k^({1 - d}) {r:.6g}^(−k))", PROVEN, name, ratio=r)]
+        if law.exponent == 0.5:
+            found.append(Statement("exponential", said, DERIVED, "saddle point", exponent=power, ratio=sharp))
+        return tuple(found)
     if law.model == "finite":
         return (Statement("finite", "λ_k = 0 for k beyond the degree", DERIVED, "Theorem 4.6"),)
     return (Statement("entire", "λ_k falls faster than any exponential", DERIVED, "Theorem 4.6"),)
