@@ -5,12 +5,13 @@ r"""Eigenvalues on S^d by quadrature of the kernel itself (Funk–Hecke), for ke
 
 In θ the square-root singularities of relu-type kernels at ±1 are none: Θ(cos θ) is analytic on [0, π], ends
 included, and Gauss–Legendre quadrature converges geometrically. What cancels is known beforehand, for the series has
-given a lower bound of every λ_k; that many more bits are taken. Two rules of different length must agree.
+given a lower bound of every λ_k; that many more bits are taken. Two rules of different length must agree. Where a
+branch point lies close to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature takes over, which does not mind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import ceil
 from typing import Any
@@ -23,7 +24,7 @@ from ntkcalc.kernel import Kernel
 from ntkcalc.precision import Real, context, from_mpfr, log2, to_mpfr
 from ntkcalc.recurrence import Observer
 
-_MOST_NODES = 4096
+_MOST_NODES = 20_000
 
 
 def funk_hecke(
@@ -45,27 +46,38 @@ def funk_hecke(
     Raises
     ------
     AccuracyError
-        Where 4096 nodes are too few.
+        Where 20,000 nodes are too few.
     """
     lost = ceil(log2(kernel.total(64)) - min(log2(b) for b in below.values()))
     work = bits + max(lost, 0) + 32
     degrees = sorted(below)
-    nodes = 24 + (degrees[-1] + d) // 2 + work // 6
-    found = _by_rule(kernel, d, degrees, nodes, work, observer)
-    while nodes <= _MOST_NODES:
-        nodes += nodes // 4
-        better = _by_rule(kernel, d, degrees, nodes, work, observer)
-        if all(abs(x - y) <= y * y.context.ldexp(1, -bits - 1) for x, y in zip(found, better, strict=True)):
-            return dict(zip(degrees, better, strict=True))
-        found = better
+    first = 24 + (degrees[-1] + d) // 2 + work // 6
+    lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
+    for rule, counts in ((_gauss_legendre, lengths), (_tanh_sinh, [6 * first << i for i in range(5)])):
+        found: list[Real] = []
+        for nodes in counts:
+            if nodes > _MOST_NODES:
+                break
+            better = _by_rule(kernel, d, degrees, rule, nodes, work, observer)
+            if found and all(_same(x, y, bits + 1) for x, y in zip(found, better, strict=True)):
+                return dict(zip(degrees, better, strict=True))
+            found = better
     raise AccuracyError(
         f"{_MOST_NODES} nodes of quadrature do not reach {int(bits / 3.33)} digits at frequency {degrees[-1]} on "
         f"S^{d}; lower --digits or --max-frequency"
     )
 
 
+def _same(x: Real, y: Real, bits: int) -> bool:
+    return bool(abs(x - y) <= y * y.context.ldexp(1, -bits))
+
+
+Rule = Callable[[int, int], list[tuple[Any, Any]]]
+"""From a number of nodes and bits, nodes and weights on [−1, 1]."""
+
+
 def _by_rule(
-    kernel: Kernel, d: int, degrees: Sequence[int], nodes: int, work: int, observer: Observer | None
+    kernel: Kernel, d: int, degrees: Sequence[int], rule: Rule, nodes: int, work: int, observer: Observer | None
 ) -> list[Real]:
     """Return λ_k for the given k by one rule, errors below 2**-work but for what the rule leaves."""
     wide = work + nodes.bit_length() + degrees[-1].bit_length() + 16
@@ -73,7 +85,7 @@ def _by_rule(
     half = ctx.mpf(1) / 2
     scale = ctx.gammaprod([(d + 1) * half], [half, d * half]) * ctx.pi / 2
     values = []
-    for done, x in enumerate(_nodes(nodes, wide)):
+    for done, x in enumerate(rule(nodes, wide)):
         angle = ctx.pi * (1 + from_mpfr(ctx, x[0])) / 2
         mass = scale * from_mpfr(ctx, x[1]) * ctx.sin(angle) ** (d - 1)
         values.append((ctx.cos(angle), mass * theta_at_angle(kernel, angle, work)))
@@ -98,7 +110,7 @@ def _against_gegenbauer(values: Sequence[tuple[Any, Any]], d: int, degrees: Sequ
 
 
 @lru_cache(maxsize=8)
-def _nodes(n: int, bits: int) -> list[tuple[Any, Any]]:
+def _gauss_legendre(n: int, bits: int) -> list[tuple[Any, Any]]:
     """Return nodes and weights of Gauss–Legendre quadrature on [−1, 1]: Newton's method from float64."""
     import numpy as np
 
@@ -122,3 +134,16 @@ def _legendre(n: int, x: Any) -> tuple[Any, Any]:
     for k in range(1, n):
         before, here = here, ((2 * k + 1) * x * here - k * before) / (k + 1)
     return here, n * (before - x * here) / (1 - x * x)
+
+
+def _tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:
+    """Return nodes and weights of tanh-sinh quadrature on [−1, 1]: x = tanh(π/2 sinh u), u evenly spaced."""
+    with gmpy2.context(precision=bits + 16):
+        half_pi = gmpy2.const_pi() / 2
+        end = gmpy2.asinh(bits * gmpy2.log(gmpy2.mpfr(2)) / (2 * half_pi))  # where cosh^−2 falls below 2^−bits
+        step, pairs = 2 * end / (n - 1), []
+        for j in range(n):
+            u = -end + j * step
+            inner = half_pi * gmpy2.sinh(u)
+            pairs.append((gmpy2.tanh(inner), step * half_pi * gmpy2.cosh(u) / gmpy2.cosh(inner) ** 2))
+    return pairs

@@ -33,6 +33,7 @@ from ntkcalc.matrix_summary import data_facts, known_digits, rounded_up
 from ntkcalc.precision import decimal, whole
 from ntkcalc.rank import MOST_PASSES, gram_rank
 from ntkcalc.results import MatrixEigenvalue, MatrixSpectrum, SampledEigenvalue, SampledSpectrum, SphereSpectrum
+from ntkcalc.sphere import Sphere, kernel_spectrum
 from ntkcalc.table import kernel_table
 
 MOST_DENSE = 12_000
@@ -97,6 +98,10 @@ def matrix_spectrum(
     '1'
     """
     kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
+    if whole(digits, "digits") < 1:
+        raise InputError(f"digits must be at least 1, got {digits}")
+    if whole(memory, "memory") < 0:
+        raise InputError(f"memory must not be negative, got {memory}")
     return data_spectrum(kernel, unit_rows(x, "x", normalize), top, digits, memory=memory)
 
 
@@ -186,10 +191,13 @@ def with_sample(
     pairs = zip(found.values, found.errors, strict=True)
     seen = [known_digits(value, error, theory.digits) if value > error else None for value, error in pairs]
     expected: list[Decimal] = []
-    for value, count in sorted(
-        ((e.eigenvalue or Decimal(0), e.multiplicity) for e in theory.eigenvalues), reverse=True
-    ):
-        expected += [value] * min(count, len(seen) - len(expected)) if value else []
+    highest = theory.eigenvalues[-1].k
+    # λ_{k+2} < λ_k, for w_{p,k+2}/w_{p,k} = (p−k)/(p+k+d+1): beyond K + 2 there is none larger than the last two
+    wider = kernel_spectrum(kernel, Sphere(theory.sphere_dim, highest + 2), None, theory.digits).eigenvalues
+    for value, k, count in sorted(((e.eigenvalue, e.k, e.multiplicity) for e in wider if e.eigenvalue), reverse=True):
+        if k > highest:
+            break
+        expected += [value] * min(count, len(seen) - len(expected))
     rows = [SampledEigenvalue(p, *pair) for p, pair in enumerate(zip_longest(seen, expected), 1)]
     accuracy = rounded_up(float(found.errors.max() / found.values[0]))
     return replace(theory, sample=SampledSpectrum(n, seed, tuple(rows), accuracy))

@@ -112,11 +112,9 @@ class Sphere:
             raise InputError(f"sphere_dim must lie in 2 to {LARGEST_SPHERE} (S^d in d + 1 dimensions), got {self.dim}")
         if not 0 <= whole(self.highest, "max_frequency") <= MOST_FREQUENCIES:
             raise InputError(f"max_frequency must lie in 0 to {MOST_FREQUENCIES}, got {self.highest}")
-        if self.measure not in MEASURES:
-            known = [*MEASURES]
-            raise InputError(
-                f"measure must be one of {', '.join(known)}, got '{self.measure[:40]}'.{near_miss(self.measure, known)}"
-            )
+        if not isinstance(self.measure, str) or self.measure not in MEASURES:
+            known, hint = ", ".join(MEASURES), near_miss(str(self.measure), [*MEASURES])
+            raise InputError(f"measure must be one of {known}, got '{self.measure!s:.40}'.{hint}")
 
     def mass(self, bits: int) -> Real:
         """Return the measure of the whole sphere."""
@@ -173,15 +171,22 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
     bits = bits_for(digits) + 8
     ctx = context(bits + 16)
     less, more = (real(ctx, 1 - given.error), real(ctx, 1 + given.error))
-    terms = min(len(given.coefficients) - 1, MOST_TERMS if truncation is None else truncation)
-    c, rest = given.coefficients[: terms + 1], given.coefficients[terms + 1 :]
-    tail = None if given.tail is None else given.tail + sum(rest)
-    tails = None if tail is None else (real(ctx, tail), real(ctx, tail))
-    exact = _brackets([real(ctx, x) for x in c], tails, sphere, bits)
-    brackets = [Bracket(less * b.lower, b.upper and more * b.upper, b.shorter) for b in exact]
-    values = [b.lower if b.closed(bits) else None for b in brackets]
-    total = None if tail is None else real(ctx, tail + sum(c))
-    return _spectrum(given.kernel, sphere, terms, digits, bits, brackets, values, total)
+    last = len(given.coefficients) - 1
+
+    def brackets(terms: int) -> tuple[list[Bracket], Fraction | None]:
+        """Return them from c_0 … c_T, and the series' total."""
+        c, rest = given.coefficients[: terms + 1], given.coefficients[terms + 1 :]
+        tail = None if given.tail is None else given.tail + sum(rest)
+        tails = None if tail is None else (real(ctx, tail), real(ctx, tail))
+        exact = _brackets([real(ctx, x) for x in c], tails, sphere, bits)
+        wider = [Bracket(less * b.lower, b.upper and more * b.upper, b.shorter) for b in exact]
+        return wider, None if tail is None else tail + sum(c)
+
+    all_there, total = brackets(last)
+    values = [b.lower if b.closed(bits) else None for b in all_there]
+    terms = last if truncation is None else min(last, truncation)
+    shown = all_there if terms == last else brackets(terms)[0]
+    return _spectrum(given.kernel, sphere, terms, digits, bits, shown, values, total and real(ctx, total))
 
 
 def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list[Bracket]]:

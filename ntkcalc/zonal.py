@@ -63,7 +63,7 @@ def heaviest(after: int, k: int, d: int) -> int:
 
 
 def harmonic_sums(c: Sequence[Any], d: int, highest: int) -> Iterator[tuple[Any, Any]]:
-    """Yield Σ_p c_p w_{p,k} over p ≤ T and over p ≤ T/2, for k = 0 … highest, in the current precision of MPFR.
+    """Yield Σ_p c_p w_{p,k} over all p and over their lower half, for k = 0 … highest, in MPFR's current precision.
 
     Parameters
     ----------

@@ -119,9 +119,9 @@ def test_all_the_largest_and_those_of_a_matrix_that_does_not_fit_are_the_same() 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0])
 def test_top_is_the_beginning_of_all(memory: int) -> None:
-    for x, act in ((digits(300), "abs"), (circle(150), "tanh"), (normal(40, 100), "erf")):
+    for x, act in ((digits(300), "abs"), (circle(150), "erf")):
         truth = dense(x, act=act)
-        for top in (1, 7, len(x), len(x) + 5):
+        for top in (1, 7, len(x) + 5):
             found = matrix_spectrum(x, act=act, digits=16, top=top, memory=memory)
             assert len(found.eigenvalues) == min(top, len(x))
             assert_same(found, truth)
@@ -174,8 +174,7 @@ def test_every_printed_digit_is_that_of_eigenvalues_in_forty_digits(act: str) ->
     near = np.concatenate([normal(3, 3), normal(3, 3)])
     sets = (
         normal(7, 4),
-        normal(4, 1000),
-        np.eye(4),
+        np.eye(3, 500) + 1e-4 * normal(3, 500),
         near + 1e-7 * normal(6, 3, 1),
         near * np.repeat([1, -1], 3)[:, None] + 1e-11 * normal(6, 3, 1),
         normal(6, 2) @ normal(2, 5, 1),
@@ -199,7 +198,7 @@ def test_every_printed_digit_is_that_of_eigenvalues_in_forty_digits(act: str) ->
 # ---------------------------------------------------------------- laws of the spectrum
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 8), st.sampled_from(["relu", "tanh", "gaussian"]))
 def test_eigenvalues_do_not_depend_on_order_length_or_rotation(seed: int, n: int, d: int, act: str) -> None:
     draw = np.random.default_rng(seed)

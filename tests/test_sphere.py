@@ -300,7 +300,7 @@ def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
     found = spectrum(act, d, 6, digits=16)
     kernel, sphere = Kernel.of(act), Sphere(d, 6)
     before = [(Fraction(0), Fraction(10**6))] * 7
-    for terms in (0, 5, 50, found.truncation):
+    for terms in (0, 5, 50):
         brackets = kernel_brackets(kernel, sphere, terms, 100)
         for k, (row, bracket) in enumerate(zip(found.eigenvalues, brackets, strict=True)):
             value = Fraction(row.eigenvalue or 0)
@@ -454,6 +454,22 @@ def test_a_constant_kernel_has_one_eigenvalue() -> None:
     assert {row.eigenvalue for row in found.eigenvalues[1:]} == {0}
 
 
+@pytest.mark.parametrize(
+    ("act", "depth", "options"),
+    [
+        ("relu", 2, {"gamma_b2": "1e-10"}),
+        ("relu", 2, {"gamma_b2": "1e-20"}),
+        ("leaky-relu:slope=-0.9999999", 3, {}),
+        ("leaky-relu:slope=0.999999999", 3, {"sigma_w2": "max"}),
+    ],
+)
+def test_branch_points_next_to_an_end_do_no_harm(act: str, depth: int, options: dict[str, Any]) -> None:
+    few, many = (sphere_eigenvalues(act, 2, 9, depth, digits=n, **options).eigenvalues for n in (12, 25))
+    for ours, theirs in zip(few, many, strict=True):
+        assert agrees(ours.eigenvalue, Fraction(theirs.eigenvalue or 0), 12), ours.k
+        assert theirs.lower <= (theirs.eigenvalue or 0) <= (theirs.upper or 0)
+
+
 def test_the_callers_mpmath_is_left_alone() -> None:
     before = mpmath.mp.dps
     sphere_eigenvalues("relu", 2, 4, digits=50)
@@ -503,7 +519,8 @@ def test_a_geometric_series_has_legendre_functions_of_the_second_kind() -> None:
 
     long, short = (given_spectrum(given(n), Sphere(2, 6), None, 12) for n in (80, 9))
     cut = given_spectrum(given(80), Sphere(2, 6), 8, 12)
-    assert cut == short, "cutting a series leaves what a shorter one with its tail is"
+    assert [(r.lower, r.upper) for r in cut.eigenvalues] == [(r.lower, r.upper) for r in short.eigenvalues]
+    assert [r.eigenvalue for r in cut.eigenvalues] == [r.eigenvalue for r in long.eigenvalues], "all terms count"
     assert [row.eigenvalue for row in short.eigenvalues] == [None] * 7
     for whole, part, value in zip(long.eigenvalues, short.eigenvalues, legendre_second_kind(6), strict=True):
         assert agrees(whole.eigenvalue, value, 12)
