@@ -123,9 +123,8 @@ def _in_range(series: Array, possible: list[bool]) -> Array:
     """Return the series if every coefficient that is not an exact zero is well within range."""
     bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible))
     if bad.size:
-        raise AccuracyError(
-            f"the coefficient of t^{bad[0]} is beyond {_LEAST}, where float64 ends; use --engine mpmath"
-        )
+        size = f"below {_LEAST}" if series[bad[0]] < 1 else "too large"
+        raise AccuracyError(f"the coefficient of t^{bad[0]} is {size}, where float64 ends; use --engine mpmath")
     return series
 
 

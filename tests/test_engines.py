@@ -158,9 +158,9 @@ def test_numbers_come_out_of_an_engine_as_they_are() -> None:
 
 def test_float64_refuses_what_would_underflow() -> None:
     tiny = NumpyEngine().series([WIDE.mpf(10) ** (-20 * p) for p in range(13)] + [WIDE.zero] * 7)
-    with pytest.raises(AccuracyError, match=r"coefficient of t\^15 is beyond 1e-290.*use --engine mpmath"):
+    with pytest.raises(AccuracyError, match=r"coefficient of t\^15 is below 1e-290.*use --engine mpmath"):
         NumpyEngine().multiply(tiny, tiny)
-    with pytest.raises(AccuracyError, match=r"t\^1 is beyond"):
+    with pytest.raises(AccuracyError, match=r"t\^1 is below"):
         NumpyEngine().series([WIDE.mpf(1), WIDE.mpf(10) ** -330])
-    with pytest.raises(AccuracyError, match=r"t\^0 is beyond"):
+    with pytest.raises(AccuracyError, match=r"t\^0 is too large"):
         NumpyEngine().scale(WIDE.mpf(10) ** 330, NumpyEngine().series([WIDE.mpf(1)]))
