@@ -150,6 +150,23 @@ def new_table(title: str, screen: Screen) -> Table:
     return table
 
 
+def captions(lines: Sequence[str], kernels: Sequence[KernelFacts], screen: Screen) -> str:
+    """Return what stands under a table, folded between words where the screen is narrower."""
+    from textwrap import TextWrapper
+
+    lines = [*lines, *([shared(kernels).strip()] if kernels else [])]
+    width = max(screen.width or 10_000, 40)
+    folded = [
+        part
+        for line in lines
+        if line
+        for part in wrap(
+            said(line, screen), width, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+        )
+    ]
+    return "".join(f"{part}\n" for part in folded)
+
+
 def said(text: str, screen: Screen) -> str:
     """Return the text in letters that the screen has."""
     return text if screen.unicode else text.translate(_ASCII)
@@ -174,7 +191,7 @@ def drawn(table: Table, screen: Screen) -> str:
         legacy_windows=False,
         color_system="standard" if screen.color else None,
     )
-    console.print(title, soft_wrap=True)
+    console.print(title, soft_wrap=not screen.width)
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 

@@ -9,13 +9,13 @@ from math import floor, log10
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    captions,
     drawn,
     envelope,
     kernel_cells,
     lines_json,
     new_table,
     said,
-    shared,
     title_of,
 )
 from ntkcalc.results import ClassFit, Decay, Parameter, Statement
@@ -136,7 +136,7 @@ def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -
     ]
     for r in results:
         lines += _theory(r, "" if r.kernel is None else title_of(r.kernel, kernels))
-    text += said("".join(f"  {line}\n" for line in lines) + (shared(kernels) if kernels else ""), screen)
+    text += captions(lines, kernels, screen)
     return text + ("".join(_tried(r, screen) for r in results) if every else "")
 
 

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    captions,
     data_fields,
     data_line,
     drawn,
@@ -17,7 +18,6 @@ from ntkcalc.frame import (
     maybe,
     new_table,
     said,
-    shared,
     title_of,
 )
 from ntkcalc.results import (
@@ -128,9 +128,7 @@ def bounds_table(bounds: Sequence[RankBounds], screen: Screen) -> str:
     notes += ["Theorem 4.1: eff(K) ≤ S/c_0; Theorem 4.3: eff(K̃)/eff(XXᵀ) ≤ (S − c_0)/c_1; bounds are rounded up"]
     notes += ["c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it"]
     notes += _silences(bounds)
-    return drawn(table, screen) + said(
-        "".join(f"  {n}\n" for n in notes) + (shared(kernels) if kernels else ""), screen
-    )
+    return drawn(table, screen) + captions(notes, kernels, screen)
 
 
 def _silences(bounds: Sequence[RankBounds]) -> list[str]:
@@ -183,13 +181,14 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
     lines += _silences([r.bounds for r in ranks])
     if any(r.centered is None and r.bounds.leading is not None for r in ranks):
         lines.append("where eff(K̃) is -, K̃ is too small beside K for double precision")
-    return text + said("".join(f"  {line}\n" for line in lines) + shared(kernels), screen)
+    return text + captions(lines, kernels, screen)
 
 
 def _beside(measured: Decimal | None, bound: Decimal | None) -> list[str]:
     """Return a measured value, its bound and their ratio."""
     ratio = "-" if measured is None or bound is None else f"{measured / bound:.3f}"
-    return ["-" if x is None else digits_of(x) for x in (measured, bound)] + [ratio]
+    known = None if bound is None else rounded(bound, 6, ROUND_CEILING)
+    return ["-" if x is None else digits_of(x) for x in (measured, known)] + [ratio]
 
 
 FORMATS = {"json": ranks_json, "csv": ranks_csv, "plain": ranks_plain}

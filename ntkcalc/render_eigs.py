@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    captions,
     data_fields,
     data_line,
     drawn,
@@ -172,7 +173,7 @@ def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
         lines.append(f"Σ_k N(d,k) λ_k = {digits_of(r.trace, digits)}, {share} % of it up to k = {last.k}")
     elif r.trace is None:
         lines.append("what the series leaves out is unknown: no upper bounds")
-    text += said("".join(f"  {line}\n" for line in lines), screen)
+    text += captions(lines, [], screen)
     return text + (_sample(r, screen) if r.sample is not None else "")
 
 
@@ -221,7 +222,7 @@ def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
         f"errors below {about(r.accuracy)} of λ_1" + (f"; {unseen} eigenvalues below that: ?" if unseen else ""),
     ]
     text = drawn(table, screen) + _left_out(len(r.eigenvalues) - len(rows))
-    return said(text + "".join(f"  {line}\n" for line in lines), screen)
+    return said(text, screen) + captions(lines, [], screen)
 
 
 def _name(kernel: KernelFacts | None) -> str:

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    captions,
     data_fields,
     data_line,
     drawn,
@@ -138,16 +139,16 @@ def _one_result(r: KernelValues, screen: Screen) -> str:
     lines.append("|Θ − Θ_T| ≤ bound" + ("" if r.paper_truncation else " = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}"))
     if len(r.values) > _COURSE:
         lines.append(f"log |Θ − Θ_T|: {_course(r, screen)}")
-    return drawn(table, screen) + said("".join(f"  {line}\n" for line in lines), screen)
+    return drawn(table, screen) + captions(lines, [], screen)
 
 
 _COURSE = 16  # values from which on a picture says more
 
 
-def _course(r: KernelValues, screen: Screen) -> str:
-    """Return a line of bars of log |Θ − Θ_T|, of 60 at most."""
+def _course(r: KernelValues, screen: Screen, beside: int = 24) -> str:
+    """Return a line of bars of log |Θ − Θ_T|, of 60 at most, and of what is left `beside` so many columns."""
     sizes = [log10_of(v.error) for v in r.values]
-    step = -(-len(sizes) // 60)
+    step = -(-len(sizes) // max(8, min(60, (screen.width or 1000) - beside)))
     groups = [[h for h in sizes[i : i + step] if h is not None] for i in range(0, len(sizes), step)]
     return sparkline([max(group, default=None) for group in groups], screen.unicode)
 
@@ -166,7 +167,7 @@ def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
         if worst is not None and worst.error is not None:
             bound = "?" if worst.bound is None else scientific(rounded(worst.bound, 4, ROUND_CEILING))
             cells = [scientific(rounded(abs(worst.error), 4)), bound, digits_of(worst.rho)]
-        table.add_row(said(_name(r, kernels), screen), str(r.truncation), *cells, _course(r, screen))
+        table.add_row(said(_name(r, kernels), screen), str(r.truncation), *cells, _course(r, screen, 60))
     return drawn(table, screen) + (said(shared(kernels), screen) if kernels else "")
 
 
@@ -219,7 +220,7 @@ def matrix_table(results: Sequence[MatrixSummary], screen: Screen) -> str:
     lines = [data_line(data) for data in (results[0].data, results[0].other) if data is not None]
     lines.append(f"errors of entries below {about(max(r.accuracy for r in results))} of the diagonal, numpy engine")
     lines += [f"written to {r.output}" for r in results if r.output is not None]
-    return drawn(table, screen) + said("".join(f"  {line}\n" for line in lines) + shared(kernels), screen)
+    return drawn(table, screen) + captions(lines, kernels, screen)
 
 
 VALUE_FORMATS = {"json": values_json, "csv": values_csv, "plain": values_plain}
