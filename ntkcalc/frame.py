@@ -155,15 +155,10 @@ def captions(lines: Sequence[str], kernels: Sequence[KernelFacts], screen: Scree
     from textwrap import TextWrapper
 
     lines = [*lines, *([shared(kernels).strip()] if kernels else [])]
-    width = max(screen.width or 10_000, 40)
-    folded = [
-        part
-        for line in lines
-        if line
-        for part in wrap(
-            said(line, screen), width, initial_indent="  ", subsequent_indent="    ", break_long_words=False
-        )
-    ]
+    folder = TextWrapper(
+        max(screen.width or 10_000, 40), initial_indent="  ", subsequent_indent="    ", break_long_words=False
+    )
+    folded = [part for line in lines if line for part in folder.wrap(said(line, screen))]
     return "".join(f"{part}\n" for part in folded)
 
 
