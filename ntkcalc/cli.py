@@ -144,7 +144,7 @@ def evaluate(
     if data and plot:
         raise InputError("--plot draws the error of the series at --rho values; a matrix has no such picture")
     if plot:
-        console.check_plot(plot)
+        console.check_plot(plot, output)
     if data:
         grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
         _matrix(grid, data, other, not no_normalize, shown, digits is not None, style, output, quiet)
@@ -320,7 +320,7 @@ def eigs(
         raise InputError("--seed and --top are about sampled eigenvalues: give --sample N too")
     console.check_writable(output)
     if plot:
-        console.check_plot(plot)
+        console.check_plot(plot, output)
     budget, screen = options.chosen_memory(memory), console.screen(output, digits, top)
     from ntkcalc import render_eigs
 
@@ -335,6 +335,7 @@ def eigs(
     elif sphere_dim is not None:
         from ntkcalc.sphere import Sphere, given_spectrum
 
+        shown = max(shown, 8) if style == "table" else shown  # shares have three decimals
         sphere = Sphere(sphere_dim, 10 if max_frequency is None else max_frequency, measure or "uniform")
         if coeffs:
             series = options.chosen_series(coeffs, sys.stdin)
@@ -409,7 +410,7 @@ def decay(
         raise InputError("--coeffs stands for a kernel, on which theory is silent: leave out the other options")
     console.check_writable(output)
     if plot:
-        console.check_plot(plot)
+        console.check_plot(plot, output)
     degrees = options.chosen_window(window)
     from ntkcalc import render_decay
     from ntkcalc.decay import given_decay, kernel_decays

@@ -113,8 +113,10 @@ def array_file(path: str, shape: tuple[int, int]) -> Iterator[NDArray[np.float64
         raise NtkcalcError(f"cannot write {path}: {error.strerror}") from None
 
 
-def check_plot(path: str) -> None:
+def check_plot(path: str, output: str) -> None:
     """Refuse a picture that cannot be drawn before time is spent."""
+    if os.path.realpath(path) == os.path.realpath(output):
+        raise InputError(f"--plot and --output name the same file '{path}'; give two")
     from importlib.util import find_spec
 
     kinds = (".png", ".svg", ".pdf")

@@ -119,17 +119,32 @@ def _derived(kernel: Kernel) -> list[Statement]:
         return [Statement("finite", "finitely many coefficients", DERIVED, "Θ_l is a polynomial")]
     if activation.jumps:
         return _from_jumps(kernel)
+    parity = _parity(kernel)
+    where = f" for {parity} p" if parity else ""
     if isinstance(dual, MeromorphicDual):
         chi = float(kernel.chi(_BITS))
         spread = float(1 - kernel.gamma_b2) * max(1.0, chi ** (kernel.depth - 2))
         rate = 2 * dual.strip[0] / sqrt(spread)
-        said = f"κ_p = exp(−{rate:.6g} √p (1 + o(1)))"
-        return [Statement("stretched-exponential", said, DERIVED, "nearest poles of φ", rate=rate)]
+        said = f"κ_p = exp(−{rate:.6g} √p (1 + o(1))){where}"
+        return [Statement("stretched-exponential", said, DERIVED, "nearest poles of φ", rate=rate, parity=parity)]
     if isinstance(dual, AlgebraicDual):
         ratio, power = _radius(kernel), _local_power(dual)
-        said = f"κ_p ~ C p^({power:g}) {ratio:.6g}^(−p)"
-        return [Statement("exponential", said, DERIVED, "singularity of R", exponent=power, ratio=ratio)]
+        said = f"κ_p ~ C p^({power:g}) {ratio:.6g}^(−p){where}"
+        return [Statement("exponential", said, DERIVED, "singularity of R", exponent=power, ratio=ratio, parity=parity)]
     return [Statement("entire", "κ_p falls faster than any exponential", DERIVED, "R is entire")]
+
+
+def _parity(kernel: Kernel) -> str | None:
+    """Return "even" or "odd" where only such coefficients κ_p, p ≥ 2, are there."""
+    activation = kernel.activation
+    if kernel.gamma_b2:
+        return None
+    if activation.parity == "even" or (activation.parity == "odd" and not kernel.sigma_b2(_BITS)):
+        return activation.parity
+    mu = activation.hermite(9, 32)
+    if kernel.depth == 2 and not any(mu[3::2]):
+        return "even"
+    return "odd" if kernel.depth == 2 and not any(mu[2::2]) else None
 
 
 def _from_jumps(kernel: Kernel) -> list[Statement]:

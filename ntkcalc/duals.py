@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from typing import Protocol
 
 from ntkcalc.precision import Context, Real, context, log2, real
@@ -143,14 +144,13 @@ class CheapDual(ABC):
             lost = _bits_lost(d, degree)
         ctx, end = context(work), self.degree
         delta = point.at(ctx)[1]
-        slopes = [(j + 1) * ctx.convert(c) / delta for j, c in enumerate(d[1 : degree + 2])]
+        slopes = [(j + 1) * ctx.convert(c) / delta for j, c in enumerate(d[1:])]
         square, slope = (
             real(ctx, x) if isinstance(x, Fraction) else ctx.convert(x)
             for x in (self.mean_square(work), self.slope_square(work))
         )
-        return Expansion(
-            d[: degree + 2], _differences(square, d[: degree + 1], end), _differences(slope, slopes, end and end - 1)
-        )
+        tails, slope_tails = _differences(square, d, end), _differences(slope, slopes, end and end - 1)
+        return Expansion(d[: degree + 2], tails[: degree + 1], slope_tails[: degree + 1])
 
 
 def _bits_lost(d: list[Real], degree: int) -> int:
@@ -160,7 +160,9 @@ def _bits_lost(d: list[Real], degree: int) -> int:
 
 
 def _differences(total: Real, series: list[Real], end: int | None) -> list[Real]:
-    """Return total − Σ_{i≤j} series_i for every j; 0 from the degree `end` of a polynomial on."""
+    """Return total − Σ_{i≤j} series_i for every j; of a polynomial of degree `end` that is all there, Σ_{i>j}."""
+    if end is not None and len(series) > end:
+        return list(accumulate(reversed(series[1:]), initial=0 * total))[::-1]
     tails = []
     for j, c in enumerate(series):
         total = total - c

@@ -109,6 +109,14 @@ def test_the_linear_network_is_a_line(depth: int, s: Decimal) -> None:
         assert abs(Fraction(found) - true) <= unit(found, 30)
 
 
+@pytest.mark.parametrize("truncation", [0, 1, 4])
+def test_a_linear_network_of_tiny_weights_keeps_its_digits(truncation: int) -> None:
+    found = ntk_coefficients("linear", 20, truncation, sigma_w2="1e-5", digits=30)
+    # κ_1 = l σ_w^{2(l−1)}; all else is constant
+    assert (found.values[1] if truncation else found.tail) == Decimal("20e-95")
+    assert abs(Fraction(found.values[0]) - Fraction(found.kernel.total)) <= unit(found.kernel.total, 30)
+
+
 @pytest.mark.parametrize("gamma_b2", ["0", "0.3", "1"])
 def test_depth_one_is_the_linear_model(gamma_b2: str) -> None:
     result = ntk_coefficients("tanh", 1, 3, gamma_b2=gamma_b2)
@@ -261,6 +269,7 @@ def test_hermite_coefficients_have_the_shares_of_their_squares(act: str) -> None
 def test_the_callers_decimal_context_is_neither_used_nor_changed() -> None:
     expected = ntk_coefficients("erf", 3, 4, digits=40)
     with decimal.localcontext(prec=3, rounding=decimal.ROUND_UP, Emax=5, Emin=-5) as caller:
+        caller.clear_flags()
         assert ntk_coefficients("erf", 3, 4, digits=40) == expected
         assert not any(caller.flags.values())
 
