@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 
+import numpy as np
+
 from ntkcalc.coefficients import MOST_TERMS, kernel_facts, series_by_depth
-from ntkcalc.decay_fit import fit_logs
+from ntkcalc.decay_fit import FEWEST, fit_logs
 from ntkcalc.decay_laws import kernel_decay
 from ntkcalc.errors import InputError
 from ntkcalc.kernel import Kernel
 from ntkcalc.precision import log2
-from ntkcalc.results import Decay, DecayTheory
+from ntkcalc.results import Decay, DecayTheory, Statement
 from ntkcalc.series_file import GivenSeries
+from ntkcalc.sphere import Sphere, kernel_spectrum
 
 _BITS = 64  # of coefficients: their logarithms are fitted in float64
 _TERMS = 1000
+_HIGHEST = 100  # frequency of the eigenvalues that are fitted
+MEASURED = "measured"
 
 
 def kernel_decays(
@@ -41,7 +47,7 @@ def kernel_decays(
     terms = _TERMS if truncation is None else truncation
     if not 1 <= terms <= MOST_TERMS:
         raise InputError(f"truncation must lie in 1 to {MOST_TERMS}, got {terms}")
-    theories = [kernel_decay(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
+    theories = [_with_measured(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
     known = series_by_depth(kernel, depths, terms, _BITS)
     found = []
     for depth, theory in zip(depths, theories, strict=True):
@@ -50,6 +56,52 @@ def kernel_decays(
         fit = fit_logs(logs, window, ended=not tails[-1])
         found.append(Decay(kernel_facts(kernel.at_depth(depth), 12), fit, theory, tuple(logs)))
     return found
+
+
+def _with_measured(kernel: Kernel, sphere_dim: int | None, rank: int | None) -> DecayTheory:
+    """Return the theory, and beside what it says of λ_k a fit to λ_k."""
+    theory = kernel_decay(kernel, sphere_dim, rank)
+    if sphere_dim is None:
+        return theory
+    rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10).eigenvalues
+    logs = [None if not row.eigenvalue else float(row.eigenvalue.ln()) for row in rows]
+    found = measured_on_sphere(logs, theory.sphere_eigenvalues[0].model)
+    return replace(theory, sphere_eigenvalues=(*theory.sphere_eigenvalues, *found))
+
+
+def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
+    """Return the fitted law of λ_0 … λ_K from their logarithms, on the upper half of the frequencies."""
+    window = (len(logs) // 2, len(logs) - 1)
+    if model == "stretched-exponential":
+        return _two_thirds(logs, window)
+    statements = []
+    for c in fit_logs(logs, window).classes:
+        where = f" for {c.parity} k, k = {window[0]} … {window[1]}"
+        if c.model == "power":
+            e = c.parameters["exponent"]
+            said = f"λ_k ~ k^({e.value:.4g} ± {e.stderr + e.systematic:.1g}){where}"
+            statements.append(Statement("power", said, MEASURED, "fit", exponent=e.value, parity=c.parity))
+        elif c.model == "exponential":
+            r = c.parameters["ratio"]
+            said = f"λ_k ~ k^q ({r.value:.5g} ± {r.stderr + r.systematic:.1g})^(−k){where}"
+            statements.append(Statement("exponential", said, MEASURED, "fit", ratio=r.value, parity=c.parity))
+    return statements
+
+
+def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[Statement]:
+    """Fit log λ_k = log C + q log k − s k^{2/3} + β k^{1/3}: the law of kernels whose φ has poles."""
+    statements = []
+    for start, parity in ((0, "even"), (1, "odd")):
+        ks = [k for k in range(window[0], window[1] + 1) if k % 2 == start and logs[k] is not None]
+        if len(ks) < FEWEST:
+            continue
+        k, y = np.array(ks, dtype=np.float64), np.array([logs[i] for i in ks], dtype=np.float64)
+        basis = np.stack([np.ones_like(k), np.log(k), k ** (2 / 3), k ** (1 / 3)], axis=1)
+        rates = [-float(np.linalg.lstsq(basis[:, :n], y, rcond=None)[0][2]) for n in (4, 3)]
+        said = f"λ_k ~ k^q exp(−({rates[0]:.4g} ± {abs(rates[0] - rates[1]):.1g}) k^(2/3))"
+        said += f" for {parity} k, k = {window[0]} … {window[1]}"
+        statements.append(Statement("stretched-exponential", said, MEASURED, "fit", parity=parity))
+    return statements
 
 
 def given_decay(given: GivenSeries, window: tuple[int, int] | None = None) -> Decay:

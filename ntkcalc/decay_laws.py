@@ -224,6 +224,34 @@ def _radius(kernel: Kernel) -> float:
     return (target - gamma_b2) / (1 - gamma_b2)
 
 
+def geometric_layers(eta: Fraction, depth: int) -> tuple[Fraction, Fraction]:
+    """Return C_l and η_l of α_{p,l} = C_l η_l^{−p}, p ≥ 1, where α_{p,2} = (η − 1) η^{−p} (Lemma B.7, (44)).
+
+    Parameters
+    ----------
+    eta
+        η_2 > 1.
+    depth
+        l ≥ 2.
+
+    Notes
+    -----
+    η_{l+1} = η_l η_2/(η_2 + C_l) and C_{l+1} = C_l C_2/(η_2 + C_l): Möbius maps composed. κ_{p,l} is
+    O(p^{2l−3} η_l^{−p}) by Lemma B.9, and of order p η_l^{−p} in truth.
+
+    Examples
+    --------
+    >>> geometric_layers(Fraction(2), 3)
+    (Fraction(1, 3), Fraction(4, 3))
+    """
+    if eta <= 1 or depth < 2:
+        raise InputError(f"geometric layers need eta > 1 and depth of at least 2, got {eta} and {depth}")
+    c, first, ratio = eta - 1, eta - 1, eta
+    for _ in range(depth - 2):
+        c, ratio = c * first / (eta + c), ratio * eta / (eta + c)
+    return c, ratio
+
+
 def _on_sphere(law: Statement, d: int) -> tuple[Statement, ...]:
     """Return what follows for λ_k on S^d (Corollary 4.7), and sharper laws."""
     name = "Corollary 4.7"

@@ -518,7 +518,7 @@ class Statement:
     law
         In letters.
     status
-        "proven in the paper" or "derived here".
+        "proven in the paper", "derived here" or "measured".
     source
         Lemma, corollary or theorem of the paper, or what it is derived from.
     exponent, rate, ratio, constant

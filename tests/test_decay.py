@@ -16,7 +16,7 @@ from ntkcalc import InputError, decay_theory, fit_decay, sphere_eigenvalues
 from ntkcalc.activations import FAMILIES
 from ntkcalc.decay import kernel_decays
 from ntkcalc.decay_fit import fit_logs
-from ntkcalc.decay_laws import kernel_decay
+from ntkcalc.decay_laws import geometric_layers, kernel_decay
 from ntkcalc.kernel import Kernel
 from ntkcalc.results import ClassFit, Decay, DecayFit, Parameter
 
@@ -170,12 +170,53 @@ def test_the_fit_agrees_with_the_derived_law(act: str) -> None:
     assert derived.status == "derived here"
 
 
-def test_geometric_coefficients_are_exact() -> None:
-    # lemma B.7, (44): α_p = C η^{−p} stays of that form from layer to layer; here the law itself
+@pytest.mark.parametrize("eta", [Fraction(2), Fraction(3, 2), Fraction(11, 10)])
+@pytest.mark.parametrize("depth", [2, 3, 4, 6])
+def test_geometric_layers_compose_exactly_as_in_44(eta: Fraction, depth: int) -> None:
+    # α_2(t) = (η − 1) Σ_{p≥1} (t/η)^p = (η − 1) t/(η − t): layers compose exactly, and so do their series
+    terms = 8
+    first = [Fraction(0), *((eta - 1) / eta**p for p in range(1, terms))]
+    layer = first
+    for _ in range(depth - 2):
+        power, composed = [Fraction(1), *[Fraction(0)] * (terms - 1)], [Fraction(0)] * terms
+        for c in first:
+            composed = [x + c * y for x, y in zip(composed, power, strict=True)]
+            power = [sum((power[i] * layer[p - i] for i in range(p + 1)), Fraction(0)) for p in range(terms)]
+        layer = composed
+    c, ratio = geometric_layers(eta, depth)
+    assert layer[1:] == [c / ratio**p for p in range(1, terms)]
+
+
+def test_a_geometric_series_is_fitted_exactly() -> None:
     fit = fit_decay([Fraction(1, 3) * Fraction(2, 3) ** p for p in range(400)])
     assert fit.model == "exponential"
     assert fit.parameters["ratio"].value == pytest.approx(1.5, rel=1e-10)
     assert fit.parameters["exponent"].value == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("act", "gamma_b2", "d", "number", "name"),
+    [
+        ("relu", "0.1", 3, -4.0, "exponent"),
+        ("relu", "0", 2, -3.0, "exponent"),
+        ("gaussian", "0", 2, 2 + 3**0.5, "ratio"),
+    ],
+)
+def test_a_fit_to_the_eigenvalues_stands_beside_their_law(
+    act: str, gamma_b2: str, d: int, number: float, name: str
+) -> None:
+    decay = kernel_decays(Kernel.of(act, 2, "1", gamma_b2), [2], 200, sphere_dim=d)[0]
+    measured = [s for s in decay.theory.sphere_eigenvalues if s.status == "measured"]
+    assert measured
+    for statement in measured:
+        assert getattr(statement, name) == pytest.approx(number, rel=0.02)
+
+
+def test_eigenvalues_of_tanh_follow_the_two_thirds_law() -> None:
+    decay = kernel_decays(Kernel.of("tanh", 2), [2], 200, sphere_dim=2)[0]
+    (law,) = [s.law for s in decay.theory.sphere_eigenvalues if s.status == "measured"]
+    rate = float(law.split("(")[2].split(" ")[0])
+    assert rate == pytest.approx(1.5 * pi ** (2 / 3), rel=0.05)
 
 
 # ---------------------------------------------------------------- synthetic series with noise
