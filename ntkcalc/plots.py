@@ -138,6 +138,11 @@ def decay_plot(results: Sequence[Decay], path: str) -> None:
         y = np.array([r.logs[int(i)] for i in p], dtype=np.float64) / np.log(10)
         scale = {"power": np.log10, "stretched-exponential": np.sqrt}.get(r.fit.model, np.asarray)
         axis.plot(scale(p), y, ".", markersize=2, label="log10 κ_p")
+        law = next((s for s in r.theory.coefficients[::-1] if s.model == r.fit.model), None)
+        if law is not None and len(p):  # its slope, through the last coefficient
+            course = (law.exponent or 0.0) * np.log(p) - (law.rate or 0.0) * np.sqrt(p) - np.log(law.ratio or 1.0) * p
+            course = (course - course[-1]) / np.log(10) + y[-1]
+            axis.plot(scale(p), course, "--", color="k", linewidth=0.8, label="theory's slope")
         inside = p[(p >= r.fit.window[0]) & (p <= r.fit.window[1])]
         for c in r.fit.classes:
             at = {name: parameter.value for name, parameter in c.parameters.items()}
