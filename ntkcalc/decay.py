@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import floor, log, log10
 
 import numpy as np
 
@@ -79,13 +79,19 @@ def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
         where = f" for {c.parity} k, k = {window[0]} … {window[1]}"
         if c.model == "power":
             e = c.parameters["exponent"]
-            said = f"λ_k ~ k^({e.value:.4g} ± {e.stderr + e.systematic:.1g}){where}"
+            said = f"λ_k ~ k^({_with_error(e.value, e.stderr + e.systematic)}){where}"
             statements.append(Statement("power", said, MEASURED, "fit", exponent=e.value, parity=c.parity))
         elif c.model == "exponential":
             r = c.parameters["ratio"]
-            said = f"λ_k ~ k^q ({r.value:.5g} ± {r.stderr + r.systematic:.1g})^(−k){where}"
+            said = f"λ_k ~ k^q ({_with_error(r.value, r.stderr + r.systematic)})^(−k){where}"
             statements.append(Statement("exponential", said, MEASURED, "fit", ratio=r.value, parity=c.parity))
     return statements
+
+
+def _with_error(value: float, error: float) -> str:
+    """Return a value to the digits that its error leaves, and the error."""
+    error = max(error, 1e-12)
+    return f"{value:.{max(0, -floor(log10(error)))}f} ± {error:.1g}"
 
 
 def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[Statement]:
@@ -98,7 +104,7 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
         k, y = np.array(ks, dtype=np.float64), np.array([logs[i] for i in ks], dtype=np.float64)
         basis = np.stack([np.ones_like(k), np.log(k), k ** (2 / 3), k ** (1 / 3)], axis=1)
         rates = [-float(np.linalg.lstsq(basis[:, :n], y, rcond=None)[0][2]) for n in (4, 3)]
-        said = f"λ_k ~ k^q exp(−({rates[0]:.4g} ± {abs(rates[0] - rates[1]):.1g}) k^(2/3))"
+        said = f"λ_k ~ k^q exp(−({_with_error(rates[0], abs(rates[0] - rates[1]))}) k^(2/3))"
         said += f" for {parity} k, k = {window[0]} … {window[1]}"
         statements.append(Statement("stretched-exponential", said, MEASURED, "fit", parity=parity))
     return statements
