@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Context
 from math import floor, log, log10
 
 import numpy as np
@@ -64,7 +65,7 @@ def _with_measured(kernel: Kernel, sphere_dim: int | None, rank: int | None) -> 
     if sphere_dim is None:
         return theory
     rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10).eigenvalues
-    logs = [None if not row.eigenvalue else float(row.eigenvalue.ln()) for row in rows]
+    logs = [None if not row.eigenvalue else float(row.eigenvalue.ln(Context(prec=20))) for row in rows]
     found = measured_on_sphere(logs, theory.sphere_eigenvalues[0].model)
     return replace(theory, sphere_eigenvalues=(*theory.sphere_eigenvalues, *found))
 

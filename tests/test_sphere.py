@@ -175,11 +175,11 @@ def test_the_quadrature_of_these_tests_has_converged(act: str, d: int, network: 
     assert all(abs(x - y) <= abs(y) / 10**55 for x, y in zip(rough, fine, strict=True))
 
 
-@pytest.mark.parametrize("d", [2, 3, 9, 49, 343])
+@pytest.mark.parametrize("d", [2, 3, 9, 49, 343, 784])
 @pytest.mark.parametrize("act", DUALS)
 def test_every_digit_is_that_of_quadrature_in_the_angle(act: str, d: int) -> None:
     # a Latin square: each activation meets each network
-    network = NETWORKS[([*DUALS].index(act) + [2, 3, 9, 49, 343].index(d)) % 4]
+    network = NETWORKS[([*DUALS].index(act) + [2, 3, 9, 49, 343, 784].index(d)) % 4]
     highest = 64 if d in (3, 343) else 24
     found = sphere_eigenvalues(act, d, highest, **network_options(network)).eigenvalues
     for row, value in zip(found, truths(act, d, highest, network, grid_for(d)), strict=True):
