@@ -6,10 +6,9 @@ Special cases are one-line calls of general ones; the mathematics of their duals
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Context as DecimalContext
-from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
@@ -25,7 +24,7 @@ from ntkcalc.duals import (
 from ntkcalc.errors import InputError, near_miss
 from ntkcalc.exponential_linear import ExponentialLinearDual
 from ntkcalc.meromorphic import MeromorphicDual, ladder
-from ntkcalc.precision import Context, Real, context, exact, real
+from ntkcalc.precision import Context, Real, context, decimal_text, exact, real
 
 Function = Callable[[Context, Real], Real]
 
@@ -49,7 +48,10 @@ class Activation:
     parity
         "even", "odd", or None.
     jumps
-        The least orders m, one of each parity, of derivatives φ^(m) that jump, with the sizes of their jumps.
+        Where φ has a kink at 0 alone, the least orders m, one of each parity, of derivatives φ^(m) that jump, with the
+        sizes of their jumps.
+    roughness
+        Where φ has kinks elsewhere, the least order of a derivative that jumps.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Activation:
     kinks: tuple[Fraction, ...] = ()
     parity: str | None = None
     jumps: tuple[tuple[int, Callable[[Context], Real]], ...] = ()
+    roughness: int | None = None
 
 
 @dataclass(frozen=True)
@@ -286,22 +289,15 @@ FAMILIES: dict[str, Family] = {family.name: family for family in _FAMILIES}
 _BY_ANY_NAME = FAMILIES | {alias: family for family in _FAMILIES for alias in family.aliases}
 
 
-def decimal_text(value: Fraction) -> str:
-    """Return the shortest decimal text of a fraction that came from decimal text, exactly."""
-    exactly = DecimalContext(prec=4000)
-    text = exactly.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(exactly)
-    plain = f"{text:f}"
-    return plain if len(plain) <= 40 else str(text).lower()
-
-
 @lru_cache(maxsize=64)
 def activation(text: str) -> Activation:
-    """Return the activation that a user names, such as ``tanh`` or ``leaky-relu:slope=0.1``.
+    """Return the activation that a user names, such as ``leaky-relu:slope=0.1``, or writes as a formula in x.
 
     Raises
     ------
     InputError
-        For an unknown name or parameter, or a value outside its range.
+        For an unknown name or parameter, a value outside its range, or a formula that cannot be read or is no φ
+        that Assumptions 2 and 3 allow.
 
     Examples
     --------
@@ -309,16 +305,49 @@ def activation(text: str) -> Activation:
     'gaussian'
     >>> activation("swish").name
     'silu'
+    >>> activation("x * sigmoid(1.702 * x)").name
+    'x*sigmoid(1.702*x)'
     """
     name, _, written = text.strip().partition(":")
     family = _BY_ANY_NAME.get(name.strip().lower())
     if family is None:
+        if _looks_like_a_formula(name):
+            return _formula(text.strip())
         hint = near_miss(name.strip().lower(), list(_BY_ANY_NAME)) or f" Known: {', '.join(FAMILIES)}."
-        raise InputError(f"unknown activation '{name[:40]}'.{hint}")
+        raise InputError(f"unknown activation '{name[:40]}'.{hint} Or write a formula in x.")
     values = _parameters(family, written) if ":" in text else {}
     chosen = {key: values.get(key, exact(default, key)) for key, default in family.defaults}
     special = [f"{k}={decimal_text(chosen[k])}" for k, default in family.defaults if chosen[k] != Fraction(default)]
     return family.build(":".join([family.name, *([",".join(special)] if special else [])]), **chosen)
+
+
+def _looks_like_a_formula(name: str) -> bool:
+    """Return whether text is meant as a formula: not a word, unless it is one with x in it, such as x-1."""
+    return not re.fullmatch(r"\s*[A-Za-z_][\w-]*\s*|\s*", name) or "x" in re.split(r"[\s-]", name)
+
+
+def _formula(text: str) -> Activation:
+    """Return the activation that a formula describes; a plain call such as tanh(x) is the named one."""
+    from ntkcalc.formula_dual import formula_dual
+    from ntkcalc.functions import WORDS, plain
+    from ntkcalc.grammar import parsed
+    from ntkcalc.pieces import cut
+    from ntkcalc.trees import X, text_of
+
+    tree = parsed(text, WORDS)
+    family = FAMILIES.get(str(tree.head).replace("_", "-"))
+    values = [a.number for a in tree.arguments[1:]]
+    if family is not None and tree.arguments[:1] == (X,) and None not in values:
+        named = [f"{key}={decimal_text(v)}" for (key, _), v in zip(family.defaults, values, strict=True) if v is not None]
+        return activation(":".join([family.name, *([",".join(named)] if named else [])]))
+    phi = cut(plain(tree), text_of(tree))
+    dual = formula_dual(phi)
+
+    def value(ctx: Context, x: Real) -> Real:
+        return phi.evaluator(ctx)(ctx.convert(x))[0]
+
+    jumps, roughness = dual.jumps()
+    return Activation(phi.text, value, dual, dual.hermite, parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
 _SMALLEST = Fraction(1, 10**30)

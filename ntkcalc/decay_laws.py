@@ -22,7 +22,7 @@ from math import log, pi, sqrt
 
 import numpy as np
 
-from ntkcalc.duals import AlgebraicDual, Correlation, Point
+from ntkcalc.duals import AlgebraicDual, Correlation, HyperbolicDual, Point
 from ntkcalc.errors import InputError
 from ntkcalc.evaluation import layer_map
 from ntkcalc.kernel import Kernel
@@ -119,6 +119,10 @@ def _derived(kernel: Kernel) -> list[Statement]:
         return [Statement("finite", "finitely many coefficients", DERIVED, "Θ_l is a polynomial")]
     if activation.jumps:
         return _from_jumps(kernel)
+    if activation.roughness is not None:
+        power = -activation.roughness - 0.5
+        source = f"φ^({activation.roughness}) jumps" if activation.roughness > 1 else "φ' jumps"
+        return [Statement("power", f"κ_p = O(p^({power:g}))", DERIVED, source, exponent=power)]
     parity = _parity(kernel)
     where = f" for {parity} p" if parity else ""
     if isinstance(dual, MeromorphicDual):
@@ -131,7 +135,9 @@ def _derived(kernel: Kernel) -> list[Statement]:
         ratio, power = _radius(kernel), _local_power(dual)
         said = f"κ_p ~ C p^({power:g}) {ratio:.6g}^(−p){where}"
         return [Statement("exponential", said, DERIVED, "singularity of R", exponent=power, ratio=ratio, parity=parity)]
-    return [Statement("entire", "κ_p falls faster than any exponential", DERIVED, "R is entire")]
+    if isinstance(dual, HyperbolicDual):
+        return [Statement("entire", "κ_p falls faster than any exponential", DERIVED, "R is entire")]
+    return []
 
 
 def _parity(kernel: Kernel) -> str | None:

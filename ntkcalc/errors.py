@@ -26,5 +26,6 @@ def near_miss(word: str, known: list[str]) -> str:
     """Return ``" Did you mean 'tanh'?"`` for the closest known word, or ``""``."""
     from difflib import get_close_matches
 
-    match = get_close_matches(word, known, n=1, cutoff=0.6)
+    swapped = [name for name in known if sorted(name) == sorted(word)]  # letters in another order
+    match = swapped or get_close_matches(word, known, n=1, cutoff=0.6)
     return f" Did you mean '{match[0]}'?" if match else ""

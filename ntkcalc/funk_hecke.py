@@ -12,7 +12,6 @@ branch point lies close to an end (a tiny γ_b², a nearly even φ), tanh-sinh q
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from math import ceil
 from typing import Any
 
@@ -23,6 +22,7 @@ from ntkcalc.evaluation import theta_at_angle
 from ntkcalc.kernel import Kernel
 from ntkcalc.precision import Real, context, from_mpfr, log2, to_mpfr
 from ntkcalc.recurrence import Observer
+from ntkcalc.rules import gauss_legendre
 
 _MOST_NODES = 20_000
 
@@ -53,7 +53,7 @@ def funk_hecke(
     degrees = sorted(below)
     first = 24 + (degrees[-1] + d) // 2 + work // 6
     lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
-    for rule, counts in ((_gauss_legendre, lengths), (_tanh_sinh, [6 * first << i for i in range(5)])):
+    for rule, counts in ((gauss_legendre, lengths), (_tanh_sinh, [6 * first << i for i in range(5)])):
         found: list[Real] = []
         for nodes in counts:
             if nodes > _MOST_NODES:
@@ -107,33 +107,6 @@ def _against_gegenbauer(values: Sequence[tuple[Any, Any]], d: int, degrees: Sequ
         following = [(rise * t * p - k * q) / total for (t, _), p, q in zip(values, here, before, strict=True)]
         before, here = here, following
     return sums
-
-
-@lru_cache(maxsize=8)
-def _gauss_legendre(n: int, bits: int) -> list[tuple[Any, Any]]:
-    """Return nodes and weights of Gauss–Legendre quadrature on [−1, 1]: Newton's method from float64."""
-    import numpy as np
-
-    rough, _ = np.polynomial.legendre.leggauss(n)
-    pairs = []
-    with gmpy2.context(precision=bits + 16):
-        for start in rough[n // 2 :]:
-            x, right = gmpy2.mpfr(start.item()), 48
-            while right < bits + 16:
-                value, slope = _legendre(n, x)
-                x, right = x - value / slope, 2 * right - 8
-            _, slope = _legendre(n, x)
-            pairs.append((x, 2 / ((1 - x * x) * slope * slope)))
-        mirrored = [(-x, w) for x, w in reversed(pairs[n % 2 :])]
-    return mirrored + pairs
-
-
-def _legendre(n: int, x: Any) -> tuple[Any, Any]:
-    """Return P_n(x) and P_n'(x)."""
-    before, here = gmpy2.mpfr(1), x
-    for k in range(1, n):
-        before, here = here, ((2 * k + 1) * x * here - k * before) / (k + 1)
-    return here, n * (before - x * here) / (1 - x * x)
 
 
 def _tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
 
-from ntkcalc.activations import Activation, activation, decimal_text
+from ntkcalc.activations import Activation, activation
 from ntkcalc.errors import InputError
-from ntkcalc.precision import Context, Real, context, decimal, exact, real, whole
+from ntkcalc.precision import Context, Real, context, decimal, decimal_text, exact, real, whole
 
 MOST_LAYERS = 1000
 """Deepest network that we compute."""

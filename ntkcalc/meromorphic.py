@@ -29,7 +29,7 @@ import gmpy2
 from ntkcalc.duals import Correlation, Expansion, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.mpmath_engine import MpmathEngine
-from ntkcalc.precision import Context, Real, context, from_mpfr, log2, to_mpfr
+from ntkcalc.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, to_mpfr
 
 MOST_TERMS = 1 << 19
 """Hermite coefficients that one expansion may take."""
@@ -198,7 +198,7 @@ class MeromorphicDual:
         k, best = float(max(j, 8)), -math.inf
         while k <= MOST_TERMS:
             size = 2 * self.log_envelope(int(k)) - math.lgamma(k - self.order + 1) / math.log(2)
-            size += _log_binomial(int(k), j, log2(a), log2(delta)) if a else 0.0
+            size += log_binomial(int(k), j, log2(a), log2(delta)) if a else 0.0
             if size < best - 40 or not a:
                 return max(best, size)
             best, k = max(best, size), 1.15 * k + 1
@@ -223,9 +223,9 @@ class MeromorphicDual:
         def bounds(j: int) -> tuple[float, float, float]:
             if j > k // 2 or math.log((k + 1) / (k + 1 - j)) > slack:
                 return math.inf, math.inf, math.inf
-            weight = _log_binomial(k, j, log_a, log_delta)
+            weight = log_binomial(k, j, log_a, log_delta)
             rest = weight - log_a + log_delta + falling  # from p_K on
-            chance = 1 + max(rest, _log_chance(terms, j + 1, log_a, log_delta))
+            chance = 1 + max(rest, log_chance(terms, j + 1, log_a, log_delta))
             return beyond + weight, beyond + chance, slope_beyond + chance
 
         return bounds
@@ -255,20 +255,6 @@ class MeromorphicDual:
         """
         beta = self._slope(k) * math.sqrt(k + 1)
         return math.log2(1 + math.sqrt(k + 1) / beta + 1 / (2 * beta**2))
-
-
-def _log_binomial(k: int, j: int, log_a: float, log_delta: float) -> float:
-    """Return log2 of the chance of j hits in k trials of chance δ = 1 − a."""
-    ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
-    return ways + (k - j) * log_a + j * log_delta
-
-
-def _log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:
-    """Return log2 of Chernoff's bound on the chance of m or more hits in n trials of chance δ = 1 − a."""
-    x = m / n
-    if x >= 1 or math.log2(x) <= log_delta:
-        return 0.0 if x < 1 else n * log_delta if m == n else -math.inf
-    return -n * (x * (math.log2(x) - log_delta) + (1 - x) * (math.log2(1 - x) - log_a))
 
 
 def log_fall(y: float, k: float) -> float:

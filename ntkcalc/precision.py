@@ -105,6 +105,20 @@ def log2(x: Real) -> float:
     return math.log2(mantissa >> surplus) + surplus + exponent
 
 
+def log_binomial(k: int, j: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of the chance of j hits in k trials of chance δ = 1 − a."""
+    ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
+    return ways + (k - j) * log_a + j * log_delta
+
+
+def log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of Chernoff's bound on the chance of m or more hits in n trials of chance δ = 1 − a."""
+    x = m / n
+    if x >= 1 or math.log2(x) <= log_delta:
+        return 0.0 if x < 1 else n * log_delta if m == n else -math.inf
+    return -n * (x * (math.log2(x) - log_delta) + (1 - x) * (math.log2(1 - x) - log_a))
+
+
 def to_mpfr(x: Real) -> Any:
     """Return an mpmath real as a number of MPFR, whose long recurrences are ten times faster."""
     import gmpy2
@@ -129,6 +143,14 @@ def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EV
     if exponent < 0:
         return rounded.divide(Decimal(signed), Decimal(1 << -int(exponent)))
     return rounded.plus(Decimal(signed << int(exponent)))
+
+
+def decimal_text(value: Fraction) -> str:
+    """Return the shortest decimal text of a fraction that came from decimal text, exactly."""
+    exactly = DecimalContext(prec=4000)
+    text = exactly.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(exactly)
+    plain = f"{text:f}"
+    return plain if len(plain) <= 40 else str(text).lower()
 
 
 def agreed(compute: Callable[[int], list[Real]], bits: int) -> list[Real]:

@@ -1,0 +1,388 @@
+r"""The dual of a formula φ, from its pieces.
+
+* Pieces that are polynomials: Hermite coefficients and dual of a spline (`ntkcalc.splines`), exact for all k and t.
+* One smooth piece: quadrature on the line. The coefficients fall fast, and the Hermite series is short.
+* Kinks: near the k where the asymptotic series of the jumps reaches the precision asked for, the coefficients of φ
+  and those of the spline S with the same jumps become equal. Below it quadrature gives µ_k, beyond it S does, and
+
+  .. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k
+
+  holds up to ±1, where D's own series converges slowly. The two must agree where they meet.
+* Kinks with powers such as |x|^{3/2} have no such spline: quadrature alone, for as many k as it reaches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+
+from ntkcalc.duals import Correlation
+from ntkcalc.errors import AccuracyError
+from ntkcalc.functions import DomainError, RealField, program
+from ntkcalc.hermite_dual import HermiteDual, summed
+from ntkcalc.pieces import Joint, Pieces
+from ntkcalc.precision import Context, Real, context, log2, real
+from ntkcalc.quadrature import Means, Shape, gaussian_means
+from ntkcalc.splines import Spline
+from ntkcalc.trees import Tree
+
+_MOST_TERMS = 1 << 17
+_MOST_BY_QUADRATURE = 6000
+_ZERO_BITS = 2048  # to which a part of φ must be a polynomial
+_FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
+_LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
+
+
+def formula_dual(phi: Pieces) -> FormulaDual:
+    """Return the dual of φ."""
+    if phi.polynomials is not None:
+        return SplineDual(phi)
+    return KinkedDual(phi) if phi.kinked else FormulaDual(phi)
+
+
+class FormulaDual(HermiteDual):
+    """The dual of a smooth φ, and what all have in common.
+
+    Parameters
+    ----------
+    phi
+        The pieces of φ.
+    """
+
+    most_terms = _MOST_BY_QUADRATURE
+
+    def __init__(self, phi: Pieces) -> None:
+        self.phi, self.name = phi, phi.text
+        self.degree: int | None = None
+        self._means: list[Means] = []
+
+    def moments(self, degree: int, bits: int) -> list[Real]:
+        """See `HermiteDual.moments`."""
+        means = self._quadrature(degree, bits)
+        ctx = context(bits + 32)
+        return [ctx.ldexp(m, means.scale) for m in means.moments[: degree + 1]]
+
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ²]."""
+        return self._quadrature(0, bits).square
+
+    def slope_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ'²]."""
+        return self._quadrature(0, bits).slope
+
+    def vanishes(self, k: int) -> bool:
+        """See `HermiteDual.vanishes`."""
+        degree = self.polynomial_parts[k % 2]
+        return degree is not None and k > degree
+
+    @cached_property
+    def polynomial_parts(self) -> tuple[int | None, int | None]:
+        """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
+        ctx = context(_ZERO_BITS)
+        run = self.phi.evaluator(ctx)
+        places = _test_points(self.phi, ctx, self._trial_degree)
+        pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]
+        even, odd = ([[(x, a + sign * b) for x, a, b in row] for row in pairs] for sign in (1, -1))
+        odd = [[(x, f / x) for x, f in row] for row in odd]  # a polynomial in x², as the even part is
+        size = max(abs(f) for row in even for _, f in row) + max(abs(f) for row in odd for _, f in row)
+        least = ctx.ldexp(size, -_ZERO_BITS // 2)
+        parts = [_degree_in_square(row, least) for row in (even, odd)]
+        return parts[0], parts[1] + 1 if parts[1] is not None and parts[1] >= 0 else parts[1]
+
+    @property
+    def _trial_degree(self) -> int:
+        return _LOW_DEGREE
+
+    @property
+    def parity(self) -> str | None:
+        """Whether φ is even or odd."""
+        even, odd = self.polynomial_parts
+        return "even" if odd == -1 else "odd" if even == -1 else None
+
+    def jumps(self) -> tuple[tuple[tuple[int, Callable[[Context], Real]], ...], int | None]:
+        """Return what `ntkcalc.activations.Activation` calls jumps and roughness."""
+        if self._shape is Shape.SMOOTH or self._shape is Shape.SINGULAR:
+            return (), None
+        ctx, orders = context(256), []
+        for joint in self.phi.kinked:
+            found = self.phi.jumps(joint, _FEW_ORDERS, ctx)
+            orders.append([m for m, j in enumerate(found) if abs(j) > ctx.ldexp(1, -128)])
+        if [joint.exact for joint in self.phi.kinked] != [Fraction(0)]:
+            return (), min(map(min, orders))
+        least = [next((m for m in orders[0] if m % 2 == parity), None) for parity in (0, 1)]
+        return tuple((m, self._jump(m)) for m in sorted(m for m in least if m is not None)), None
+
+    def _jump(self, order: int) -> Callable[[Context], Real]:
+        """Return the jump of a derivative at the only kink, from a context."""
+        return lambda ctx: self.phi.jumps(self.phi.kinked[0], order, ctx)[order]
+
+    @cached_property
+    def _shape(self) -> Shape:
+        """What quadrature has to expect."""
+        if not self.phi.kinked:
+            return Shape.SMOOTH
+        try:
+            for joint in self.phi.kinked:
+                self.phi.jumps(joint, 2, context(64))
+        except (DomainError, ZeroDivisionError):
+            return Shape.SINGULAR
+        return Shape.KINKED
+
+    def _quadrature(self, degree: int, bits: int) -> Means:
+        """Return quadratures to at least this degree and so many bits, kept for the next few demands."""
+        known = next((m for m in self._means if m.bits >= bits and len(m.moments) > degree), None)
+        if known is None:
+            known = self._computed(degree + degree // 16 + 8, 64 * (bits // 64 + 1) + 16)
+            self._means = [known, *self._means[:3]]
+        return known
+
+    def _computed(self, degree: int, bits: int) -> Means:
+        """Cut at kinks only, or where that does not do, at all joints."""
+        phi = self.phi
+        try:
+            return gaussian_means(phi.evaluator, self._shape, _ends(phi.kinked), degree, bits, self.name)
+        except AccuracyError:
+            if len(phi.kinked) == len(phi.joints):
+                raise
+            return gaussian_means(phi.evaluator, Shape.SINGULAR, _ends(phi.joints), degree, bits, self.name)
+
+
+def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:
+    """Return the distances of joints from 0, from a context."""
+
+    def ends(ctx: Context) -> list[Real]:
+        found: list[Real] = []
+        for x in sorted(abs(joint.at(ctx)) for joint in joints):
+            if not found or x - found[-1] > ctx.ldexp(1 + x, 16 - ctx.prec):
+                found.append(x)
+        return found
+
+    return ends
+
+
+def _test_points(phi: Pieces, ctx: Context, degree: int) -> list[list[Real]]:
+    """Return points in every interval of |x| between joints, enough to tell a polynomial of some degree."""
+    ends = [ctx.zero, *[x for x in _ends(phi.joints)(ctx) if x]]
+    count = degree // 2 + 4
+    return [
+        [a + (b - a) * (2 * i + 1) / (2 * count + 1) for i in range(count)]
+        for a, b in pairwise([*ends, ends[-1] + 3])
+    ]
+
+
+def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int | None:
+    """Return the degree in x of the polynomial in x² through all points, None where there is none."""
+    (first, *_), ctx = rows, rows[0][0][0].context
+    nodes = [x * x for x, _ in first]
+    newton = [f for _, f in first]
+    for level in range(1, len(newton)):
+        for i in range(len(newton) - 1, level - 1, -1):
+            newton[i] = (newton[i] - newton[i - 1]) / (nodes[i] - nodes[i - level])
+    while newton and abs(newton[-1]) < least:
+        newton.pop()
+    if len(newton) > len(nodes) - 3:
+        return None
+
+    def at(x: Real) -> Real:
+        total = ctx.zero
+        for c, node in zip(reversed(newton), reversed(nodes[: len(newton)]), strict=True):
+            total = total * (x * x - node) + c
+        return total
+
+    return 2 * len(newton) - 2 if newton else -1 if all(
+        abs(at(x) - f) < least for row in rows for x, f in row
+    ) else None
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """A spline with φ's jumps, and the degree from which on its Hermite coefficients are φ's."""
+
+    degree: int
+    spline: Spline
+
+
+class SplineDual(FormulaDual):
+    """The dual of a piecewise polynomial."""
+
+    most_terms = _MOST_TERMS
+    slow = True
+
+    def __init__(self, phi: Pieces) -> None:
+        super().__init__(phi)
+        self._spline: Spline | None = None
+        self._moments: tuple[int, list[Real]] = (0, [])
+        if not phi.joints:
+            self.degree = len(self._rows[0]) - 1
+
+    @property
+    def _rows(self) -> list[list[Tree]]:
+        assert self.phi.polynomials is not None
+        return self.phi.polynomials
+
+    @property
+    def _trial_degree(self) -> int:
+        return max(map(len, self._rows)) + 1
+
+    def spline(self, bits: int) -> Spline:
+        """Return φ in a precision that leaves so many bits."""
+        if self._spline is None or self._spline.ctx.prec < bits + self._guard:
+            ctx = context(64 * (bits // 64 + 1) + self._guard)
+            first = [program([c], RealField(ctx))(ctx.zero)[0] for c in self._rows[0]]
+            self._spline = _with_jumps(self.phi, first, max(map(len, self._rows)) - 1, ctx)
+        return self._spline
+
+    @cached_property
+    def _guard(self) -> int:
+        """Bits that cancellation between the pieces may take."""
+        ctx = context(256)
+        first = [program([c], RealField(ctx))(ctx.zero)[0] for c in self._rows[0]]
+        spline = _with_jumps(self.phi, first, max(map(len, self._rows)) - 1, ctx)
+        square = abs(spline.dual(ctx.one, ctx.zero, 32)[0])
+        return 96 + max(0, math.ceil(2 * spline.log_size() - log2(square)))
+
+    def moments(self, degree: int, bits: int) -> list[Real]:
+        """See `HermiteDual.moments`."""
+        known, series = self._moments
+        if known < bits or len(series) <= degree:
+            spline = self.spline(bits + 2 * degree.bit_length())
+            self._moments = bits, spline.hermite(max(degree, min(len(series), 2 * degree)))
+        return self._moments[1][: degree + 1]
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.duals.Dual.value`."""
+        ctx = t.context(bits + 16)
+        spline = self.spline(ctx.prec)
+        x, gap = t.at(spline.ctx)
+        value, slope = spline.dual(x, spline.ctx.sqrt(gap), bits + self._guard // 2)
+        return value, slope
+
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ²]; a fraction where it is rational."""
+        return self._at_one(bits, [[c.number for c in row] for row in self._rows], 0)
+
+    def slope_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ'²]."""
+        rows = [[n * c.number if c.number is not None else None for n, c in enumerate(row)][1:] for row in self._rows]
+        return self._at_one(bits, rows, 1)
+
+    def _at_one(self, bits: int, rows: list[list[Fraction | None]], which: int) -> Real | Fraction:
+        key = (bits, which)
+        if key not in self._squares:
+            exact = _rational_square(rows) if all(j.exact == 0 for j in self.phi.joints) else None
+            spline = self.spline(bits)
+            self._squares[key] = (
+                exact if exact is not None else spline.dual(spline.ctx.one, spline.ctx.zero, bits + self._guard // 2)[which]
+            )
+        return self._squares[key]
+
+    @cached_property
+    def _squares(self) -> dict[tuple[int, int], Real | Fraction]:
+        return {}
+
+
+def _with_jumps(phi: Pieces, polynomial: list[Real], order: int, ctx: Context) -> Spline:
+    """Return the spline that starts with a polynomial and has φ's jumps up to an order."""
+    knots = [(joint.at(ctx), [ctx.zero, *phi.jumps(joint, order, ctx)[1:]]) for joint in phi.kinked]
+    return Spline(ctx, polynomial, knots)
+
+
+def _rational_square(rows: list[list[Fraction | None]]) -> Fraction | None:
+    """Return E[φ²] of one polynomial, or of two that meet at 0, where it is plainly rational."""
+    total, lopsided = Fraction(0), [Fraction(0)] * (2 * max(map(len, rows)))
+    for sign, row in zip((-1, 1) if len(rows) == 2 else (0,), rows, strict=True):
+        for i, a in enumerate(row):
+            for j, b in enumerate(row):
+                if a is None or b is None:
+                    return None
+                if (i + j) % 2:
+                    lopsided[i + j] += sign * a * b
+                else:
+                    total += a * b * math.prod(range(i + j - 1, 0, -2)) / len(rows)
+    return None if any(lopsided) else total
+
+
+class KinkedDual(FormulaDual):
+    """The dual of a φ with kinks whose pieces are no polynomials."""
+
+    slow = True
+
+    def __init__(self, phi: Pieces) -> None:
+        super().__init__(phi)
+        self._meetings: dict[int, _Meeting | None] = {}
+
+    @property
+    def most_terms(self) -> int:  # type: ignore[override]
+        """Where splines take over, any number."""
+        return _MOST_TERMS if self._meeting(64) else _MOST_BY_QUADRATURE
+
+    def moments(self, degree: int, bits: int) -> list[Real]:
+        """See `HermiteDual.moments`."""
+        if degree <= 512 or (meeting := self._meeting(bits)) is None or degree <= meeting.degree:
+            return super().moments(degree, bits)
+        low = super().moments(meeting.degree, bits)
+        return [*low, *meeting.spline.hermite(degree)[meeting.degree + 1 :]]
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.duals.Dual.value`, and the head of this room."""
+        meeting = self._meeting(bits + 16)
+        if meeting is None:
+            return super().value(t, bits)
+        spline = meeting.spline
+        ctx, k = t.context(spline.ctx.prec), meeting.degree
+        x, gap = t.at(ctx)
+        value, slope = spline.dual(spline.ctx.convert(x), spline.ctx.sqrt(gap), spline.ctx.prec - 48)
+        ours, theirs = super().moments(k, bits + 16), spline.hermite(k)
+        more, steeper = summed(t, [spline.ctx.convert(a) ** 2 - b * b for a, b in zip(ours, theirs, strict=True)], spline.ctx.prec)
+        return value + more, slope + steeper
+
+    def _meeting(self, bits: int) -> _Meeting | None:
+        """Return the spline for so many bits, None where there is none."""
+        bits = 64 * (bits // 64 + 1)
+        if bits not in self._meetings:
+            self._meetings[bits] = self._met(bits)
+        return self._meetings[bits]
+
+    def _met(self, bits: int) -> _Meeting | None:
+        """Find where the smallest term of the jumps' series is small enough, and check it there."""
+        scale = self._quadrature(0, 64).scale
+        try:
+            rough = _with_jumps(self.phi, [context(128).zero], 16 + min(bits, 600) // 3, context(128))
+        except (DomainError, ZeroDivisionError):
+            return None
+        found = _smallest(rough, bits + 8 - scale)
+        if found is None:
+            return None
+        degree, order = found
+        guard = 64 + max(0, math.ceil(2 * (rough.log_size() - scale)))
+        ctx = context(bits + guard)
+        spline = _with_jumps(self.phi, [ctx.zero], order, ctx)
+        while degree < _MOST_BY_QUADRATURE:
+            last = degree + 4
+            ours, theirs = super().moments(last, bits), spline.hermite(last)
+            least = ctx.ldexp(1, scale - bits + 2)
+            if all(abs(a - b) < least for a, b in zip(ours[degree:], theirs[degree:], strict=True)):
+                return _Meeting(degree, spline)
+            degree += degree // 2
+        return None
+
+
+def _smallest(spline: Spline, bits: int) -> tuple[int, int] | None:
+    """Return the least degree, and the order, at which a term of the jumps' series is below 2**-bits."""
+    sizes = []
+    for i in range(1, spline.order + 1):
+        parts = [log2(abs(j[i])) - float(b) ** 2 / 4 * math.log2(math.e) for b, j in spline.knots if j[i]]
+        sizes.append(max(parts, default=-math.inf) + 1)
+    degree = spline.order + 2
+    while degree < _MOST_BY_QUADRATURE:
+        # a vanishing jump says nothing of what comes later: two terms that follow each other must be small
+        terms = [s - i / 2 * math.log2(degree - i) for i, s in enumerate(sizes, 2)]
+        for i, pair in enumerate(pairwise(terms), 1):
+            if max(pair) < -bits:
+                return degree, i + 1
+        degree += degree // 8 + 1
+    return None

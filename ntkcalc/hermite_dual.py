@@ -1,0 +1,299 @@
+r"""Duals of any φ whose Hermite coefficients are known to an absolute error: the series regrouped about any point.
+
+With p_k(j) the chance of j hits in k trials of chance δ, and S_i, S'_i what is left of E[φ²] = Σ µ_k² and of
+E[φ'²] = Σ k µ_k² beyond k = i,
+
+.. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = \sum_i S'_{i+1} p_i(j).
+
+All terms are positive; the sums stop at K. What k > K adds to d_j is at most S_K times the largest p_k(j), at k = K + 1 or
+next to j/δ, and to q_j at most S_K times the chance of j hits or fewer in K + 1 trials. An error of ε in every µ_k
+changes d_j by no more than :math:`2 ε \sqrt{d_j/δ}`, for :math:`\sum_k p_k(j) = 1/δ` (Cauchy and Schwarz). S_K itself is
+the difference from E[φ²], with as many bits as that takes. All of this is checked for every j.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+
+import gmpy2
+
+from ntkcalc.duals import Correlation, Expansion, Point
+from ntkcalc.errors import AccuracyError
+from ntkcalc.mpmath_engine import MpmathEngine
+from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
+
+_MOST_BITS = 1 << 15  # of a Hermite coefficient that is to be told from zero
+_ZERO_BITS = 1024  # below 2 to the minus that of its neighbours, a coefficient is taken to be zero
+
+
+@dataclass(frozen=True)
+class _Known:
+    """µ_0² … µ_K² (and E[φ²] and E[φ'²]) to absolute errors of µ_k below 2**-bits √E[φ²].
+
+    Parameters
+    ----------
+    bits
+        The bits.
+    squares
+        The squares; those of vanishing µ_k are exact zeros.
+    rests, slope_rests
+        S_0 … S_K and S'_0 … S'_K.
+    error
+        A bound on the errors of S_i, and over E[φ²] times E[φ'²], of S'_i.
+    """
+
+    bits: int
+    squares: list[Real]
+    rests: list[Real]
+    slope_rests: list[Real]
+    total: Real
+    steepness: Real
+    error: Real
+
+
+class HermiteDual(ABC):
+    """A dual from Hermite coefficients µ_k, known to absolute errors."""
+
+    name: str
+    degree: int | None
+    most_terms: int
+    slow = False
+    """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
+
+    @abstractmethod
+    def moments(self, degree: int, bits: int) -> list[Real]:
+        """Return µ_0 … µ_degree, absolute errors below 2**-bits √E[φ²]."""
+
+    @abstractmethod
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ²]."""
+
+    @abstractmethod
+    def slope_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ'²]."""
+
+    @abstractmethod
+    def vanishes(self, k: int) -> bool:
+        """Return whether µ_k is exactly zero."""
+
+    def hermite(self, degree: int, bits: int) -> list[Real]:
+        """Return µ_0 … µ_degree, each with relative error below 2**-bits; exact zeros as zeros.
+
+        Raises
+        ------
+        AccuracyError
+            For a coefficient too small to be told from zero.
+        """
+        wide = bits + 32
+        while wide <= _MOST_BITS:
+            ctx = context(wide + 16)
+            size = log2(self._total(ctx)) / 2
+            mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(self.moments(degree, wide))]
+            sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu[: degree + 1])}
+            lost = -min((s for k, s in sizes.items() if not self._is_zero(k)), default=0.0)
+            if lost < wide - bits - 2:
+                return mu[: degree + 1]
+            if lost < wide - 8:
+                wide = bits + 32 * math.ceil(lost / 32 + 1)
+            elif not self._found_zeros(sizes, wide, size):
+                wide = 2 * wide
+        raise self._too_small()
+
+    def _found_zeros(self, sizes: dict[int, float], wide: int, size: float) -> bool:
+        """Note the coefficients that are zero for no reason of parity, such as E[φ] of selu; return whether there are."""
+        for k, own in sizes.items():
+            around = max(sizes.get(k - 2, -math.inf), sizes.get(k + 2, -math.inf))
+            if not self._is_zero(k) and own < 8 - wide and around > own + 24:
+                bits = _ZERO_BITS + 64 + math.ceil(max(0.0, -around))
+                exactly = self.moments(k, bits)[k]
+                if not exactly or log2(abs(exactly)) - size < around - _ZERO_BITS:
+                    self._zeros.add(k)
+                    return True
+        return False
+
+    @property
+    def _zeros(self) -> set[int]:
+        return self.__dict__.setdefault("_found", set())
+
+    def _is_zero(self, k: int) -> bool:
+        return k in self._zeros or self.vanishes(k)
+
+    def _too_small(self) -> AccuracyError:
+        return AccuracyError(
+            f"coefficients of {self.name} are below 2^-{_MOST_BITS // 2} of the largest; lower --truncation or --digits"
+        )
+
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        """See `ntkcalc.duals.Dual.taylor`."""
+        ctx = context(bits + 16)
+        if not point.at(ctx)[0]:
+            return [ctx.convert(m) ** 2 for m in self.hermite(degree, bits + 2)]
+        return self._expanded(point, degree, bits, tails=False).d[: degree + 1]
+
+    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+        """See `ntkcalc.duals.Dual.expansion`."""
+        return self._expanded(point, degree, bits, tails=True)
+
+    def _expanded(self, point: Point, degree: int, bits: int, tails: bool) -> Expansion:
+        """Take as many bits and terms as bounds on all errors ask for."""
+        a, delta = point.at(context(64))
+        wide, terms = bits + 64, max(degree + degree // 8 + 16, 64)
+        if a and self.slow:
+            terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
+        if not point.at(context(64))[0]:
+            self.hermite(degree + 1, 16)  # finds zeros
+        while wide <= _MOST_BITS:
+            terms = self.degree if self.degree is not None else min(terms, self.most_terms)
+            known = self._known(terms, wide)
+            found = self._regrouped(known, point, degree, tails)
+            lost = self._bits_lost(known, point, found)
+            if lost > wide - bits:
+                wide = bits + 32 * math.ceil(lost / 32 + 1) if lost < wide - 8 else wide + wide // 2
+                continue
+            more = self._terms_needed(known, point, found, bits)
+            if more <= terms:
+                return found
+            terms = more
+        raise self._too_small()
+
+    def _known(self, terms: int, wide: int) -> _Known:
+        ctx = context(wide + 16)
+        squares = [
+            ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2 for k, m in enumerate(self.moments(terms, wide)[: terms + 1])
+        ]
+        total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
+        error = ctx.ldexp(total * ctx.sqrt(terms + 1), 3 - wide)
+        rests = [
+            list(accumulate(reversed(parts[1:]), initial=ctx.zero if finite else max(whole - sum(parts), ctx.zero)))[::-1]
+            for whole, parts in ((total, squares), (steepness, [k * c for k, c in enumerate(squares)]))
+        ]
+        return _Known(wide, squares, rests[0], rests[1], total, steepness, error)
+
+    def _regrouped(self, known: _Known, point: Point, degree: int, tails: bool) -> Expansion:
+        """Return d_0 … d_{degree+1}, q and q̇ from what is known."""
+        ctx = context(known.bits + 16)
+        a, delta = point.at(ctx)
+        outers = [known.squares, known.rests, known.slope_rests[1:] or [ctx.zero]][: 3 if tails else 1]
+        inner = [a, delta, *[ctx.zero] * degree]
+        if not a:
+            rows = [[*row[: degree + 2], *[ctx.zero] * (degree + 2 - len(row))] for row in outers]
+        else:
+            rows = MpmathEngine(known.bits).compose(outers, inner)
+        if not tails:
+            return Expansion(rows[0], [], [])
+        d, q, q_dot = rows
+        return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
+
+    def _bits_lost(self, known: _Known, point: Point, found: Expansion) -> float:
+        """Return by how many bits the relative errors may exceed 2**-known.bits."""
+        delta, unit = point.at(context(64))[1], -known.bits
+        worst = 0.0
+        noise, log_delta, size = log2(known.error), log2(delta), log2(known.total)
+        for c in found.d:
+            if c:
+                worst = max(worst, 3 + (size - log2(c) - log_delta) / 2)
+        for row, whole in ((found.tails, 0.0), (found.slope_tails, log2(known.steepness) - size + math.log2(len(known.squares)))):
+            for c in row:
+                if c:
+                    worst = max(worst, noise + whole + 1 - log2(c) - unit)
+                elif self.degree is None:
+                    return math.inf
+        return worst
+
+    def _terms_needed(self, known: _Known, point: Point, found: Expansion, bits: int) -> int:
+        """Return how many terms are enough: as many as there are by a bound, else more by an estimate."""
+        a, delta = point.at(context(64))
+        terms = first = len(known.squares) - 1
+        if self.degree is not None or not a:
+            return terms
+        log_a, log_delta = log2(a), log2(delta)
+        noise = known.error * known.steepness / known.total * len(known.squares)
+        rest, slope = _falling(known.rests, known.error)
+        steep_rest, steep_slope = _falling(known.slope_rests, noise)
+
+        def enough(k: int) -> bool:
+            more = k - first
+            return all(
+                not c or rest - slope * more + _log_largest_weight(k, j, log_a, log_delta) < log2(c) - bits - 1
+                for j, c in enumerate(found.d)
+            ) and all(
+                not c or left + _log_few_hits(k, j, log_a, log_delta) < log2(c) - bits - 1
+                for left, row in ((rest - slope * more, found.tails), (steep_rest - steep_slope * more, found.slope_tails))
+                for j, c in enumerate(row)
+            )
+
+        while not enough(terms):
+            if terms >= self.most_terms:
+                raise AccuracyError(
+                    f"{self.name}: an expansion at correlation {2.0**log_a:.6g} needs more than {self.most_terms} Hermite "
+                    "coefficients; lower --depth, --truncation or --digits"
+                )
+            terms = min(terms + terms // 16 + 8, self.most_terms)
+        return terms
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.duals.Dual.value`: the Hermite series, until the mass that is left is small enough."""
+        terms, before = 64 if self.degree is None else self.degree, 0.0
+        x = t.at(context(64))[0]
+        size = log2(abs(x)) if x else -math.inf
+        while True:
+            known = self._known(terms, bits + 2 * terms.bit_length() + 16)
+            noise = known.error / known.total
+            left = log2(known.rests[-1] / known.total + noise)
+            steeper = log2(known.slope_rests[-1] / known.steepness + noise * (terms + 1))
+            if self.degree is not None or max(left + (terms + 1) * size, steeper + terms * size) < -bits - 2:
+                return summed(t, known.squares, bits)
+            slowly = left > before - 8  # since there were half as many
+            if 2 * terms > self.most_terms or (slowly and left + self.most_terms * size > -bits):
+                raise AccuracyError(
+                    f"{self.name}: its kernel at correlation {float(x):.6g} needs more than {self.most_terms} Hermite "
+                    "coefficients; lower --digits, or keep away from 1 and -1"
+                )
+            terms, before = 2 * terms, left
+
+    def _total(self, ctx: Context) -> Real:
+        return _as_real(ctx, self.mean_square(ctx.prec))
+
+    def _steepness(self, ctx: Context) -> Real:
+        return _as_real(ctx, self.slope_square(ctx.prec))
+
+
+def _falling(rests: list[Real], error: Real) -> tuple[float, float]:
+    """Return log2 of what is left, with its error, and by how much that may go on to fall with every term."""
+    last, middle = (log2(rests[i] + error) for i in (-1, 3 * len(rests) // 4))
+    return last, 0.7 * (middle - last) / max(len(rests) - 3 * len(rests) // 4, 1)
+
+
+def _as_real(ctx: Context, value: Real | Fraction) -> Real:
+    return real(ctx, value) if isinstance(value, Fraction) else ctx.convert(value)
+
+
+def summed(t: Correlation, series: Sequence[Real], bits: int) -> tuple[Real, Real]:
+    """Return Σ c_k t^k and its derivative, to 2**-bits of the largest coefficient, in fixed-point integers."""
+    ctx = t.context(bits + 16)
+    scale = math.ceil(log2(max(map(abs, series))))
+    width = bits + 3 * len(series).bit_length() + 16
+    unit, value, slope = gmpy2.mpz(int(ctx.ldexp(t.at(ctx)[0], width))), gmpy2.mpz(0), gmpy2.mpz(0)
+    fixed = [gmpy2.mpz(int(ctx.ldexp(c, width - scale))) for c in series]
+    for k in range(len(fixed) - 1, 0, -1):
+        value = (value * unit >> width) + fixed[k]
+        slope = (slope * unit >> width) + k * fixed[k]
+    value = (value * unit >> width) + fixed[0]
+    return ctx.ldexp(ctx.mpf(int(value)), scale - width), ctx.ldexp(ctx.mpf(int(slope)), scale - width)
+
+
+def _log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of the largest of p_k(j) over k > terms, which rises up to about k = j/δ and falls from there."""
+    k = max(terms + 1, math.floor(j * 2.0**-log_delta))
+    return log_binomial(k, j, log_a, log_delta) + 1e-6 * (1 + k)
+
+
+def _log_few_hits(terms: int, j: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of a bound on the chance of j hits or fewer in terms + 1 trials: of many misses."""
+    n = terms + 1
+    return log_chance(n, max(n - j, 0), log_delta, log_a)

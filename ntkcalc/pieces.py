@@ -1,0 +1,448 @@
+r"""Where a formula bends: the real line cut into pieces on each of which φ is one smooth formula.
+
+Branches (relu, max, …) are resolved from the inside out: the zeros of what decides a branch are the joints, exact where
+it is linear in x, else found on a grid and solved for to the precision that is asked of them. Then what Assumptions 2
+and 3 ask of φ is checked: finite and real everywhere, no jumps, square-integrable with its derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Any
+
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.functions import (
+    DomainError,
+    FloatField,
+    Program,
+    RealField,
+    branch,
+    derivative,
+    polynomial,
+    program,
+    singular_argument,
+    taylor,
+)
+from ntkcalc.precision import Context, Real, context, real
+from ntkcalc.trees import Tree, in_order, negated, number, over, rebuilt
+
+MOST_JOINTS = 64
+
+REACH, _STEP = 64, Fraction(1, 32)
+"""Joints that are no zeros of linear functions are looked for up to this x, in steps of this size."""
+
+_GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
+_PROBE = 320  # bits of checks at joints
+_ORDERS = 24  # derivatives compared on both sides of a joint
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A point where two pieces meet.
+
+    Parameters
+    ----------
+    near
+        Where it is, nearly.
+    place
+        A constant that is exactly where it is, or None.
+    vanishing
+        Else a tree with a simple zero there and no other one between `low` and `high`.
+    low, high
+        A bracket.
+    """
+
+    near: float
+    place: Tree | None
+    vanishing: Tree | None = None
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The place where it is a rational number."""
+        return None if self.place is None else self.place.number
+
+    def at(self, ctx: Context) -> Real:
+        """Return the place in the precision of `ctx`."""
+        return _place(self, ctx.prec)
+
+
+@lru_cache(maxsize=512)
+def _place(joint: Joint, bits: int) -> Real:
+    ctx = context(bits)
+    if joint.place is not None:
+        return program([joint.place], RealField(ctx))(ctx.zero)[0]
+    if bits > _GRID_BITS:
+        raise AccuracyError(
+            f"kinks at places such as {joint.near:.4g}, which no linear function gives, are known "
+            f"for |x| < {REACH} only; lower --digits"
+        )
+    assert joint.vanishing is not None
+    run, slope = (program([t], RealField(ctx)) for t in (joint.vanishing, derivative(joint.vanishing)))
+    low, high = real(ctx, joint.low), real(ctx, joint.high)
+    sign = run(low)[0] > 0
+    x = (low + high) / 2
+    for _ in range(4 * bits):  # Newton's method inside a bracket that shrinks
+        value = run(x)[0]
+        if (value > 0) == sign:
+            low = x
+        else:
+            high = x
+        if not value or high - low <= ctx.ldexp(abs(x) + 1, 4 - bits):
+            break
+        steep = slope(x)[0]
+        guess = x - value / steep if steep else low
+        if abs(guess - x) <= ctx.ldexp(abs(x) + 1, 4 - bits):
+            return guess
+        x = guess if low < guess < high else (low + high) / 2
+    return x
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A smooth formula between two joints, None for infinity."""
+
+    left: Joint | None
+    right: Joint | None
+    tree: Tree
+
+    @property
+    def inside(self) -> float:
+        """A point inside."""
+        if self.left is None or self.right is None:
+            end = self.left or self.right
+            return 0.1234 if end is None else end.near + (1.1 if self.left else -1.1)
+        return (self.left.near + self.right.near) / 2
+
+    def holds(self, x: float) -> bool:
+        """Return whether a point is inside."""
+        return (self.left is None or self.left.near < x) and (self.right is None or x < self.right.near)
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """φ as pieces, from left to right.
+
+    Parameters
+    ----------
+    pieces
+        The pieces; neighbours share a joint.
+    kinks
+        For each joint whether φ is not analytic there.
+    text
+        φ as its user may know it.
+    """
+
+    pieces: tuple[Piece, ...]
+    kinks: tuple[bool, ...]
+    text: str
+
+    @property
+    def joints(self) -> list[Joint]:
+        """The joints, from left to right."""
+        return [p.right for p in self.pieces if p.right is not None]
+
+    @property
+    def kinked(self) -> list[Joint]:
+        """Those at which φ is not analytic."""
+        return [joint for joint, kink in zip(self.joints, self.kinks, strict=True) if kink]
+
+    @cached_property
+    def slopes(self) -> tuple[Tree, ...]:
+        """φ' on each piece."""
+        return tuple(derivative(p.tree) for p in self.pieces)
+
+    @cached_property
+    def polynomials(self) -> list[list[Tree]] | None:
+        """The coefficients of each piece where all are polynomials, else None."""
+        rows = [polynomial(p.tree) for p in self.pieces]
+        return None if None in rows else [row for row in rows if row is not None]
+
+    def evaluator(self, ctx: Context) -> Program:
+        """Return x ↦ [φ(x), φ'(x)]; at a removable singularity their limits."""
+        places = [joint.at(ctx) for joint in self.joints]
+        runs = [program([p.tree, s], RealField(ctx)) for p, s in zip(self.pieces, self.slopes, strict=True)]
+
+        def run(x: Real) -> list[Real]:
+            here = sum(1 for place in places if place < x)
+            try:
+                return runs[here](x)
+            except DomainError:
+                return self._limit(x, ctx.prec)
+
+        return run
+
+    def _limit(self, x: Real, bits: int) -> list[Real]:
+        """Return φ and φ' next to a point where their formulas are 0/0."""
+        ctx = context(6 * bits)
+        beside = ctx.convert(x) + ctx.ldexp(1, -bits)
+        piece = sum(1 for joint in self.joints if joint.at(ctx) < beside)
+        return program([self.pieces[piece].tree, self.slopes[piece]], RealField(ctx))(beside)
+
+    def jumps(self, joint: Joint, order: int, ctx: Context) -> list[Real]:
+        """Return by how much φ, φ', …, φ^(order) jump at a joint.
+
+        Raises
+        ------
+        DomainError
+            Where a side has no Taylor series.
+        """
+        after = self.joints.index(joint) + 1
+        x, field = joint.at(ctx), RealField(ctx)
+        left, right = (taylor(self.pieces[i].tree, field, x, order) for i in (after - 1, after))
+        return [ctx.factorial(i) * (r - l) for i, (l, r) in enumerate(zip(left, right, strict=True))]
+
+
+def cut(tree: Tree, text: str) -> Pieces:
+    """Return the pieces of a plain tree.
+
+    Raises
+    ------
+    InputError
+        Where φ is infinite, not real, jumps, is constant, or grows too fast.
+    """
+    found = _joined(_singularities(list(_smooth(Piece(None, None, tree), text)), text))
+    if len(found) == 1 and derivative(found[0].tree) is _ZERO:
+        raise InputError(f"{text} is constant: a network of it computes nothing")
+    raw = Pieces(tuple(found), (True,) * (len(found) - 1), text)
+    _check_values(raw)
+    kinks = tuple(_is_kink(raw, joint) for joint in raw.joints)
+    _check_growth(raw)
+    return Pieces(raw.pieces, kinks, text)
+
+
+_ZERO = number(0)
+
+
+def _smooth(piece: Piece, text: str) -> Iterator[Piece]:
+    """Resolve the branches inside a piece, the innermost first."""
+    found = next(((t, b) for t in in_order(piece.tree) if (b := branch(t)) is not None), None)
+    if found is None:
+        yield piece
+        return
+    node, choice = found
+    for part in _divided(piece, _zeros(choice.decider, piece, text), text):
+        chosen = choice.above if _positive(choice.decider, part, text) else choice.below
+        tree = rebuilt(piece.tree, lambda t, chosen=chosen: chosen if t is node else t)  # type: ignore[misc]
+        yield from _smooth(Piece(part.left, part.right, tree), text)
+
+
+def _singularities(pieces: list[Piece], text: str) -> list[Piece]:
+    """Cut where the argument of a root, a power, a logarithm or a denominator vanishes."""
+    found = []
+    for piece in pieces:
+        arguments = {a for t in in_order(piece.tree) if (a := singular_argument(t)) is not None and not a.constant}
+        joints = [joint for a in arguments for joint in _zeros(a, piece, text)]
+        found += _divided(piece, joints, text)
+        if len(found) > MOST_JOINTS:
+            raise _too_many(text)
+    return found
+
+
+def _divided(piece: Piece, joints: list[Joint], text: str) -> list[Piece]:
+    """Cut a piece at joints."""
+    inner: list[Joint] = []
+    for joint in sorted(joints, key=lambda j: j.near):
+        if piece.holds(joint.near) and not (inner and _same(inner[-1], joint)):
+            inner.append(joint)
+    if len(inner) > MOST_JOINTS:
+        raise _too_many(text)
+    return [Piece(a, b, piece.tree) for a, b in pairwise([piece.left, *inner, piece.right])]
+
+
+def _too_many(text: str) -> InputError:
+    return InputError(f"{text} has more than {MOST_JOINTS} kinks within |x| < {REACH}; write one with fewer")
+
+
+def _same(a: Joint, b: Joint) -> bool:
+    return a.place is b.place if a.place and b.place else abs(a.near - b.near) < 1e-12 * (1 + abs(a.near))
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Join neighbours with the same formula, unless it is singular where they meet."""
+    found = [pieces[0]]
+    for piece in pieces[1:]:
+        last = found[-1]
+        if piece.left is not None and _alike(last.tree, piece.tree) and not _singular_at(piece.tree, piece.left):
+            found[-1] = Piece(last.left, piece.right, last.tree)
+        else:
+            found.append(piece)
+    return found
+
+
+def _alike(a: Tree, b: Tree) -> bool:
+    return a is b or (polynomial(a) is not None and polynomial(a) == polynomial(b))
+
+
+def _singular_at(tree: Tree, joint: Joint) -> bool:
+    ctx = context(_PROBE)
+    try:
+        taylor(tree, RealField(ctx), joint.at(ctx), 1)
+    except (DomainError, ZeroDivisionError):
+        return True
+    return any(
+        abs(program([a], RealField(ctx))(joint.at(ctx))[0]) < ctx.ldexp(1, -_PROBE // 2)
+        for t in in_order(tree)
+        if (a := singular_argument(t)) is not None and not a.constant
+    )
+
+
+def _zeros(tree: Tree, piece: Piece, text: str) -> list[Joint]:
+    """Return where a smooth tree vanishes inside a piece."""
+    row = polynomial(tree)
+    if row is not None and len(row) <= 2:
+        if len(row) == 1:
+            return []
+        place = negated(over(row[0], row[1]))
+        near = float(_constant(place))
+        return [Joint(near, place)] if piece.holds(near) else []
+    return _zeros_on_grid(tree, piece, text)
+
+
+def _constant(tree: Tree) -> Real:
+    ctx = context(64)
+    return program([tree], RealField(ctx))(ctx.zero)[0]
+
+
+def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
+    """Return the zeros between and at the points of a grid, those that only touch zero included."""
+    slope = derivative(tree)
+    rows = [(x, *_signs([tree, slope], x, text)) for x in _grid() if piece.holds(float(x))]
+    found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
+    for (low, a, rise), (high, b, later) in pairwise(rows):
+        if a * b < 0:
+            found.append(_between(tree, low, high))
+        elif a * b > 0 and rise * later < 0 and rise * a < 0:  # |u| falls, then rises
+            joint, ctx = _between(slope, low, high), context(_PROBE)
+            if abs(program([tree], RealField(ctx))(joint.at(ctx))[0]) < ctx.ldexp(1, -_PROBE // 2):
+                found.append(joint)
+        if len(found) > MOST_JOINTS:
+            raise _too_many(text)
+    return found
+
+
+def _grid() -> Iterator[Fraction]:
+    return (i * _STEP for i in range(-int(REACH / _STEP), int(REACH / _STEP) + 1))
+
+
+def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
+    joint = Joint(float(low + high) / 2, None, tree, low, high)
+    return Joint(float(joint.at(context(64))), None, tree, low, high)
+
+
+def _signs(trees: list[Tree], x: Fraction, text: str) -> list[int]:
+    return [(v > 0) - (v < 0) for v in _values(trees, x, text)]
+
+
+@lru_cache(maxsize=1024)
+def _float_program(trees: tuple[Tree, ...]) -> Program:
+    return program(trees, FloatField())
+
+
+def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
+    """Return values at a point: floats where they are finite, else reals; refuse a point where there are none."""
+    try:
+        values = _float_program(tuple(trees))(float(x))
+        if all(isinstance(v, float) and abs(v) < 1e300 for v in values):
+            return values
+    except (ArithmeticError, ValueError, TypeError):
+        pass
+    try:
+        ctx = context(_PROBE)
+        return program(trees, RealField(ctx))(real(ctx, x))
+    except DomainError as error:
+        if "division" in str(error):
+            return [0.0] * len(trees)  # a joint, looked at later
+        raise _undefined(text, error, float(x)) from None
+
+
+def _undefined(text: str, error: Exception, x: float) -> InputError:
+    return InputError(f"{text} is not finite and real everywhere: {error}, at x = {x:.6g}")
+
+
+def _positive(decider: Tree, piece: Piece, text: str) -> bool:
+    if decider.constant:
+        return bool(_constant(decider) > 0)
+    return bool(_values([decider], Fraction(piece.inside), text)[0] > 0)
+
+
+def _check_values(phi: Pieces) -> None:
+    """Refuse a φ that is not finite and real on a grid, or unbounded or torn at a joint."""
+    for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
+        for x in _grid():
+            if piece.holds(float(x)):
+                _values([piece.tree, slope], x, phi.text)
+    for i, joint in enumerate(phi.joints):
+        _check_joint(phi, i, joint)
+
+
+def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
+    """Refuse a pole, a jump, or a derivative that is not square-integrable, at a joint."""
+    ctx, limits = context(2 * _PROBE), []
+    for side, which in ((-1, i), (1, i + 1)):
+        run = program([phi.pieces[which].tree, phi.slopes[which]], RealField(ctx))
+        try:
+            (far, _), (near, slope), (nearest, steeper) = (
+                run(joint.at(ctx) + side * ctx.ldexp(1, -n)) for n in (60, 80, 100)
+            )
+        except DomainError as error:
+            raise _undefined(phi.text, error, joint.near) from None
+        if abs(nearest - near) > 1e-6 * (1 + abs(near)) or abs(near) > 2 * abs(far) + 1e6:
+            raise InputError(f"{phi.text} is unbounded at x = {joint.near:.6g}; phi must be finite everywhere")
+        if abs(steeper) ** 2 > abs(slope) ** 2 * ctx.ldexp(1, 19) and abs(steeper) > 1e6:
+            raise InputError(
+                f"{phi.text}: its derivative is not square-integrable at x = {joint.near:.6g}, so that chi is infinite"
+            )
+        limits.append(nearest)
+    left, right = limits
+    if abs(left - right) > ctx.ldexp(1 + abs(left), -40):
+        raise InputError(
+            f"{phi.text} jumps from {ctx.nstr(left, 5)} to {ctx.nstr(right, 5)} at x = {joint.near:.6g}; "
+            "Assumption 3 asks for a continuous phi (chi is infinite)"
+        )
+
+
+def _is_kink(phi: Pieces, joint: Joint) -> bool:
+    """Return whether φ is not analytic at a joint: some derivative jumps, or is not there on one side."""
+    ctx = context(_PROBE)
+    i = phi.joints.index(joint)
+    try:
+        jumps = phi.jumps(joint, _ORDERS, ctx)
+    except (DomainError, ZeroDivisionError):
+        only_divided = all(_only_denominators(phi.pieces[k].tree, joint) for k in (i, i + 1))
+        return not (only_divided and phi.pieces[i].tree is phi.pieces[i + 1].tree)
+    return any(abs(jump) > ctx.ldexp(ctx.factorial(n), -_PROBE // 2) for n, jump in enumerate(jumps))
+
+
+def _only_denominators(tree: Tree, joint: Joint) -> bool:
+    """Return whether nothing but denominators vanishes at a joint."""
+    ctx = context(_PROBE)
+    x = joint.at(ctx) + ctx.ldexp(1, -_PROBE // 2)
+    nodes = [(t, a) for t in in_order(tree) if (a := singular_argument(t)) is not None and not a.constant]
+    return all(t.head == "/" or abs(program([a], RealField(ctx))(x)[0]) > ctx.ldexp(1, -16) for t, a in nodes)
+
+
+def _check_growth(phi: Pieces) -> None:
+    """Refuse a φ that outgrows e^{x²/4}, so that φ² has no Gaussian mean."""
+    ctx = context(64)
+    run = phi.evaluator(ctx)
+    for side in (-1, 1):
+        for power in (6, 8, 10, 12):
+            x = ctx.ldexp(side, power)
+            try:
+                values = run(x)
+            except DomainError as error:
+                raise InputError(
+                    f"{phi.text} is not square-integrable under the Gaussian weight: {error}, at x = {side * 2**power}"
+                ) from None
+            if power == 12 and any(abs(v) > ctx.exp(x * x / 4 - 64) for v in values):
+                raise InputError(
+                    f"{phi.text} is not square-integrable under the Gaussian weight: it outgrows exp(x^2/4), "
+                    f"to {ctx.nstr(max(map(abs, values)), 4)} at x = {side * 2**power}"
+                )
+
