@@ -23,7 +23,7 @@ from itertools import pairwise
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
 from ntkcalc.functions import DomainError, RealField, program
-from ntkcalc.hermite_dual import HermiteDual, summed
+from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.pieces import Joint, Pieces
 from ntkcalc.precision import Context, Real, context, log2, real
 from ntkcalc.quadrature import Means, Shape, gaussian_means
@@ -31,7 +31,8 @@ from ntkcalc.splines import Spline
 from ntkcalc.trees import Tree
 
 _MOST_TERMS = 1 << 17
-_MOST_BY_QUADRATURE = 6000
+_MOST_BY_QUADRATURE = 12_000
+_LATEST_MEETING = 2500
 _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
@@ -193,15 +194,25 @@ def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int |
             total = total * (x * x - node) + c
         return total
 
-    return 2 * len(newton) - 2 if newton else -1 if all(
-        abs(at(x) - f) < least for row in rows for x, f in row
-    ) else None
+    if not all(abs(at(x) - f) < least for row in rows for x, f in row):
+        return None
+    return 2 * len(newton) - 2 if newton else -1
 
 
-@dataclass(frozen=True)
+def _is_short(t: Correlation, bits: int) -> bool:
+    """Return whether the Hermite series at t is short even where its coefficients fall slowly."""
+    size = t.at(context(64))[0]
+    return not size or -log2(abs(size)) * _SHORT > bits + 64
+
+
+_SHORT = 8192  # terms of a series that are summed faster than any integral
+
+
+@dataclass(frozen=True, eq=False)
 class _Meeting:
-    """A spline with φ's jumps, and the degree from which on its Hermite coefficients are φ's."""
+    """A spline with φ's jumps, and the degree from which on its Hermite coefficients are φ's, to so many bits."""
 
+    bits: int
     degree: int
     spline: Spline
 
@@ -254,12 +265,13 @@ class SplineDual(FormulaDual):
         return self._moments[1][: degree + 1]
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.duals.Dual.value`."""
+        """See `ntkcalc.duals.Dual.value`: the series, or where that is long the integral."""
+        if self.degree is not None or _is_short(t, bits):
+            return self._series(t, bits, self.most_terms)
         ctx = t.context(bits + 16)
         spline = self.spline(ctx.prec)
         x, gap = t.at(spline.ctx)
-        value, slope = spline.dual(x, spline.ctx.sqrt(gap), bits + self._guard // 2)
-        return value, slope
+        return spline.dual(x, spline.ctx.sqrt(gap), bits + self._guard // 2)
 
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]; a fraction where it is rational."""
@@ -274,15 +286,38 @@ class SplineDual(FormulaDual):
         key = (bits, which)
         if key not in self._squares:
             exact = _rational_square(rows) if all(j.exact == 0 for j in self.phi.joints) else None
-            spline = self.spline(bits)
-            self._squares[key] = (
-                exact if exact is not None else spline.dual(spline.ctx.one, spline.ctx.zero, bits + self._guard // 2)[which]
-            )
+            self._squares[key] = self._square(bits, which) if exact is None else exact
         return self._squares[key]
+
+    def _square(self, bits: int, order: int) -> Real:
+        """Return E[φ²] or E[φ'²]: the squares of the pieces are another spline."""
+        ctx = context(bits + 2 * self._guard)
+        pieces = [
+            _squared(_derived([program([c], RealField(ctx))(ctx.zero)[0] for c in row], order)) for row in self._rows
+        ]
+        knots = []
+        for joint, (left, right) in zip(self.phi.joints, pairwise(pieces), strict=True):
+            x, length = joint.at(ctx), max(len(left), len(right))
+            sides = [[ctx.polyval(_derived(row, i)[::-1] or [0], x) for i in range(length)] for row in (left, right)]
+            knots.append((x, [r - l for l, r in zip(*sides, strict=True)]))
+        return Spline(ctx, pieces[0], knots).mean()
 
     @cached_property
     def _squares(self) -> dict[tuple[int, int], Real | Fraction]:
         return {}
+
+
+def _derived(row: list[Real], order: int) -> list[Real]:
+    """Return the coefficients of a derivative."""
+    return [c * math.perm(n, order) for n, c in enumerate(row)][order:]
+
+
+def _squared(row: list[Real]) -> list[Real]:
+    """Return the coefficients of the square."""
+    return [
+        sum(row[i] * row[n - i] for i in range(max(0, n - len(row) + 1), min(n, len(row) - 1) + 1))
+        for n in range(max(2 * len(row) - 1, 0))
+    ]
 
 
 def _with_jumps(phi: Pieces, polynomial: list[Real], order: int, ctx: Context) -> Spline:
@@ -314,6 +349,7 @@ class KinkedDual(FormulaDual):
     def __init__(self, phi: Pieces) -> None:
         super().__init__(phi)
         self._meetings: dict[int, _Meeting | None] = {}
+        self._corrections: dict[_Meeting, FixedSeries] = {}
 
     @property
     def most_terms(self) -> int:  # type: ignore[override]
@@ -329,16 +365,22 @@ class KinkedDual(FormulaDual):
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `ntkcalc.duals.Dual.value`, and the head of this room."""
-        meeting = self._meeting(bits + 16)
+        meeting = None if _is_short(t, bits) else self._meeting(bits + 16)
         if meeting is None:
             return super().value(t, bits)
-        spline = meeting.spline
-        ctx, k = t.context(spline.ctx.prec), meeting.degree
+        spline, ctx = meeting.spline, t.context(meeting.spline.ctx.prec)
         x, gap = t.at(ctx)
         value, slope = spline.dual(spline.ctx.convert(x), spline.ctx.sqrt(gap), spline.ctx.prec - 48)
-        ours, theirs = super().moments(k, bits + 16), spline.hermite(k)
-        more, steeper = summed(t, [spline.ctx.convert(a) ** 2 - b * b for a, b in zip(ours, theirs, strict=True)], spline.ctx.prec)
+        more, steeper = self._correction(meeting).at(t)
         return value + more, slope + steeper
+
+    def _correction(self, meeting: _Meeting) -> FixedSeries:
+        """Return Σ (µ_k(φ)² − µ_k(S)²) t^k."""
+        if meeting not in self._corrections:
+            ctx, k = meeting.spline.ctx, meeting.degree
+            pairs = zip(super().moments(k, meeting.bits), meeting.spline.hermite(k), strict=True)
+            self._corrections[meeting] = FixedSeries.of([ctx.convert(a) ** 2 - b * b for a, b in pairs], ctx.prec - 32)
+        return self._corrections[meeting]
 
     def _meeting(self, bits: int) -> _Meeting | None:
         """Return the spline for so many bits, None where there is none."""
@@ -361,12 +403,15 @@ class KinkedDual(FormulaDual):
         guard = 64 + max(0, math.ceil(2 * (rough.log_size() - scale)))
         ctx = context(bits + guard)
         spline = _with_jumps(self.phi, [ctx.zero], order, ctx)
-        while degree < _MOST_BY_QUADRATURE:
+        while degree < _LATEST_MEETING:
             last = degree + 4
-            ours, theirs = super().moments(last, bits), spline.hermite(last)
+            try:
+                ours, theirs = super().moments(last, bits), spline.hermite(last)
+            except AccuracyError:
+                return None
             least = ctx.ldexp(1, scale - bits + 2)
             if all(abs(a - b) < least for a, b in zip(ours[degree:], theirs[degree:], strict=True)):
-                return _Meeting(degree, spline)
+                return _Meeting(bits, degree, spline)
             degree += degree // 2
         return None
 
@@ -378,7 +423,7 @@ def _smallest(spline: Spline, bits: int) -> tuple[int, int] | None:
         parts = [log2(abs(j[i])) - float(b) ** 2 / 4 * math.log2(math.e) for b, j in spline.knots if j[i]]
         sizes.append(max(parts, default=-math.inf) + 1)
     degree = spline.order + 2
-    while degree < _MOST_BY_QUADRATURE:
+    while degree < _LATEST_MEETING:
         # a vanishing jump says nothing of what comes later: two terms that follow each other must be small
         terms = [s - i / 2 * math.log2(degree - i) for i, s in enumerate(sizes, 2)]
         for i, pair in enumerate(pairwise(terms), 1):

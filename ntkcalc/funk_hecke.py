@@ -22,7 +22,7 @@ from ntkcalc.evaluation import theta_at_angle
 from ntkcalc.kernel import Kernel
 from ntkcalc.precision import Real, context, from_mpfr, log2, to_mpfr
 from ntkcalc.recurrence import Observer
-from ntkcalc.rules import gauss_legendre
+from ntkcalc.rules import gauss_legendre, tanh_sinh
 
 _MOST_NODES = 20_000
 
@@ -53,7 +53,7 @@ def funk_hecke(
     degrees = sorted(below)
     first = 24 + (degrees[-1] + d) // 2 + work // 6
     lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
-    for rule, counts in ((gauss_legendre, lengths), (_tanh_sinh, [6 * first << i for i in range(5)])):
+    for rule, counts in ((gauss_legendre, lengths), (tanh_sinh, [6 * first << i for i in range(5)])):
         found: list[Real] = []
         for nodes in counts:
             if nodes > _MOST_NODES:
@@ -107,16 +107,3 @@ def _against_gegenbauer(values: Sequence[tuple[Any, Any]], d: int, degrees: Sequ
         following = [(rise * t * p - k * q) / total for (t, _), p, q in zip(values, here, before, strict=True)]
         before, here = here, following
     return sums
-
-
-def _tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:
-    """Return nodes and weights of tanh-sinh quadrature on [−1, 1]: x = tanh(π/2 sinh u), u evenly spaced."""
-    with gmpy2.context(precision=bits + 16):
-        half_pi = gmpy2.const_pi() / 2
-        end = gmpy2.asinh(bits * gmpy2.log(gmpy2.mpfr(2)) / (2 * half_pi))  # where cosh^−2 falls below 2^−bits
-        step, pairs = 2 * end / (n - 1), []
-        for j in range(n):
-            u = -end + j * step
-            inner = half_pi * gmpy2.sinh(u)
-            pairs.append((gmpy2.tanh(inner), step * half_pi * gmpy2.cosh(u) / gmpy2.cosh(inner) ** 2))
-    return pairs

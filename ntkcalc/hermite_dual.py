@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
+from typing import Any
 
 import gmpy2
 
@@ -238,23 +239,37 @@ class HermiteDual(ABC):
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `ntkcalc.duals.Dual.value`: the Hermite series, until the mass that is left is small enough."""
-        terms, before = 64 if self.degree is None else self.degree, 0.0
+        return self._series(t, bits, self.most_terms)
+
+    def _series(self, t: Correlation, bits: int, most_terms: int) -> tuple[Real, Real]:
+        """Return D(t) and D'(t) from the Hermite series, which may take so many terms."""
+        terms, before, bits = 64 if self.degree is None else self.degree, 0.0, 64 * (bits // 64 + 1)
         x = t.at(context(64))[0]
         size = log2(abs(x)) if x else -math.inf
         while True:
+            left, steeper, series = self._prepared(terms, bits)
+            if self.degree is not None or max(left + (terms + 1) * size, steeper + terms * size) < -bits - 2:
+                return series.at(t)
+            slowly = left > before - 8  # since there were half as many
+            if 2 * terms > most_terms or (slowly and left + most_terms * size > -bits):
+                raise AccuracyError(
+                    f"{self.name}: its kernel at correlation {float(x):.6g} needs more than {most_terms} Hermite "
+                    "coefficients; lower --digits, or keep away from 1 and -1"
+                )
+            terms, before = 2 * terms, left
+
+    def _prepared(self, terms: int, bits: int) -> tuple[float, float, FixedSeries]:
+        """Return log2 of what is left of E[φ²] and E[φ'²] beyond K = terms, as shares, and the series; kept."""
+        kept: dict[tuple[int, int], tuple[float, float, FixedSeries]] = self.__dict__.setdefault("_kept", {})
+        if (terms, bits) not in kept:
             known = self._known(terms, bits + 2 * terms.bit_length() + 16)
             noise = known.error / known.total
             left = log2(known.rests[-1] / known.total + noise)
             steeper = log2(known.slope_rests[-1] / known.steepness + noise * (terms + 1))
-            if self.degree is not None or max(left + (terms + 1) * size, steeper + terms * size) < -bits - 2:
-                return summed(t, known.squares, bits)
-            slowly = left > before - 8  # since there were half as many
-            if 2 * terms > self.most_terms or (slowly and left + self.most_terms * size > -bits):
-                raise AccuracyError(
-                    f"{self.name}: its kernel at correlation {float(x):.6g} needs more than {self.most_terms} Hermite "
-                    "coefficients; lower --digits, or keep away from 1 and -1"
-                )
-            terms, before = 2 * terms, left
+            if len(kept) > 40:
+                kept.clear()
+            kept[terms, bits] = left, steeper, FixedSeries.of(known.squares, bits)
+        return kept[terms, bits]
 
     def _total(self, ctx: Context) -> Real:
         return _as_real(ctx, self.mean_square(ctx.prec))
@@ -273,18 +288,42 @@ def _as_real(ctx: Context, value: Real | Fraction) -> Real:
     return real(ctx, value) if isinstance(value, Fraction) else ctx.convert(value)
 
 
-def summed(t: Correlation, series: Sequence[Real], bits: int) -> tuple[Real, Real]:
-    """Return Σ c_k t^k and its derivative, to 2**-bits of the largest coefficient, in fixed-point integers."""
-    ctx = t.context(bits + 16)
-    scale = math.ceil(log2(max(map(abs, series))))
-    width = bits + 3 * len(series).bit_length() + 16
-    unit, value, slope = gmpy2.mpz(int(ctx.ldexp(t.at(ctx)[0], width))), gmpy2.mpz(0), gmpy2.mpz(0)
-    fixed = [gmpy2.mpz(int(ctx.ldexp(c, width - scale))) for c in series]
-    for k in range(len(fixed) - 1, 0, -1):
-        value = (value * unit >> width) + fixed[k]
-        slope = (slope * unit >> width) + k * fixed[k]
-    value = (value * unit >> width) + fixed[0]
-    return ctx.ldexp(ctx.mpf(int(value)), scale - width), ctx.ldexp(ctx.mpf(int(slope)), scale - width)
+@dataclass(frozen=True)
+class FixedSeries:
+    """A power series in fixed-point integers.
+
+    Parameters
+    ----------
+    bits
+        -log2 of the errors of its sums, over its largest coefficient.
+    scale, width
+        Coefficients are in units of 2**(scale − width).
+    coefficients
+        c_0, c_1, …
+    """
+
+    bits: int
+    scale: int
+    width: int
+    coefficients: list[Any]
+
+    @classmethod
+    def of(cls, series: Sequence[Real], bits: int) -> FixedSeries:
+        """Take a series in."""
+        ctx = series[0].context
+        scale = math.ceil(log2(max(map(abs, series))))
+        width = bits + 3 * len(series).bit_length() + 16
+        return cls(bits, scale, width, [gmpy2.mpz(int(ctx.ldexp(c, width - scale))) for c in series])
+
+    def at(self, t: Correlation) -> tuple[Real, Real]:
+        """Return Σ c_k t^k and its derivative."""
+        ctx, width, c = t.context(self.width), self.width, self.coefficients
+        unit, value, slope = gmpy2.mpz(int(ctx.ldexp(t.at(ctx)[0], width))), gmpy2.mpz(0), gmpy2.mpz(0)
+        for k in range(len(c) - 1, 0, -1):
+            value = (value * unit >> width) + c[k]
+            slope = (slope * unit >> width) + k * c[k]
+        value = (value * unit >> width) + c[0]
+        return ctx.ldexp(ctx.mpf(int(value)), self.scale - width), ctx.ldexp(ctx.mpf(int(slope)), self.scale - width)
 
 
 def _log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> float:

@@ -7,7 +7,7 @@ from decimal import ROUND_FLOOR
 from fractions import Fraction
 
 from ntkcalc.activations import Activation, activation
-from ntkcalc.errors import InputError
+from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.precision import Context, Real, context, decimal, decimal_text, exact, real, whole
 
 MOST_LAYERS = 1000
@@ -96,7 +96,12 @@ class Kernel:
             return real(context(bits + 8), rest)
         for extra in (32, 256, 8192):  # 8192 bits outlast the longest decimal text that we read
             ctx = context(bits + extra)
-            difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
+            try:
+                difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
+            except AccuracyError:
+                if extra == 32:
+                    raise
+                break
             if abs(difference) > ctx.ldexp(1, 8 - extra):
                 if difference < 0:
                     raise self._too_large()

@@ -3,8 +3,8 @@ r"""Gaussian means of φ times Hermite polynomials, by pairs of rules that must 
 On the line the trapezoidal rule of a smooth φ converges geometrically; so does Gauss–Legendre quadrature between kinks, on
 both sides of which φ has a Taylor series. Where it has none (|x|^{3/2}), x = x(u) maps a line to each piece (tanh-sinh;
 Takahasi and Mori, 1974), which the trapezoidal rule in u integrates whatever φ does at the ends. Two rules that share no
-node, u = n h and the points half-way, must agree to the bits asked for; else h is halved. Their mean, whose error
-is far smaller, is the next rule. Of Gauss–Legendre rules, two of different length must agree.
+node, u = n h and the points half-way, must agree; else h is halved. Their mean, whose error is nearly the square of their
+difference, is the next rule. Of Gauss–Legendre rules, two of different length must agree, and the longer one counts.
 
 φ(x) and φ(−x) are taken together, so that even and odd parts do not mix. The polynomials come from their recurrence in
 fixed-point integers, scaled by powers of two: g_k = He_k 2^{−e_k} with 2^{e_k} next to √k!.
@@ -30,8 +30,9 @@ from ntkcalc.rules import gauss_legendre
 _MOST_NODES = 20_000
 _MOST_WORK = 8e8  # nodes times degrees times words
 _FARTHEST = 1000.0  # |x|
+_ENOUGH = 0.8  # of the bits asked for: the better rule has far more than two rules agree to
 _SETTLING = 1500  # nodes beyond which convergence must be geometric
-_LONGEST = 1200  # Gauss–Legendre rule of one piece
+_LONGEST = 2500  # Gauss–Legendre rule of one piece
 
 
 class Shape(Enum):
@@ -211,7 +212,7 @@ def _by_gauss(rule: _Rule, places: list[Real], text: str) -> list[Real]:
         better = rule.sums(nodes)
         if found is not None:
             agreed = _agreement(found, better)
-            if agreed >= rule.bits:
+            if agreed >= _ENOUGH * rule.bits:
                 return better
         found, factor = better, factor * 1.25
 
@@ -261,7 +262,7 @@ def _by_halving(rule: _Rule, maps: list[_Map], text: str) -> list[Real]:
         between = rule.sums(nodes)
         agreed = _agreement(whole, between)
         whole = [(a + b) / 2 for a, b in zip(whole, between, strict=True)]
-        if agreed >= rule.bits:
+        if agreed >= _ENOUGH * rule.bits:
             return whole
         if len(nodes) > _SETTLING and 6 < agreed < 1.2 * before:
             raise rule.refusal(2 * len(nodes), agreed, text)

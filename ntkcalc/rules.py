@@ -1,4 +1,4 @@
-"""Gauss–Legendre quadrature to any precision."""
+"""Quadrature rules on [−1, 1] to any precision, as numbers of MPFR."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gmpy2
 
 @lru_cache(maxsize=64)
 def gauss_legendre(n: int, bits: int) -> list[tuple[Any, Any]]:
-    """Return nodes and weights of Gauss–Legendre quadrature on [−1, 1], n ≥ 2, as numbers of MPFR.
+    """Return nodes and weights of Gauss–Legendre quadrature on [−1, 1], n ≥ 2.
 
     Notes
     -----
@@ -53,3 +53,17 @@ def _legendre(n: int, x: Any) -> tuple[Any, Any]:
     for k in range(1, n):
         before, here = here, ((2 * k + 1) * x * here - k * before) / (k + 1)
     return here, n * (before - x * here) / (1 - x * x)
+
+
+@lru_cache(maxsize=16)
+def tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:
+    """Return nodes and weights of tanh-sinh quadrature on [−1, 1]: x = tanh(π/2 sinh u), u evenly spaced."""
+    with gmpy2.context(precision=bits + 16):
+        half_pi = gmpy2.const_pi() / 2
+        end = gmpy2.asinh(bits * gmpy2.log(gmpy2.mpfr(2)) / (2 * half_pi))  # where cosh^−2 falls below 2^−bits
+        step, pairs = 2 * end / (n - 1), []
+        for j in range(n):
+            u = -end + j * step
+            inner = half_pi * gmpy2.sinh(u)
+            pairs.append((gmpy2.tanh(inner), step * half_pi * gmpy2.cosh(u) / gmpy2.cosh(inner) ** 2))
+    return pairs

@@ -32,9 +32,9 @@ from gmpy2 import mpfr
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.precision import Context, Real, from_mpfr, to_mpfr
-from ntkcalc.rules import gauss_legendre
+from ntkcalc.rules import gauss_legendre, tanh_sinh
 
-_MOST_NODES = 1000
+_MOST_NODES = 8000
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -110,6 +110,11 @@ class Spline:
         return from_mpfr(self.ctx, value), from_mpfr(self.ctx, slope)
 
     @_precisely
+    def mean(self) -> Real:
+        """Return E[S], which may jump at its knots here."""
+        return from_mpfr(self.ctx, self._mean(0))
+
+    @_precisely
     def log_size(self) -> float:
         """Return log2 of the largest of the parts of E[S_j], between which cancellation takes place."""
         sizes = [abs(m) for m in self._means]
@@ -156,22 +161,27 @@ class Spline:
         return total
 
     def _integrals(self, t: Any, width: Any, bits: int) -> list[Any]:
-        """Return the integrals for D and D' over the angle, by Gauss–Legendre rules of which two must agree."""
+        """Return the integrals for D and D' over the angle, by two rules that agree.
+
+        Where knots are not all at 0 the integrand is flat next to ±π/2, like e^{−1/x²}: not analytic, which the
+        tanh-sinh rule does not mind.
+        """
         end, found = gmpy2.atan2(t, width), None
         size = max(self._means[0] ** 2, self._means[1] ** 2)
-        nodes = 16 + bits // 5
+        flat = any(b for b, _ in self.knots)
+        nodes = 48 + bits // 2 if flat else 16 + bits // 5
         while nodes < _MOST_NODES:
-            better = self._rule(t, end, nodes)
+            better = self._rule(t, end, (tanh_sinh if flat else gauss_legendre)(nodes, self.ctx.prec))
             size = max(size, *map(abs, better))
-            if found and all(abs(a - b) <= size * gmpy2.exp2(-bits - 4) for a, b in zip(found, better, strict=True)):
+            if found and all(abs(a - b) <= size * gmpy2.exp2(-(3 * bits) // 4) for a, b in zip(found, better, strict=True)):
                 return better
-            found, nodes = better, 4 * nodes // 3
+            found, nodes = better, 2 * nodes if flat else 4 * nodes // 3
         raise AccuracyError("the dual of a piecewise polynomial does not settle; lower --digits")
 
-    def _rule(self, t: Any, end: Any, nodes: int) -> list[Any]:
+    def _rule(self, t: Any, end: Any, rule: list[tuple[Any, Any]]) -> list[Any]:
         """Return the sums of one rule."""
         value = slope = mpfr(0)
-        for x, weight in gauss_legendre(nodes, self.ctx.prec):
+        for x, weight in rule:
             s, w = gmpy2.sin_cos(end * (1 + x) / 2)
             far, scaled = t - s, end * weight / 2
             for j, source in enumerate(self._sources(s, w), 1):
