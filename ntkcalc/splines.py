@@ -32,9 +32,10 @@ from gmpy2 import mpfr
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.precision import Context, Real, from_mpfr, to_mpfr
-from ntkcalc.rules import gauss_legendre, tanh_sinh
+from ntkcalc.rules import gauss_legendre
 
-_MOST_NODES = 8000
+_MOST_NODES = 2000
+_NEAR = 0.96875  # |t| beyond which integrals start there
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -51,6 +52,15 @@ def _precisely(
             return method(self, *args, **kwargs)
 
     return run
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A t, its angle arcsin t, and E[S_j S_j] there, j = 0, 1, …"""
+
+    t: Any
+    angle: Any
+    values: list[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +109,9 @@ class Spline:
         bits
             Bits asked for.
         """
-        here, squares = to_mpfr(self.ctx.convert(t)), [m * m for m in self._means]
-        value = slope = mpfr(0)
-        for j, (m, following) in reversed([*enumerate(pairwise([*squares, mpfr(0)]))]):
-            slope = slope * here / (j + 1) + following
-            value = value * here / (j + 1) + m
-        if self.knots:
-            more, steeper = self._integrals(here, to_mpfr(self.ctx.convert(width)), bits)
-            value, slope = value + more, slope + steeper
+        here, across = to_mpfr(self.ctx.convert(t)), to_mpfr(self.ctx.convert(width))
+        end = gmpy2.atan2(here, across)
+        value, slope = self._advanced(self._start(here, bits), here, end, 2, bits)
         return from_mpfr(self.ctx, value), from_mpfr(self.ctx, slope)
 
     @_precisely
@@ -160,35 +165,56 @@ class Spline:
             total += sum((jump * row[k - i - 1] for i, jump in enumerate(jumps[:k])), mpfr(0))
         return total
 
-    def _integrals(self, t: Any, width: Any, bits: int) -> list[Any]:
-        """Return the integrals for D and D' over the angle, by two rules that agree.
+    def _start(self, t: Any, bits: int) -> _Start:
+        """Return a place before t where all E[S_j S_j] are known: 0, or next to ±1 a place there, found once."""
+        origin = _Start(mpfr(0), mpfr(0), [m * m for m in self._means])
+        if not self.knots or abs(t) <= _NEAR:
+            return origin
+        side = (t > 0, 64 * (bits // 64))
+        if side not in self._starts:
+            place = mpfr(_NEAR if t > 0 else -_NEAR)
+            angle = gmpy2.asin(place)
+            self._starts[side] = _Start(place, angle, self._advanced(origin, place, angle, self.order + 1, bits + 64))
+        return self._starts[side]
 
-        Where knots are not all at 0 the integrand is flat next to ±π/2, like e^{−1/x²}: not analytic, which the
-        tanh-sinh rule does not mind.
-        """
-        end, found = gmpy2.atan2(t, width), None
-        size = max(self._means[0] ** 2, self._means[1] ** 2)
-        flat = any(b for b, _ in self.knots)
-        nodes = 48 + bits // 2 if flat else 16 + bits // 5
+    @cached_property
+    def _starts(self) -> dict[tuple[bool, int], _Start]:
+        return {}
+
+    def _advanced(self, start: _Start, t: Any, end: Any, count: int, bits: int) -> list[Any]:
+        """Return E[S_j S_j] at t = sin(end), j < count: Taylor's formula about another place, its integrals over the
+        angle by Gauss–Legendre rules of which two must agree."""
+        far, fixed = t - start.t, []
+        for j in range(count):
+            total = mpfr(0)
+            for i in range(self.order, j - 1, -1):
+                total = total * far / (i - j + 1) + start.values[i]
+            fixed.append(total)
+        if not self.knots:
+            return fixed
+        size, nodes, found = max(self._means[0] ** 2, self._means[1] ** 2), 16 + bits // 6, None
         while nodes < _MOST_NODES:
-            better = self._rule(t, end, (tanh_sinh if flat else gauss_legendre)(nodes, self.ctx.prec))
-            size = max(size, *map(abs, better))
-            if found and all(abs(a - b) <= size * gmpy2.exp2(-(3 * bits) // 4) for a, b in zip(found, better, strict=True)):
-                return better
-            found, nodes = better, 2 * nodes if flat else 4 * nodes // 3
+            better = self._rule(start.angle, t, end, count, nodes)
+            size = max(size, abs(better[0]), abs(better[1]))
+            if found and all(
+                abs(a - b) <= size * gmpy2.exp2(-(4 * bits) // 5) for a, b in zip(found[:2], better[:2], strict=True)
+            ):
+                return [a + b for a, b in zip(fixed, better, strict=True)]
+            found, nodes = better, 4 * nodes // 3
         raise AccuracyError("the dual of a piecewise polynomial does not settle; lower --digits")
 
-    def _rule(self, t: Any, end: Any, rule: list[tuple[Any, Any]]) -> list[Any]:
-        """Return the sums of one rule."""
-        value = slope = mpfr(0)
-        for x, weight in rule:
-            s, w = gmpy2.sin_cos(end * (1 + x) / 2)
-            far, scaled = t - s, end * weight / 2
-            for j, source in enumerate(self._sources(s, w), 1):
-                slope += scaled * source
-                scaled *= far / j
-                value += scaled * source
-        return [value, slope]
+    def _rule(self, first: Any, t: Any, end: Any, count: int, nodes: int) -> list[Any]:
+        """Return the integrals of (t − s)^{i−j}/(i − j)! X_{i+1}(s), summed over i, by one rule."""
+        sums, half = [mpfr(0)] * count, (end - first) / 2
+        for x, weight in gauss_legendre(nodes, self.ctx.prec):
+            s, w = gmpy2.sin_cos(first + half * (1 + x))
+            sources = list(self._sources(s, w))
+            far, powers = t - s, [half * weight]
+            for i in range(1, self.order + 1):
+                powers.append(powers[-1] * far / i)
+            for j in range(count):
+                sums[j] += sum((powers[i - j] * sources[i - 1] for i in range(max(j, 1), self.order + 1)), mpfr(0))
+        return sums
 
     def _sources(self, s: Any, w: Any) -> Iterator[Any]:
         """Yield X_2(s) w, X_3(s) w, …, w = √(1 − s²)."""
@@ -219,8 +245,10 @@ def _density(x: Any) -> Any:
 
 
 def _repeated_integrals(b: Any) -> Iterator[Any]:
-    """Yield I_0(b), I_1(b), …"""
-    before, here, n = _density(b), gmpy2.erfc(b / gmpy2.sqrt(mpfr(2))) / 2, 0
+    """Yield I_0(b), I_1(b), …, 0 and the powers that they come to where that is all that there is to see."""
+    beyond = b * b > 1.5 * gmpy2.get_context().precision
+    first = mpfr(b < 0) if beyond else gmpy2.erfc(b / gmpy2.sqrt(mpfr(2))) / 2
+    before, here, n = mpfr(0) if beyond else _density(b), first, 0
     while True:
         yield here
         n += 1
