@@ -195,7 +195,7 @@ class Pieces:
         after = self.joints.index(joint) + 1
         x, field = joint.at(ctx), RealField(ctx)
         left, right = (taylor(self.pieces[i].tree, field, x, order) for i in (after - 1, after))
-        return [ctx.factorial(i) * (r - l) for i, (l, r) in enumerate(zip(left, right, strict=True))]
+        return [ctx.factorial(i) * (b - a) for i, (a, b) in enumerate(zip(left, right, strict=True))]
 
 
 def cut(tree: Tree, text: str) -> Pieces:
@@ -209,6 +209,8 @@ def cut(tree: Tree, text: str) -> Pieces:
     found = _joined(_singularities(list(_smooth(Piece(None, None, tree), text)), text))
     if len(found) == 1 and derivative(found[0].tree) is _ZERO:
         raise InputError(f"{text} is constant: a network of it computes nothing")
+    for piece in found:
+        polynomial(piece.tree)  # refuses high degrees
     raw = Pieces(tuple(found), (True,) * (len(found) - 1), text)
     _check_values(raw)
     kinks = tuple(_is_kink(raw, joint) for joint in raw.joints)
@@ -312,7 +314,7 @@ def _constant(tree: Tree) -> Real:
 def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
     """Return the zeros between and at the points of a grid, those that only touch zero included."""
     slope = derivative(tree)
-    rows = [(x, *_signs([tree, slope], x, text)) for x in _grid() if piece.holds(float(x))]
+    rows = [(x, *_signs(tree, slope, x, text)) for x in _grid() if piece.holds(float(x))]
     found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
     for (low, a, rise), (high, b, later) in pairwise(rows):
         if a * b < 0:
@@ -335,13 +337,19 @@ def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
     return Joint(float(joint.at(context(64))), None, tree, low, high)
 
 
-def _signs(trees: list[Tree], x: Fraction, text: str) -> list[int]:
-    return [(v > 0) - (v < 0) for v in _values(trees, x, text)]
+def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:
+    value, rise = _values([tree, slope], x, text)
+    return (value > 0) - (value < 0), (rise > 0) - (rise < 0)
 
 
 @lru_cache(maxsize=1024)
 def _float_program(trees: tuple[Tree, ...]) -> Program:
     return program(trees, FloatField())
+
+
+@lru_cache(maxsize=256)
+def _real_program(trees: tuple[Tree, ...]) -> Program:
+    return program(trees, RealField(context(_PROBE)))
 
 
 def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
@@ -354,7 +362,7 @@ def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
         pass
     try:
         ctx = context(_PROBE)
-        return program(trees, RealField(ctx))(real(ctx, x))
+        return _real_program(tuple(trees))(real(ctx, x))
     except DomainError as error:
         if "division" in str(error):
             return [0.0] * len(trees)  # a joint, looked at later
@@ -445,4 +453,3 @@ def _check_growth(phi: Pieces) -> None:
                     f"{phi.text} is not square-integrable under the Gaussian weight: it outgrows exp(x^2/4), "
                     f"to {ctx.nstr(max(map(abs, values)), 4)} at x = {side * 2**power}"
                 )
-
