@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import partial
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ntkcalc import __version__, console, options
 from ntkcalc.errors import InputError, NtkcalcError
@@ -21,15 +23,35 @@ if TYPE_CHECKING:
     from ntkcalc.results import SphereSpectrum
     from ntkcalc.sphere import Sphere
 
+
+class _Manual:
+    """Help as `ntkcalc.manual` words it, for commands of typer's."""
+
+    def get_help(self, context: Any) -> str:
+        """Return the text of ``--help``."""
+        from ntkcalc.manual import help_text, page
+
+        return help_text(page(self, context), console.columns())
+
+
+class _Command(_Manual, TyperCommand):
+    pass
+
+
+class _Program(_Manual, TyperGroup):
+    pass
+
+
 app = typer.Typer(
     name="ntkcalc",
-    help="The neural tangent kernel's power series (ICLR 2023), every digit right.",
+    cls=_Program,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+command = partial(app.command, cls=_Command)
 
 
 def _version(wanted: bool) -> None:
@@ -51,6 +73,19 @@ def _list_activations(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _schema(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        from ntkcalc.schemas import schema_text
+
+        console.emit(schema_text(str(context.info_name)), "-")
+        raise typer.Exit
+
+
+Schema = Annotated[
+    bool, typer.Option("--schema", callback=_schema, is_eager=True, help="Print the JSON Schema of the JSON output.")
+]
+
+
 @app.callback()
 def top(
     version: Annotated[
@@ -63,10 +98,13 @@ def top(
         ),
     ] = False,
 ) -> None:
-    """The neural tangent kernel's power series (ICLR 2023), every digit right."""
+    """The neural tangent kernel's power series (ICLR 2023), every digit right.
+
+    Example: ntkcalc coeffs --act tanh --depth 3
+    """
 
 
-@app.command()
+@command()
 def coeffs(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -81,12 +119,13 @@ def coeffs(
     format: options.Format = None,
     output: options.Output = "-",
     quiet: options.Quiet = False,
+    schema: Schema = False,
 ) -> None:
     """The coefficients kappa_{p,l} of Theorem 3.1.
 
     Example: ntkcalc coeffs --act tanh --depth 3
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     console.check_writable(output)
     shown = options.chosen_digits(digits, style)
     from ntkcalc import render_coeffs
@@ -102,7 +141,7 @@ def coeffs(
     console.emit(text, output)
 
 
-@app.command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
+@command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
 def evaluate(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -122,12 +161,13 @@ def evaluate(
     output: options.Output = "-",
     plot: options.Plot = None,
     quiet: options.Quiet = False,
+    schema: Schema = False,
 ) -> None:
     """The kernel Theta_l(rho), its truncated series and the bound on their difference; or the matrix of data.
 
     Example: ntkcalc evaluate --act tanh --depth 3 --rho 0.3 --rho 0.9
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "mpmath" if rho else "numpy")
     options.one_reader_of_stdin(rho, coeffs, data, other)
@@ -218,7 +258,7 @@ def _matrix(
     console.emit(text, "-")
 
 
-@app.command(short_help="Effective ranks of kernel matrices, and bounds on them.")
+@command(short_help="Effective ranks of kernel matrices, and bounds on them.")
 def effrank(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -235,12 +275,13 @@ def effrank(
     format: options.Format = None,
     output: options.Output = "-",
     quiet: options.Quiet = False,
+    schema: Schema = False,
 ) -> None:
     """Bounds on the effective rank of kernel matrices (Theorems 4.1 and 4.3), and with --data the measured ranks.
 
     Example: ntkcalc effrank -a relu -l 2:5
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "numpy" if data else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
@@ -277,7 +318,7 @@ def effrank(
     console.emit(text, output)
 
 
-@app.command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
+@command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
 def eigs(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -301,12 +342,13 @@ def eigs(
     output: options.Output = "-",
     plot: options.Plot = None,
     quiet: options.Quiet = False,
+    schema: Schema = False,
 ) -> None:
     """The spectrum: eigenvalues on a sphere (Theorem 4.6), or of the kernel matrix of data.
 
     Example: ntkcalc eigs --act relu --sphere-dim 2
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "numpy" if data else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
@@ -383,7 +425,7 @@ def _points(source: str, normalize: bool, quiet: bool) -> Points:
     return points
 
 
-@app.command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
+@command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
 def decay(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -400,12 +442,13 @@ def decay(
     output: options.Output = "-",
     plot: options.Plot = None,
     quiet: options.Quiet = False,
+    schema: Schema = False,
 ) -> None:
     """Which law of decay the coefficients follow, fitted, beside what theory says (Lemma 3.2 and sharper).
 
     Example: ntkcalc decay -a relu -a tanh -a gaussian
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     if coeffs and (act or depth or sigma_w2 or gamma_b2 or truncation or sphere_dim or rank):
         raise InputError("--coeffs stands for a kernel, on which theory is silent: leave out the other options")
     console.check_writable(output)
@@ -466,12 +509,15 @@ def main() -> None:
 def _usage_message(error: Exception) -> str:
     """Return what typer found wrong in one line; without arguments, the help."""
     said = str(getattr(error, "format_message", error.__str__)())
-    return said if said.startswith("Usage:") else f"{said} (-h lists commands and options)"
+    return said if said.startswith(_HELP) else f"{said} (-h lists commands and options)"
+
+
+_HELP = "Example: "  # what help starts with
 
 
 def _fail(message: str, code: int) -> NoReturn:
     """Say what went wrong in one line and exit."""
     with suppress(OSError):
         if sys.stderr is not None:
-            print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
+            print(message if message.startswith(_HELP) else f"ntkcalc: {message}", file=sys.stderr)
     sys.exit(code)

@@ -19,20 +19,57 @@ if TYPE_CHECKING:
     from ntkcalc.recurrence import Observer
 
 
+VARIABLES = {
+    "NTKCALC_DIGITS": "Digits where --digits is not given; of what is measured in double precision, those known.",
+    "NTKCALC_FORMAT": "Output format where neither --format, --json nor the name of the output file says one.",
+    "NO_COLOR": "No colour on the terminal.",
+    "FORCE_COLOR": "Colour in pipes too.",
+    "COLUMNS": "Width of tables and help, if it is not that of the terminal.",
+}
+"""What of the environment is heeded."""
+
+
+def preset(variable: str) -> str | None:
+    """Return what a variable of the environment says, if it is set."""
+    return os.environ.get(variable, "").strip() or None
+
+
+def preset_digits() -> int | None:
+    """Return the digits that NTKCALC_DIGITS asks for, if it is set."""
+    text = preset("NTKCALC_DIGITS")
+    if text is None:
+        return None
+    from ntkcalc.coefficients import MOST_DIGITS
+
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= MOST_DIGITS):
+        raise InputError(f"NTKCALC_DIGITS must be a whole number from 1 to {MOST_DIGITS}, got '{text[:40]}'")
+    return int(text)
+
+
 def screen(output: str, digits: int | None, rows: int | None = None) -> Screen:
     """Describe what a table is drawn on."""
     from ntkcalc.frame import Screen
 
+    digits = digits or preset_digits()
     terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
     color = terminal and os.environ.get("TERM") != "dumb"
     color = (color or bool(os.environ.get("FORCE_COLOR"))) and not os.environ.get("NO_COLOR")
-    width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
+    width = columns() if terminal or "COLUMNS" in os.environ else None
     encoding = sys.stdout.encoding if output == "-" and sys.stdout is not None else "utf-8"
     try:
         "κσ²…─".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return Screen(width, False, color, digits, rows)
     return Screen(width, True, color, digits, rows)
+
+
+PICTURES = (".png", ".svg", ".pdf")
+"""Files that --plot draws."""
+
+
+def columns() -> int:
+    """Return the width of the terminal, or 80."""
+    return shutil.get_terminal_size().columns
 
 
 def check_writable(output: str) -> None:
@@ -119,9 +156,8 @@ def check_plot(path: str, output: str) -> None:
         raise InputError(f"--plot and --output name the same file '{path}'; give two")
     from importlib.util import find_spec
 
-    kinds = (".png", ".svg", ".pdf")
-    if not path.lower().endswith(kinds):
-        raise InputError(f"--plot draws {', '.join(kinds)} files, got '{path}'")
+    if not path.lower().endswith(PICTURES):
+        raise InputError(f"--plot draws {', '.join(PICTURES)} files, got '{path}'")
     if find_spec("matplotlib") is None:
         raise InputError("--plot needs matplotlib: pip install 'ntkcalc[plot]'")
     check_writable(path)

@@ -1,11 +1,22 @@
 """The program run as its users run it, for the tests of all commands."""
 
+import io
+import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from jsonschema import Draft202012Validator
+
+from ntkcalc.cli import main
+from ntkcalc.schemas import schema
 
 PROGRAM = [sys.executable, "-m", "ntkcalc"]
 SHELL = shlex.join(PROGRAM)
@@ -23,7 +34,7 @@ Done = subprocess.CompletedProcess[str]
 def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, **environment: str) -> Done:
     """Run the program with these arguments; a string instead is a line for the shell."""
     shell = isinstance(command, str)
-    return subprocess.run(
+    done = subprocess.run(
         command if shell else [*PROGRAM, *command],
         shell=shell,
         input=stdin,
@@ -33,6 +44,64 @@ def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, 
         env=ENVIRONMENT | environment,
         timeout=120,
     )
+    check_json(done.stdout)
+    return done
+
+
+def inside(arguments: Sequence[str], stdin: str = "") -> Done:
+    """Run the program in this process, which is quicker."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with (
+        patch.object(sys, "argv", ["ntkcalc", *arguments]),
+        patch.object(sys, "stdin", io.StringIO(stdin)),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+            code: Any = 0
+        except SystemExit as end:
+            code = end.code or 0
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())
+    check_json(texts[0])
+    return Done([*arguments], code, *texts)
+
+
+START = '{"schema": "ntkcalc.'
+
+
+@cache
+def strict_validator(command: str) -> Draft202012Validator:
+    """The contract of a command, and not a field beyond it."""
+    return Draft202012Validator(closed(schema(command)))
+
+
+def closed(node: Any) -> Any:
+    """A schema whose objects have no field that it does not declare."""
+    if isinstance(node, list):
+        return [closed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {key: closed(value) for key, value in node.items()}
+    return inner | ({"additionalProperties": False} if "properties" in node and "type" in node else {})
+
+
+def check_json(text: str) -> None:
+    """Hold all results in JSON that a run printed against their schema, without leave for undeclared fields."""
+    for line in text.splitlines():
+        if line.startswith(START) and line.endswith("}"):
+            found = json.loads(line, parse_constant=lambda word: pytest_fail(f"{word} is no JSON"))
+            command = found["schema"].removeprefix("ntkcalc.").partition("/")[0]
+            problems = [f"{e.json_path}: {e.message[:300]}" for e in strict_validator(command).iter_errors(found)]
+            assert not problems, problems
+
+
+def pytest_fail(said: str) -> None:
+    """Fail with these words."""
+    raise AssertionError(said)
 
 
 def output(line: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> str:

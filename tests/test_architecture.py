@@ -60,6 +60,8 @@ ROOMS = [
     "plots",
     "console",
     "options",
+    "manual",
+    "schemas",
     "cli",
     "__main__",
 ]
