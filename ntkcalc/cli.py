@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from functools import partial
-from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -16,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ntkcalc import __version__, console, options
 from ntkcalc.errors import InputError, NtkcalcError
+from ntkcalc.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
     from ntkcalc.inputs import Points
@@ -32,6 +32,12 @@ class _Manual:
         from ntkcalc.manual import help_text, page
 
         return help_text(page(self, context), console.columns())
+
+    def get_help_option(self, context: Any) -> Any:
+        """Return ``--help``, which writes as all else is written."""
+        option = super().get_help_option(context)  # type: ignore[misc]
+        option.callback = _help
+        return option
 
 
 class _Command(_Manual, TyperCommand):
@@ -52,6 +58,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 command = partial(app.command, cls=_Command)
+
+
+def _help(context: typer.Context, _: object, wanted: bool) -> None:
+    if wanted:
+        console.emit(context.get_help() + "\n", "-")
+        raise typer.Exit
 
 
 def _version(wanted: bool) -> None:
@@ -486,8 +498,7 @@ _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.
 
 def main() -> None:
     """Run the command line; every failure is a line on stderr and an exit code of the contract."""
-    if sys.stdin is None:  # closed: nothing to read
-        sys.stdin = StringIO()
+    console.fill_closed_streams()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except NtkcalcError as error:
@@ -495,10 +506,12 @@ def main() -> None:
     except _USAGE_ERROR as error:
         _fail(_usage_message(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        console.abandon_stdout()
         sys.exit(0)
     except OSError as error:
+        console.abandon_stdout()
         _fail(f"cannot write stdout: {error.strerror or error}", 1)
     except MemoryError:
         _fail("out of memory; lower --truncation or --digits", 1)

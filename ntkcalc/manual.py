@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from ntkcalc.interrupt import INTERRUPTED
 from ntkcalc.options import GROUPS
 
 OWN = "This command"
@@ -20,7 +21,7 @@ EXIT_CODES = {
     1: "the computation failed (disk full, out of memory budget)",
     2: "usage or bad input",
     3: "the digits asked for cannot be reached",
-    130: "interrupted",
+    INTERRUPTED: "interrupted",
 }
 
 _MOST_COLUMNS = 80

@@ -9,6 +9,7 @@ from math import floor, log10
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    add_rows,
     captions,
     drawn,
     envelope,
@@ -121,13 +122,15 @@ def decay_plain(results: Sequence[Decay], every: bool = False) -> str:
 def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -> str:
     """Return a table of fits, and the theory under it."""
     kernels = [r.kernel for r in results if r.kernel is not None]
-    table = new_table("decay laws, fitted", screen)
-    add_columns(table, ("kernel", "p", "law of κ_p", "exponent", "rate a or ratio r"), screen)
+    table = new_table("decay laws of κ_p, fitted", screen, keys=2)
+    add_columns(table, ("kernel", "p", "law", "exponent", "rate a or ratio r"), screen)
+    rows: list[list[str]] = []
     for r in results:
         name = "series" if r.kernel is None else title_of(r.kernel, kernels)
-        for row in _rows(r):
-            table.add_row(said(name, screen), *(said(cell, screen) for cell in row))
+        for cells in _rows(r):
+            rows.append([name, *cells])
             name = ""
+    add_rows(table, rows, (3, 4), screen)
     text = drawn(table, screen)
     first = results[0].fit.window
     same = all(r.fit.window == first for r in results)
@@ -137,7 +140,7 @@ def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -
     for r in results:
         lines += _theory(r, "" if r.kernel is None else title_of(r.kernel, kernels))
     text += captions(lines, kernels, screen)
-    return text + ("".join(_tried(r, screen) for r in results) if every else "")
+    return text + ("\n" + _tried(results, screen) if every else "")
 
 
 _LAWS = {
@@ -184,14 +187,17 @@ def _theory(r: Decay, name: str) -> list[str]:
     return [f"{start}{where}{s.law} ({s.status}: {s.source})" for s, where in statements]
 
 
-def _tried(r: Decay, screen: Screen) -> str:
+def _tried(results: Sequence[Decay], screen: Screen) -> str:
     """Return a table of all models that were tried."""
-    table = new_table("all models: residuals of log κ_p, and the information criterion", screen)
+    kernels = [r.kernel for r in results if r.kernel is not None]
+    table = new_table("all models: residuals of log κ_p, and the information criterion", screen, keys=3)
     add_columns(table, ("kernel", "p", "model", "residual", "criterion", "candidate"), screen)
-    for c in r.fit.classes:
-        for model, (spread, criterion, fair) in c.candidates.items():
-            name = "series" if r.kernel is None else r.kernel.activation
-            table.add_row(name, c.parity, model, f"{spread:.1e}", f"{criterion:.1f}", "yes" if fair else "no")
+    for r in results:
+        name = "series" if r.kernel is None else title_of(r.kernel, kernels)
+        for c in r.fit.classes:
+            for model, (spread, criterion, fair) in c.candidates.items():
+                cells = (f"{spread:.1e}", f"{criterion:.1f}", "yes" if fair else "no")
+                table.add_row(said(name, screen), c.parity, model, *cells)
     return drawn(table, screen)
 
 

@@ -15,13 +15,14 @@ from ntkcalc.frame import (
     envelope,
     kernel_cells,
     lines_json,
+    log_bars,
     maybe,
     new_table,
     said,
     variances,
 )
 from ntkcalc.results import KernelFacts, MatrixSpectrum, SphereSpectrum
-from ntkcalc.text import about, aligned, csv_lines, digits_of, level_bar, log10_of, number, percent, rounded, scientific
+from ntkcalc.text import about, aligned, csv_lines, digits_of, number, percent, rounded, scientific
 
 _ROWS = 24  # of a matrix's spectrum that a table shows unless told how many
 _FEW = 5  # digits of what stands beside an eigenvalue in a table
@@ -142,7 +143,7 @@ def _bare(value: Decimal | None) -> str:
 
 def sphere_table(results: Sequence[SphereSpectrum], screen: Screen) -> str:
     """Return a table for each kernel."""
-    return "".join(_one_sphere(r, screen) for r in results)
+    return "\n".join(_one_sphere(r, screen) for r in results)
 
 
 def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
@@ -159,7 +160,7 @@ def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
         _shown(upper, _FEW, small),
         [_count(e.multiplicity) for e in r.eigenvalues],
         ["?" if e.trace_share is None else percent(e.trace_share, None) for e in r.eigenvalues],
-        _bars([e.eigenvalue for e in r.eigenvalues], screen),
+        log_bars([e.eigenvalue for e in r.eigenvalues], screen),
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
@@ -174,7 +175,7 @@ def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
     elif r.trace is None:
         lines.append("what the series leaves out is unknown: no upper bounds")
     text += captions(lines, [], screen)
-    return text + (_sample(r, screen) if r.sample is not None else "")
+    return text + ("\n" + _sample(r, screen) if r.sample is not None else "")
 
 
 def _sample(r: SphereSpectrum, screen: Screen) -> str:
@@ -188,7 +189,7 @@ def _sample(r: SphereSpectrum, screen: Screen) -> str:
         [str(e.index) for e in rows],
         *(_shown([getattr(e, name) for e in rows], 6) for name in ("eigenvalue", "theory")),
         ratios,
-        _bars([e.eigenvalue for e in rows], screen),
+        log_bars([e.eigenvalue for e in rows], screen),
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
@@ -197,7 +198,7 @@ def _sample(r: SphereSpectrum, screen: Screen) -> str:
 
 def matrix_table(results: Sequence[MatrixSpectrum], screen: Screen) -> str:
     """Return a table for each kernel."""
-    return "".join(_one_matrix(r, screen) for r in results)
+    return "\n".join(_one_matrix(r, screen) for r in results)
 
 
 def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
@@ -210,7 +211,7 @@ def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
         _shown([e.normalized for e in rows], _FEW),
         *(_shown([rounded(getattr(e, n), _FEW, ROUND_CEILING) for e in rows], _FEW) for n in _MATRIX[4:6]),
         _shown([e.gram_normalized for e in rows], _FEW),
-        _bars([e.normalized for e in rows], screen),
+        log_bars([e.normalized for e in rows], screen),
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
@@ -243,18 +244,6 @@ def _shown(values: Sequence[Decimal | None], digits: int, scientifically: bool =
 def _count(n: int) -> str:
     """Return a multiplicity, in scientific notation where it is long."""
     return str(n) if n < 10**9 else scientific(rounded(Decimal(n), 3))
-
-
-_BAR = 8  # columns
-
-
-def _bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
-    """Return a bar for each value, as long as its logarithm is above the least."""
-    logs = [log10_of(value) for value in values]
-    known = [x for x in logs if x is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    span = (high - low) or 1.0
-    return ["" if x is None else level_bar((x - low) / span, _BAR, screen.unicode) for x in logs]
 
 
 _SPHERE_FORMATS = {"json": sphere_json, "csv": sphere_csv, "plain": sphere_plain}

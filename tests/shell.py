@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from ntkcalc.cli import main
@@ -20,13 +22,34 @@ from ntkcalc.schemas import schema
 
 PROGRAM = [sys.executable, "-m", "ntkcalc"]
 SHELL = shlex.join(PROGRAM)
-UNSET = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "PYTHONIOENCODING", "LC_ALL")
+UNSET = (
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TERM",
+    "PYTHONIOENCODING",
+    "LC_ALL",
+    "NTKCALC_DIGITS",
+    "NTKCALC_FORMAT",
+    "PYTHONDONTWRITEBYTECODE",  # or hundreds of processes would compile the same modules
+)
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONUTF8": "1"}
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
 ENVELOPE = ["schema", "version", "digits", "engine", "kernel"]
 KERNEL = ["activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total"]
 DATA = ["source", "n", "d", "rank", "normalized_rows"]
+
+
+def program(name: str) -> str:
+    """Where a program is that the machine may lack: then what needs it is skipped, but never in CI."""
+    found = shutil.which(name)
+    if found is None:
+        said = f"{name} is not installed, and what needs it is NOT TESTED"
+        pytest.fail(said) if os.environ.get("CI") else pytest.skip(said)
+    return found
+
 
 Done = subprocess.CompletedProcess[str]
 
@@ -48,10 +71,12 @@ def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, 
     return done
 
 
-def inside(arguments: Sequence[str], stdin: str = "") -> Done:
+def inside(arguments: Sequence[str], stdin: str = "", encoding: str = "utf-8", **environment: str) -> Done:
     """Run the program in this process, which is quicker."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace") for _ in range(2))
+    out.reconfigure(errors="strict")
     with (
+        patch.dict(os.environ, environment),
         patch.object(sys, "argv", ["ntkcalc", *arguments]),
         patch.object(sys, "stdin", io.StringIO(stdin)),
         redirect_stdout(out),
@@ -65,7 +90,7 @@ def inside(arguments: Sequence[str], stdin: str = "") -> Done:
     texts = []
     for stream in (out, err):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode())
+        texts.append(stream.buffer.getvalue().decode(encoding))
     check_json(texts[0])
     return Done([*arguments], code, *texts)
 
@@ -93,15 +118,10 @@ def check_json(text: str) -> None:
     """Hold all results in JSON that a run printed against their schema, without leave for undeclared fields."""
     for line in text.splitlines():
         if line.startswith(START) and line.endswith("}"):
-            found = json.loads(line, parse_constant=lambda word: pytest_fail(f"{word} is no JSON"))
+            found = json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
             command = found["schema"].removeprefix("ntkcalc.").partition("/")[0]
             problems = [f"{e.json_path}: {e.message[:300]}" for e in strict_validator(command).iter_errors(found)]
             assert not problems, problems
-
-
-def pytest_fail(said: str) -> None:
-    """Fail with these words."""
-    raise AssertionError(said)
 
 
 def output(line: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> str:

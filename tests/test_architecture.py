@@ -51,6 +51,7 @@ ROOMS = [
     "decay",
     "arrays",
     "text",
+    "sheet",
     "frame",
     "render_coeffs",
     "render_evaluate",
@@ -58,6 +59,7 @@ ROOMS = [
     "render_eigs",
     "render_decay",
     "plots",
+    "interrupt",
     "console",
     "options",
     "manual",
@@ -68,10 +70,10 @@ ROOMS = [
 # who may know what of the world outside
 KNOWERS = {
     "typer": {"options", "cli"},
-    "rich": {"frame", "console"},
+    "rich": {"console"},
     "matplotlib": {"plots"},
     "sys": {"__main__", "console", "cli"},
-    "os": {"inputs", "console"},
+    "os": {"inputs", "console", "interrupt"},
     "warnings": {"inputs"},
     "logging": set(),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from shell import program
 
 HERE = Path(__file__).parent.parent / "completions"
 sys.path.insert(0, str(HERE))
@@ -41,9 +41,9 @@ class Shell:
     def __init__(self, command: str, setup: list[str], folder: Path) -> None:
         environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
         environment |= {"fish_greeting": "", "PS1": "$ "}
-        program, *arguments = command.split()
+        name, *arguments = command.split()
         self.child = pexpect.spawn(
-            program, arguments, env=environment, cwd=str(folder), encoding="utf-8", timeout=20, dimensions=(50, 200)
+            name, arguments, env=environment, cwd=str(folder), encoding="utf-8", timeout=20, dimensions=(50, 200)
         )
         self.child.delaybeforesend = None
         for line in setup:
@@ -60,20 +60,13 @@ class Shell:
         return str(shown)
 
 
-def started(name: str) -> str:
-    """The shell's program; a machine without it is told so, and CI installs it."""
-    found = shutil.which(name)
-    assert found, f"{name} is needed to test its completion: apt-get install {name}"
-    return found
-
-
 def bash(folder: Path) -> Shell:
     setup = [
         "bind 'set enable-bracketed-paste off'",
         r"""bind -x '"\C-xp": echo "[[$READLINE_LINE]]"'""",
         f"source '{HERE}/ntkcalc.bash'",
     ]
-    return Shell(f"{started('bash')} --norc --noprofile -i", setup, folder)
+    return Shell(f"{program('bash')} --norc --noprofile -i", setup, folder)
 
 
 def zsh(folder: Path) -> Shell:
@@ -82,7 +75,7 @@ def zsh(folder: Path) -> Shell:
         "show() { print -r -- \"[[$BUFFER]]\" }; zle -N show; bindkey '^Xp' show; bindkey '^U' kill-whole-line",
         "setopt no_always_last_prompt no_list_beep",
     ]
-    return Shell(f"{started('zsh')} -f -i", setup, folder)
+    return Shell(f"{program('zsh')} -f -i", setup, folder)
 
 
 def fish(folder: Path) -> Shell:
@@ -90,7 +83,7 @@ def fish(folder: Path) -> Shell:
         f"source '{HERE}/ntkcalc.fish'",
         'bind \\cXp \'echo "[["(commandline)"]]"\'; bind \\cU \'commandline ""\'',
     ]
-    return Shell(f"{started('fish')} --no-config --private -i", setup, folder)
+    return Shell(f"{program('fish')} --no-config --private -i", setup, folder)
 
 
 @pytest.fixture(scope="module", params=[bash, zsh, fish], ids=lambda start: start.__name__)
@@ -182,7 +175,7 @@ def test_bash_completes_in_the_middle_of_a_line(tmp_path: Path) -> None:
 
 def test_fish_lists_activations_with_their_formulas() -> None:
     script = f"source '{HERE}/ntkcalc.fish'; complete -C 'ntkcalc coeffs -a s'"
-    done = subprocess.run([started("fish"), "--no-config", "-c", script], capture_output=True, encoding="utf-8")
+    done = subprocess.run([program("fish"), "--no-config", "-c", script], capture_output=True, encoding="utf-8")
     assert "sigmoid\t1/(1 + exp(-x))\n" in done.stdout
     assert {line.split("\t")[0] for line in done.stdout.splitlines()} == {
         "selu", "silu", "softplus", "sigmoid", "sin", "swish",
@@ -197,7 +190,6 @@ def test_the_man_page_has_no_warnings_and_names_every_option() -> None:
     text = page.read_text(encoding="utf-8").replace("\\-", "-")
     for command in generate.pages(generate.get_command(generate.app), "ntkcalc")[1]:
         assert all(f".B {entry.usage}\n" in text.replace(r"\(ha", "^") for entry in command.entries)
-    groff = shutil.which("groff")
-    if groff is not None:
-        done = subprocess.run([groff, "-man", "-Tutf8", "-ww", "-z", str(page)], capture_output=True, encoding="utf-8")
-        assert (done.returncode, done.stderr) == (0, "")
+    groff = [program("groff"), "-man", "-Tutf8", "-ww", "-z", str(page)]
+    done = subprocess.run(groff, capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
