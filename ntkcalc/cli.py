@@ -6,9 +6,9 @@ Everything heavy is imported where it is used, so that ``--help`` loads nothing 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -57,7 +57,16 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-command = partial(app.command, cls=_Command)
+
+
+def command(**more: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command; its annotations are evaluated here, or typer would do so four times over."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        function.__annotations__ = get_type_hints(function, include_extras=True)
+        return app.command(cls=_Command, **more)(function)
+
+    return register
 
 
 def _help(context: typer.Context, _: object, wanted: bool) -> None:
@@ -143,8 +152,9 @@ def coeffs(
     from ntkcalc import render_coeffs
     from ntkcalc.coefficients import Request, coefficients_by_depth
 
-    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+    engine = options.chosen_engine(engine, truncation, grid)
+    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     with console.progress(quiet) as observer:
         found = [coefficients_by_depth(kernel, grid.depths, request, observer) for kernel in grid.deepest()]
     results = grid.in_order(found)

@@ -72,7 +72,7 @@ def page(command: Any, context: Any) -> Page:
         " ".join([context.command_path, *command.collect_usage_pieces(context)]),
         " ".join(example.split()),
         " ".join(summary.split()),
-        tuple(_entry(option, context) for option in command.get_params(context)),
+        tuple(_entry(option) for option in command.get_params(context)),
         tuple((name, c.short_help or page(c, _below(context, c)).summary) for name, c in commands.items()),
     )
 
@@ -88,12 +88,13 @@ def _below(context: Any, command: Any) -> Any:
     return type(context)(command, info_name=command.name, parent=context)
 
 
-def _entry(option: Any, context: Any) -> Entry:
+def _entry(option: Any) -> Entry:
     names = tuple(sorted(option.opts, key=len))
     group = next((title for title, members in GROUPS.items() if option.name in members), OWN)
-    said = " ".join(option.get_help_record(context)[1].split())
+    plain = option.is_flag or option.default is None or "[default: " in option.help
+    said = option.help if plain else f"{option.help} [default: {option.default}]"
     metavar = "" if option.is_flag else option.metavar
-    return Entry(names, metavar, said, group, option.multiple)
+    return Entry(names, metavar, " ".join(said.split()), group, option.multiple)
 
 
 def help_text(page: Page, columns: int) -> str:

@@ -243,6 +243,16 @@ def chosen_digits(digits: int | None, style: str) -> int:
     return digits or preset_digits() or (10 if style == "table" else 12)
 
 
+_QUICK = 200  # layers times terms that fixed point has done before NumPy is loaded (0.1 s)
+
+
+def chosen_engine(engine: str, truncation: int, grid: KernelGrid) -> str:
+    """Return the engine for coefficients: of `auto` what is done sooner, where NumPy is still to be loaded."""
+    series = len(grid.families) * len(grid.variances)
+    work = series * max(1, max(grid.depths) - 2) * truncation
+    return "mpmath" if engine == "auto" and work <= _QUICK else engine
+
+
 def check_engine(engine: str, only: str) -> None:
     """Refuse an engine that does not exist, or is not the only one for the purpose."""
     known = ["auto", "numpy", "mpmath"]
