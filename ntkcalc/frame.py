@@ -167,14 +167,17 @@ def log_bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
 
 def captions(lines: Sequence[str], kernels: Sequence[KernelFacts], screen: Screen) -> str:
     """Return what stands under a table, folded between words where the screen is narrower."""
-    from textwrap import TextWrapper
-
     lines = [*lines, *([shared(kernels).strip()] if kernels else [])]
-    folder = TextWrapper(
-        max(screen.width or 10_000, 40), initial_indent="  ", subsequent_indent="    ", break_long_words=False
-    )
-    folded = [part for line in lines if line for part in folder.wrap(said(line, screen))]
-    return "".join(f"{part}\n" for part in folded)
+    width = max(screen.width or 10_000, 40)
+    return "".join(f"{part}\n" for line in lines if line for part in _folded(said(line, screen), width))
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Return a line in parts, those after the first set further in than it is."""
+    from textwrap import wrap
+
+    inside = "    " + " " * (len(line) - len(line.lstrip()))
+    return wrap(line, width, initial_indent="  ", subsequent_indent=inside, break_long_words=False)
 
 
 def said(text: str, screen: Screen) -> str:

@@ -138,7 +138,8 @@ def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -
         "± noise, and five times what half the window changes; " + (f"p = {first[0]} … {first[1]}" if same else "")
     ]
     for r in results:
-        lines += _theory(r, "" if r.kernel is None else title_of(r.kernel, kernels))
+        heading = [title_of(r.kernel, kernels)] if r.kernel is not None and len(results) > 1 else []
+        lines += [*heading, *("  " * len(heading) + line for line in _theory(r))]
     text += captions(lines, kernels, screen)
     return text + ("\n" + _tried(results, screen) if every else "")
 
@@ -176,15 +177,14 @@ def _with_error(p: Parameter | None) -> str:
     return f"{p.value:.{shown}f} ± {error:.0e}".replace("-", "−").replace("e−0", "e−")
 
 
-def _theory(r: Decay, name: str) -> list[str]:
+def _theory(r: Decay) -> list[str]:
     """Return the statements of theory, one a line."""
     statements = (
         *((s, "") for s in r.theory.coefficients),
         *((s, "sphere: ") for s in r.theory.sphere_eigenvalues),
         *((s, "data: ") for s in r.theory.data_eigenvalues),
     )
-    start = f"{name}: " if name else ""
-    return [f"{start}{where}{s.law} ({s.status}: {s.source})" for s, where in statements]
+    return [f"{where}{s.law} ({s.status}: {s.source})" for s, where in statements]
 
 
 def _tried(results: Sequence[Decay], screen: Screen) -> str:

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import pytest
 from jsonschema import Draft202012Validator
+from typer.main import get_command
 
 from ntkcalc.cli import main
 from ntkcalc.schemas import schema
@@ -54,7 +55,9 @@ def program(name: str) -> str:
 Done = subprocess.CompletedProcess[str]
 
 
-def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, **environment: str) -> Done:
+def run(
+    command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, timeout: float = 120, **environment: str
+) -> Done:
     """Run the program with these arguments; a string instead is a line for the shell."""
     shell = isinstance(command, str)
     done = subprocess.run(
@@ -65,7 +68,7 @@ def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, 
         encoding="utf-8",
         cwd=cwd,
         env=ENVIRONMENT | environment,
-        timeout=120,
+        timeout=timeout,
     )
     check_json(done.stdout)
     return done
@@ -79,6 +82,7 @@ def inside(arguments: Sequence[str], stdin: str = "", encoding: str = "utf-8", *
         patch.dict(os.environ, environment),
         patch.object(sys, "argv", ["ntkcalc", *arguments]),
         patch.object(sys, "stdin", io.StringIO(stdin)),
+        patch("typer.main.get_command", built),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -93,6 +97,9 @@ def inside(arguments: Sequence[str], stdin: str = "", encoding: str = "utf-8", *
         texts.append(stream.buffer.getvalue().decode(encoding))
     check_json(texts[0])
     return Done([*arguments], code, *texts)
+
+
+built = cache(get_command)  # typer would build all commands at every call
 
 
 START = '{"schema": "ntkcalc.'
