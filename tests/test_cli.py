@@ -181,7 +181,7 @@ def test_a_closed_stdout_is_a_line_and_exit_1() -> None:
 
 def test_a_closed_stderr_changes_nothing_but_the_message() -> None:
     done = run(f"{SHELL} coeffs -a relu -T 1 --format plain 2>&-; {SHELL} coeffs -a tahn 2>&-; echo $?")
-    assert done.stdout == "0.659154943092\n0.5\n2\n"
+    assert done.stdout == "0.659154943092\n0.500000000000\n2\n"
 
 
 def test_ctrl_c_exits_130_without_a_word_or_half_a_file(tmp_path: Path) -> None:
