@@ -81,11 +81,11 @@ _ntkcalc() {
         *)
             if [[ -n "$before" ]]; then return; fi
             case "$command" in
-                coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --json --format -o --output -q --quiet --schema -h --help" ;;
-                evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation --rho -c --coeffs --data --other --no-normalize -d --digits --engine --paper-truncation --json --format -o --output --plot -q --quiet --schema -h --help" ;;
-                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs --data --epsilon --memory --no-normalize -d --digits --engine --json --format -o --output -q --quiet --schema -h --help" ;;
-                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --sphere-dim --max-frequency --measure --sample --seed --data --top --memory --no-normalize -d --digits --engine --json --format -o --output --plot -q --quiet --schema -h --help" ;;
-                decay) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot -q --quiet --schema -h --help" ;;
+                coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --json --format -o --output --schema -q --quiet -h --help" ;;
+                evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation --rho -c --coeffs --data --other --no-normalize -d --digits --engine --paper-truncation --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs --data --epsilon --memory --no-normalize -d --digits --engine --json --format -o --output --schema -q --quiet -h --help" ;;
+                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --sphere-dim --max-frequency --measure --sample --seed --data --top --memory --no-normalize -d --digits --engine --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                decay) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 *) candidates="coeffs evaluate effrank eigs decay --version --list-activations -h --help" ;;
             esac
             if [[ -n "$command" && "$value" != -* ]]; then return; fi ;;

@@ -63,8 +63,8 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l which -x -a 'kapp
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l json -d 'Same as --format json.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l format -x -a 'table json csv plain' -d 'Output format. [default: by the name of --output, else $NTKCALC_FORMAT, else table]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s o -l output -r -F -d 'Write to FILE, whole or not at all; - is stdout. [default: -]'
-complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l schema -d 'Print the JSON Schema of the JSON output.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s h -l help -d 'Show this message and exit.'
 
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
@@ -84,8 +84,8 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l json -d 'Same a
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l format -x -a 'table json csv plain' -d 'Output format. [default: by the name of --output, else $NTKCALC_FORMAT, else table]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s o -l output -r -F -d 'Write to FILE, whole or not at all; - is stdout. [default: -]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l plot -x -a '(__ntkcalc_files "png|svg|pdf")' -d 'Draw to FILE.png, .svg or .pdf.'
-complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l schema -d 'Print the JSON Schema of the JSON output.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s h -l help -d 'Show this message and exit.'
 
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
@@ -102,8 +102,8 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l engine -x -a 'au
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l json -d 'Same as --format json.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l format -x -a 'table json csv plain' -d 'Output format. [default: by the name of --output, else $NTKCALC_FORMAT, else table]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s o -l output -r -F -d 'Write to FILE, whole or not at all; - is stdout. [default: -]'
-complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l schema -d 'Print the JSON Schema of the JSON output.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s h -l help -d 'Show this message and exit.'
 
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
@@ -127,8 +127,8 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l json -d 'Same as --
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l format -x -a 'table json csv plain' -d 'Output format. [default: by the name of --output, else $NTKCALC_FORMAT, else table]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s o -l output -r -F -d 'Write to FILE, whole or not at all; - is stdout. [default: -]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l plot -x -a '(__ntkcalc_files "png|svg|pdf")' -d 'Draw to FILE.png, .svg or .pdf.'
-complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l schema -d 'Print the JSON Schema of the JSON output.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s h -l help -d 'Show this message and exit.'
 
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
@@ -145,6 +145,6 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l json -d 'Same as -
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l format -x -a 'table json csv plain' -d 'Output format. [default: by the name of --output, else $NTKCALC_FORMAT, else table]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s o -l output -r -F -d 'Write to FILE, whole or not at all; - is stdout. [default: -]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l plot -x -a '(__ntkcalc_files "png|svg|pdf")' -d 'Draw to FILE.png, .svg or .pdf.'
-complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l schema -d 'Print the JSON Schema of the JSON output.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s h -l help -d 'Show this message and exit.'

@@ -139,8 +139,8 @@ def coeffs(
     json: options.Json = False,
     format: options.Format = None,
     output: options.Output = "-",
-    quiet: options.Quiet = False,
     schema: Schema = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """The coefficients kappa_{p,l} of Theorem 3.1.
 
@@ -182,8 +182,8 @@ def evaluate(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
-    quiet: options.Quiet = False,
     schema: Schema = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """The kernel Theta_l(rho), its truncated series and the bound on their difference; or the matrix of data.
 
@@ -296,8 +296,8 @@ def effrank(
     json: options.Json = False,
     format: options.Format = None,
     output: options.Output = "-",
-    quiet: options.Quiet = False,
     schema: Schema = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Bounds on the effective rank of kernel matrices (Theorems 4.1 and 4.3), and with --data the measured ranks.
 
@@ -363,8 +363,8 @@ def eigs(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
-    quiet: options.Quiet = False,
     schema: Schema = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """The spectrum: eigenvalues on a sphere (Theorem 4.6), or of the kernel matrix of data.
 
@@ -463,8 +463,8 @@ def decay(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
-    quiet: options.Quiet = False,
     schema: Schema = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Which law of decay the coefficients follow, fitted, beside what theory says (Lemma 3.2 and sharper).
 

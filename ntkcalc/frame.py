@@ -19,6 +19,8 @@ from ntkcalc.text import (
     level_bar,
     log10_of,
     number,
+    rounded,
+    scientific,
 )
 
 _ASCII = str.maketrans(
@@ -153,11 +155,23 @@ def new_table(title: str, screen: Screen, keys: int = 1) -> Sheet:
     return Sheet(said(title, screen), keys, "─" if screen.unicode else "-")
 
 
+def left_out(count: int) -> str:
+    """Say how many rows a table leaves out."""
+    return f"  … and {count} more (--top N or --json shows them)\n" if count > 0 else ""
+
+
+def column_of(values: Sequence[Decimal | None], digits: int, scientifically: bool = False) -> list[str]:
+    """Return a column: all in scientific notation where one needs it, the unknown as ?."""
+    known = [None if x is None else rounded(x, digits) for x in values]
+    small = scientifically or any(x is not None and x and x.adjusted() < -5 for x in known)
+    return aligned(["?" if x is None else scientific(x) if small and x else digits_of(x) for x in known])
+
+
 _BAR = 8  # columns
 
 
-def log_bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
-    """Return a bar for each value, as long as its logarithm is above the least: decay of a series at a glance."""
+def bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
+    """Return a bar for each value, as long as its logarithm is above the least."""
     logs = [log10_of(value) for value in values]
     known = [x for x in logs if x is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)

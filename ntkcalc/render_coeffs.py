@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    bars,
     captions,
     drawn,
     envelope,
-    log_bars,
     new_table,
     said,
     title_of,
@@ -84,8 +84,7 @@ def _one_kernel(r: Coefficients, screen: Screen) -> str:
     wide = any(v and (v.adjusted() < -5 or v.adjusted() > 15) for v in shown)
     values = aligned([scientific(v) if wide and v else digits_of(v) for v in shown])
     shares = aligned([percent(c.share, None) for c in r.coefficients])
-    bars = log_bars(r.values, screen)
-    for c, value, share, bar in zip(r.coefficients, values[:-1], shares, bars, strict=True):
+    for c, value, share, bar in zip(r.coefficients, values[:-1], shares, bars(r.values, screen), strict=True):
         table.add_row(str(c.p), value, share, percent(c.cumulative, None), bar)
     table.add_section()
     total = f"{symbol}²" if r.which == "mu" else symbol

@@ -84,7 +84,7 @@ def plain(*arguments: str, **environment: str) -> list[str]:
 
 
 def test_digits_are_preset_and_the_flag_wins() -> None:
-    assert plain("--format", "plain") == ["0.659154943092", "0.5"]
+    assert plain("--format", "plain") == ["0.659154943092", "0.500000000000"]
     assert plain("--format", "plain", NTKCALC_DIGITS="5") == ["0.65915", "0.5"]
     assert plain("--format", "plain", "-d", "3", NTKCALC_DIGITS="5") == ["0.659", "0.5"]
     assert plain("--format", "plain", "-d", "3", NTKCALC_DIGITS="nonsense") == ["0.659", "0.5"]
@@ -131,7 +131,7 @@ def test_the_name_of_the_output_file_says_its_format(file: str, start: str, tmp_
     assert plain("-o", str(tmp_path / file), NTKCALC_FORMAT="" if file != "a.json" else "csv") == []
     assert (tmp_path / file).read_text().startswith(start)
     assert plain("--format", "plain", "-o", str(tmp_path / file)) == []  # but a flag wins
-    assert (tmp_path / file).read_text() == "0.659154943092\n0.5\n"
+    assert (tmp_path / file).read_text() == "0.659154943092\n0.500000000000\n"
 
 
 def test_no_other_variable_is_read() -> None:
