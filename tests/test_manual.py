@@ -85,9 +85,9 @@ def plain(*arguments: str, **environment: str) -> list[str]:
 
 def test_digits_are_preset_and_the_flag_wins() -> None:
     assert plain("--format", "plain") == ["0.659154943092", "0.500000000000"]
-    assert plain("--format", "plain", NTKCALC_DIGITS="5") == ["0.65915", "0.5"]
-    assert plain("--format", "plain", "-d", "3", NTKCALC_DIGITS="5") == ["0.659", "0.5"]
-    assert plain("--format", "plain", "-d", "3", NTKCALC_DIGITS="nonsense") == ["0.659", "0.5"]
+    assert plain("--format", "plain", NTKCALC_DIGITS="5") == ["0.65915", "0.50000"]
+    assert plain("--format", "plain", "-d", "3", NTKCALC_DIGITS="5") == ["0.659", "0.500"]
+    assert plain("--format", "plain", "-d", "3", NTKCALC_DIGITS="nonsense") == ["0.659", "0.500"]
     assert "0.65915 " in plain(NTKCALC_DIGITS="5")[4]
     assert plain(NTKCALC_DIGITS="") == plain()
 
