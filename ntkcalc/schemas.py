@@ -54,12 +54,12 @@ _KERNEL = _object(
     {
         "activation": (TEXT, "canonical name, with the parameters that differ from their defaults"),
         "depth": (WHOLE, "layers l, the linear output included"),
-        "sigma_w2": (NUMBER, "σ_w²"),
-        "sigma_b2": (NUMBER, "σ_b² = 1 − σ_w² E[φ²]"),
-        "gamma_w2": (NUMBER, "γ_w² = 1 − γ_b²"),
-        "gamma_b2": (NUMBER, "γ_b²"),
-        "chi": (NUMBER, "χ = σ_w² E[φ'²]"),
-        "total": (NUMBER, "S_l = Θ_l(1)"),
+        "sigma_w2": (_or_null(NUMBER), "σ_w²; this and the next five are null for networks that have no variances"),
+        "sigma_b2": (_or_null(NUMBER), "σ_b² = 1 − σ_w² E[φ²]"),
+        "gamma_w2": (_or_null(NUMBER), "γ_w² = 1 − γ_b²"),
+        "gamma_b2": (_or_null(NUMBER), "γ_b²"),
+        "chi": (_or_null(NUMBER), "χ = σ_w² E[φ'²]"),
+        "total": (_or_null(NUMBER), "S_l = Θ_l(1)"),
     }
 )
 
@@ -73,13 +73,12 @@ _DATA = _object(
     }
 )
 
-INTERVAL = _object(
-    {
-        "mean": (NUMBER, "mean over the trials"),
-        "low": (NUMBER, "lower end of its 95 % interval"),
-        "high": (NUMBER, "upper end of its 95 % interval"),
-    }
-)
+_MEAN: Fields = {
+    "mean": (NUMBER, "mean over the networks"),
+    "low": (NUMBER, "lower end of its 95 % interval"),
+    "high": (NUMBER, "upper end of its 95 % interval"),
+}
+INTERVAL = _object(_MEAN, {"trials": (WHOLE, "networks that it is of")})
 
 COEFFICIENTS: Fields = {
     "which": (_one_of("kappa", "alpha", "beta", "mu"), "the series; its coefficients bear this name"),
@@ -165,33 +164,40 @@ RANKS: Fields = BOUNDS | {
     ),
 }
 
-FINITE_RANKS: Fields = {
+THEOREM = _object(
+    {
+        "name": (TEXT, "theorem or corollary of section C.2"),
+        "applies": (FLAG, "whether its assumptions hold"),
+        "lower": (_or_null(NUMBER), "its lower bound"),
+        "upper": (_or_null(NUMBER), "its upper bound"),
+        "holds_fraction": (_or_null(DOUBLE), "share of the networks that respect it"),
+    },
+    {
+        "about": (TEXT, "the effective rank that it bounds"),
+        "measured": (_or_null(NUMBER), "mean of that over the networks"),
+        "trials": (WHOLE, "networks that it was held against"),
+        "note": (TEXT, "why it does not apply, or what was put in"),
+    },
+)
+
+NETWORK_RANKS: Fields = {
     "finite_width": (
         _object(
             {
-                "width": (WHOLE, "units of the hidden layer"),
-                "trials": (WHOLE, "random networks"),
+                "width": (WHOLE, "neurons of the hidden layer"),
+                "trials": (WHOLE, "networks"),
                 "seed": (WHOLE, "what the random numbers started from"),
-                "inner": (INTERVAL, "eff of the part of the inner weights"),
-                "outer": (INTERVAL, "eff of the part of the outer weights"),
-                "full": (INTERVAL, "eff of the whole kernel matrix"),
-                "theorems": (
-                    _list(
-                        _object(
-                            {
-                                "name": (TEXT, "theorem of section C.2"),
-                                "applies": (FLAG, "whether its assumptions hold"),
-                                "lower": (_or_null(NUMBER), "its lower bound"),
-                                "upper": (_or_null(NUMBER), "its upper bound"),
-                                "holds_fraction": (_or_null(NUMBER), "share of the trials that respect it"),
-                            }
-                        )
-                    ),
-                    "what they say of it",
-                ),
-            }
+                "inner": (INTERVAL, "eff of the inner weights' part of the kernel matrix"),
+                "outer": (INTERVAL, "eff of the outer weights' part"),
+                "full": (INTERVAL, "eff of the whole"),
+                "theorems": (_list(THEOREM), "what is proven of them"),
+            },
+            {
+                "outer_weights": (_one_of("gaussian", "sign"), "law of the outer weights"),
+                "accuracy": (DOUBLE, "relative error of the measured values"),
+            },
         ),
-        "the network of section C.2, with --width",
+        "networks of one hidden layer (section C.2), with --width",
     )
 }
 
@@ -254,12 +260,13 @@ SPECTRUM: Fields = {
                     "normalized": (_or_null(NUMBER), "λ_p/λ_1"),
                     "gram_normalized": (_or_null(NUMBER), "the same of XXᵀ"),
                     "bound_effrank": (NUMBER, "eff(K)/p ≥ λ_p/λ_1"),
-                    "bound_tail": (NUMBER, "the bound of Lemma C.20 on λ_p/λ_1"),
+                    "bound_tail": (_or_null(NUMBER), "the bound of Lemma C.20 on λ_p/λ_1; null for finite networks"),
                     "resolved": (FLAG, "whether double precision can see it"),
                 },
                 {
                     "normalized_low": (_or_null(NUMBER), "lower end of the 95 % interval, with --width"),
                     "normalized_high": (_or_null(NUMBER), "upper end of the 95 % interval, with --width"),
+                    "infinite_normalized": (_or_null(NUMBER), "λ_p/λ_1 of the infinite network, with --width"),
                 },
             )
         ),
@@ -270,7 +277,25 @@ SPECTRUM: Fields = {
     "accuracy": (DOUBLE, "error of the eigenvalues over the largest"),
 }
 
-FINITE_SPECTRUM: Fields = {"trials": (WHOLE, "random networks, with --width")}
+NETWORK_SPECTRUM: Fields = SPECTRUM | {
+    "network": (
+        _object(
+            {
+                "arch": (_one_of("mlp", "cnn"), "fully connected, or convolutions"),
+                "width": (WHOLE, "neurons or channels in each hidden layer"),
+                "parametrization": (_one_of("ntk", "standard"), "of the weights"),
+                "padding": (_or_null(TEXT), "of convolutions"),
+                "image_shape": (_or_null(_list(WHOLE)), "channels, height, width"),
+                "seed": (WHOLE, "what the random numbers started from"),
+            }
+        ),
+        "the networks, with --width",
+    ),
+    "trials": (WHOLE, "networks that the means are of"),
+    "kernel_effrank_low": (_or_null(NUMBER), "lower end of the 95 % interval of eff(K)"),
+    "kernel_effrank_high": (_or_null(NUMBER), "upper end of it"),
+    "distance": (_or_null(NUMBER), "mean distance from the infinite network's kernel matrix, relative"),
+}
 
 MODEL = _one_of("power", "stretched-exponential", "exponential", "entire", "finite", "undecided")
 PARITY = _one_of("even", "odd")
@@ -348,8 +373,12 @@ DECAY: Fields = {
 _FORMS: dict[str, dict[str, tuple[Fields, Fields]]] = {
     "coeffs": {"coefficients": (COEFFICIENTS, {})},
     "evaluate": {"values at --rho": (VALUES, {}), "matrix of --data": (MATRIX, {})},
-    "effrank": {"bounds": (BOUNDS, {}), "ranks of --data": (RANKS, FINITE_RANKS)},
-    "eigs": {"on the sphere": (SPHERE, SAMPLE), "of --data": (SPECTRUM, FINITE_SPECTRUM)},
+    "effrank": {"bounds": (BOUNDS, {}), "ranks of --data": (RANKS, NETWORK_RANKS)},
+    "eigs": {
+        "on the sphere": (SPHERE, SAMPLE),
+        "of --data": (SPECTRUM, {}),
+        "of networks of finite width, with --width": (NETWORK_SPECTRUM, {}),
+    },
     "decay": {"laws": (DECAY, {})},
 }
 """What each command may print: forms with their fields, and those that may be there."""

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from shell import START, inside, run, strict_validator
 
-from ntkcalc.schemas import COMMANDS, schema
+from ntkcalc.schemas import COMMANDS, NETWORK_RANKS, NETWORK_SPECTRUM, SPECTRUM, schema
 
 LINES = [
     "coeffs -a relu -a leaky-relu:slope=0.5 -l 2:3 -T 3",
@@ -100,10 +100,11 @@ def test_all_output_keeps_its_schema_and_every_declared_field_is_seen(command: s
     assert described <= set(used(results)) | FINITE_WIDTH
 
 
-FINITE_WIDTH = {
-    "finite_width", "width", "trials", "inner", "outer", "full", "mean", "low", "high", "theorems", "name", "applies",
-    "holds_fraction", "normalized_low", "normalized_high",
-} | {"lower", "upper", "seed"}  # fmt: skip
+FINITE_WIDTH = {"normalized_low", "normalized_high", "infinite_normalized"} | {
+    name
+    for fields in (NETWORK_RANKS, {name: field for name, field in NETWORK_SPECTRUM.items() if name not in SPECTRUM})
+    for name in (*fields, *named([kind for kind, _ in fields.values()]))
+}
 """What only --width prints."""
 
 
