@@ -32,7 +32,7 @@ LINES = {
     "ranks": "effrank -a relu -a gaussian --data - --epsilon 0.1 -q",
     "sphere": "eigs -a relu --sphere-dim 2 --max-frequency 6 --sample 5",
     "spectrum": "eigs -a relu -a tanh --data - -q",
-    "decay": "decay -a relu -a gaussian -T 60 --sphere-dim 2 --rank 5 --all",
+    "decay": "decay -a relu -a gaussian -T 60 --rank 5 --all",
 }
 CASES = list(product(LINES, FORMATS))
 SIMPLEST = ("coeffs", "values", "bounds", "sphere", "decay")  # one of each command
@@ -174,11 +174,19 @@ def test_plain_screens_get_plain_tables(name: str) -> None:
 def test_every_encoding_gets_letters_that_it_has(name: str, style: str, encoding: str) -> None:
     text = shown(name, style, encoding)
     assert text.isascii()
+    assert style == "json" or "\\u" not in text
     if style == "json":
         laws = [json.loads(row) | {"version": ""} for row in text.splitlines()]
         assert json.dumps(laws) == json.dumps(
             [json.loads(row) | {"version": ""} for row in shown(name, style).splitlines()]
         )
+
+
+def test_every_letter_of_a_law_on_the_sphere_is_said_in_ascii() -> None:
+    done = inside(["decay", "-a", "relu", "-T", "60", "--sphere-dim", "2"], encoding="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "lambda_l = Theta(l^(-1.5))" in done.stdout
+    assert "\\u" not in done.stdout
 
 
 @pytest.mark.parametrize(
