@@ -6,14 +6,16 @@ Everything heavy is imported where it is used, so that ``--help`` loads nothing 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from io import StringIO
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ntkcalc import __version__, console, options
 from ntkcalc.errors import InputError, NtkcalcError
+from ntkcalc.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
     from ntkcalc.inputs import Points
@@ -21,15 +23,56 @@ if TYPE_CHECKING:
     from ntkcalc.results import SphereSpectrum
     from ntkcalc.sphere import Sphere
 
+
+class _Manual:
+    """Help as `ntkcalc.manual` words it, for commands of typer's."""
+
+    def get_help(self, context: Any) -> str:
+        """Return the text of ``--help``."""
+        from ntkcalc.manual import help_text, page
+
+        return help_text(page(self, context), console.columns())
+
+    def get_help_option(self, context: Any) -> Any:
+        """Return ``--help``, which writes as all else is written."""
+        option = super().get_help_option(context)  # type: ignore[misc]
+        option.callback = _help
+        return option
+
+
+class _Command(_Manual, TyperCommand):
+    pass
+
+
+class _Program(_Manual, TyperGroup):
+    pass
+
+
 app = typer.Typer(
     name="ntkcalc",
-    help="The neural tangent kernel's power series (ICLR 2023), every digit right.",
+    cls=_Program,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def command(**more: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command; its annotations are evaluated here, or typer would do so four times over."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        function.__annotations__ = get_type_hints(function, include_extras=True)
+        return app.command(cls=_Command, **more)(function)
+
+    return register
+
+
+def _help(context: typer.Context, _: object, wanted: bool) -> None:
+    if wanted:
+        console.emit(context.get_help() + "\n", "-")
+        raise typer.Exit
 
 
 def _version(wanted: bool) -> None:
@@ -51,6 +94,19 @@ def _list_activations(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _schema(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        from ntkcalc.schemas import schema_text
+
+        console.emit(schema_text(str(context.info_name)), "-")
+        raise typer.Exit
+
+
+Schema = Annotated[
+    bool, typer.Option("--schema", callback=_schema, is_eager=True, help="Print the JSON Schema of the JSON output.")
+]
+
+
 @app.callback()
 def top(
     version: Annotated[
@@ -63,10 +119,13 @@ def top(
         ),
     ] = False,
 ) -> None:
-    """The neural tangent kernel's power series (ICLR 2023), every digit right."""
+    """The neural tangent kernel's power series (ICLR 2023), every digit right.
+
+    Example: ntkcalc coeffs --act tanh --depth 3
+    """
 
 
-@app.command()
+@command()
 def coeffs(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -80,20 +139,22 @@ def coeffs(
     json: options.Json = False,
     format: options.Format = None,
     output: options.Output = "-",
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The coefficients kappa_{p,l} of Theorem 3.1.
 
     Example: ntkcalc coeffs --act tanh --depth 3
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     console.check_writable(output)
     shown = options.chosen_digits(digits, style)
     from ntkcalc import render_coeffs
     from ntkcalc.coefficients import Request, coefficients_by_depth
 
-    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+    engine = options.chosen_engine(engine, truncation, grid)
+    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     with console.progress(quiet) as observer:
         found = [coefficients_by_depth(kernel, grid.depths, request, observer) for kernel in grid.deepest()]
     results = grid.in_order(found)
@@ -102,7 +163,7 @@ def coeffs(
     console.emit(text, output)
 
 
-@app.command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
+@command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
 def evaluate(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -121,13 +182,14 @@ def evaluate(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The kernel Theta_l(rho), its truncated series and the bound on their difference; or the matrix of data.
 
     Example: ntkcalc evaluate --act tanh --depth 3 --rho 0.3 --rho 0.9
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "mpmath" if rho else "numpy")
     options.one_reader_of_stdin(rho, coeffs, data, other)
@@ -218,7 +280,7 @@ def _matrix(
     console.emit(text, "-")
 
 
-@app.command(short_help="Effective ranks of kernel matrices, and bounds on them.")
+@command(short_help="Effective ranks of kernel matrices, and bounds on them.")
 def effrank(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -234,13 +296,14 @@ def effrank(
     json: options.Json = False,
     format: options.Format = None,
     output: options.Output = "-",
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Bounds on the effective rank of kernel matrices (Theorems 4.1 and 4.3), and with --data the measured ranks.
 
     Example: ntkcalc effrank -a relu -l 2:5
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "numpy" if data else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
@@ -277,7 +340,7 @@ def effrank(
     console.emit(text, output)
 
 
-@app.command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
+@command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
 def eigs(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -300,13 +363,14 @@ def eigs(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The spectrum: eigenvalues on a sphere (Theorem 4.6), or of the kernel matrix of data.
 
     Example: ntkcalc eigs --act relu --sphere-dim 2
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "numpy" if data else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
@@ -383,7 +447,7 @@ def _points(source: str, normalize: bool, quiet: bool) -> Points:
     return points
 
 
-@app.command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
+@command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
 def decay(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -399,13 +463,14 @@ def decay(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Which law of decay the coefficients follow, fitted, beside what theory says (Lemma 3.2 and sharper).
 
     Example: ntkcalc decay -a relu -a tanh -a gaussian
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     if coeffs and (act or depth or sigma_w2 or gamma_b2 or truncation or sphere_dim or rank):
         raise InputError("--coeffs stands for a kernel, on which theory is silent: leave out the other options")
     console.check_writable(output)
@@ -443,8 +508,7 @@ _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.
 
 def main() -> None:
     """Run the command line; every failure is a line on stderr and an exit code of the contract."""
-    if sys.stdin is None:  # closed: nothing to read
-        sys.stdin = StringIO()
+    console.fill_closed_streams()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except NtkcalcError as error:
@@ -452,10 +516,12 @@ def main() -> None:
     except _USAGE_ERROR as error:
         _fail(_usage_message(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        console.abandon_stdout()
         sys.exit(0)
     except OSError as error:
+        console.abandon_stdout()
         _fail(f"cannot write stdout: {error.strerror or error}", 1)
     except MemoryError:
         _fail("out of memory; lower --truncation or --digits", 1)
@@ -466,12 +532,15 @@ def main() -> None:
 def _usage_message(error: Exception) -> str:
     """Return what typer found wrong in one line; without arguments, the help."""
     said = str(getattr(error, "format_message", error.__str__)())
-    return said if said.startswith("Usage:") else f"{said} (-h lists commands and options)"
+    return said if said.startswith(_HELP) else f"{said} (-h lists commands and options)"
+
+
+_HELP = "Example: "  # what help starts with
 
 
 def _fail(message: str, code: int) -> NoReturn:
     """Say what went wrong in one line and exit."""
     with suppress(OSError):
         if sys.stderr is not None:
-            print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
+            print(message if message.startswith(_HELP) else f"ntkcalc: {message}", file=sys.stderr)
     sys.exit(code)

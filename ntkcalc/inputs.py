@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -182,4 +183,10 @@ def _said(error: Exception) -> str:
     said = str(error).split("\n")[0].rstrip(".")
     if "pickle" in said or "Python objects" in said:
         return "it holds Python objects, which are never loaded; save plain numbers"
+    word = re.match(r"could not convert string '(.*)' to float64 at row (\d+), column (\d+)", said)
+    if word is not None:  # NumPy counts rows from 0 and columns from 1
+        return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'"
+    ragged = re.match(r"the number of columns changed from (\d+) to (\d+) at row (\d+)", said)
+    if ragged is not None:
+        return f"every row needs as many numbers as the first, {ragged[1]}, but row {ragged[3]} has {ragged[2]}"
     return said[:200]

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ntkcalc.console import PICTURES, preset, preset_digits
 from ntkcalc.errors import InputError, near_miss
 
 if TYPE_CHECKING:
@@ -22,6 +23,22 @@ MOST_CHARACTERS = 1 << 28
 """Longest text that is read from stdin."""
 
 FORMATS = ("table", "json", "csv", "plain")
+
+GROUPS = {
+    "Kernel": (
+        "act",
+        "depth",
+        "sigma_w2",
+        "gamma_b2",
+        "truncation",
+        "coeffs",
+        "digits",
+        "engine",
+        "paper_truncation",
+    ),
+    "Output": ("json", "format", "output", "plot", "quiet", "schema", "help"),
+}
+"""Options that mean the same on every command, by what they are about; the others are a command's own."""
 
 Act = Annotated[
     list[str] | None,
@@ -38,7 +55,7 @@ Depth = Annotated[
 ]
 SigmaW2 = Annotated[
     list[str] | None,
-    typer.Option("--sigma-w2", metavar="X", help="sigma_w^2, or 'max' = 1/E[phi^2]; repeatable.  [default: 1]"),
+    typer.Option("--sigma-w2", metavar="X|max", help="sigma_w^2; max = 1/E[phi^2]; repeatable.  [default: 1]"),
 ]
 GammaB2 = Annotated[
     list[str] | None,
@@ -104,7 +121,10 @@ Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw t
 Digits = Annotated[
     int | None,
     typer.Option(
-        "--digits", "-d", metavar="N", help="Significant digits, all of them right.  [default: 10 in tables, else 12]"
+        "--digits",
+        "-d",
+        metavar="N",
+        help="Significant digits, all right.  [default: $NTKCALC_DIGITS, or 10 in tables, else 12]",
     ),
 ]
 EngineName = Annotated[
@@ -118,7 +138,12 @@ PaperTruncation = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="table|json|csv|plain", help="Output format.  [default: table]")
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(FORMATS),
+        help="Output format.  [default: by the name of --output, else $NTKCALC_FORMAT, else table]",
+    ),
 ]
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
@@ -185,12 +210,26 @@ def chosen_depths(texts: list[str]) -> list[int]:
     return depths
 
 
-def chosen_format(format: str | None, json: bool) -> str:
-    """Return the format that --format and --json agree on."""
-    style = format or ("json" if json else "table")
+SUFFIXES = {
+    "data": (".npy", ".npz", ".csv", ".tsv", ".txt"),
+    "other": (".npy", ".npz", ".csv", ".tsv", ".txt"),
+    "coeffs": (".json", ".jsonl", ".txt"),
+    "plot": PICTURES,
+}
+"""How the names of an option's files end, for completions; of other options, anyhow."""
+
+_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv"}
+
+
+def chosen_format(format: str | None, json: bool, output: str = "-") -> str:
+    """Return the format that --format and --json agree on, else that of the output file's name, else the preset."""
+    named = next((style for suffix, style in _FORMAT_OF_SUFFIX.items() if output.lower().endswith(suffix)), None)
+    typed = format or ("json" if json else named)
+    style = typed or preset("NTKCALC_FORMAT") or "table"
     if style not in FORMATS:
+        what = "format" if typed else "NTKCALC_FORMAT"
         raise InputError(
-            f"format must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
+            f"{what} must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
         )
     if json and style != "json":
         raise InputError(f"--json and --format {style} contradict each other; give one of them")
@@ -201,7 +240,17 @@ def chosen_digits(digits: int | None, style: str) -> int:
     """Return the digits to compute: 10 for tables and 12 for other tools, unless said otherwise."""
     if digits is not None and digits < 1:
         raise InputError(f"digits must be at least 1, got {digits}")
-    return digits or (10 if style == "table" else 12)
+    return digits or preset_digits() or (10 if style == "table" else 12)
+
+
+_QUICK = 200  # layers times terms that fixed point has done before NumPy is loaded (0.1 s)
+
+
+def chosen_engine(engine: str, truncation: int, grid: KernelGrid) -> str:
+    """Return the engine for coefficients: of `auto` what is done sooner, where NumPy is still to be loaded."""
+    series = len(grid.families) * len(grid.variances)
+    work = series * max(1, max(grid.depths) - 2) * truncation
+    return "mpmath" if engine == "auto" and work <= _QUICK else engine
 
 
 def check_engine(engine: str, only: str) -> None:

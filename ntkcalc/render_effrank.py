@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    add_rows,
     captions,
     data_fields,
     data_line,
@@ -17,7 +18,6 @@ from ntkcalc.frame import (
     lines_json,
     maybe,
     new_table,
-    said,
     title_of,
 )
 from ntkcalc.results import (
@@ -118,12 +118,14 @@ def bounds_table(bounds: Sequence[RankBounds], screen: Screen) -> str:
     table = new_table("bounds on effective ranks, whatever the data on the sphere", screen)
     add_columns(table, ("kernel", "eff(K)", "eff(K̃)/eff(XXᵀ)", "q", "eff(K̃)/eff(G^∘q)"), screen)
     kernels = [b.kernel for b in bounds if b.kernel is not None]
-    for b in bounds:
-        name = "series" if b.kernel is None else title_of(b.kernel, kernels)
-        cells = ["-" if x is None else digits_of(x) for x in (b.bound, b.centered_ratio)]
-        leading = ["-" if b.leading is None else str(b.leading)]
-        leading.append("-" if b.leading_ratio is None else digits_of(b.leading_ratio))
-        table.add_row(said(name, screen), *cells, *leading)
+    rows = [
+        ["series" if b.kernel is None else title_of(b.kernel, kernels)]
+        + ["-" if x is None else digits_of(x) for x in (b.bound, b.centered_ratio)]
+        + ["-" if b.leading is None else str(b.leading)]
+        + ["-" if b.leading_ratio is None else digits_of(b.leading_ratio)]
+        for b in bounds
+    ]
+    add_rows(table, rows, (1, 2, 4), screen)
     notes = ["K = Θ(XXᵀ)/n for any n rows of unit norm, G = XXᵀ, K̃ = K − (c_0/n) 11ᵀ; eff(A) = Tr A/λ_1(A)"]
     notes += ["Theorem 4.1: eff(K) ≤ S/c_0; Theorem 4.3: eff(K̃)/eff(XXᵀ) ≤ (S − c_0)/c_1; bounds are rounded up"]
     notes += ["c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it"]
@@ -154,22 +156,23 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
     table = new_table("effective ranks of the kernel matrix", screen)
     add_columns(table, ("kernel", "eff(K)", "bound", "ratio", "eff(K̃)", "bound", "ratio"), screen)
     kernels = [r.bounds.kernel for r in ranks if r.bounds.kernel is not None]
-    for r in ranks:
-        name = "" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels)
-        pairs = ((r.kernel, r.bounds.bound), (r.centered, r.centered_bound))
-        cells = [cell for measured, bound in pairs for cell in _beside(measured, bound)]
-        table.add_row(said(name, screen), *cells)
+    names = ["" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels) for r in ranks]
+    rows = [
+        [name, *_beside(r.kernel, r.bounds.bound), *_beside(r.centered, r.centered_bound)]
+        for name, r in zip(names, ranks, strict=True)
+    ]
+    add_rows(table, rows, range(1, 7), screen)
     text = drawn(table, screen)
     if ranks[0].counts:
-        counts = new_table("eigenvalues of K that are at least ε λ_1, and the bound eff(K)/ε", screen)
+        counts = new_table("eigenvalues of K that are at least ε λ_1, and the bound eff(K)/ε", screen, keys=2)
         add_columns(counts, ("kernel", "ε", "count", "bound"), screen)
-        for r in ranks:
-            name = "" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels)
-            for c in r.counts:
-                known = "?" if c.count is None else str(c.count)
-                counts.add_row(
-                    said(name, screen), digits_of(c.epsilon), known, digits_of(rounded(c.bound, 6, ROUND_CEILING))
-                )
+        rows = [
+            [name, digits_of(c.epsilon), "?" if c.count is None else str(c.count), digits_of(bound)]
+            for name, r in zip(names, ranks, strict=True)
+            for c in r.counts
+            for bound in [rounded(c.bound, 6, ROUND_CEILING)]
+        ]
+        add_rows(counts, rows, (1, 3), screen)
         text += drawn(counts, screen)
     lines = [f"{data_line(ranks[0].data)}; eff(XXᵀ) = {digits_of(ranks[0].gram)}"]
     passes = sum(r.passes for r in ranks)

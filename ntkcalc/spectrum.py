@@ -229,10 +229,8 @@ def measured(kernel: Kernel, points: Points, top: int | None, memory: int, obser
 
 
 def _all(held: Array) -> Array:
-    from scipy.linalg import eigvalsh
-
-    found: Array = eigvalsh(held, overwrite_a=True, check_finite=False)[::-1]
-    return found
+    """By LAPACK; SciPy's would hold Python's lock all the time, so that Ctrl-C had to wait for it."""
+    return np.asarray(np.linalg.eigvalsh(held)[::-1], dtype=np.float64)
 
 
 def _largest(matrix: KernelMatrix, held: Array | None, top: int, observer: Observer | None) -> tuple[Array, Array, int]:

@@ -60,6 +60,7 @@ ROOMS = [
     "decay",
     "arrays",
     "text",
+    "sheet",
     "frame",
     "render_coeffs",
     "render_evaluate",
@@ -67,18 +68,21 @@ ROOMS = [
     "render_eigs",
     "render_decay",
     "plots",
+    "interrupt",
     "console",
     "options",
+    "manual",
+    "schemas",
     "cli",
     "__main__",
 ]
 # who may know what of the world outside
 KNOWERS = {
     "typer": {"options", "cli"},
-    "rich": {"frame", "console"},
+    "rich": {"console"},
     "matplotlib": {"plots"},
     "sys": {"__main__", "console", "cli"},
-    "os": {"inputs", "console"},
+    "os": {"inputs", "console", "interrupt"},
     "warnings": {"inputs"},
     "logging": set(),
 }

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -86,6 +87,20 @@ def test_every_format_gives_the_same_points(tmp_path: Path, kind: str) -> None:
     assert (points.rows.dtype, points.rows.flags.c_contiguous) == (np.float64, True)
     assert points.scaled
     assert points.source == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1 2\n3 x\n", "a number is needed in row 2, column 2, got 'x'"),
+        ("a b\n1 2\n# a remark\n\n3 1e\n", "a number is needed in row 2, column 2, got '1e'"),
+        ("1 2\n3\n", "every row needs as many numbers as the first, 2, but row 2 has 1"),
+        ("a b\n1 2\n3 4 5\n", "every row needs as many numbers as the first, 2, but row 2 has 3"),
+    ],
+)
+def test_rows_and_columns_are_counted_from_one_in_our_own_words(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"cannot read stdin: {said}") + "$"):
+        load_points("-", io.StringIO(text))
 
 
 def test_stdin_is_text() -> None:
