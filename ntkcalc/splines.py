@@ -46,7 +46,7 @@ def _precisely(
 ) -> Callable[Concatenate[Spline, Given], Result]:
     """Run a method in the precision of its spline."""
 
-    def run(self: Spline, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    def run(self: Spline, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
         with gmpy2.context(precision=self.ctx.prec, emax=gmpy2.get_emax_max(), emin=gmpy2.get_emin_min()):
             return method(self, *args, **kwargs)
 
