@@ -13,9 +13,14 @@ from ntkcalc.results import (
     KernelFacts,
 )
 from ntkcalc.text import (
+    aligned,
     digits_of,
     json_line,
+    level_bar,
+    log10_of,
     number,
+    rounded,
+    scientific,
 )
 
 if TYPE_CHECKING:
@@ -136,7 +141,7 @@ def variances(k: KernelFacts, digits: int) -> str:
 def add_columns(table: Table, headers: Sequence[str], screen: Screen) -> None:
     """Add columns of numbers, set flush right, names flush left."""
     for i, header in enumerate(headers):
-        left = header in ("kernel", "course", "") or (i == 0 and header == "activation")
+        left = header in ("kernel", "course", "theorem", "of", "") or (i == 0 and header == "activation")
         table.add_column(said(header, screen), justify="left" if left else "right", no_wrap=True)
 
 
@@ -148,6 +153,30 @@ def new_table(title: str, screen: Screen) -> Table:
     table = Table(box=box.SIMPLE_HEAD if screen.unicode else box.ASCII2, pad_edge=True)
     table.caption = said(title, screen)  # drawn by `drawn`: Rich would fold it to the width of the table
     return table
+
+
+def left_out(count: int) -> str:
+    """Say how many rows a table leaves out."""
+    return f"  … and {count} more (--top N or --json shows them)\n" if count > 0 else ""
+
+
+def column_of(values: Sequence[Decimal | None], digits: int, scientifically: bool = False) -> list[str]:
+    """Return a column: all in scientific notation where one needs it, the unknown as ?."""
+    known = [None if x is None else rounded(x, digits) for x in values]
+    small = scientifically or any(x is not None and x and x.adjusted() < -5 for x in known)
+    return aligned(["?" if x is None else scientific(x) if small and x else digits_of(x) for x in known])
+
+
+_BAR = 8  # columns
+
+
+def bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
+    """Return a bar for each value, as long as its logarithm is above the least."""
+    logs = [log10_of(value) for value in values]
+    known = [x for x in logs if x is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    span = (high - low) or 1.0
+    return ["" if x is None else level_bar((x - low) / span, _BAR, screen.unicode) for x in logs]
 
 
 def captions(lines: Sequence[str], kernels: Sequence[KernelFacts], screen: Screen) -> str:

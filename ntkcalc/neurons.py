@@ -72,10 +72,10 @@ def _relu() -> tuple[Function, Function]:
 
 def _elu(alpha: float, scale: float = 1.0) -> tuple[Function, Function]:
     def phi(x: Array) -> Array:
-        return scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+        return np.asarray(scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0))))
 
     def slope(x: Array) -> Array:
-        return scale * np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+        return np.asarray(scale * np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0))))
 
     return phi, slope
 
@@ -89,7 +89,7 @@ def _gelu() -> tuple[Function, Function]:
 def _logistic(x: Array) -> Array:
     """1/(1 + e⁻ˣ)."""
     e = np.exp(-np.abs(x))
-    return np.where(x > 0, 1.0, e) / (1 + e)
+    return np.asarray(np.where(x > 0, 1.0, e) / (1 + e))
 
 
 def _logistic_slope(x: Array) -> Array:
@@ -106,14 +106,12 @@ def _mish() -> tuple[Function, Function]:
 
     def factor(x: Array) -> Array:
         e = np.exp(-np.abs(x))
-        return np.where(x > 0, (1 + 2 * e) / (1 + 2 * e + 2 * e * e), e * (e + 2) / (e * (e + 2) + 2))
+        return np.asarray(np.where(x > 0, (1 + 2 * e) / (1 + 2 * e + 2 * e * e), e * (e + 2) / (e * (e + 2) + 2)))
 
     def slope(x: Array) -> Array:
         e = np.exp(-np.abs(x))
-        rise = np.where(
-            x > 0, e**2 * (1 + e) / (1 + 2 * e + 2 * e * e) ** 2, e * (e + 1) / (e * (e + 2) + 2) ** 2
-        )
-        return factor(x) + 4 * x * rise
+        rise = np.where(x > 0, e**2 * (1 + e) / (1 + 2 * e + 2 * e * e) ** 2, e * (e + 1) / (e * (e + 2) + 2) ** 2)
+        return np.asarray(factor(x) + 4 * x * rise)
 
     return lambda x: x * factor(x), slope
 
