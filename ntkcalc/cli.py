@@ -261,9 +261,9 @@ def effrank(
         raise InputError("--data and --isotropic exclude each other: one data set at a time")
     options.about_networks(width, data or isotropic, {"--trials": trials, "--outer": outer})
     options.check_seed_has_use(seed, width, isotropic)
-    if width is not None and (depth or sigma_w2 or gamma_b2):
+    if width is not None and options.chosen_depths(depth or ["2"]) != [2]:
         raise InputError(
-            "the networks of section C.2 have one hidden layer without biases: leave out the kernel's options"
+            "the networks of section C.2 have one hidden layer: leave out --depth, which is 2 with --width"
         )
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
     from ntkcalc import render_effrank
@@ -368,6 +368,8 @@ def eigs(
     budget, screen = options.chosen_memory(memory), console.screen(output, digits, top)
     from ntkcalc import render_eigs
 
+    if parametrization == "standard":
+        sigma_w2 = ["max"]  # of no use, but every activation has it
     if measured:
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
         sets = _data_sets(data, isotropic, seed, not no_normalize, quiet)

@@ -72,7 +72,7 @@ class Design:
     filter_size: int = 5
 
     def __post_init__(self) -> None:
-        for value in (self.widths,) if isinstance(self.widths, int) else self.widths:
+        for value in self.widths if isinstance(self.widths, tuple) else (self.widths,):
             if whole(value, "width") < 1:
                 raise InputError(f"width must be at least 1, got {value}")
         _one_of(self.arch, ARCHITECTURES, "arch")
@@ -83,7 +83,7 @@ class Design:
 
     def hidden(self, depth: int) -> tuple[int, ...]:
         """Return the widths of the hidden layers of a network of a depth."""
-        if isinstance(self.widths, int):
+        if not isinstance(self.widths, tuple):
             return (self.widths,) * (depth - 1)
         if len(self.widths) != depth - 1:
             raise InputError(f"depth {depth} has {depth - 1} hidden layers, got {len(self.widths)} widths")
@@ -371,9 +371,9 @@ def empirical_ntk(
     depth
         l ≥ 1, layers including the linear output; 2 unless `widths` says otherwise.
     sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``; of the NTK parametrisation only.
+        σ_w² in (0, 1/E[φ²]], or ``"max"``; without effect under the standard parametrisation.
     gamma_b2
-        γ_b² in [0, 1]; of the NTK parametrisation only.
+        γ_b² in [0, 1]; without effect under the standard parametrisation.
     parametrization
         ``"ntk"``, equation (1) with σ_b b at the output too, or ``"standard"``, Kaiming-uniform as in PyTorch.
     arch
@@ -418,10 +418,12 @@ def empirical_ntk(
     >>> empirical_ntk([[1, 0], [0, 1]], act="relu", widths=[], gamma_b2=0.5).round(12).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
-    if not isinstance(widths, int):
+    if isinstance(widths, Sequence):
         widths = tuple(widths)
         depth = len(widths) + 1 if depth is None else depth
     design = Design(widths, arch, parametrization, padding, filter_size)
+    if parametrization == "standard":
+        sigma_w2 = "max"  # of no use, but every activation has it
     kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2)
     points = unit_rows(x, "x", normalize)
     plans = blueprints(kernel.depth, design, points)

@@ -254,7 +254,7 @@ def finite_table(r: FiniteWidth, gram: Decimal, activation: str, screen: Screen)
         checks.add_row(said(t.name, screen), said(t.about, screen), *cells, _held(t))
     a = "N(0, 1)" if r.weights == "gaussian" else "±1"
     lines = [
-        f"K = K_inner + K_outer, by the weights w_j ~ N(0, I) and a_j ~ {a}; seed {r.seed}; 95 % intervals of means",
+        f"K = K_inner + K_outer of w_j ~ N(0, I) and a_j ~ {a}; no biases; seed {r.seed}; 95 % intervals of means",
         *(f"{t.name}: {t.note}" for t in applied if t.note),
         *(f"{t.name} is silent: {t.note}" for t in r.theorems if not t.applies),
         *(

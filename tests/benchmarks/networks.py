@@ -1,7 +1,7 @@
 """Networks of finite width against the matrix products they need, as ratios inside one run.
 
-python tests/benchmarks/networks.py                 n = 200, d = 1600, width 500, depth 5 (unset OPENBLAS_CORETYPE first)
-python tests/benchmarks/networks.py --cnn           also depth 5, 100 channels on 200 images 3 x 40 x 40, and its peak memory
+python tests/benchmarks/networks.py                 n = 200, width 500, depth 5 (unset OPENBLAS_CORETYPE first)
+python tests/benchmarks/networks.py --cnn           also convolutions on images 3 x 40 x 40, and the peak memory
 python tests/benchmarks/networks.py --convergence   the exponent of the distance to infinite width, widths 64 to 4096
 """
 
@@ -11,6 +11,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -54,11 +55,11 @@ def main() -> None:
 
 
 def _products(n: int, d: int, width: int, depth: int) -> Callable[[], object]:
-    """Return the products of one trial, on matrices that are there already: forward, back, and two Gram matrices a layer."""
+    """Return the products of one trial, on matrices that are there: forward, back, two Gram matrices a layer."""
     random = np.random.default_rng(0)
     sizes = [d] + [width] * (depth - 1)
     h = [random.standard_normal((n, size)) for size in sizes]
-    w = [random.standard_normal((b, a)) for a, b in zip(sizes, sizes[1:], strict=False)]
+    w = [random.standard_normal((b, a)) for a, b in pairwise(sizes)]
 
     def work() -> None:
         for a, b in zip(h, w, strict=False):
@@ -81,7 +82,7 @@ def _images() -> None:
         spent = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
         print(
-            f"cnn, depth 5, 100 channels, 200 images 3 x 40 x 40, --memory {memory >> 30}G: {spent:.0f} s, peak {peak:.2f} GB"
+            f"cnn, depth 5, 100 channels, 200 images 40 x 40, --memory {memory >> 30}G: {spent:.0f} s, peak {peak:.2f} GB"
         )
 
 
