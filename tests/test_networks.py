@@ -1,4 +1,4 @@
-"""Empirical kernels of networks: explicit Jacobians, automatic differentiation, the limit of infinite width, refusals."""
+"""Empirical kernels of networks: explicit Jacobians, automatic differentiation, the infinite limit, refusals."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ def test_refusals(options: dict, said: str) -> None:
 
 
 def test_images_too_small_for_their_filters() -> None:
-    with pytest.raises(InputError, match="4 x 4 after 1 of them.*--padding same"):
+    with pytest.raises(InputError, match=r"4 x 4 after 1 of them.*--padding same"):
         empirical_ntk(np.ones((1, 1, 8, 8)), act="relu", widths=2, depth=3, arch="cnn")
     assert empirical_ntk(np.ones((1, 1, 8, 8)), act="relu", widths=2, depth=9, arch="cnn", padding="same").shape == (
         1,
@@ -324,7 +324,7 @@ def test_images_too_small_for_their_filters() -> None:
 def test_what_does_not_fit_is_refused_before_it_is_tried() -> None:
     with pytest.raises(NtkcalcError, match="--memory"):
         empirical_ntk([[1.0, 0.0]], act="relu", widths=10**9, depth=2)
-    with pytest.raises(NtkcalcError, match="1.49T, more than the 1G"):
+    with pytest.raises(NtkcalcError, match=r"1\.49T, more than the 1G"):
         empirical_ntk([[1.0, 0.0]], act="relu", widths=453_000, depth=3)
 
 

@@ -1,4 +1,4 @@
-"""Networks of one hidden layer and the theorems of section C.2: definitions, laws, trials on digits and Gaussian data."""
+"""Networks of one hidden layer and the theorems of section C.2: definitions, laws, trials on data."""
 
 from dataclasses import replace
 from functools import cache

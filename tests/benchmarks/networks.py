@@ -81,9 +81,7 @@ def _images() -> None:
         empirical_ntk(images, act="relu", widths=100, depth=5, arch="cnn", parametrization="standard", memory=memory)
         spent = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
-        print(
-            f"cnn, depth 5, 100 channels, 200 images 40 x 40, --memory {memory >> 30}G: {spent:.0f} s, peak {peak:.2f} GB"
-        )
+        print(f"cnn, depth 5, 100 channels, 200 images, --memory {memory >> 30}G: {spent:.0f} s, peak {peak:.2f} GB")
 
 
 def _convergence() -> None:
