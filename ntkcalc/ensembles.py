@@ -18,7 +18,7 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.gram import KernelMatrix, Observer
 from ntkcalc.inputs import Points
 from ntkcalc.kernel import Kernel
-from ntkcalc.matrix_summary import data_facts, known_digits, rounded_up
+from ntkcalc.matrix_summary import data_facts, figures, known_digits, rounded_up
 from ntkcalc.networks import Budget, Design, blueprints, initialised, network_inputs, network_kernel, rounding
 from ntkcalc.precision import whole
 from ntkcalc.rank import gram_rank
@@ -70,10 +70,7 @@ def network_spectrum(
     """
     start = time.perf_counter()
     n = len(points.rows)
-    if top is not None and whole(top, "top") < 1:
-        raise InputError(f"top must be at least 1, got {top}")
-    if top is None and n > MOST_DENSE:
-        raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
+    _check_top(top, n)
     plans = blueprints(kernel.depth, design, points)
     error, budget, steps = rounding(kernel, design, plans), Budget.of(plans, n, memory), 0
     limit = KernelMatrix(kernel_table(kernel), points.rows) if _has_limit(design) else None
@@ -91,12 +88,8 @@ def network_spectrum(
         measures.add(network_kernel(network, inputs, budget.rows, tick), limit, top, error)
     infinite = measured(kernel, points, top, memory, None) if limit is not None else None
     values = measures.values.intervals(measures.errors, digits, 0, math.inf)
-    known = [len(v.mean.as_tuple().digits) if v.mean else 0 for v in values]
-    if strict and min(known) < digits:
-        raise AccuracyError(
-            f"eigenvalues of networks are known to some {rounded_up(measures.relative_error)} of the largest, which "
-            f"leaves the least {min(known)} of {digits} digits; lower --digits or --top"
-        )
+    if strict:
+        _check_digits(measures, digits)
     return NetworkSpectrum(
         kernel_facts(kernel, digits),
         _facts(design, points, trials, seed),
@@ -109,6 +102,23 @@ def network_spectrum(
         rounded_up(measures.relative_error),
         time.perf_counter() - start,
     )
+
+
+def _check_top(top: int | None, n: int) -> None:
+    if top is not None and whole(top, "top") < 1:
+        raise InputError(f"top must be at least 1, got {top}")
+    if top is None and n > MOST_DENSE:
+        raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
+
+
+def _check_digits(measures: _Measures, digits: int) -> None:
+    """Refuse eigenvalues with fewer digits."""
+    least = min(figures(value, error) for value, error in zip(measures.values.mean, measures.errors, strict=True))
+    if least < digits:
+        raise AccuracyError(
+            f"eigenvalues of networks are known to some {rounded_up(measures.relative_error)} of the largest, which "
+            f"leaves the least {least} of {digits} digits; lower --digits or --top"
+        )
 
 
 def _has_limit(design: Design) -> bool:

@@ -105,6 +105,11 @@ class Blueprint:
     outputs: tuple[int, ...]
     fan_in: int
 
+    @property
+    def convolves(self) -> bool:
+        """Whether it is a convolution."""
+        return len(self.weights) == 4
+
 
 def blueprints(depth: int, design: Design, points: Points) -> list[Blueprint]:
     """Return the layers of a network that takes these points.
@@ -207,14 +212,14 @@ def initialised(kernel: Kernel, design: Design, points: Points, random: np.rando
     """Return a network with random parameters, for points of this kind."""
     layers: list[Layer] = []
     for place, plan in enumerate(blueprints(kernel.depth, design, points)):
-        out = plan.weights[-1] if len(plan.weights) == 4 else plan.weights[0]
+        out = plan.outputs[-1]
         weight_scale, bias_scale = _scales(kernel, design, place, plan, points)
         if design.parametrization == "ntk":
             weights, bias = random.standard_normal(plan.weights), random.standard_normal(out)
         else:
             reach = plan.fan_in**-0.5
             weights, bias = random.uniform(-reach, reach, plan.weights), random.uniform(-reach, reach, out)
-        if len(plan.weights) == 4:
+        if plan.convolves:
             layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(design)))
         else:
             layers.append(Dense(weights, bias, weight_scale, bias_scale, plan.inputs))
@@ -256,7 +261,7 @@ class Budget:
             Where not even one fits, beside the kernel and the network's parameters.
         """
         fixed = 8 * (2 * n * n + sum(math.prod(plan.weights) for plan in plans))
-        if any(len(plan.weights) == 4 for plan in plans):
+        if plans[0].convolves:
             fixed += 8 * n * math.prod(plans[0].inputs)  # the images, channels last
         rows = n
         while fixed + _derivative_bytes(plans, rows, n) > memory and rows > 1:
@@ -275,7 +280,7 @@ def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
     """Return the bytes of the derivatives of a block of inputs (of two, where it is not all) and their contraction."""
     held = sum(math.prod(plan.inputs) + math.prod(plan.outputs) for plan in plans)
     passing = 2 * max(math.prod(plan.outputs) for plan in plans)
-    filters = max((math.prod(plan.weights[1:]) for plan in plans if len(plan.weights) == 4), default=0)
+    filters = max((math.prod(plan.weights[1:]) for plan in plans if plan.convolves), default=0)
     blocks = 1 if rows == n else 2
     return 8 * (blocks * rows * (held + filters) + rows * passing + 3 * rows * rows)
 
@@ -304,6 +309,7 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
             one = following
             found[i : i + rows, i : i + rows] = network.shares(one, one, tick)
             for j in range(i + rows, n, rows)[::-1]:  # the last of them is the next i
+                following = []  # before there is a third block
                 following = network.derivatives(x[j : j + rows], tick)
                 found[i : i + rows, j : j + rows] = network.shares(one, following, tick)
                 found[j : j + rows, i : i + rows] = found[i : i + rows, j : j + rows].T

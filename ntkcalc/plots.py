@@ -147,7 +147,7 @@ def network_plot(results: Sequence[NetworkSpectrum], path: str) -> None:
         for axis, depth in zip(row, depths, strict=True):
             panel = [r for r in results if (r.data, r.kernel.depth) == (data, depth)]
             for i, r in enumerate(panel):
-                _band(axis, r, f"C{i}", 3 - 2 * i / len(panel), _network_name(r, panel))
+                _band(axis, r, f"C{i}", 2.4 - 1.8 * i / len(panel), _network_name(r, panel))
             gram = [(e.index, float(e.gram_normalized)) for e in panel[0].eigenvalues if e.gram_normalized]
             axis.semilogy(
                 *zip(*gram, strict=True), color="k", linestyle="--", linewidth=0.9, label="XXᵀ"

@@ -29,7 +29,7 @@ from ntkcalc.gram import KernelMatrix, Observer
 from ntkcalc.inputs import Points, unit_rows
 from ntkcalc.kernel import Kernel
 from ntkcalc.krylov import BlockKrylov, Product
-from ntkcalc.matrix_summary import data_facts, known_digits, rounded_up
+from ntkcalc.matrix_summary import data_facts, figures, known_digits, rounded_up
 from ntkcalc.precision import decimal, whole
 from ntkcalc.rank import MOST_PASSES, gram_rank
 from ntkcalc.results import MatrixEigenvalue, MatrixSpectrum, SampledEigenvalue, SampledSpectrum, SphereSpectrum
@@ -128,8 +128,8 @@ def data_spectrum(
     found = measured(kernel, points, top, memory, observer)
     n = len(points.rows)
     largest, error = float(found.values[0]), found.errors
-    if strict and any(_digits(v, e) < digits for v, e in zip(found.values, error, strict=True)):
-        least = min(_digits(v, e) for v, e in zip(found.values, error, strict=True))
+    least = min(figures(v, e) for v, e in zip(found.values, error, strict=True))
+    if strict and least < digits:
         raise AccuracyError(
             f"eigenvalues of a matrix of data are known to some 1e-15 of the largest, which leaves the least {least} "
             f"of {digits} digits; lower --digits or --top"
@@ -323,8 +323,3 @@ def gram_share(values: Array, p: int, digits: int) -> Decimal | None:
 def share_bound(value: float, digits: int) -> Decimal:
     """Return a bound on a share, rounded up; shares are at most 1."""
     return decimal(Fraction(min(1.0, value * (1 + 1e-12))), digits, ROUND_CEILING)
-
-
-def _digits(value: float, error: float) -> int:
-    found = known_digits(value, error, 17)
-    return len(found.as_tuple().digits) if value > error else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
@@ -11,7 +10,7 @@ import numpy as np
 
 from ntkcalc.angles import Array
 from ntkcalc.errors import InputError
-from ntkcalc.matrix_summary import known_digits
+from ntkcalc.matrix_summary import figures, known_digits
 from ntkcalc.precision import decimal, whole
 from ntkcalc.results import Interval
 
@@ -88,7 +87,5 @@ class Sample:
 
 def _outward(end: float, rounding: str, error: float, digits: int) -> Decimal:
     """Return an end of an interval, rounded outwards to the digits that its error leaves."""
-    if end <= error:
-        return Decimal(0)
-    figures = digits if not error else max(1, min(digits, math.floor(math.log10(end / error))))
-    return decimal(Fraction(end), figures, rounding)
+    known = figures(end, error)
+    return decimal(Fraction(end), min(digits, known), rounding) if known else Decimal(0)
