@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -95,6 +96,31 @@ def test_the_limit_is_what_wide_networks_approach() -> None:
 def test_the_limit_of_equal_and_opposite_points() -> None:
     found = limiting_inner_kernel(unit_rows([[3.0, 4.0], [6.0, 8.0], [-3.0, -4.0]], ""))
     assert found == pytest.approx(np.array([[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0.5]]), abs=1e-15)
+
+
+@pytest.mark.parametrize("act", ["relu", "leaky-relu:slope=0.5", "linear"])
+def test_rounding_is_below_what_is_claimed(act: str) -> None:
+    """Against the same network in 40 digits."""
+    points, m = isotropic_points(6, 4, 3), 60
+    found = draw(Kernel.of(act), points, m, "gaussian", np.random.default_rng(0)).inner_rank
+    unit = Setting(Kernel.of(act), m, "gaussian", 6, 4, gram_rank(points), None).unit
+    random = np.random.default_rng(0)
+    ctx = mpmath.mp.clone()
+    ctx.dps = 40
+    w, a = (ctx.matrix(array.tolist()) for array in (random.standard_normal((m, 4)), random.standard_normal(m)))
+    x = ctx.matrix(points.rows.tolist())
+    slope = {"relu": ctx.mpf(0), "leaky-relu:slope=0.5": ctx.mpf(0.5), "linear": ctx.mpf(1)}[act]
+    g = x * w.T
+    y = ctx.matrix(6, m)
+    for i in range(6):
+        for j in range(m):
+            y[i, j] = a[j] * (1 if g[i, j] > 0 else slope)
+    gram, inner = x * x.T, y * y.T
+    for i in range(6):
+        for j in range(6):
+            inner[i, j] *= gram[i, j]
+    exact = sum(inner[i, i] for i in range(6)) / max(ctx.eigsy(inner, eigvals_only=True))
+    assert abs((found or 0) - exact) <= unit * exact**2
 
 
 @pytest.mark.parametrize("act", ["relu", "tanh", "abs"])
