@@ -352,6 +352,8 @@ def eigs(
     options.about_networks(width, measured, dict(zip(named, values, strict=True)))
     if measured:
         options.check_seed_has_use(seed, width, isotropic)
+    if data and isotropic and width is None:
+        raise InputError("--data and --isotropic together are for --width; else one data set at a time")
     if parametrization == "standard" and (sigma_w2 or gamma_b2):
         raise InputError("--parametrization standard has no variances: leave out --sigma-w2 and --gamma-b2")
     if arch != "cnn" and (image_shape or padding):

@@ -348,6 +348,13 @@ def rounding(kernel: Kernel, design: Design, plans: Sequence[Blueprint]) -> floa
     return error
 
 
+def _generator(seed: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (ValueError, TypeError):
+        raise InputError(f"seed must be what numpy.random.default_rng takes, got {seed!r:.40}") from None
+
+
 def empirical_ntk(
     x: Any,
     *,
@@ -435,5 +442,5 @@ def empirical_ntk(
     plans = blueprints(kernel.depth, design, points)
     rounding(kernel, design, plans)
     budget = Budget.of(plans, len(points.rows), whole(memory, "memory"))
-    network = initialised(kernel, design, points, np.random.default_rng(seed))
+    network = initialised(kernel, design, points, _generator(seed))
     return network_kernel(network, network_inputs(design, points), budget.rows)

@@ -218,6 +218,7 @@ def test_activations_that_need_a_smaller_sigma() -> None:
         ("eigs -a relu --isotropic 5,-3", ["N,D", "got '5,-3'"]),
         ("eigs -a relu --isotropic 999999999,999999999", ["268435456"]),
         ("eigs -a relu --isotropic 5,3 --sphere-dim 3", ["sphere"]),
+        ("eigs -a relu --isotropic 5,3 --data -", ["--width"]),
         ("eigs -a relu --data - --width 5 --engine mpmath", ["numpy", "--engine mpmath"]),
         ("eigs -a relu --data - --width 5 --plot p.gif", [".png"]),
         ("effrank -a relu --width 5", ["--width", "--data FILE"]),

@@ -305,6 +305,9 @@ def test_kaiming_uniform_is_what_pytorch_says() -> None:
         ({"widths": 5, "padding": "same", "filter_size": 4}, "odd"),
         ({"widths": 5, "sigma_w2": 3}, "sigma_w2"),
         ({"widths": 5, "act": "tahn"}, "Did you mean 'tanh'"),
+        ({"widths": 5, "seed": -1}, "seed must be .* got -1"),
+        ({"widths": 5, "seed": "x"}, "seed must be .* got 'x'"),
+        ({"widths": 5, "memory": 1.5}, "memory must be a whole number"),
     ],
 )
 def test_refusals(options: dict, said: str) -> None:
