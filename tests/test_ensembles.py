@@ -8,7 +8,7 @@ import pytest
 from ntkcalc import InputError, NtkcalcError, empirical_ntk, ntk_matrix
 from ntkcalc.ensembles import network_spectrum
 from ntkcalc.errors import AccuracyError
-from ntkcalc.inputs import Points, isotropic_points, unit_rows
+from ntkcalc.inputs import Points, as_images, isotropic_points, unit_rows
 from ntkcalc.kernel import Kernel
 from ntkcalc.networks import Design
 from ntkcalc.results import NetworkSpectrum
@@ -137,6 +137,35 @@ def test_figure_1_shows_a_skewed_spectrum_for_skewed_data(depth: int) -> None:
 def test_figure_1_shows_tanh_closer_to_linear_than_relu(depth: int) -> None:
     linear, relu, tanh = (np.log(shares(figure_1(a, depth, "isotropic"))) for a in ("linear", "relu", "tanh"))
     assert np.abs(tanh - linear).max() < 0.1 * np.abs(relu - linear).max()
+
+
+@cache
+def figure_3(act: str, depth: int, data: str) -> NetworkSpectrum:
+    """Convolutions on 8 x 8 images: zeros around them, or they would be used up before depth 5."""
+    from sklearn.datasets import load_digits
+
+    images = unit_rows(load_digits().images[:60, None], "digits")
+    points = images if data == "digits" else as_images(isotropic_points(60, 64, 0), (1, 8, 8))
+    return network_spectrum(Kernel.of(act, depth), Design(20, "cnn", "standard", "same"), points, 10, 0, 40)
+
+
+@pytest.mark.parametrize("data", ["digits", "isotropic"])
+def test_figure_3_shows_the_same_of_convolutions(data: str) -> None:
+    second = {
+        (a, d): figure_3(a, d, data).eigenvalues[1].normalized for a in ("linear", "relu", "tanh") for d in (2, 5)
+    }
+    for act in ("linear", "relu", "tanh"):
+        assert (second[act, 5].high or 1) < (second[act, 2].low or 0) / 2
+    for act in ("linear", "tanh"):
+        assert (second["relu", 5].high or 1) < (second[act, 5].low or 0)
+        assert (second["relu", 2].mean or 1) < (second[act, 2].mean or 0)
+
+
+def test_figure_3_shows_a_skewed_spectrum_for_skewed_data() -> None:
+    for act in ("linear", "relu", "tanh"):
+        skewed, flat = (shares(figure_3(act, 2, data)) for data in ("digits", "isotropic"))
+        assert skewed[20] / skewed[1] < 0.05
+        assert flat[20] / flat[1] > 0.25
 
 
 # ---------------------------------------------------------------- awkward networks
