@@ -263,9 +263,10 @@ class Budget:
         fixed = 8 * (2 * n * n + sum(math.prod(plan.weights) for plan in plans))
         if plans[0].convolves:
             fixed += 8 * n * math.prod(plans[0].inputs)  # the images, channels last
-        rows = n
+        rows, parts = n, 1
         while fixed + _derivative_bytes(plans, rows, n) > memory and rows > 1:
-            rows = -(-rows // 2)
+            parts += 1 + parts // 8
+            rows = -(-n // parts)
         needed = fixed + _derivative_bytes(plans, rows, n)
         if needed > memory:
             raise NtkcalcError(
