@@ -16,7 +16,7 @@ COMMANDS = {
     "--width 500 --parametrization standard",
     "figure_2.png": "evaluate -a relu --sigma-w2 max -T 10 -T 50 -l 2:4 --rho -1:1:201",
     "figure_3.png": "eigs -a linear -a relu -a tanh -l 2 -l 5 --data photographs.npy --isotropic 200,4800 --top 100 "
-    "--width 100 --parametrization standard --arch cnn --image-shape 3,40,40 --memory 4G",
+    "--width 100 --parametrization standard --arch cnn --image-shape 3,40,40 --memory 4G --trials 5",
     "figure_4.png": "eigs -a relu -a tanh -a gaussian --sphere-dim 2 --max-frequency 20 --sample 1000",
     "decay.png": "decay -a relu -a tanh -a gaussian -l 3",
 }
