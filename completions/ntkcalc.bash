@@ -70,12 +70,20 @@ _ntkcalc() {
         --plot) _ntkcalc_files '[.](png|svg|pdf)$' ;;
         --epsilon) candidates="" ;;
         --memory) candidates="" ;;
+        --isotropic) candidates="" ;;
+        --width) candidates="" ;;
+        --trials) candidates="" ;;
+        --seed) candidates="" ;;
+        --outer) candidates="gaussian sign" ;;
         --sphere-dim) candidates="" ;;
         --max-frequency) candidates="" ;;
         --measure) candidates="uniform surface" ;;
         --sample) candidates="" ;;
-        --seed) candidates="" ;;
         --top) candidates="" ;;
+        --arch) candidates="mlp cnn" ;;
+        --parametrization) candidates="ntk standard" ;;
+        --image-shape) candidates="" ;;
+        --padding) candidates="valid same" ;;
         --window) candidates="" ;;
         --rank) candidates="" ;;
         *)
@@ -83,8 +91,8 @@ _ntkcalc() {
             case "$command" in
                 coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --json --format -o --output --schema -q --quiet -h --help" ;;
                 evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation --rho -c --coeffs --data --other --no-normalize -d --digits --engine --paper-truncation --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs --data --epsilon --memory --no-normalize -d --digits --engine --json --format -o --output --schema -q --quiet -h --help" ;;
-                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --sphere-dim --max-frequency --measure --sample --seed --data --top --memory --no-normalize -d --digits --engine --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs --data --epsilon --memory --no-normalize -d --digits --engine --json --format -o --output --schema -q --quiet --isotropic --width --trials --seed --outer -h --help" ;;
+                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --sphere-dim --max-frequency --measure --sample --seed --data --top --memory --no-normalize -d --digits --engine --json --format -o --output --plot --schema -q --quiet --isotropic --width --trials --arch --parametrization --image-shape --padding -h --help" ;;
                 decay) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 *) candidates="coeffs evaluate effrank eigs decay --version --list-activations -h --help" ;;
             esac

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
@@ -298,20 +299,35 @@ def effrank(
     output: options.Output = "-",
     schema: Schema = False,
     quiet: options.Quiet = False,
+    isotropic: options.Isotropic = None,
+    width: options.Width = None,
+    trials: options.Trials = None,
+    seed: options.Seed = None,
+    outer: options.Outer = None,
 ) -> None:
     """Bounds on the effective rank of kernel matrices (Theorems 4.1 and 4.3), and with --data the measured ranks.
+
+    With --width those of networks of one hidden layer too, beside the theorems of section C.2.
 
     Example: ntkcalc effrank -a relu -l 2:5
     """
     style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
-    options.check_engine(engine, "numpy" if data else "mpmath")
+    options.check_engine(engine, "numpy" if data or isotropic else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
     console.check_writable(output)
-    if coeffs and (act or depth or sigma_w2 or gamma_b2 or data):
+    if coeffs and (act or depth or sigma_w2 or gamma_b2 or data or isotropic):
         raise InputError("--coeffs stands for a kernel, and bounds alone follow from it: leave out the other options")
-    if epsilon and not data:
+    if epsilon and not (data or isotropic):
         raise InputError("--epsilon counts eigenvalues of the kernel matrix of --data FILE; give that too")
+    if data and isotropic:
+        raise InputError("--data and --isotropic exclude each other: one data set at a time")
+    options.about_networks(width, data or isotropic, {"--trials": trials, "--outer": outer})
+    options.check_seed_has_use(seed, width, isotropic)
+    if width is not None and options.chosen_depths(depth or ["2"]) != [2]:
+        raise InputError(
+            "the networks of section C.2 have one hidden layer: leave out --depth, which is 2 with --width"
+        )
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
     from ntkcalc import render_effrank
     from ntkcalc.rank import bounds_by_depth, effective_ranks, given_bounds, gram_rank
@@ -321,14 +337,24 @@ def effrank(
         bounds = [given_bounds(given, shown) for given in options.chosen_series(coeffs, sys.stdin)]
         if style != "table" and any(b.bound is None and b.leading is None for b in bounds):
             console.remark("nothing is known of what the series leaves out, so that no bound follows", quiet)
-    elif data:
+    elif data or isotropic:
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
-        points = _points(data, not no_normalize, quiet)
+        points = _data_sets(data, isotropic, seed, not no_normalize, quiet)[0]
         gram = gram_rank(points)
         with console.progress(quiet, "tiles") as watch:
             ranks = [
                 effective_ranks(k, points, gram, limits, shown, digits is not None, budget, watch) for k in kernels
             ]
+        if width is not None:
+            from ntkcalc.shallow import finite_width_ranks
+
+            drawn = width, 10 if trials is None else trials, seed or 0, outer or "gaussian"
+            with console.progress(quiet, "networks") as watch:
+                found = [
+                    finite_width_ranks(k, points, gram, *drawn, shown, digits is not None, budget, watch)
+                    for k in kernels
+                ]
+            ranks = [replace(r, finite_width=f) for r, f in zip(ranks, found, strict=True)]
     else:
         grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
         bounds = grid.in_order([bounds_by_depth(kernel, grid.depths, shown) for kernel in grid.deepest()])
@@ -365,22 +391,42 @@ def eigs(
     plot: options.Plot = None,
     schema: Schema = False,
     quiet: options.Quiet = False,
+    isotropic: options.Isotropic = None,
+    width: options.Width = None,
+    trials: options.Trials = None,
+    arch: options.Arch = None,
+    parametrization: options.Parametrization = None,
+    image_shape: options.ImageShape = None,
+    padding: options.Padding = None,
 ) -> None:
     """The spectrum: eigenvalues on a sphere (Theorem 4.6), or of the kernel matrix of data.
 
+    With --width of networks of finite width at random initialisation (Figures 1 and 3).
+
     Example: ntkcalc eigs --act relu --sphere-dim 2
     """
-    style = options.chosen_format(format, json, output)
+    style, measured = options.chosen_format(format, json, output), data or isotropic
     shown = options.chosen_digits(digits, style)
-    options.check_engine(engine, "numpy" if data else "mpmath")
+    options.check_engine(engine, "numpy" if measured else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
-    if data and any(x is not None for x in (sphere_dim, max_frequency, measure, sample, seed, truncation, coeffs)):
+    if measured and any(x is not None for x in (sphere_dim, max_frequency, measure, sample, truncation, coeffs)):
         raise InputError("--data brings its own points and the exact kernel: leave out the options of the sphere")
-    if not data and sphere_dim is None:
+    named = ("--trials", "--arch", "--parametrization", "--image-shape", "--padding")
+    values = (trials, arch, parametrization, image_shape, padding)
+    options.about_networks(width, measured, dict(zip(named, values, strict=True)))
+    if measured:
+        options.check_seed_has_use(seed, width, isotropic)
+    if data and isotropic and width is None:
+        raise InputError("--data and --isotropic together are for --width; else one data set at a time")
+    if parametrization == "standard" and (sigma_w2 or gamma_b2):
+        raise InputError("--parametrization standard has no variances: leave out --sigma-w2 and --gamma-b2")
+    if arch != "cnn" and (image_shape or padding):
+        raise InputError("--image-shape and --padding are about convolutions: give --arch cnn too")
+    if not measured and sphere_dim is None:
         raise InputError("say whose spectrum: --sphere-dim D for the sphere S^D, or --data FILE for a kernel matrix")
     if coeffs and (act or depth or sigma_w2 or gamma_b2 or sample is not None):
         raise InputError("--coeffs stands for a kernel: leave out the kernel's options and --sample")
-    if not data and sample is None and (seed is not None or top is not None):
+    if not measured and sample is None and (seed is not None or top is not None):
         raise InputError("--seed and --top are about sampled eigenvalues: give --sample N too")
     console.check_writable(output)
     if plot:
@@ -388,13 +434,35 @@ def eigs(
     budget, screen = options.chosen_memory(memory), console.screen(output, digits, top)
     from ntkcalc import render_eigs
 
-    if data:
+    if parametrization == "standard":
+        sigma_w2 = ["max"]  # of no use, but every activation has it
+    if measured:
+        kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
+        sets = _data_sets(data, isotropic, seed, not no_normalize, quiet)
+        strict = digits is not None
+    if measured and width is not None:
+        from ntkcalc import render_networks
+        from ntkcalc.ensembles import network_spectrum
+        from ntkcalc.inputs import as_images
+        from ntkcalc.networks import Design
+
+        networks = Design(width, arch or "mlp", parametrization or "ntk", padding or "valid")
+        if image_shape is not None:
+            channels, height, across = options.chosen_sizes(image_shape, "--image-shape", "C,H,W")
+            sets = [as_images(points, (channels, height, across)) for points in sets]
+        drawn = 10 if trials is None else trials, seed or 0
+        with console.progress(quiet, "layers") as watch:
+            ensembles = [
+                network_spectrum(k, networks, x, *drawn, top, shown, strict, budget, watch)
+                for x in sets
+                for k in kernels
+            ]
+        text = render_networks.spectra_text(ensembles, style, screen)
+    elif measured:
         from ntkcalc.spectrum import data_spectrum
 
-        kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
-        points = _points(data, not no_normalize, quiet)
         with console.progress(quiet, "tiles") as watch:
-            matrices = [data_spectrum(k, points, top, shown, digits is not None, budget, watch) for k in kernels]
+            matrices = [data_spectrum(k, x, top, shown, strict, budget, watch) for x in sets for k in kernels]
         text = render_eigs.matrix_text(matrices, style, screen)
     elif sphere_dim is not None:
         from ntkcalc.sphere import Sphere, given_spectrum
@@ -409,10 +477,13 @@ def eigs(
             spheres = _sphere_spectra(kernels, sphere, truncation, shown, sample, seed or 0, top, quiet)
         text = render_eigs.sphere_text(spheres, style, screen)
     if plot:
-        from ntkcalc.plots import matrix_plot, sphere_plot
+        from ntkcalc.plots import matrix_plot, network_plot, sphere_plot
 
         with console.whole_file(plot) as beside:
-            matrix_plot(matrices, beside) if data else sphere_plot(spheres, beside)
+            if width is not None:
+                network_plot(ensembles, beside)
+            else:
+                matrix_plot(matrices, beside) if measured else sphere_plot(spheres, beside)
     console.emit(text, output)
 
 
@@ -435,6 +506,17 @@ def _sphere_spectra(
         if sample is None:
             return found
         return [with_sample(k, f, sample, seed, top, watch) for k, f in zip(kernels, found, strict=True)]
+
+
+def _data_sets(data: str | None, isotropic: str | None, seed: int | None, normalize: bool, quiet: bool) -> list[Points]:
+    """Return the points of --data and of --isotropic."""
+    from ntkcalc.inputs import isotropic_points
+
+    sets = [] if data is None else [_points(data, normalize, quiet)]
+    if isotropic is not None:
+        n, d = options.chosen_sizes(isotropic, "--isotropic", "N,D")
+        sets.append(isotropic_points(n, d, seed or 0))
+    return sets
 
 
 def _points(source: str, normalize: bool, quiet: bool) -> Points:

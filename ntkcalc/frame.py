@@ -47,6 +47,13 @@ _ASCII = str.maketrans(
         "τ": "tau",
         "Θ": "Theta",
         "ρ": "rho",
+        "δ": "delta",
+        "∇": "grad ",
+        "‖": "||",
+        "⟨": "<",
+        "⟩": ">",
+        "∞": "infinity",
+        "→": "->",
     }
     | {"Σ": "sum", "·": "-", "²": "^2", "ₚ": "_p", "…": "...", "≤": "<=", "−": "-"}
 )
@@ -135,10 +142,13 @@ def variances(k: KernelFacts, digits: int) -> str:
     return " · ".join(f"{name} = {digits_of(value, digits)}" for name, value in names)
 
 
+_WORDS = ("kernel", "model", "law", "course", "theorem", "of", "")  # headers of columns that hold no numbers
+
+
 def add_columns(table: Sheet, headers: Sequence[str], screen: Screen) -> None:
     """Add columns of numbers, set flush right, names flush left."""
     for i, header in enumerate(headers):
-        left = header in ("kernel", "model", "law", "course", "") or (i == 0 and header == "activation")
+        left = header in _WORDS or (i == 0 and header == "activation")
         table.add_column(said(header, screen), justify="left" if left else "right")
 
 

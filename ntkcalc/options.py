@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Annotated, TypeVar
 
@@ -156,6 +156,39 @@ Which = Annotated[
     ),
 ]
 
+Width = Annotated[
+    int | None, typer.Option("--width", metavar="M", help="Networks of M neurons or channels in each hidden layer.")
+]
+Trials = Annotated[
+    int | None, typer.Option("--trials", metavar="N", help="Networks to take the mean of.  [default: 10]")
+]
+Arch = Annotated[
+    str | None,
+    typer.Option("--arch", metavar="mlp|cnn", help="Fully connected, or 5 x 5 convolutions.  [default: mlp]"),
+]
+Parametrization = Annotated[
+    str | None,
+    typer.Option(
+        "--parametrization",
+        metavar="ntk|standard",
+        help="Equation (1), or PyTorch's Kaiming-uniform weights.  [default: ntk]",
+    ),
+]
+ImageShape = Annotated[
+    str | None, typer.Option("--image-shape", metavar="C,H,W", help="What rows are as images: channels, height, width.")
+]
+Padding = Annotated[
+    str | None,
+    typer.Option("--padding", metavar="valid|same", help="Convolutions inside the image, or with zeros around it."),
+]
+Outer = Annotated[
+    str | None,
+    typer.Option("--outer", metavar="gaussian|sign", help="Outer weights N(0, 1), or +1 and -1.  [default: gaussian]"),
+]
+Isotropic = Annotated[
+    str | None, typer.Option("--isotropic", metavar="N,D", help="N standard Gaussian points in R^D as data.")
+]
+
 
 @dataclass(frozen=True)
 class KernelGrid:
@@ -271,6 +304,36 @@ def chosen_window(text: str | None) -> tuple[int, int] | None:
     if len(parts) != 2 or not all(b.isascii() and b.isdigit() and len(b) < 10 for b in parts):
         raise InputError(f"a window is A:B, two degrees such as 100:1000, got '{text[:40]}'")
     return int(parts[0]), int(parts[1])
+
+
+def chosen_sizes(text: str, what: str, names: str) -> tuple[int, ...]:
+    """Read whole numbers that commas part, such as 3,40,40 for C,H,W."""
+    parts = text.split(",")
+    if len(parts) != len(names.split(",")) or not all(p.isascii() and p.isdigit() and 0 < len(p) < 10 for p in parts):
+        raise InputError(f"{what} is {names}, whole numbers with commas between, got '{text[:40]}'")
+    sizes = tuple(map(int, parts))
+    if min(sizes) < 1:
+        raise InputError(f"{what} {names} must be at least 1 each, got '{text[:40]}'")
+    return sizes
+
+
+def about_networks(width: int | None, data: str | None, given: Mapping[str, object]) -> None:
+    """Refuse options of networks of finite width without --width, and --width without data."""
+    idle = [name for name, value in given.items() if value is not None]
+    if width is None and idle:
+        raise InputError(f"{idle[0]} is about networks of finite width: give --width M too")
+    if width is not None and data is None:
+        raise InputError("--width is about networks on data: give --data FILE or --isotropic N,D too")
+
+
+def check_seed_has_use(seed: int | None, width: int | None, isotropic: str | None) -> None:
+    """Refuse a seed where nothing is random, and one out of range."""
+    if seed is not None and width is None and isotropic is None:
+        raise InputError(
+            "--seed starts the random numbers of --width or --isotropic: give one of them, or leave it out"
+        )
+    if seed is not None and not 0 <= seed < 1 << 64:
+        raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
 
 
 def chosen_memory(text: str) -> int:

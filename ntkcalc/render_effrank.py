@@ -20,6 +20,7 @@ from ntkcalc.frame import (
     new_table,
     title_of,
 )
+from ntkcalc.render_networks import finite_fields, finite_table, finite_values
 from ntkcalc.results import (
     EffectiveRanks,
     EigenvalueCount,
@@ -53,11 +54,18 @@ def _fields(r: Result) -> dict[str, object]:
     counts = [
         {"epsilon": number(c.epsilon, 15), "count": c.count, "bound": number(c.bound, b.digits)} for c in r.counts
     ]
-    return fields | named | {"data": data_fields(r.data), "counts": counts}
+    fields |= named | {"data": data_fields(r.data), "counts": counts}
+    return fields if r.finite_width is None else fields | {"finite_width": finite_fields(r.finite_width, b.digits)}
 
 
 def _bounds(r: Result) -> RankBounds:
     return r if isinstance(r, RankBounds) else r.bounds
+
+
+def _flat(r: Result) -> dict[str, Decimal | int | float | None]:
+    """Return the same with the effective ranks of networks, for csv and plain."""
+    finite = None if isinstance(r, RankBounds) else r.finite_width
+    return _values(r) if finite is None else _values(r) | finite_values(finite)
 
 
 def _values(r: Result) -> dict[str, Decimal | int | float | None]:
@@ -86,11 +94,11 @@ def _counts(r: Result) -> tuple[EigenvalueCount, ...]:
 
 def ranks_csv(results: Sequence[Result]) -> str:
     """Return CSV; what is unknown is empty. Counts have columns of their own, count_ε and count_bound_ε."""
-    header = ["activation", "depth", "sigma_w2", "gamma_b2", *_values(results[0])]
+    header = ["activation", "depth", "sigma_w2", "gamma_b2", *_flat(results[0])]
     header += [f"{what}_{digits_of(c.epsilon)}" for c in _counts(results[0]) for what in ("count", "count_bound")]
     records = [
         [*kernel_cells(_bounds(r).kernel)]
-        + [_cell(value) for value in _values(r).values()]
+        + [_cell(value) for value in _flat(r).values()]
         + [_cell(value) for c in _counts(r) for value in (c.count, c.bound)]
         for r in results
     ]
@@ -105,7 +113,7 @@ def ranks_plain(results: Sequence[Result]) -> str:
     """Return a name and a value a line, without what is unknown; an empty line between kernels."""
     blocks = []
     for r in results:
-        named = list(_values(r).items())
+        named = list(_flat(r).items())
         for c in _counts(r):
             name = digits_of(c.epsilon)
             named += [(f"count_{name}", c.count), (f"count_bound_{name}", c.bound)]
@@ -184,7 +192,11 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
     lines += _silences([r.bounds for r in ranks])
     if any(r.centered is None and r.bounds.leading is not None for r in ranks):
         lines.append("where eff(K̃) is -, K̃ is too small beside K for double precision")
-    return text + captions(lines, kernels, screen)
+    text += captions(lines, kernels, screen)
+    for r in ranks:
+        if r.finite_width is not None and r.bounds.kernel is not None:
+            text += "\n" + finite_table(r.finite_width, r.gram, r.bounds.kernel.activation, screen)
+    return text
 
 
 def _beside(measured: Decimal | None, bound: Decimal | None) -> list[str]:
