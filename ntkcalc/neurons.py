@@ -1,7 +1,8 @@
 """The activations on arrays: φ and φ' in float64, of every named activation and of formulas.
 
 Each named one is written with decaying exponentials only, so that it neither overflows nor loses its relative accuracy
-far from the origin. At a kink φ' is its value from the left for relu and its kin (0 for relu, as in PyTorch), 0 for abs.
+far from the origin. At a kink φ' is its value from the left for relu and its kin (0 for relu, as in PyTorch), and 0
+for abs.
 """
 
 from __future__ import annotations
