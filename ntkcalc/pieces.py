@@ -37,6 +37,7 @@ REACH, _STEP = 64, Fraction(1, 32)
 
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _PROBE = 320  # bits of checks at joints
+_DOUBTFUL = 1e-9  # value of a float that may be all error
 _ORDERS = 24  # derivatives compared on both sides of a joint
 
 
@@ -206,6 +207,13 @@ def cut(tree: Tree, text: str) -> Pieces:
     InputError
         Where φ is infinite, not real, jumps, is constant, or grows too fast.
     """
+    try:
+        return _cut(tree, text)
+    except DomainError as error:
+        raise InputError(f"{text} is not finite and real everywhere: {error}") from None
+
+
+def _cut(tree: Tree, text: str) -> Pieces:
     found = _joined(_singularities(list(_smooth(Piece(None, None, tree), text)), text))
     if len(found) == 1 and derivative(found[0].tree) is _ZERO:
         raise InputError(f"{text} is constant: a network of it computes nothing")
@@ -339,6 +347,8 @@ def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
 
 def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:
     value, rise = _values([tree, slope], x, text)
+    if abs(value) < _DOUBTFUL:  # rounding or underflow of floats is no zero
+        value, rise = _reals([tree, slope], x, text)
     return (value > 0) - (value < 0), (rise > 0) - (rise < 0)
 
 
@@ -360,9 +370,13 @@ def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
             return values
     except (ArithmeticError, ValueError, TypeError):
         pass
+    return _reals(trees, x, text)
+
+
+def _reals(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
+    """Return values at a point in high precision."""
     try:
-        ctx = context(_PROBE)
-        return _real_program(tuple(trees))(real(ctx, x))
+        return _real_program(tuple(trees))(real(context(_PROBE), x))
     except DomainError as error:
         if "division" in str(error):
             return [0.0] * len(trees)  # a joint, looked at later
@@ -376,7 +390,7 @@ def _undefined(text: str, error: Exception, x: float) -> InputError:
 def _positive(decider: Tree, piece: Piece, text: str) -> bool:
     if decider.constant:
         return bool(_constant(decider) > 0)
-    return bool(_values([decider], Fraction(piece.inside), text)[0] > 0)
+    return bool(_reals([decider], Fraction(piece.inside), text)[0] > 0)
 
 
 def _check_values(phi: Pieces) -> None:
@@ -402,7 +416,7 @@ def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
             raise _undefined(phi.text, error, joint.near) from None
         if abs(nearest - near) > 1e-6 * (1 + abs(near)) or abs(near) > 2 * abs(far) + 1e6:
             raise InputError(f"{phi.text} is unbounded at x = {joint.near:.6g}; phi must be finite everywhere")
-        if abs(steeper) ** 2 > abs(slope) ** 2 * ctx.ldexp(1, 19) and abs(steeper) > 1e6:
+        if abs(steeper) > abs(slope) * ctx.mpf(2) ** 9.95 and abs(steeper) > 1e6:  # like 1/√x or worse
             raise InputError(
                 f"{phi.text}: its derivative is not square-integrable at x = {joint.near:.6g}, so that chi is infinite"
             )
@@ -445,6 +459,8 @@ def _check_growth(phi: Pieces) -> None:
             try:
                 values = run(x)
             except DomainError as error:
+                if "too large" not in str(error):  # a branch beyond `REACH`
+                    continue
                 raise InputError(
                     f"{phi.text} is not square-integrable under the Gaussian weight: {error}, at x = {side * 2**power}"
                 ) from None

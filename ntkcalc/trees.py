@@ -228,6 +228,17 @@ def _number_text(value: Fraction) -> tuple[str, int]:
     for prime in (2, 5):
         while rest % prime == 0:
             rest //= prime
-    said = decimal_text(size) if rest == 1 else f"{size.numerator}/{size.denominator}"
+    said = _decimal_text(size) if rest == 1 else f"{size.numerator}/{size.denominator}"
     level = _ATOM if rest == 1 else 3
     return (f"-{said}", min(level, _LEVEL["neg"])) if value < 0 else (said, level)
+
+
+def _decimal_text(size: Fraction) -> str:
+    """Return decimal text, in scientific notation where that saves long zeros."""
+    if not size or Fraction(1, 10**5) <= size < 10**16:
+        return decimal_text(size)
+    exponent = len(str(int(size))) - 1 if size >= 1 else -len(str(int(1 / size)))
+    digits = decimal_text(size / Fraction(10) ** exponent)
+    if digits.startswith("10"):  # 1/size was a power of ten
+        digits, exponent = decimal_text(size / Fraction(10) ** (exponent + 1)), exponent + 1
+    return f"{digits}e{exponent}"
