@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ntkcalc.errors import AccuracyError as AccuracyError
     from ntkcalc.errors import InputError as InputError
     from ntkcalc.errors import NtkcalcError as NtkcalcError
+    from ntkcalc.networks import empirical_ntk as empirical_ntk
     from ntkcalc.rank import effective_rank as effective_rank
     from ntkcalc.rank import effective_rank_bounds as effective_rank_bounds
     from ntkcalc.results import Coefficients as Coefficients
@@ -41,6 +42,7 @@ _HOME = {
     "MatrixSpectrum": "results",
     "SphereSpectrum": "results",
     "effective_rank": "rank",
+    "empirical_ntk": "networks",
     "effective_rank_bounds": "rank",
     "ntk": "arrays",
     "ntk_coefficients": "coefficients",
@@ -69,6 +71,7 @@ __all__ = [
     "decay_theory",
     "effective_rank",
     "effective_rank_bounds",
+    "empirical_ntk",
     "fit_decay",
     "matrix_spectrum",
     "ntk",

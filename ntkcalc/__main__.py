@@ -2,15 +2,18 @@
 
 import sys
 
+from ntkcalc.interrupt import INTERRUPTED, watch
+
 
 def main() -> None:
     """Run the command line."""
     try:
+        watch()
         from ntkcalc.cli import main as run
 
         run()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -338,7 +338,9 @@ def _formula(text: str) -> Activation:
     family = FAMILIES.get(str(tree.head).replace("_", "-"))
     values = [a.number for a in tree.arguments[1:]]
     if family is not None and tree.arguments[:1] == (X,) and None not in values:
-        named = [f"{key}={decimal_text(v)}" for (key, _), v in zip(family.defaults, values, strict=True) if v is not None]
+        named = [
+            f"{key}={decimal_text(v)}" for (key, _), v in zip(family.defaults, values, strict=True) if v is not None
+        ]
         return activation(":".join([family.name, *([",".join(named)] if named else [])]))
     phi = cut(plain(tree), text_of(tree))
     dual = formula_dual(phi)

@@ -6,14 +6,17 @@ Everything heavy is imported where it is used, so that ``--help`` loads nothing 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from io import StringIO
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ntkcalc import __version__, console, options
 from ntkcalc.errors import InputError, NtkcalcError
+from ntkcalc.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
     from ntkcalc.inputs import Points
@@ -21,15 +24,56 @@ if TYPE_CHECKING:
     from ntkcalc.results import SphereSpectrum
     from ntkcalc.sphere import Sphere
 
+
+class _Manual:
+    """Help as `ntkcalc.manual` words it, for commands of typer's."""
+
+    def get_help(self, context: Any) -> str:
+        """Return the text of ``--help``."""
+        from ntkcalc.manual import help_text, page
+
+        return help_text(page(self, context), console.columns())
+
+    def get_help_option(self, context: Any) -> Any:
+        """Return ``--help``, which writes as all else is written."""
+        option = super().get_help_option(context)  # type: ignore[misc]
+        option.callback = _help
+        return option
+
+
+class _Command(_Manual, TyperCommand):
+    pass
+
+
+class _Program(_Manual, TyperGroup):
+    pass
+
+
 app = typer.Typer(
     name="ntkcalc",
-    help="The neural tangent kernel's power series (ICLR 2023), every digit right.",
+    cls=_Program,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def command(**more: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command; its annotations are evaluated here, or typer would do so four times over."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        function.__annotations__ = get_type_hints(function, include_extras=True)
+        return app.command(cls=_Command, **more)(function)
+
+    return register
+
+
+def _help(context: typer.Context, _: object, wanted: bool) -> None:
+    if wanted:
+        console.emit(context.get_help() + "\n", "-")
+        raise typer.Exit
 
 
 def _version(wanted: bool) -> None:
@@ -51,6 +95,19 @@ def _list_activations(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _schema(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        from ntkcalc.schemas import schema_text
+
+        console.emit(schema_text(str(context.info_name)), "-")
+        raise typer.Exit
+
+
+Schema = Annotated[
+    bool, typer.Option("--schema", callback=_schema, is_eager=True, help="Print the JSON Schema of the JSON output.")
+]
+
+
 @app.callback()
 def top(
     version: Annotated[
@@ -63,10 +120,13 @@ def top(
         ),
     ] = False,
 ) -> None:
-    """The neural tangent kernel's power series (ICLR 2023), every digit right."""
+    """The neural tangent kernel's power series (ICLR 2023), every digit right.
+
+    Example: ntkcalc coeffs --act tanh --depth 3
+    """
 
 
-@app.command()
+@command()
 def coeffs(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -80,20 +140,22 @@ def coeffs(
     json: options.Json = False,
     format: options.Format = None,
     output: options.Output = "-",
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The coefficients kappa_{p,l} of Theorem 3.1.
 
     Example: ntkcalc coeffs --act tanh --depth 3
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     console.check_writable(output)
     shown = options.chosen_digits(digits, style)
     from ntkcalc import render_coeffs
     from ntkcalc.coefficients import Request, coefficients_by_depth
 
-    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
+    engine = options.chosen_engine(engine, truncation, grid)
+    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     with console.progress(quiet) as observer:
         found = [coefficients_by_depth(kernel, grid.depths, request, observer) for kernel in grid.deepest()]
     results = grid.in_order(found)
@@ -102,7 +164,7 @@ def coeffs(
     console.emit(text, output)
 
 
-@app.command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
+@command(short_help="The kernel, its truncated series, the error's bound; matrices of data.")
 def evaluate(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -121,13 +183,14 @@ def evaluate(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The kernel Theta_l(rho), its truncated series and the bound on their difference; or the matrix of data.
 
     Example: ntkcalc evaluate --act tanh --depth 3 --rho 0.3 --rho 0.9
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
     options.check_engine(engine, "mpmath" if rho else "numpy")
     options.one_reader_of_stdin(rho, coeffs, data, other)
@@ -218,7 +281,7 @@ def _matrix(
     console.emit(text, "-")
 
 
-@app.command(short_help="Effective ranks of kernel matrices, and bounds on them.")
+@command(short_help="Effective ranks of kernel matrices, and bounds on them.")
 def effrank(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -234,21 +297,37 @@ def effrank(
     json: options.Json = False,
     format: options.Format = None,
     output: options.Output = "-",
+    schema: Schema = False,
     quiet: options.Quiet = False,
+    isotropic: options.Isotropic = None,
+    width: options.Width = None,
+    trials: options.Trials = None,
+    seed: options.Seed = None,
+    outer: options.Outer = None,
 ) -> None:
     """Bounds on the effective rank of kernel matrices (Theorems 4.1 and 4.3), and with --data the measured ranks.
 
+    With --width those of networks of one hidden layer too, beside the theorems of section C.2.
+
     Example: ntkcalc effrank -a relu -l 2:5
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     shown = options.chosen_digits(digits, style)
-    options.check_engine(engine, "numpy" if data else "mpmath")
+    options.check_engine(engine, "numpy" if data or isotropic else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
     console.check_writable(output)
-    if coeffs and (act or depth or sigma_w2 or gamma_b2 or data):
+    if coeffs and (act or depth or sigma_w2 or gamma_b2 or data or isotropic):
         raise InputError("--coeffs stands for a kernel, and bounds alone follow from it: leave out the other options")
-    if epsilon and not data:
+    if epsilon and not (data or isotropic):
         raise InputError("--epsilon counts eigenvalues of the kernel matrix of --data FILE; give that too")
+    if data and isotropic:
+        raise InputError("--data and --isotropic exclude each other: one data set at a time")
+    options.about_networks(width, data or isotropic, {"--trials": trials, "--outer": outer})
+    options.check_seed_has_use(seed, width, isotropic)
+    if width is not None and options.chosen_depths(depth or ["2"]) != [2]:
+        raise InputError(
+            "the networks of section C.2 have one hidden layer: leave out --depth, which is 2 with --width"
+        )
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
     from ntkcalc import render_effrank
     from ntkcalc.rank import bounds_by_depth, effective_ranks, given_bounds, gram_rank
@@ -258,14 +337,24 @@ def effrank(
         bounds = [given_bounds(given, shown) for given in options.chosen_series(coeffs, sys.stdin)]
         if style != "table" and any(b.bound is None and b.leading is None for b in bounds):
             console.remark("nothing is known of what the series leaves out, so that no bound follows", quiet)
-    elif data:
+    elif data or isotropic:
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
-        points = _points(data, not no_normalize, quiet)
+        points = _data_sets(data, isotropic, seed, not no_normalize, quiet)[0]
         gram = gram_rank(points)
         with console.progress(quiet, "tiles") as watch:
             ranks = [
                 effective_ranks(k, points, gram, limits, shown, digits is not None, budget, watch) for k in kernels
             ]
+        if width is not None:
+            from ntkcalc.shallow import finite_width_ranks
+
+            drawn = width, 10 if trials is None else trials, seed or 0, outer or "gaussian"
+            with console.progress(quiet, "networks") as watch:
+                found = [
+                    finite_width_ranks(k, points, gram, *drawn, shown, digits is not None, budget, watch)
+                    for k in kernels
+                ]
+            ranks = [replace(r, finite_width=f) for r, f in zip(ranks, found, strict=True)]
     else:
         grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
         bounds = grid.in_order([bounds_by_depth(kernel, grid.depths, shown) for kernel in grid.deepest()])
@@ -277,7 +366,7 @@ def effrank(
     console.emit(text, output)
 
 
-@app.command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
+@command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
 def eigs(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -300,23 +389,44 @@ def eigs(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
+    schema: Schema = False,
     quiet: options.Quiet = False,
+    isotropic: options.Isotropic = None,
+    width: options.Width = None,
+    trials: options.Trials = None,
+    arch: options.Arch = None,
+    parametrization: options.Parametrization = None,
+    image_shape: options.ImageShape = None,
+    padding: options.Padding = None,
 ) -> None:
     """The spectrum: eigenvalues on a sphere (Theorem 4.6), or of the kernel matrix of data.
 
+    With --width of networks of finite width at random initialisation (Figures 1 and 3).
+
     Example: ntkcalc eigs --act relu --sphere-dim 2
     """
-    style = options.chosen_format(format, json)
+    style, measured = options.chosen_format(format, json, output), data or isotropic
     shown = options.chosen_digits(digits, style)
-    options.check_engine(engine, "numpy" if data else "mpmath")
+    options.check_engine(engine, "numpy" if measured else "mpmath")
     options.one_reader_of_stdin([], coeffs, data)
-    if data and any(x is not None for x in (sphere_dim, max_frequency, measure, sample, seed, truncation, coeffs)):
+    if measured and any(x is not None for x in (sphere_dim, max_frequency, measure, sample, truncation, coeffs)):
         raise InputError("--data brings its own points and the exact kernel: leave out the options of the sphere")
-    if not data and sphere_dim is None:
+    named = ("--trials", "--arch", "--parametrization", "--image-shape", "--padding")
+    values = (trials, arch, parametrization, image_shape, padding)
+    options.about_networks(width, measured, dict(zip(named, values, strict=True)))
+    if measured:
+        options.check_seed_has_use(seed, width, isotropic)
+    if data and isotropic and width is None:
+        raise InputError("--data and --isotropic together are for --width; else one data set at a time")
+    if parametrization == "standard" and (sigma_w2 or gamma_b2):
+        raise InputError("--parametrization standard has no variances: leave out --sigma-w2 and --gamma-b2")
+    if arch != "cnn" and (image_shape or padding):
+        raise InputError("--image-shape and --padding are about convolutions: give --arch cnn too")
+    if not measured and sphere_dim is None:
         raise InputError("say whose spectrum: --sphere-dim D for the sphere S^D, or --data FILE for a kernel matrix")
     if coeffs and (act or depth or sigma_w2 or gamma_b2 or sample is not None):
         raise InputError("--coeffs stands for a kernel: leave out the kernel's options and --sample")
-    if not data and sample is None and (seed is not None or top is not None):
+    if not measured and sample is None and (seed is not None or top is not None):
         raise InputError("--seed and --top are about sampled eigenvalues: give --sample N too")
     console.check_writable(output)
     if plot:
@@ -324,13 +434,35 @@ def eigs(
     budget, screen = options.chosen_memory(memory), console.screen(output, digits, top)
     from ntkcalc import render_eigs
 
-    if data:
+    if parametrization == "standard":
+        sigma_w2 = ["max"]  # of no use, but every activation has it
+    if measured:
+        kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
+        sets = _data_sets(data, isotropic, seed, not no_normalize, quiet)
+        strict = digits is not None
+    if measured and width is not None:
+        from ntkcalc import render_networks
+        from ntkcalc.ensembles import network_spectrum
+        from ntkcalc.inputs import as_images
+        from ntkcalc.networks import Design
+
+        networks = Design(width, arch or "mlp", parametrization or "ntk", padding or "valid")
+        if image_shape is not None:
+            channels, height, across = options.chosen_sizes(image_shape, "--image-shape", "C,H,W")
+            sets = [as_images(points, (channels, height, across)) for points in sets]
+        drawn = 10 if trials is None else trials, seed or 0
+        with console.progress(quiet, "layers") as watch:
+            ensembles = [
+                network_spectrum(k, networks, x, *drawn, top, shown, strict, budget, watch)
+                for x in sets
+                for k in kernels
+            ]
+        text = render_networks.spectra_text(ensembles, style, screen)
+    elif measured:
         from ntkcalc.spectrum import data_spectrum
 
-        kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
-        points = _points(data, not no_normalize, quiet)
         with console.progress(quiet, "tiles") as watch:
-            matrices = [data_spectrum(k, points, top, shown, digits is not None, budget, watch) for k in kernels]
+            matrices = [data_spectrum(k, x, top, shown, strict, budget, watch) for x in sets for k in kernels]
         text = render_eigs.matrix_text(matrices, style, screen)
     elif sphere_dim is not None:
         from ntkcalc.sphere import Sphere, given_spectrum
@@ -345,10 +477,13 @@ def eigs(
             spheres = _sphere_spectra(kernels, sphere, truncation, shown, sample, seed or 0, top, quiet)
         text = render_eigs.sphere_text(spheres, style, screen)
     if plot:
-        from ntkcalc.plots import matrix_plot, sphere_plot
+        from ntkcalc.plots import matrix_plot, network_plot, sphere_plot
 
         with console.whole_file(plot) as beside:
-            matrix_plot(matrices, beside) if data else sphere_plot(spheres, beside)
+            if width is not None:
+                network_plot(ensembles, beside)
+            else:
+                matrix_plot(matrices, beside) if measured else sphere_plot(spheres, beside)
     console.emit(text, output)
 
 
@@ -373,6 +508,17 @@ def _sphere_spectra(
         return [with_sample(k, f, sample, seed, top, watch) for k, f in zip(kernels, found, strict=True)]
 
 
+def _data_sets(data: str | None, isotropic: str | None, seed: int | None, normalize: bool, quiet: bool) -> list[Points]:
+    """Return the points of --data and of --isotropic."""
+    from ntkcalc.inputs import isotropic_points
+
+    sets = [] if data is None else [_points(data, normalize, quiet)]
+    if isotropic is not None:
+        n, d = options.chosen_sizes(isotropic, "--isotropic", "N,D")
+        sets.append(isotropic_points(n, d, seed or 0))
+    return sets
+
+
 def _points(source: str, normalize: bool, quiet: bool) -> Points:
     """Return the points of a data file; that rows were scaled is said."""
     from ntkcalc.inputs import load_points
@@ -383,7 +529,7 @@ def _points(source: str, normalize: bool, quiet: bool) -> Points:
     return points
 
 
-@app.command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
+@command(short_help="The decay law of coefficients and eigenvalues: fit and theory.")
 def decay(
     act: options.Act = None,
     depth: options.Depth = None,
@@ -399,13 +545,14 @@ def decay(
     format: options.Format = None,
     output: options.Output = "-",
     plot: options.Plot = None,
+    schema: Schema = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Which law of decay the coefficients follow, fitted, beside what theory says (Lemma 3.2 and sharper).
 
     Example: ntkcalc decay -a relu -a tanh -a gaussian
     """
-    style = options.chosen_format(format, json)
+    style = options.chosen_format(format, json, output)
     if coeffs and (act or depth or sigma_w2 or gamma_b2 or truncation or sphere_dim or rank):
         raise InputError("--coeffs stands for a kernel, on which theory is silent: leave out the other options")
     console.check_writable(output)
@@ -443,8 +590,7 @@ _USAGE_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.
 
 def main() -> None:
     """Run the command line; every failure is a line on stderr and an exit code of the contract."""
-    if sys.stdin is None:  # closed: nothing to read
-        sys.stdin = StringIO()
+    console.fill_closed_streams()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except NtkcalcError as error:
@@ -452,10 +598,12 @@ def main() -> None:
     except _USAGE_ERROR as error:
         _fail(_usage_message(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        console.abandon_stdout()
         sys.exit(0)
     except OSError as error:
+        console.abandon_stdout()
         _fail(f"cannot write stdout: {error.strerror or error}", 1)
     except MemoryError:
         _fail("out of memory; lower --truncation or --digits", 1)
@@ -466,12 +614,15 @@ def main() -> None:
 def _usage_message(error: Exception) -> str:
     """Return what typer found wrong in one line; without arguments, the help."""
     said = str(getattr(error, "format_message", error.__str__)())
-    return said if said.startswith("Usage:") else f"{said} (-h lists commands and options)"
+    return said if said.startswith(_HELP) else f"{said} (-h lists commands and options)"
+
+
+_HELP = "Example: "  # what help starts with
 
 
 def _fail(message: str, code: int) -> NoReturn:
     """Say what went wrong in one line and exit."""
     with suppress(OSError):
         if sys.stderr is not None:
-            print(message if message.startswith("Usage:") else f"ntkcalc: {message}", file=sys.stderr)
+            print(message if message.startswith(_HELP) else f"ntkcalc: {message}", file=sys.stderr)
     sys.exit(code)

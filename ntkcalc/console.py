@@ -7,9 +7,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from ntkcalc.errors import InputError, NtkcalcError
+from ntkcalc.interrupt import UNFINISHED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,20 +21,57 @@ if TYPE_CHECKING:
     from ntkcalc.recurrence import Observer
 
 
+VARIABLES = {
+    "NTKCALC_DIGITS": "Digits where --digits is not given; of what is measured in double precision, those known.",
+    "NTKCALC_FORMAT": "Output format where neither --format, --json nor the name of the output file says one.",
+    "NO_COLOR": "No colour on the terminal.",
+    "FORCE_COLOR": "Colour in pipes too.",
+    "COLUMNS": "Width of tables and help, if it is not that of the terminal.",
+}
+"""What of the environment is heeded."""
+
+
+def preset(variable: str) -> str | None:
+    """Return what a variable of the environment says, if it is set."""
+    return os.environ.get(variable, "").strip() or None
+
+
+def preset_digits() -> int | None:
+    """Return the digits that NTKCALC_DIGITS asks for, if it is set."""
+    text = preset("NTKCALC_DIGITS")
+    if text is None:
+        return None
+    from ntkcalc.coefficients import MOST_DIGITS
+
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= MOST_DIGITS):
+        raise InputError(f"NTKCALC_DIGITS must be a whole number from 1 to {MOST_DIGITS}, got '{text[:40]}'")
+    return int(text)
+
+
 def screen(output: str, digits: int | None, rows: int | None = None) -> Screen:
     """Describe what a table is drawn on."""
     from ntkcalc.frame import Screen
 
-    terminal = output == "-" and sys.stdout is not None and sys.stdout.isatty()
+    digits = digits or preset_digits()
+    terminal = output == "-" and sys.stdout.isatty()
     color = terminal and os.environ.get("TERM") != "dumb"
     color = (color or bool(os.environ.get("FORCE_COLOR"))) and not os.environ.get("NO_COLOR")
-    width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
-    encoding = sys.stdout.encoding if output == "-" and sys.stdout is not None else "utf-8"
+    width = columns() if terminal or "COLUMNS" in os.environ else None
+    encoding = sys.stdout.encoding if output == "-" else "utf-8"
     try:
         "κσ²…─".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return Screen(width, False, color, digits, rows)
     return Screen(width, True, color, digits, rows)
+
+
+PICTURES = (".png", ".svg", ".pdf")
+"""Files that --plot draws."""
+
+
+def columns() -> int:
+    """Return the width of the terminal, or 80."""
+    return shutil.get_terminal_size().columns
 
 
 def check_writable(output: str) -> None:
@@ -50,24 +89,52 @@ def check_writable(output: str) -> None:
 
 def emit(text: str, output: str) -> None:
     """Write the whole text, or nothing: stdout in one piece, a file by renaming a finished one."""
-    if output == "-" and sys.stdout is None:
-        raise NtkcalcError("cannot write stdout: it is closed")
     try:
         if output == "-":
-            sys.stdout.write(text)
+            sys.stdout.write(_escaped(text, sys.stdout.encoding, sys.stdout.errors))
             sys.stdout.flush()
         elif os.path.exists(output) and not os.path.isfile(output):  # a device or a pipe
             with open(output, "w", encoding="utf-8") as stream:
-                stream.write(text)
+                stream.write(_escaped(text))
         else:
             with whole_file(output) as beside, open(beside, "w", encoding="utf-8") as stream:
-                stream.write(text)
+                stream.write(_escaped(text))
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
     except OSError as error:
         if output == "-":
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            abandon_stdout()
         raise NtkcalcError(f"cannot write {'stdout' if output == '-' else output}: {error.strerror}") from None
+
+
+def _escaped(text: str, encoding: str = "utf-8", errors: str | None = None) -> str:
+    """Return the text, with JSON's escapes for what the encoding lacks (Greek in a law, odd bytes in a file's name)."""
+    try:
+        text.encode(encoding, errors or "strict")
+    except UnicodeEncodeError:
+        return "".join(c if c.isascii() else f"\\u{ord(c):04x}" for c in text)
+    return text
+
+
+def abandon_stdout() -> None:
+    """Let what is still unwritten go nowhere, or Python would try again at its end and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def fill_closed_streams() -> None:
+    """Put into the places of closed streams what can neither be read nor written, as a caller would expect.
+
+    Otherwise the next file that is opened would take the place, and stray output would go into it.
+    """
+    for number, (stream, way) in enumerate(
+        ((sys.stdin, os.O_WRONLY), (sys.stdout, os.O_RDONLY), (sys.stderr, os.O_RDONLY))
+    ):
+        if stream is None:
+            handle = os.open(os.devnull, way)
+            if handle != number:
+                os.dup2(handle, number)
+    sys.stdin = sys.stdin or StringIO()
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 @contextmanager
@@ -79,6 +146,7 @@ def whole_file(path: str) -> Iterator[str]:
     suffix = os.path.splitext(path)[1]
     handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ntkcalc-", suffix=suffix)
     os.close(handle)
+    UNFINISHED.add(beside)
     try:
         yield beside
         mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
@@ -88,6 +156,8 @@ def whole_file(path: str) -> Iterator[str]:
         with suppress(OSError):
             os.unlink(beside)
         raise
+    finally:
+        UNFINISHED.discard(beside)
 
 
 def _umask() -> int:
@@ -119,9 +189,8 @@ def check_plot(path: str, output: str) -> None:
         raise InputError(f"--plot and --output name the same file '{path}'; give two")
     from importlib.util import find_spec
 
-    kinds = (".png", ".svg", ".pdf")
-    if not path.lower().endswith(kinds):
-        raise InputError(f"--plot draws {', '.join(kinds)} files, got '{path}'")
+    if not path.lower().endswith(PICTURES):
+        raise InputError(f"--plot draws {', '.join(PICTURES)} files, got '{path}'")
     if find_spec("matplotlib") is None:
         raise InputError("--plot needs matplotlib: pip install 'ntkcalc[plot]'")
     check_writable(path)

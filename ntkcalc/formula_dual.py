@@ -25,7 +25,7 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.functions import DomainError, RealField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.pieces import Joint, Pieces
-from ntkcalc.precision import Context, Real, context, log2, real
+from ntkcalc.precision import Context, Real, context, log2
 from ntkcalc.quadrature import Means, Shape, gaussian_means
 from ntkcalc.splines import Spline
 from ntkcalc.trees import Tree
@@ -170,8 +170,7 @@ def _test_points(phi: Pieces, ctx: Context, degree: int) -> list[list[Real]]:
     ends = [ctx.zero, *[x for x in _ends(phi.joints)(ctx) if x]]
     count = degree // 2 + 4
     return [
-        [a + (b - a) * (2 * i + 1) / (2 * count + 1) for i in range(count)]
-        for a, b in pairwise([*ends, ends[-1] + 3])
+        [a + (b - a) * (2 * i + 1) / (2 * count + 1) for i in range(count)] for a, b in pairwise([*ends, ends[-1] + 3])
     ]
 
 
@@ -299,7 +298,7 @@ class SplineDual(FormulaDual):
         for joint, (left, right) in zip(self.phi.joints, pairwise(pieces), strict=True):
             x, length = joint.at(ctx), max(len(left), len(right))
             sides = [[ctx.polyval(_derived(row, i)[::-1] or [0], x) for i in range(length)] for row in (left, right)]
-            knots.append((x, [r - l for l, r in zip(*sides, strict=True)]))
+            knots.append((x, [after - before for before, after in zip(*sides, strict=True)]))
         return Spline(ctx, pieces[0], knots).mean()
 
     @cached_property

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from ntkcalc import __version__
 from ntkcalc.results import (
     DataFacts,
     KernelFacts,
 )
+from ntkcalc.sheet import Sheet
 from ntkcalc.text import (
+    aligned,
     digits_of,
     json_line,
+    level_bar,
+    log10_of,
     number,
+    rounded,
+    scientific,
 )
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _ASCII = str.maketrans(
     {
@@ -45,6 +47,13 @@ _ASCII = str.maketrans(
         "τ": "tau",
         "Θ": "Theta",
         "ρ": "rho",
+        "δ": "delta",
+        "∇": "grad ",
+        "‖": "||",
+        "⟨": "<",
+        "⟩": ">",
+        "∞": "infinity",
+        "→": "->",
     }
     | {"Σ": "sum", "·": "-", "²": "^2", "ₚ": "_p", "…": "...", "≤": "<=", "−": "-"}
 )
@@ -133,33 +142,66 @@ def variances(k: KernelFacts, digits: int) -> str:
     return " · ".join(f"{name} = {digits_of(value, digits)}" for name, value in names)
 
 
-def add_columns(table: Table, headers: Sequence[str], screen: Screen) -> None:
+_WORDS = ("kernel", "model", "law", "course", "theorem", "of", "")  # headers of columns that hold no numbers
+
+
+def add_columns(table: Sheet, headers: Sequence[str], screen: Screen) -> None:
     """Add columns of numbers, set flush right, names flush left."""
     for i, header in enumerate(headers):
-        left = header in ("kernel", "course", "") or (i == 0 and header == "activation")
-        table.add_column(said(header, screen), justify="left" if left else "right", no_wrap=True)
+        left = header in _WORDS or (i == 0 and header == "activation")
+        table.add_column(said(header, screen), justify="left" if left else "right")
 
 
-def new_table(title: str, screen: Screen) -> Table:
-    """Return an empty table."""
-    from rich import box
-    from rich.table import Table
+def add_rows(table: Sheet, rows: Sequence[Sequence[str]], numbers: Sequence[int], screen: Screen) -> None:
+    """Add rows, with the decimal points of the columns `numbers` in line."""
+    columns = ([said(cell, screen) for cell in column] for column in zip(*rows, strict=True))
+    lined = (aligned(column) if i in numbers else column for i, column in enumerate(columns))
+    for row in zip(*lined, strict=True):
+        table.add_row(*row)
 
-    table = Table(box=box.SIMPLE_HEAD if screen.unicode else box.ASCII2, pad_edge=True)
-    table.caption = said(title, screen)  # drawn by `drawn`: Rich would fold it to the width of the table
-    return table
+
+def new_table(title: str, screen: Screen, keys: int = 1) -> Sheet:
+    """Return an empty table whose first `keys` columns name a row."""
+    return Sheet(said(title, screen), keys, "─" if screen.unicode else "-")
+
+
+def left_out(count: int) -> str:
+    """Say how many rows a table leaves out."""
+    return f"  … and {count} more (--top N or --json shows them)\n" if count > 0 else ""
+
+
+def column_of(values: Sequence[Decimal | None], digits: int, scientifically: bool = False) -> list[str]:
+    """Return a column: all in scientific notation where one needs it, the unknown as ?."""
+    known = [None if x is None else rounded(x, digits) for x in values]
+    small = scientifically or any(x is not None and x and x.adjusted() < -5 for x in known)
+    return aligned(["?" if x is None else scientific(x) if small and x else digits_of(x) for x in known])
+
+
+_BAR = 8  # columns
+
+
+def bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
+    """Return a bar for each value, as long as its logarithm is above the least."""
+    logs = [log10_of(value) for value in values]
+    known = [x for x in logs if x is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    span = (high - low) or 1.0
+    return ["" if x is None else level_bar((x - low) / span, _BAR, screen.unicode) for x in logs]
 
 
 def captions(lines: Sequence[str], kernels: Sequence[KernelFacts], screen: Screen) -> str:
     """Return what stands under a table, folded between words where the screen is narrower."""
-    from textwrap import TextWrapper
-
     lines = [*lines, *([shared(kernels).strip()] if kernels else [])]
-    folder = TextWrapper(
-        max(screen.width or 10_000, 40), initial_indent="  ", subsequent_indent="    ", break_long_words=False
-    )
-    folded = [part for line in lines if line for part in folder.wrap(said(line, screen))]
-    return "".join(f"{part}\n" for part in folded)
+    width = max(screen.width or 10_000, 40)
+    return "".join(f"{part}\n" for line in lines if line for part in _folded(said(line, screen), width))
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Return a line in parts, those after the first set further in than it is."""
+    from textwrap import wrap
+
+    inside = "    " + " " * (len(line) - len(line.lstrip()))
+    return wrap(line, width, initial_indent="  ", subsequent_indent=inside, break_long_words=False)
 
 
 def said(text: str, screen: Screen) -> str:
@@ -167,28 +209,13 @@ def said(text: str, screen: Screen) -> str:
     return text if screen.unicode else text.translate(_ASCII)
 
 
-def drawn(table: Table, screen: Screen) -> str:
-    """Return what Rich draws, as wide as the data where the screen is narrower: no digit is ever cut."""
-    from io import StringIO
+def drawn(table: Sheet, screen: Screen) -> str:
+    """Return a table under its title, fitted to the screen: no digit is ever cut."""
+    from textwrap import wrap
 
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.text import Text
-
-    buffer, title = StringIO(), Text(str(table.caption), style="bold")
-    table.caption = None
-    natural = Measurement.get(Console(width=10_000), Console(width=10_000).options, table).maximum
-    console = Console(
-        file=buffer,
-        width=max(natural, screen.width or 0),
-        force_terminal=screen.color,
-        no_color=not screen.color,
-        legacy_windows=False,
-        color_system="standard" if screen.color else None,
-    )
-    console.print(title, soft_wrap=not screen.width)
-    console.print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    title = wrap(table.title, max(screen.width, 40)) if screen.width else [table.title]
+    above = "".join(f"\x1b[1m{line}\x1b[0m\n" if screen.color else f"{line}\n" for line in title)
+    return above + table.text(screen.width, screen.color)
 
 
 def envelope(command: str, kernel: KernelFacts | None, digits: int, engine: str) -> dict[str, object]:

@@ -496,7 +496,7 @@ def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
     for k in range(degree + 1):
         for i, t in enumerate(order):
             if t.constant or t is X:
-                rows[i].append((values[i] if k == 0 else zero + (t is X and k == 1)))
+                rows[i].append(values[i] if k == 0 else zero + (t is X and k == 1))
                 continue
             if k == 0:
                 rows[i].append(values[i])

@@ -191,7 +191,9 @@ class _Reader:
             if token.kind == "number" or token.text in (*words.variables, *words.constants):
                 raise self._error(f"an operator is missing after '{token.text}'", token, " Write 2*(x), not 2(x).")
             raise self._error(
-                f"unknown function '{token.text[:40]}'", token, near_miss(token.text, [*words.functions, *words.aliases])
+                f"unknown function '{token.text[:40]}'",
+                token,
+                near_miss(token.text, [*words.functions, *words.aliases]),
             )
         arguments = [self._walk(a) for a in item.args if not isinstance(a, ast.Starred)]
         if len(arguments) < len(item.args):
@@ -205,12 +207,15 @@ class _Reader:
         for keyword in item.keywords:
             name = self._token(keyword).text if keyword.arg is not None else "**"
             if name not in names[max(given - 1, 0) :] or name in chosen:
-                raise self._error(f"{token.text} takes no '{name[:40]}' here", token, near_miss(name, names))
+                twice = name in names
+                said = f"{name} is given twice" if twice else f"{token.text} takes no '{name[:40]}' here"
+                raise self._error(said, token, "" if twice else near_miss(name, names))
             chosen[name] = self._walk(keyword.value)
         rest = signature.keywords[max(given - 1, 0) :] if given else ()
         if not signature.least <= given <= signature.most:
             most = f" to {signature.most}" if signature.most > signature.least else ""
-            raise self._error(f"{token.text} takes {signature.least}{most} arguments, got {given},", token)
+            plural = "s" * (signature.most > 1)
+            raise self._error(f"{token.text} takes {signature.least}{most} argument{plural}, got {given},", token)
         return [chosen.get(name, number(default)) for name, default in rest]
 
     def _token(self, item: ast.expr | ast.keyword) -> _Token:

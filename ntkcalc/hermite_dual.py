@@ -5,10 +5,10 @@ E[φ'²] = Σ k µ_k² beyond k = i,
 
 .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = \sum_i S'_{i+1} p_i(j).
 
-All terms are positive; the sums stop at K. What k > K adds to d_j is at most S_K times the largest p_k(j), at k = K + 1 or
-next to j/δ, and to q_j at most S_K times the chance of j hits or fewer in K + 1 trials. An error of ε in every µ_k
-changes d_j by no more than :math:`2 ε \sqrt{d_j/δ}`, for :math:`\sum_k p_k(j) = 1/δ` (Cauchy and Schwarz). S_K itself is
-the difference from E[φ²], with as many bits as that takes. All of this is checked for every j.
+All terms are positive; the sums stop at K. What k > K adds to d_j is at most S_K times the largest p_k(j), at k = K + 1
+or next to j/δ, and to q_j at most S_K times the chance of j hits or fewer in K + 1 trials. An error of ε in every µ_k
+changes d_j by no more than :math:`2 ε \sqrt{d_j/δ}`, for :math:`\sum_k p_k(j) = 1/δ` (Cauchy and Schwarz). S_K itself
+is the difference from E[φ²], with as many bits as that takes. All of this is checked for every j.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class HermiteDual(ABC):
         raise self._too_small()
 
     def _found_zeros(self, sizes: dict[int, float], wide: int, size: float) -> bool:
-        """Note the coefficients that are zero for no reason of parity, such as E[φ] of selu; return whether there are."""
+        """Note a coefficient that is zero for no reason of parity, such as E[φ] of selu; return whether one is."""
         for k, own in sizes.items():
             around = max(sizes.get(k - 2, -math.inf), sizes.get(k + 2, -math.inf))
             if not self._is_zero(k) and own < 8 - wide and around > own + 24:
@@ -119,10 +119,17 @@ class HermiteDual(ABC):
 
     @property
     def _zeros(self) -> set[int]:
-        return self.__dict__.setdefault("_found", set())
+        found: set[int] = self.__dict__.setdefault("_found", set())
+        return found
 
     def _is_zero(self, k: int) -> bool:
         return k in self._zeros or self.vanishes(k)
+
+    def _too_many(self, point: Point) -> AccuracyError:
+        return AccuracyError(
+            f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
+            f"{self.most_terms} Hermite coefficients; lower --depth, --truncation or --digits"
+        )
 
     def _too_small(self) -> AccuracyError:
         return AccuracyError(
@@ -152,25 +159,30 @@ class HermiteDual(ABC):
             terms = self.degree if self.degree is not None else min(terms, self.most_terms)
             known = self._known(terms, wide)
             found = self._regrouped(known, point, degree, tails)
-            lost = self._bits_lost(known, point, found)
-            if lost > wide - bits:
-                wide = bits + 32 * math.ceil(lost / 32 + 1) if lost < wide - 8 else wide + wide // 2
-                continue
             more = self._terms_needed(known, point, found, bits)
-            if more <= terms:
+            if more > terms and known.rests[-1] > 16 * known.error:
+                if terms == self.most_terms:
+                    raise self._too_many(point)
+                terms = min(more, 3 * terms)
+                continue
+            lost = self._bits_lost(known, point, found)
+            if lost <= wide - bits and more <= terms:
                 return found
-            terms = more
+            wide = bits + 32 * math.ceil(lost / 32 + 1) if wide - bits < lost < wide - 8 else wide + wide // 2
         raise self._too_small()
 
     def _known(self, terms: int, wide: int) -> _Known:
         ctx = context(wide + 16)
         squares = [
-            ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2 for k, m in enumerate(self.moments(terms, wide)[: terms + 1])
+            ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2
+            for k, m in enumerate(self.moments(terms, wide)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
         error = ctx.ldexp(total * ctx.sqrt(terms + 1), 3 - wide)
         rests = [
-            list(accumulate(reversed(parts[1:]), initial=ctx.zero if finite else max(whole - sum(parts), ctx.zero)))[::-1]
+            list(accumulate(reversed(parts[1:]), initial=ctx.zero if finite else max(whole - sum(parts), ctx.zero)))[
+                ::-1
+            ]
             for whole, parts in ((total, squares), (steepness, [k * c for k, c in enumerate(squares)]))
         ]
         return _Known(wide, squares, rests[0], rests[1], total, steepness, error)
@@ -198,7 +210,10 @@ class HermiteDual(ABC):
         for c in found.d:
             if c:
                 worst = max(worst, 3 + (size - log2(c) - log_delta) / 2)
-        for row, whole in ((found.tails, 0.0), (found.slope_tails, log2(known.steepness) - size + math.log2(len(known.squares)))):
+        for row, whole in (
+            (found.tails, 0.0),
+            (found.slope_tails, log2(known.steepness) - size + math.log2(len(known.squares))),
+        ):
             for c in row:
                 if c:
                     worst = max(worst, noise + whole + 1 - log2(c) - unit)
@@ -224,17 +239,15 @@ class HermiteDual(ABC):
                 for j, c in enumerate(found.d)
             ) and all(
                 not c or left + _log_few_hits(k, j, log_a, log_delta) < log2(c) - bits - 1
-                for left, row in ((rest - slope * more, found.tails), (steep_rest - steep_slope * more, found.slope_tails))
+                for left, row in (
+                    (rest - slope * more, found.tails),
+                    (steep_rest - steep_slope * more, found.slope_tails),
+                )
                 for j, c in enumerate(row)
             )
 
-        while not enough(terms):
-            if terms >= self.most_terms:
-                raise AccuracyError(
-                    f"{self.name}: an expansion at correlation {2.0**log_a:.6g} needs more than {self.most_terms} Hermite "
-                    "coefficients; lower --depth, --truncation or --digits"
-                )
-            terms = min(terms + terms // 16 + 8, self.most_terms)
+        while terms <= self.most_terms and not enough(terms):
+            terms += terms // 16 + 8
         return terms
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
@@ -328,7 +341,7 @@ class FixedSeries:
 
 def _log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> float:
     """Return log2 of the largest of p_k(j) over k > terms, which rises up to about k = j/δ and falls from there."""
-    k = max(terms + 1, math.floor(j * 2.0**-log_delta))
+    k = max(terms + 1, math.floor(j * float(2.0**-log_delta)))
     return log_binomial(k, j, log_a, log_delta) + 1e-6 * (1 + k)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import numpy as np
@@ -32,11 +33,14 @@ class Points:
         Shape (n, d), rows of unit norm, float64, C order.
     scaled
         Whether the rows had to be scaled.
+    image
+        Channels, height and width, where the points are images.
     """
 
     source: str
     rows: NDArray[np.float64]
     scaled: bool
+    image: tuple[int, int, int] | None = None
 
 
 def load_points(source: str, stdin: IO[str], normalize: bool = True) -> Points:
@@ -60,10 +64,13 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         are not of unit norm.
     """
     array = np.asanyarray(array)
+    image = None
     if array.dtype.kind not in "fiub":
         raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")
     if array.ndim == 4:
-        array = array.reshape(len(array), -1)
+        channels, height, width = array.shape[1:]
+        image = channels, height, width
+        array = array.reshape(len(array), channels * height * width)
     if array.ndim != 2:
         raise InputError(f"{source}: a matrix with one point a row is needed, got {array.ndim} dimensions")
     if 0 in array.shape:
@@ -73,7 +80,30 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     rows = np.array(array, dtype=np.float64, order="C")
     step = max(1, _CHUNK // rows.shape[1])
     off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
-    return Points(source, rows, any(off))
+    return Points(source, rows, any(off), image)
+
+
+def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
+    """Return the points as images of a shape (channels, height, width).
+
+    Raises
+    ------
+    InputError
+        For a shape that is not that of the points.
+    """
+    d, said = points.rows.shape[1], ",".join(map(str, shape))
+    if points.image not in (None, shape):
+        raise InputError(f"{points.source}: the images are {','.join(map(str, points.image or ()))}, not {said}")
+    if shape[0] * shape[1] * shape[2] != d:
+        raise InputError(f"{points.source}: images {said} have {shape[0] * shape[1] * shape[2]} numbers, got d = {d}")
+    return replace(points, image=shape)
+
+
+def isotropic_points(n: int, d: int, seed: int) -> Points:
+    """Return n standard Gaussian points in R^d, scaled to unit norm."""
+    if n * d > MOST_ENTRIES:
+        raise InputError(f"isotropic: {n} points in R^{d} are more than {MOST_ENTRIES} numbers; take fewer")
+    return unit_rows(np.random.default_rng(seed).standard_normal((n, d)), "isotropic Gaussian")
 
 
 def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> bool:
@@ -182,4 +212,10 @@ def _said(error: Exception) -> str:
     said = str(error).split("\n")[0].rstrip(".")
     if "pickle" in said or "Python objects" in said:
         return "it holds Python objects, which are never loaded; save plain numbers"
+    word = re.match(r"could not convert string '(.*)' to float64 at row (\d+), column (\d+)", said)
+    if word is not None:  # NumPy counts rows from 0 and columns from 1
+        return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'"
+    ragged = re.match(r"the number of columns changed from (\d+) to (\d+) at row (\d+)", said)
+    if ragged is not None:
+        return f"every row needs as many numbers as the first, {ragged[1]}, but row {ragged[3]} has {ragged[2]}"
     return said[:200]

@@ -19,6 +19,7 @@ from ntkcalc.precision import decimal
 from ntkcalc.results import DataFacts, MatrixSummary
 from ntkcalc.table import kernel_table
 
+_EXACT = 17  # digits of a double
 _RANK_WORK = 1e11  # flops that finding a rank may take
 
 
@@ -67,7 +68,7 @@ def matrix_summary(
     least, mean, largest = matrix.fill(out, observer)
     seconds = time.perf_counter() - start
     error = table.accuracy * table.total
-    least_known = min(len(known_digits(x, error, 17).as_tuple().digits) for x in (least, mean, largest))
+    least_known = min(figures(x, error) for x in (least, mean, largest))
     if strict and least_known < digits:
         raise AccuracyError(f"a summary of this matrix is known to {least_known} of {digits} digits; lower --digits")
     minimum, average, maximum = (known_digits(x, error, digits) for x in (least, mean, largest))
@@ -100,6 +101,12 @@ def rounded_up(accuracy: float) -> float:
 
 def known_digits(value: float, error: float, digits: int) -> Decimal:
     """Return a float with those of its digits that its absolute error leaves, at most `digits`; 0 where none is."""
+    known = figures(value, error)
+    return decimal(Fraction(value), min(digits, known)) if known else Decimal(0)
+
+
+def figures(value: float, error: float) -> int:
+    """Return how many digits of a float its absolute error leaves: 0 where it is no larger, else 1 at least."""
     if abs(value) <= error:
-        return Decimal(0)
-    return decimal(Fraction(value), max(1, min(digits, math.floor(math.log10(abs(value) / error)))))
+        return 0
+    return max(1, math.floor(math.log10(abs(value) / error))) if error else _EXACT

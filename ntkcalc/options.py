@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ntkcalc.console import PICTURES, preset, preset_digits
 from ntkcalc.errors import InputError, near_miss
 
 if TYPE_CHECKING:
@@ -22,6 +23,22 @@ MOST_CHARACTERS = 1 << 28
 """Longest text that is read from stdin."""
 
 FORMATS = ("table", "json", "csv", "plain")
+
+GROUPS = {
+    "Kernel": (
+        "act",
+        "depth",
+        "sigma_w2",
+        "gamma_b2",
+        "truncation",
+        "coeffs",
+        "digits",
+        "engine",
+        "paper_truncation",
+    ),
+    "Output": ("json", "format", "output", "plot", "quiet", "schema", "help"),
+}
+"""Options that mean the same on every command, by what they are about; the others are a command's own."""
 
 Act = Annotated[
     list[str] | None,
@@ -38,7 +55,7 @@ Depth = Annotated[
 ]
 SigmaW2 = Annotated[
     list[str] | None,
-    typer.Option("--sigma-w2", metavar="X", help="sigma_w^2, or 'max' = 1/E[phi^2]; repeatable.  [default: 1]"),
+    typer.Option("--sigma-w2", metavar="X|max", help="sigma_w^2; max = 1/E[phi^2]; repeatable.  [default: 1]"),
 ]
 GammaB2 = Annotated[
     list[str] | None,
@@ -104,7 +121,10 @@ Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw t
 Digits = Annotated[
     int | None,
     typer.Option(
-        "--digits", "-d", metavar="N", help="Significant digits, all of them right.  [default: 10 in tables, else 12]"
+        "--digits",
+        "-d",
+        metavar="N",
+        help="Significant digits, all right.  [default: $NTKCALC_DIGITS, or 10 in tables, else 12]",
     ),
 ]
 EngineName = Annotated[
@@ -118,7 +138,12 @@ PaperTruncation = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="table|json|csv|plain", help="Output format.  [default: table]")
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(FORMATS),
+        help="Output format.  [default: by the name of --output, else $NTKCALC_FORMAT, else table]",
+    ),
 ]
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
@@ -129,6 +154,39 @@ Which = Annotated[
     typer.Option(
         "--which", metavar="kappa|alpha|beta|mu", help="NTK, NNGP kernel, its derivative, or Hermite coefficients."
     ),
+]
+
+Width = Annotated[
+    int | None, typer.Option("--width", metavar="M", help="Networks of M neurons or channels in each hidden layer.")
+]
+Trials = Annotated[
+    int | None, typer.Option("--trials", metavar="N", help="Networks to take the mean of.  [default: 10]")
+]
+Arch = Annotated[
+    str | None,
+    typer.Option("--arch", metavar="mlp|cnn", help="Fully connected, or 5 x 5 convolutions.  [default: mlp]"),
+]
+Parametrization = Annotated[
+    str | None,
+    typer.Option(
+        "--parametrization",
+        metavar="ntk|standard",
+        help="Equation (1), or PyTorch's Kaiming-uniform weights.  [default: ntk]",
+    ),
+]
+ImageShape = Annotated[
+    str | None, typer.Option("--image-shape", metavar="C,H,W", help="What rows are as images: channels, height, width.")
+]
+Padding = Annotated[
+    str | None,
+    typer.Option("--padding", metavar="valid|same", help="Convolutions inside the image, or with zeros around it."),
+]
+Outer = Annotated[
+    str | None,
+    typer.Option("--outer", metavar="gaussian|sign", help="Outer weights N(0, 1), or +1 and -1.  [default: gaussian]"),
+]
+Isotropic = Annotated[
+    str | None, typer.Option("--isotropic", metavar="N,D", help="N standard Gaussian points in R^D as data.")
 ]
 
 
@@ -185,12 +243,26 @@ def chosen_depths(texts: list[str]) -> list[int]:
     return depths
 
 
-def chosen_format(format: str | None, json: bool) -> str:
-    """Return the format that --format and --json agree on."""
-    style = format or ("json" if json else "table")
+SUFFIXES = {
+    "data": (".npy", ".npz", ".csv", ".tsv", ".txt"),
+    "other": (".npy", ".npz", ".csv", ".tsv", ".txt"),
+    "coeffs": (".json", ".jsonl", ".txt"),
+    "plot": PICTURES,
+}
+"""How the names of an option's files end, for completions; of other options, anyhow."""
+
+_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv"}
+
+
+def chosen_format(format: str | None, json: bool, output: str = "-") -> str:
+    """Return the format that --format and --json agree on, else that of the output file's name, else the preset."""
+    named = next((style for suffix, style in _FORMAT_OF_SUFFIX.items() if output.lower().endswith(suffix)), None)
+    typed = format or ("json" if json else named)
+    style = typed or preset("NTKCALC_FORMAT") or "table"
     if style not in FORMATS:
+        what = "format" if typed else "NTKCALC_FORMAT"
         raise InputError(
-            f"format must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
+            f"{what} must be one of {', '.join(FORMATS)}, got '{style[:40]}'.{near_miss(style, [*FORMATS])}"
         )
     if json and style != "json":
         raise InputError(f"--json and --format {style} contradict each other; give one of them")
@@ -201,7 +273,17 @@ def chosen_digits(digits: int | None, style: str) -> int:
     """Return the digits to compute: 10 for tables and 12 for other tools, unless said otherwise."""
     if digits is not None and digits < 1:
         raise InputError(f"digits must be at least 1, got {digits}")
-    return digits or (10 if style == "table" else 12)
+    return digits or preset_digits() or (10 if style == "table" else 12)
+
+
+_QUICK = 200  # layers times terms that fixed point has done before NumPy is loaded (0.1 s)
+
+
+def chosen_engine(engine: str, truncation: int, grid: KernelGrid) -> str:
+    """Return the engine for coefficients: of `auto` what is done sooner, where NumPy is still to be loaded."""
+    series = len(grid.families) * len(grid.variances)
+    work = series * max(1, max(grid.depths) - 2) * truncation
+    return "mpmath" if engine == "auto" and work <= _QUICK else engine
 
 
 def check_engine(engine: str, only: str) -> None:
@@ -222,6 +304,36 @@ def chosen_window(text: str | None) -> tuple[int, int] | None:
     if len(parts) != 2 or not all(b.isascii() and b.isdigit() and len(b) < 10 for b in parts):
         raise InputError(f"a window is A:B, two degrees such as 100:1000, got '{text[:40]}'")
     return int(parts[0]), int(parts[1])
+
+
+def chosen_sizes(text: str, what: str, names: str) -> tuple[int, ...]:
+    """Read whole numbers that commas part, such as 3,40,40 for C,H,W."""
+    parts = text.split(",")
+    if len(parts) != len(names.split(",")) or not all(p.isascii() and p.isdigit() and 0 < len(p) < 10 for p in parts):
+        raise InputError(f"{what} is {names}, whole numbers with commas between, got '{text[:40]}'")
+    sizes = tuple(map(int, parts))
+    if min(sizes) < 1:
+        raise InputError(f"{what} {names} must be at least 1 each, got '{text[:40]}'")
+    return sizes
+
+
+def about_networks(width: int | None, data: str | None, given: Mapping[str, object]) -> None:
+    """Refuse options of networks of finite width without --width, and --width without data."""
+    idle = [name for name, value in given.items() if value is not None]
+    if width is None and idle:
+        raise InputError(f"{idle[0]} is about networks of finite width: give --width M too")
+    if width is not None and data is None:
+        raise InputError("--width is about networks on data: give --data FILE or --isotropic N,D too")
+
+
+def check_seed_has_use(seed: int | None, width: int | None, isotropic: str | None) -> None:
+    """Refuse a seed where nothing is random, and one out of range."""
+    if seed is not None and width is None and isotropic is None:
+        raise InputError(
+            "--seed starts the random numbers of --width or --isotropic: give one of them, or leave it out"
+        )
+    if seed is not None and not 0 <= seed < 1 << 64:
+        raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
 
 
 def chosen_memory(text: str) -> int:

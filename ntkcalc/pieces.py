@@ -37,6 +37,7 @@ REACH, _STEP = 64, Fraction(1, 32)
 
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _PROBE = 320  # bits of checks at joints
+_DOUBTFUL = 1e-9  # value of a float that may be all error
 _ORDERS = 24  # derivatives compared on both sides of a joint
 
 
@@ -195,7 +196,7 @@ class Pieces:
         after = self.joints.index(joint) + 1
         x, field = joint.at(ctx), RealField(ctx)
         left, right = (taylor(self.pieces[i].tree, field, x, order) for i in (after - 1, after))
-        return [ctx.factorial(i) * (r - l) for i, (l, r) in enumerate(zip(left, right, strict=True))]
+        return [ctx.factorial(i) * (b - a) for i, (a, b) in enumerate(zip(left, right, strict=True))]
 
 
 def cut(tree: Tree, text: str) -> Pieces:
@@ -206,9 +207,18 @@ def cut(tree: Tree, text: str) -> Pieces:
     InputError
         Where φ is infinite, not real, jumps, is constant, or grows too fast.
     """
+    try:
+        return _cut(tree, text)
+    except DomainError as error:
+        raise InputError(f"{text} is not finite and real everywhere: {error}") from None
+
+
+def _cut(tree: Tree, text: str) -> Pieces:
     found = _joined(_singularities(list(_smooth(Piece(None, None, tree), text)), text))
     if len(found) == 1 and derivative(found[0].tree) is _ZERO:
         raise InputError(f"{text} is constant: a network of it computes nothing")
+    for piece in found:
+        polynomial(piece.tree)  # refuses high degrees
     raw = Pieces(tuple(found), (True,) * (len(found) - 1), text)
     _check_values(raw)
     kinks = tuple(_is_kink(raw, joint) for joint in raw.joints)
@@ -312,7 +322,7 @@ def _constant(tree: Tree) -> Real:
 def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
     """Return the zeros between and at the points of a grid, those that only touch zero included."""
     slope = derivative(tree)
-    rows = [(x, *_signs([tree, slope], x, text)) for x in _grid() if piece.holds(float(x))]
+    rows = [(x, *_signs(tree, slope, x, text)) for x in _grid() if piece.holds(float(x))]
     found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
     for (low, a, rise), (high, b, later) in pairwise(rows):
         if a * b < 0:
@@ -335,13 +345,21 @@ def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
     return Joint(float(joint.at(context(64))), None, tree, low, high)
 
 
-def _signs(trees: list[Tree], x: Fraction, text: str) -> list[int]:
-    return [(v > 0) - (v < 0) for v in _values(trees, x, text)]
+def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:
+    value, rise = _values([tree, slope], x, text)
+    if abs(value) < _DOUBTFUL:  # rounding or underflow of floats is no zero
+        value, rise = _reals([tree, slope], x, text)
+    return (value > 0) - (value < 0), (rise > 0) - (rise < 0)
 
 
 @lru_cache(maxsize=1024)
 def _float_program(trees: tuple[Tree, ...]) -> Program:
     return program(trees, FloatField())
+
+
+@lru_cache(maxsize=256)
+def _real_program(trees: tuple[Tree, ...]) -> Program:
+    return program(trees, RealField(context(_PROBE)))
 
 
 def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
@@ -352,9 +370,13 @@ def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
             return values
     except (ArithmeticError, ValueError, TypeError):
         pass
+    return _reals(trees, x, text)
+
+
+def _reals(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
+    """Return values at a point in high precision."""
     try:
-        ctx = context(_PROBE)
-        return program(trees, RealField(ctx))(real(ctx, x))
+        return _real_program(tuple(trees))(real(context(_PROBE), x))
     except DomainError as error:
         if "division" in str(error):
             return [0.0] * len(trees)  # a joint, looked at later
@@ -368,7 +390,7 @@ def _undefined(text: str, error: Exception, x: float) -> InputError:
 def _positive(decider: Tree, piece: Piece, text: str) -> bool:
     if decider.constant:
         return bool(_constant(decider) > 0)
-    return bool(_values([decider], Fraction(piece.inside), text)[0] > 0)
+    return bool(_reals([decider], Fraction(piece.inside), text)[0] > 0)
 
 
 def _check_values(phi: Pieces) -> None:
@@ -394,7 +416,7 @@ def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
             raise _undefined(phi.text, error, joint.near) from None
         if abs(nearest - near) > 1e-6 * (1 + abs(near)) or abs(near) > 2 * abs(far) + 1e6:
             raise InputError(f"{phi.text} is unbounded at x = {joint.near:.6g}; phi must be finite everywhere")
-        if abs(steeper) ** 2 > abs(slope) ** 2 * ctx.ldexp(1, 19) and abs(steeper) > 1e6:
+        if abs(steeper) > abs(slope) * ctx.mpf(2) ** 9.95 and abs(steeper) > 1e6:  # like 1/√x or worse
             raise InputError(
                 f"{phi.text}: its derivative is not square-integrable at x = {joint.near:.6g}, so that chi is infinite"
             )
@@ -437,6 +459,8 @@ def _check_growth(phi: Pieces) -> None:
             try:
                 values = run(x)
             except DomainError as error:
+                if "too large" not in str(error):  # a branch beyond `REACH`
+                    continue
                 raise InputError(
                     f"{phi.text} is not square-integrable under the Gaussian weight: {error}, at x = {side * 2**power}"
                 ) from None
@@ -445,4 +469,3 @@ def _check_growth(phi: Pieces) -> None:
                     f"{phi.text} is not square-integrable under the Gaussian weight: it outgrows exp(x^2/4), "
                     f"to {ctx.nstr(max(map(abs, values)), 4)} at x = {side * 2**power}"
                 )
-

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.laws import best_law
-from ntkcalc.results import Decay, KernelValues, MatrixSpectrum, SphereSpectrum
+from ntkcalc.results import Decay, KernelValues, MatrixSpectrum, NetworkSpectrum, SphereSpectrum
 
 _ASYMPTOTIC = 10  # the index from which on a law of decay is fitted
+_FLOOR = 1e-6  # of λ_1: what a picture of networks shows
 _LEAST = 1e-20  # of the largest value: what a picture shows of errors that reach zero
 
 
@@ -120,6 +121,75 @@ def matrix_plot(results: Sequence[MatrixSpectrum], path: str) -> None:
         _finish(axis)
     figure.supylabel("λ_p / λ_1")
     figure.savefig(path, dpi=150)
+
+
+def network_plot(results: Sequence[NetworkSpectrum], path: str) -> None:
+    """Draw mean λ_p/λ_1 of networks with 95 % bands, and of XXᵀ: the paper's Figures 1 and 3.
+
+    Parameters
+    ----------
+    results
+        Those on one data set with one depth share a panel: rows are data sets, columns depths.
+    path
+        Where to: .png, .svg or .pdf.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    sources, depths = (
+        list(dict.fromkeys(names)) for names in zip(*((r.data, r.kernel.depth) for r in results), strict=True)
+    )
+    figure = Figure(figsize=(1.4 + 3.6 * len(depths), 0.9 + 2.8 * len(sources)), layout="constrained")
+    axes = figure.subplots(len(sources), len(depths), squeeze=False, sharex=True, sharey=True)
+    for row, data in zip(axes, sources, strict=True):
+        for axis, depth in zip(row, depths, strict=True):
+            panel = [r for r in results if (r.data, r.kernel.depth) == (data, depth)]
+            for i, r in enumerate(panel):
+                _band(axis, r, f"C{i}", 2.4 - 1.8 * i / len(panel), _network_name(r, panel))
+            gram = [(e.index, float(e.gram_normalized)) for e in panel[0].eigenvalues if e.gram_normalized]
+            axis.semilogy(
+                *zip(*gram, strict=True), color="k", linestyle="--", linewidth=0.9, label="XXᵀ"
+            ) if gram else None
+            axis.set_title(f"{data.source.rsplit('/', 1)[-1]}, depth {depth}", fontsize="medium")
+            axis.grid(alpha=0.3)
+            if axis.lines:
+                axis.legend(fontsize="small")
+    least = min((float(e.normalized.mean) for r in results for e in r.eigenvalues if e.normalized.mean), default=1.0)
+    axes[0, 0].set_ylim(max(0.5 * least, _FLOOR), 2)
+    network = results[0].network
+    figure.supxlabel("p")
+    figure.supylabel("λ_p / λ_1")
+    figure.suptitle(
+        f"{network.arch}, width {network.width}, {network.parametrization} parametrization: mean of {network.trials}, "
+        "95 % intervals",
+        fontsize="medium",
+    )
+    figure.savefig(path, dpi=150)
+
+
+def _band(axis: Any, r: NetworkSpectrum, color: str, width: float, label: str) -> None:
+    """Draw the mean of λ_p/λ_1 and its interval; a wide line shows behind a narrow one."""
+    known = [(e.index, e.normalized) for e in r.eigenvalues if e.normalized.mean]
+    if not known:
+        return
+    places, means = [p for p, _ in known], [float(x.mean or 0) for _, x in known]
+    axis.semilogy(places, means, color=color, linewidth=width, label=label)
+    ends = [(float(x.low), float(x.high)) for _, x in known if x.low is not None and x.high is not None]
+    if ends:
+        axis.fill_between(places, *zip(*ends, strict=True), color=color, alpha=0.3, linewidth=0)
+
+
+def _network_name(r: NetworkSpectrum, panel: Sequence[NetworkSpectrum]) -> str:
+    """Name a curve by its activation, and by its variances where these differ."""
+    k, others = r.kernel, [other.kernel for other in panel]
+    parts = [k.activation]
+    for field, name in (("sigma_w2", "σ_w²"), ("gamma_b2", "γ_b²")):
+        mine = {getattr(other, field) for other in others if other.activation == k.activation}
+        if len(mine) > 1:
+            parts.append(f"{name} = {float(getattr(k, field)):.4g}")
+    return ", ".join(parts)
 
 
 def decay_plot(results: Sequence[Decay], path: str) -> None:

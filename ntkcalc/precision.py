@@ -108,7 +108,7 @@ def log2(x: Real) -> float:
 def log_binomial(k: int, j: int, log_a: float, log_delta: float) -> float:
     """Return log2 of the chance of j hits in k trials of chance δ = 1 − a."""
     ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)
-    return ways + (k - j) * log_a + j * log_delta
+    return float(ways + (k - j) * log_a + j * log_delta)
 
 
 def log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:

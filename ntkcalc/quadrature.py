@@ -1,10 +1,11 @@
 r"""Gaussian means of φ times Hermite polynomials, by pairs of rules that must agree.
 
-On the line the trapezoidal rule of a smooth φ converges geometrically; so does Gauss–Legendre quadrature between kinks, on
-both sides of which φ has a Taylor series. Where it has none (|x|^{3/2}), x = x(u) maps a line to each piece (tanh-sinh;
-Takahasi and Mori, 1974), which the trapezoidal rule in u integrates whatever φ does at the ends. Two rules that share no
-node, u = n h and the points half-way, must agree; else h is halved. Their mean, whose error is nearly the square of their
-difference, is the next rule. Of Gauss–Legendre rules, two of different length must agree, and the longer one counts.
+On the line the trapezoidal rule of a smooth φ converges geometrically; so does Gauss–Legendre quadrature between kinks,
+on both sides of which φ has a Taylor series. Where it has none (|x|^{3/2}), x = x(u) maps a line to each piece
+(tanh-sinh; Takahasi and Mori, 1974), which the trapezoidal rule in u integrates whatever φ does at the ends. Two rules
+that share no node, u = n h and the points half-way, must agree; else h is halved. Their mean, whose error is nearly the
+square of their difference, is the next rule. Of Gauss–Legendre rules, two of different length must agree, and the
+longer one counts.
 
 φ(x) and φ(−x) are taken together, so that even and odd parts do not mix. The polynomials come from their recurrence in
 fixed-point integers, scaled by powers of two: g_k = He_k 2^{−e_k} with 2^{e_k} next to √k!.

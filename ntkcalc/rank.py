@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.angles import Array
-from ntkcalc.coefficients import kernel_facts, series_by_depth, series_run
+from ntkcalc.coefficients import MOST_DIGITS, kernel_facts, series_by_depth, series_run
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.gram import KernelMatrix, Observer
 from ntkcalc.inputs import Points
 from ntkcalc.kernel import Kernel
 from ntkcalc.krylov import BlockKrylov
 from ntkcalc.matrix_summary import data_facts, rounded_up
-from ntkcalc.precision import Real, bits_for, context, decimal, real
+from ntkcalc.precision import Real, bits_for, context, decimal, real, whole
 from ntkcalc.results import EffectiveRanks, EigenvalueCount, KernelFacts, RankBounds
 from ntkcalc.series_file import GivenSeries
 from ntkcalc.table import kernel_table
@@ -97,6 +97,7 @@ def kernel_bounds(kernel: Kernel, digits: int) -> RankBounds:
 
 def bounds_by_depth(kernel: Kernel, depths: Sequence[int], digits: int) -> list[RankBounds]:
     """Return the bounds of a kernel at several depths ≤ kernel.depth."""
+    _check(digits)
     bits = bits_for(digits) + 16
     known = series_by_depth(kernel, depths, _FIRST, bits)
     late = [depth for depth, (c, tails) in known.items() if depth > 1 and not any(c[1:]) and tails[0]]
@@ -107,6 +108,7 @@ def bounds_by_depth(kernel: Kernel, depths: Sequence[int], digits: int) -> list[
 
 def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
     """Return the bounds of a series from outside; without its tail there are none."""
+    _check(digits)
     if given.tail is None:
         return RankBounds(given.kernel, digits, None, None, None, None)
     digits = given.known(digits)
@@ -116,6 +118,11 @@ def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
     tails = [widest * tail for tail in accumulate(reversed(given.coefficients[1:]), initial=given.tail)][::-1]
     coefficients, left = ([real(ctx, c) for c in series] for series in (given.coefficients, tails))
     return series_bounds(coefficients, left, given.kernel, digits, bits)
+
+
+def _check(digits: int) -> None:
+    if not 1 <= whole(digits, "digits") <= MOST_DIGITS:
+        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
 
 
 def series_bounds(

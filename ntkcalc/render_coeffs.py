@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ntkcalc.frame import (
     Screen,
+    add_columns,
+    bars,
+    captions,
     drawn,
     envelope,
     new_table,
     said,
-    shared,
     title_of,
     variances,
 )
@@ -28,9 +29,6 @@ from ntkcalc.text import (
     rounded,
     scientific,
 )
-
-if TYPE_CHECKING:
-    pass
 
 SYMBOLS = {"kappa": "κ", "alpha": "α", "beta": "β", "mu": "µ"}
 
@@ -81,43 +79,39 @@ def _one_kernel(r: Coefficients, screen: Screen) -> str:
     digits, symbol = screen.digits or 10, SYMBOLS[r.which]
     table = new_table(f"{r.kernel.activation}, depth {r.kernel.depth}", screen)
     subscript = "k" if r.which == "mu" else "p"
-    for header in (subscript, f"{symbol}_{subscript}", "share %", "cumulative %"):
-        table.add_column(said(header, screen), justify="right", no_wrap=True)
+    add_columns(table, (subscript, f"{symbol}_{subscript}", "share %", "cumulative %", ""), screen)
     shown = [rounded(v, digits) for v in (*r.values, r.tail)]
     wide = any(v and (v.adjusted() < -5 or v.adjusted() > 15) for v in shown)
     values = aligned([scientific(v) if wide and v else digits_of(v) for v in shown])
     shares = aligned([percent(c.share, None) for c in r.coefficients])
-    for c, value, share in zip(r.coefficients, values[:-1], shares, strict=True):
-        table.add_row(str(c.p), value, share, percent(c.cumulative, None))
+    for c, value, share, bar in zip(r.coefficients, values[:-1], shares, bars(r.values, screen), strict=True):
+        table.add_row(str(c.p), value, share, percent(c.cumulative, None), bar)
     table.add_section()
     total = f"{symbol}²" if r.which == "mu" else symbol
-    table.add_row(said(f"Σ {total}, {subscript}>{r.coefficients[-1].p}", screen), values[-1], "", "")
-    return drawn(table, screen) + said(_caption(r, digits), screen)
+    table.add_row(said(f"Σ {total}, {subscript}>{r.coefficients[-1].p}", screen), values[-1], "", "", "")
+    return drawn(table, screen) + captions(_facts(r, digits), [], screen)
 
 
-def _caption(r: Coefficients, digits: int) -> str:
+def _facts(r: Coefficients, digits: int) -> list[str]:
     """Say the conventions and everything that follows from the hyperparameters."""
-    k = r.kernel
-    facts = f"  {variances(k, digits)}\n  χ = {digits_of(k.chi, digits)} · total S = {digits_of(k.total, digits)}"
-    shown = min(digits, r.digits)
-    engine = f"  {shown} digit{'s' * (shown != 1)}, {r.engine} engine"
-    engine += "\n  shares are those of µ_k² in E[φ²]" if r.which == "mu" else ""
-    note = "\n  the paper's truncated recurrence (39)-(41): k ≤ T" if r.paper_truncation else ""
-    return f"{facts}\n{engine}{note}\n"
+    k, shown = r.kernel, min(digits, r.digits)
+    lines = [variances(k, digits), f"χ = {digits_of(k.chi, digits)} · total S = {digits_of(k.total, digits)}"]
+    lines.append(f"{shown} digit{'s' * (shown != 1)}, {r.engine} engine")
+    lines += ["shares are those of µ_k² in E[φ²]"] if r.which == "mu" else []
+    return lines + (["the paper's truncated recurrence (39)-(41): k ≤ T"] if r.paper_truncation else [])
 
 
 def _several_kernels(results: Sequence[Coefficients], screen: Screen) -> str:
     symbol = SYMBOLS[results[0].which]
     squared = "²" if results[0].which == "mu" else ""
     table = new_table(f"cumulative % of the total in {symbol}_0{squared} … {symbol}_T{squared}", screen)
-    table.add_column("T", no_wrap=True)
+    table.add_column("T")
     for c in results[0].coefficients:
-        table.add_column(str(c.p), justify="right", no_wrap=True)
+        table.add_column(str(c.p), justify="right")
     for r in results:
         cells = [percent(c.cumulative, screen.digits) for c in r.coefficients]
         table.add_row(said(title_of(r.kernel, [other.kernel for other in results]), screen), *cells)
-    text = drawn(table, screen)
-    return text + said(shared([r.kernel for r in results]), screen)
+    return drawn(table, screen) + captions([], [r.kernel for r in results], screen)
 
 
 FORMATS = {"json": _json, "csv": _csv, "plain": _plain}

@@ -9,6 +9,7 @@ from math import floor, log10
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    add_rows,
     captions,
     drawn,
     envelope,
@@ -121,13 +122,15 @@ def decay_plain(results: Sequence[Decay], every: bool = False) -> str:
 def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -> str:
     """Return a table of fits, and the theory under it."""
     kernels = [r.kernel for r in results if r.kernel is not None]
-    table = new_table("decay laws, fitted", screen)
-    add_columns(table, ("kernel", "p", "law of κ_p", "exponent", "rate a or ratio r"), screen)
+    table = new_table("decay laws of κ_p, fitted", screen, keys=2)
+    add_columns(table, ("kernel", "p", "law", "exponent", "rate a or ratio r"), screen)
+    rows: list[list[str]] = []
     for r in results:
         name = "series" if r.kernel is None else title_of(r.kernel, kernels)
-        for row in _rows(r):
-            table.add_row(said(name, screen), *(said(cell, screen) for cell in row))
+        for cells in _rows(r):
+            rows.append([name, *cells])
             name = ""
+    add_rows(table, rows, (3, 4), screen)
     text = drawn(table, screen)
     first = results[0].fit.window
     same = all(r.fit.window == first for r in results)
@@ -135,9 +138,10 @@ def decay_table(results: Sequence[Decay], screen: Screen, every: bool = False) -
         "± noise, and five times what half the window changes; " + (f"p = {first[0]} … {first[1]}" if same else "")
     ]
     for r in results:
-        lines += _theory(r, "" if r.kernel is None else title_of(r.kernel, kernels))
+        heading = [title_of(r.kernel, kernels)] if r.kernel is not None and len(results) > 1 else []
+        lines += [*heading, *("  " * len(heading) + line for line in _theory(r))]
     text += captions(lines, kernels, screen)
-    return text + ("".join(_tried(r, screen) for r in results) if every else "")
+    return text + ("\n" + _tried(results, screen) if every else "")
 
 
 _LAWS = {
@@ -173,25 +177,27 @@ def _with_error(p: Parameter | None) -> str:
     return f"{p.value:.{shown}f} ± {error:.0e}".replace("-", "−").replace("e−0", "e−")
 
 
-def _theory(r: Decay, name: str) -> list[str]:
+def _theory(r: Decay) -> list[str]:
     """Return the statements of theory, one a line."""
     statements = (
         *((s, "") for s in r.theory.coefficients),
         *((s, "sphere: ") for s in r.theory.sphere_eigenvalues),
         *((s, "data: ") for s in r.theory.data_eigenvalues),
     )
-    start = f"{name}: " if name else ""
-    return [f"{start}{where}{s.law} ({s.status}: {s.source})" for s, where in statements]
+    return [f"{where}{s.law} ({s.status}: {s.source})" for s, where in statements]
 
 
-def _tried(r: Decay, screen: Screen) -> str:
+def _tried(results: Sequence[Decay], screen: Screen) -> str:
     """Return a table of all models that were tried."""
-    table = new_table("all models: residuals of log κ_p, and the information criterion", screen)
+    kernels = [r.kernel for r in results if r.kernel is not None]
+    table = new_table("all models: residuals of log κ_p, and the information criterion", screen, keys=3)
     add_columns(table, ("kernel", "p", "model", "residual", "criterion", "candidate"), screen)
-    for c in r.fit.classes:
-        for model, (spread, criterion, fair) in c.candidates.items():
-            name = "series" if r.kernel is None else r.kernel.activation
-            table.add_row(name, c.parity, model, f"{spread:.1e}", f"{criterion:.1f}", "yes" if fair else "no")
+    for r in results:
+        name = "series" if r.kernel is None else title_of(r.kernel, kernels)
+        for c in r.fit.classes:
+            for model, (spread, criterion, fair) in c.candidates.items():
+                cells = (f"{spread:.1e}", f"{criterion:.1f}", "yes" if fair else "no")
+                table.add_row(said(name, screen), c.parity, model, *cells)
     return drawn(table, screen)
 
 

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    add_rows,
     captions,
     data_fields,
     data_line,
@@ -17,9 +18,9 @@ from ntkcalc.frame import (
     lines_json,
     maybe,
     new_table,
-    said,
     title_of,
 )
+from ntkcalc.render_networks import finite_fields, finite_table, finite_values
 from ntkcalc.results import (
     EffectiveRanks,
     EigenvalueCount,
@@ -53,11 +54,18 @@ def _fields(r: Result) -> dict[str, object]:
     counts = [
         {"epsilon": number(c.epsilon, 15), "count": c.count, "bound": number(c.bound, b.digits)} for c in r.counts
     ]
-    return fields | named | {"data": data_fields(r.data), "counts": counts}
+    fields |= named | {"data": data_fields(r.data), "counts": counts}
+    return fields if r.finite_width is None else fields | {"finite_width": finite_fields(r.finite_width, b.digits)}
 
 
 def _bounds(r: Result) -> RankBounds:
     return r if isinstance(r, RankBounds) else r.bounds
+
+
+def _flat(r: Result) -> dict[str, Decimal | int | float | None]:
+    """Return the same with the effective ranks of networks, for csv and plain."""
+    finite = None if isinstance(r, RankBounds) else r.finite_width
+    return _values(r) if finite is None else _values(r) | finite_values(finite)
 
 
 def _values(r: Result) -> dict[str, Decimal | int | float | None]:
@@ -86,11 +94,11 @@ def _counts(r: Result) -> tuple[EigenvalueCount, ...]:
 
 def ranks_csv(results: Sequence[Result]) -> str:
     """Return CSV; what is unknown is empty. Counts have columns of their own, count_ε and count_bound_ε."""
-    header = ["activation", "depth", "sigma_w2", "gamma_b2", *_values(results[0])]
+    header = ["activation", "depth", "sigma_w2", "gamma_b2", *_flat(results[0])]
     header += [f"{what}_{digits_of(c.epsilon)}" for c in _counts(results[0]) for what in ("count", "count_bound")]
     records = [
         [*kernel_cells(_bounds(r).kernel)]
-        + [_cell(value) for value in _values(r).values()]
+        + [_cell(value) for value in _flat(r).values()]
         + [_cell(value) for c in _counts(r) for value in (c.count, c.bound)]
         for r in results
     ]
@@ -105,7 +113,7 @@ def ranks_plain(results: Sequence[Result]) -> str:
     """Return a name and a value a line, without what is unknown; an empty line between kernels."""
     blocks = []
     for r in results:
-        named = list(_values(r).items())
+        named = list(_flat(r).items())
         for c in _counts(r):
             name = digits_of(c.epsilon)
             named += [(f"count_{name}", c.count), (f"count_bound_{name}", c.bound)]
@@ -118,12 +126,14 @@ def bounds_table(bounds: Sequence[RankBounds], screen: Screen) -> str:
     table = new_table("bounds on effective ranks, whatever the data on the sphere", screen)
     add_columns(table, ("kernel", "eff(K)", "eff(K̃)/eff(XXᵀ)", "q", "eff(K̃)/eff(G^∘q)"), screen)
     kernels = [b.kernel for b in bounds if b.kernel is not None]
-    for b in bounds:
-        name = "series" if b.kernel is None else title_of(b.kernel, kernels)
-        cells = ["-" if x is None else digits_of(x) for x in (b.bound, b.centered_ratio)]
-        leading = ["-" if b.leading is None else str(b.leading)]
-        leading.append("-" if b.leading_ratio is None else digits_of(b.leading_ratio))
-        table.add_row(said(name, screen), *cells, *leading)
+    rows = [
+        ["series" if b.kernel is None else title_of(b.kernel, kernels)]
+        + ["-" if x is None else digits_of(x) for x in (b.bound, b.centered_ratio)]
+        + ["-" if b.leading is None else str(b.leading)]
+        + ["-" if b.leading_ratio is None else digits_of(b.leading_ratio)]
+        for b in bounds
+    ]
+    add_rows(table, rows, (1, 2, 4), screen)
     notes = ["K = Θ(XXᵀ)/n for any n rows of unit norm, G = XXᵀ, K̃ = K − (c_0/n) 11ᵀ; eff(A) = Tr A/λ_1(A)"]
     notes += ["Theorem 4.1: eff(K) ≤ S/c_0; Theorem 4.3: eff(K̃)/eff(XXᵀ) ≤ (S − c_0)/c_1; bounds are rounded up"]
     notes += ["c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it"]
@@ -154,22 +164,23 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
     table = new_table("effective ranks of the kernel matrix", screen)
     add_columns(table, ("kernel", "eff(K)", "bound", "ratio", "eff(K̃)", "bound", "ratio"), screen)
     kernels = [r.bounds.kernel for r in ranks if r.bounds.kernel is not None]
-    for r in ranks:
-        name = "" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels)
-        pairs = ((r.kernel, r.bounds.bound), (r.centered, r.centered_bound))
-        cells = [cell for measured, bound in pairs for cell in _beside(measured, bound)]
-        table.add_row(said(name, screen), *cells)
+    names = ["" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels) for r in ranks]
+    rows = [
+        [name, *_beside(r.kernel, r.bounds.bound), *_beside(r.centered, r.centered_bound)]
+        for name, r in zip(names, ranks, strict=True)
+    ]
+    add_rows(table, rows, range(1, 7), screen)
     text = drawn(table, screen)
     if ranks[0].counts:
-        counts = new_table("eigenvalues of K that are at least ε λ_1, and the bound eff(K)/ε", screen)
+        counts = new_table("eigenvalues of K that are at least ε λ_1, and the bound eff(K)/ε", screen, keys=2)
         add_columns(counts, ("kernel", "ε", "count", "bound"), screen)
-        for r in ranks:
-            name = "" if r.bounds.kernel is None else title_of(r.bounds.kernel, kernels)
-            for c in r.counts:
-                known = "?" if c.count is None else str(c.count)
-                counts.add_row(
-                    said(name, screen), digits_of(c.epsilon), known, digits_of(rounded(c.bound, 6, ROUND_CEILING))
-                )
+        rows = [
+            [name, digits_of(c.epsilon), "?" if c.count is None else str(c.count), digits_of(bound)]
+            for name, r in zip(names, ranks, strict=True)
+            for c in r.counts
+            for bound in [rounded(c.bound, 6, ROUND_CEILING)]
+        ]
+        add_rows(counts, rows, (1, 3), screen)
         text += drawn(counts, screen)
     lines = [f"{data_line(ranks[0].data)}; eff(XXᵀ) = {digits_of(ranks[0].gram)}"]
     passes = sum(r.passes for r in ranks)
@@ -181,7 +192,11 @@ def ranks_table(ranks: Sequence[EffectiveRanks], screen: Screen) -> str:
     lines += _silences([r.bounds for r in ranks])
     if any(r.centered is None and r.bounds.leading is not None for r in ranks):
         lines.append("where eff(K̃) is -, K̃ is too small beside K for double precision")
-    return text + captions(lines, kernels, screen)
+    text += captions(lines, kernels, screen)
+    for r in ranks:
+        if r.finite_width is not None and r.bounds.kernel is not None:
+            text += "\n" + finite_table(r.finite_width, r.gram, r.bounds.kernel.activation, screen)
+    return text
 
 
 def _beside(measured: Decimal | None, bound: Decimal | None) -> list[str]:

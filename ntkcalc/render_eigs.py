@@ -8,12 +8,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    bars,
     captions,
+    column_of,
     data_fields,
     data_line,
     drawn,
     envelope,
     kernel_cells,
+    left_out,
     lines_json,
     maybe,
     new_table,
@@ -21,7 +24,7 @@ from ntkcalc.frame import (
     variances,
 )
 from ntkcalc.results import KernelFacts, MatrixSpectrum, SphereSpectrum
-from ntkcalc.text import about, aligned, csv_lines, digits_of, level_bar, log10_of, number, percent, rounded, scientific
+from ntkcalc.text import about, csv_lines, digits_of, number, percent, rounded, scientific
 
 _ROWS = 24  # of a matrix's spectrum that a table shows unless told how many
 _FEW = 5  # digits of what stands beside an eigenvalue in a table
@@ -142,7 +145,7 @@ def _bare(value: Decimal | None) -> str:
 
 def sphere_table(results: Sequence[SphereSpectrum], screen: Screen) -> str:
     """Return a table for each kernel."""
-    return "".join(_one_sphere(r, screen) for r in results)
+    return "\n".join(_one_sphere(r, screen) for r in results)
 
 
 def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
@@ -154,12 +157,12 @@ def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
     small = any(x and x.adjusted() < -5 for x in lower)
     columns = [
         [str(e.k) for e in r.eigenvalues],
-        _shown([e.eigenvalue for e in r.eigenvalues], digits, small),
-        _shown(lower, _FEW, small),
-        _shown(upper, _FEW, small),
+        column_of([e.eigenvalue for e in r.eigenvalues], digits, small),
+        column_of(lower, _FEW, small),
+        column_of(upper, _FEW, small),
         [_count(e.multiplicity) for e in r.eigenvalues],
         ["?" if e.trace_share is None else percent(e.trace_share, None) for e in r.eigenvalues],
-        _bars([e.eigenvalue for e in r.eigenvalues], screen),
+        bars([e.eigenvalue for e in r.eigenvalues], screen),
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
@@ -174,7 +177,7 @@ def _one_sphere(r: SphereSpectrum, screen: Screen) -> str:
     elif r.trace is None:
         lines.append("what the series leaves out is unknown: no upper bounds")
     text += captions(lines, [], screen)
-    return text + (_sample(r, screen) if r.sample is not None else "")
+    return text + ("\n" + _sample(r, screen) if r.sample is not None else "")
 
 
 def _sample(r: SphereSpectrum, screen: Screen) -> str:
@@ -186,18 +189,18 @@ def _sample(r: SphereSpectrum, screen: Screen) -> str:
     ratios = ["" if not (e.eigenvalue and e.theory) else f"{e.eigenvalue / e.theory:.3f}" for e in rows]
     columns = [
         [str(e.index) for e in rows],
-        *(_shown([getattr(e, name) for e in rows], 6) for name in ("eigenvalue", "theory")),
+        *(column_of([getattr(e, name) for e in rows], 6) for name in ("eigenvalue", "theory")),
         ratios,
-        _bars([e.eigenvalue for e in rows], screen),
+        bars([e.eigenvalue for e in rows], screen),
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
-    return drawn(table, screen) + said(_left_out(len(r.sample.eigenvalues) - len(rows)), screen)
+    return drawn(table, screen) + said(left_out(len(r.sample.eigenvalues) - len(rows)), screen)
 
 
 def matrix_table(results: Sequence[MatrixSpectrum], screen: Screen) -> str:
     """Return a table for each kernel."""
-    return "".join(_one_matrix(r, screen) for r in results)
+    return "\n".join(_one_matrix(r, screen) for r in results)
 
 
 def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
@@ -206,11 +209,11 @@ def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
     rows = r.eigenvalues[: screen.rows or _ROWS]
     columns = [
         [str(e.index) for e in rows],
-        _shown([e.eigenvalue for e in rows], screen.digits or 10),
-        _shown([e.normalized for e in rows], _FEW),
-        *(_shown([rounded(getattr(e, n), _FEW, ROUND_CEILING) for e in rows], _FEW) for n in _MATRIX[4:6]),
-        _shown([e.gram_normalized for e in rows], _FEW),
-        _bars([e.normalized for e in rows], screen),
+        column_of([e.eigenvalue for e in rows], screen.digits or 10),
+        column_of([e.normalized for e in rows], _FEW),
+        *(column_of([rounded(getattr(e, n), _FEW, ROUND_CEILING) for e in rows], _FEW) for n in _MATRIX[4:6]),
+        column_of([e.gram_normalized for e in rows], _FEW),
+        bars([e.normalized for e in rows], screen),
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
@@ -221,7 +224,7 @@ def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
         "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20",
         f"errors below {about(r.accuracy)} of λ_1" + (f"; {unseen} eigenvalues below that: ?" if unseen else ""),
     ]
-    text = drawn(table, screen) + _left_out(len(r.eigenvalues) - len(rows))
+    text = drawn(table, screen) + left_out(len(r.eigenvalues) - len(rows))
     return said(text, screen) + captions(lines, [], screen)
 
 
@@ -229,32 +232,9 @@ def _name(kernel: KernelFacts | None) -> str:
     return "series" if kernel is None else f"{kernel.activation}, depth {kernel.depth}"
 
 
-def _left_out(count: int) -> str:
-    return f"  … and {count} more (--top N or --json shows them)\n" if count > 0 else ""
-
-
-def _shown(values: Sequence[Decimal | None], digits: int, scientifically: bool = False) -> list[str]:
-    """Return a column: all in scientific notation where one needs it, the unknown as ?."""
-    known = [None if x is None else rounded(x, digits) for x in values]
-    small = scientifically or any(x is not None and x and x.adjusted() < -5 for x in known)
-    return aligned(["?" if x is None else scientific(x) if small and x else digits_of(x) for x in known])
-
-
 def _count(n: int) -> str:
     """Return a multiplicity, in scientific notation where it is long."""
     return str(n) if n < 10**9 else scientific(rounded(Decimal(n), 3))
-
-
-_BAR = 8  # columns
-
-
-def _bars(values: Sequence[Decimal | None], screen: Screen) -> list[str]:
-    """Return a bar for each value, as long as its logarithm is above the least."""
-    logs = [log10_of(value) for value in values]
-    known = [x for x in logs if x is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    span = (high - low) or 1.0
-    return ["" if x is None else level_bar((x - low) / span, _BAR, screen.unicode) for x in logs]
 
 
 _SPHERE_FORMATS = {"json": sphere_json, "csv": sphere_csv, "plain": sphere_plain}

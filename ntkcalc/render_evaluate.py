@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from ntkcalc.frame import (
     Screen,
     add_columns,
+    add_rows,
     captions,
     data_fields,
     data_line,
@@ -17,7 +18,6 @@ from ntkcalc.frame import (
     maybe,
     new_table,
     said,
-    shared,
     title_of,
     variances,
 )
@@ -92,7 +92,7 @@ def values_table(results: Sequence[KernelValues], screen: Screen) -> str:
         return _one_result(results[0], screen)
     if sum(len(r.values) for r in results) > _MOST_ROWS:
         return _errors_table(results, screen)
-    table = new_table("kernels and their truncated series", screen)
+    table = new_table("kernels and their truncated series", screen, keys=3)
     add_columns(table, ("kernel", "T", "ρ", "Θ", "Θ_T", "Θ − Θ_T", "bound"), screen)
     kernels = [r.kernel for r in results if r.kernel is not None]
     columns = _value_columns([v for r in results for v in r.values], screen.digits or 10)
@@ -100,8 +100,8 @@ def values_table(results: Sequence[KernelValues], screen: Screen) -> str:
     for (name, truncation), row in zip(names, zip(*columns, strict=True), strict=True):
         table.add_row(said(name, screen), truncation, *row)
     exact = not any(r.paper_truncation for r in results)
-    note = "  |Θ − Θ_T| ≤ bound" + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else "") + "\n"
-    return drawn(table, screen) + said(note + (shared(kernels) if kernels else ""), screen)
+    note = "|Θ − Θ_T| ≤ bound" + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else "")
+    return drawn(table, screen) + captions([note], kernels, screen)
 
 
 def _name(r: KernelValues, among: Sequence[KernelFacts]) -> str:
@@ -156,7 +156,9 @@ def _course(r: KernelValues, screen: Screen, beside: int = 24) -> str:
 def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
     """Return the largest error of each result."""
     table = new_table(
-        "largest |Θ − Θ_T| over ρ, its proven bound there, and log |Θ − Θ_T| from the first ρ to the last", screen
+        "largest |Θ − Θ_T| over ρ, its proven bound there, and log |Θ − Θ_T| from the first ρ to the last",
+        screen,
+        keys=2,
     )
     add_columns(table, ("kernel", "T", "|Θ − Θ_T|", "bound", "at ρ", "course"), screen)
     kernels = [r.kernel for r in results if r.kernel is not None]
@@ -168,7 +170,7 @@ def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
             bound = "?" if worst.bound is None else scientific(rounded(worst.bound, 4, ROUND_CEILING))
             cells = [scientific(rounded(abs(worst.error), 4)), bound, digits_of(worst.rho)]
         table.add_row(said(_name(r, kernels), screen), str(r.truncation), *cells, _course(r, screen, 60))
-    return drawn(table, screen) + (said(shared(kernels), screen) if kernels else "")
+    return drawn(table, screen) + captions([], kernels, screen)
 
 
 def matrix_json(results: Sequence[MatrixSummary]) -> str:
@@ -214,9 +216,13 @@ def matrix_table(results: Sequence[MatrixSummary], screen: Screen) -> str:
     table = new_table("kernel matrices" if len(results) > 1 else "the kernel matrix", screen)
     add_columns(table, ("kernel", "minimum", "mean", "maximum", "diagonal", "seconds"), screen)
     kernels = [r.kernel for r in results]
-    for r in results:
-        cells = ["-" if getattr(r, name) is None else digits_of(getattr(r, name)) for name in _SUMMARY]
-        table.add_row(said(title_of(r.kernel, kernels), screen), *cells, f"{r.seconds:.2f}")
+    rows = [
+        [title_of(r.kernel, kernels)]
+        + ["-" if getattr(r, name) is None else digits_of(getattr(r, name)) for name in _SUMMARY]
+        + [f"{r.seconds:.2f}"]
+        for r in results
+    ]
+    add_rows(table, rows, range(1, 6), screen)
     lines = [data_line(data) for data in (results[0].data, results[0].other) if data is not None]
     lines.append(f"errors of entries below {about(max(r.accuracy for r in results))} of the diagonal, numpy engine")
     lines += [f"written to {r.output}" for r in results if r.output is not None]

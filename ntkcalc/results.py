@@ -229,6 +229,92 @@ class EigenvalueCount:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """The mean of trials and its 95 % confidence interval (Student's t); None is unknown.
+
+    Parameters
+    ----------
+    mean
+        Mean over the trials; None where it is below what double precision can see, or there are none.
+    low, high
+        Ends of the interval, rounded outwards; None where one trial leaves none.
+    trials
+        Trials in which there was something to measure.
+    """
+
+    mean: Decimal | None
+    low: Decimal | None
+    high: Decimal | None
+    trials: int
+
+
+@dataclass(frozen=True)
+class TheoremCheck:
+    """What a theorem of section C.2 says of networks of finite width, and how often it held.
+
+    Parameters
+    ----------
+    name
+        Such as "Theorem C.1".
+    about
+        The effective rank that it bounds.
+    applies
+        Whether its conditions were met, in one trial at least.
+    measured
+        That effective rank, the mean over the trials in which it applies; None where it does not.
+    lower, upper
+        Its bounds, rounded outwards, means over the trials in which it applies; None where it has none.
+    holds_fraction
+        Of these trials, those in which the measured value lay between the bounds; None where it does not apply.
+    trials
+        Trials in which its conditions were met.
+    note
+        Why it does not apply, or what it was applied with.
+    """
+
+    name: str
+    about: str
+    applies: bool
+    measured: Decimal | None
+    lower: Decimal | None
+    upper: Decimal | None
+    holds_fraction: float | None
+    trials: int
+    note: str
+
+
+@dataclass(frozen=True)
+class FiniteWidth:
+    """Effective ranks of the networks f(x) = Σ_j a_j φ(⟨w_j, x⟩) of section C.2, w_j ~ N(0, I), beside its theorems.
+
+    Parameters
+    ----------
+    width
+        m, neurons.
+    trials, seed
+        Networks, and what their random numbers start from.
+    weights
+        The a_j: "gaussian" (N(0, 1)) or "sign" (±1, both equally likely).
+    inner, outer, full
+        eff of K_inner, K_outer and their sum.
+    theorems
+        One entry each.
+    accuracy
+        Relative, of the measured values.
+    """
+
+    width: int
+    trials: int
+    seed: int
+    weights: str
+    inner: Interval
+    outer: Interval
+    full: Interval
+    theorems: tuple[TheoremCheck, ...]
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class EffectiveRanks:
     """Effective ranks of data, measured, beside their bounds; None where a matrix is zero or a theorem silent.
 
@@ -250,6 +336,8 @@ class EffectiveRanks:
         Products with K that it took.
     seconds
         What it took.
+    finite_width
+        The same of networks of finite width, where that was asked for.
     """
 
     bounds: RankBounds
@@ -262,6 +350,7 @@ class EffectiveRanks:
     accuracy: float
     passes: int
     seconds: float
+    finite_width: FiniteWidth | None = None
 
 
 @dataclass(frozen=True)
@@ -429,6 +518,105 @@ class MatrixSpectrum:
     gram_effrank: Decimal
     accuracy: float
     passes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """Networks of finite width at random initialisation.
+
+    Parameters
+    ----------
+    arch
+        "mlp" or "cnn".
+    width
+        Neurons or channels of every hidden layer.
+    parametrization
+        "ntk" (equation (1)) or "standard" (Kaiming-uniform).
+    padding, image
+        Of convolutions, and the channels, height and width of the images; None for an MLP.
+    trials, seed
+        Networks, and what their random numbers start from.
+    """
+
+    arch: str
+    width: int
+    parametrization: str
+    padding: str | None
+    image: tuple[int, int, int] | None
+    trials: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class NetworkEigenvalue:
+    """One eigenvalue of K/n, K the empirical kernel of networks of finite width; None is unknown.
+
+    Parameters
+    ----------
+    index
+        p from 1, the largest eigenvalue first.
+    eigenvalue
+        Mean of λ_p over the trials; None below what double precision can see.
+    normalized
+        λ_p/λ_1, mean and interval over the trials.
+    infinite
+        λ_p/λ_1 of the kernel of infinite width; None where that is not known.
+    gram_normalized
+        λ_p/λ_1 of XXᵀ; None where it was not computed.
+    bound_effrank
+        Mean of eff(K)/p, a bound on the mean of `normalized`.
+    """
+
+    index: int
+    eigenvalue: Decimal | None
+    normalized: Interval
+    infinite: Decimal | None
+    gram_normalized: Decimal | None
+    bound_effrank: Decimal
+
+    @property
+    def resolved(self) -> bool:
+        """Whether double precision can see it."""
+        return self.eigenvalue is not None
+
+
+@dataclass(frozen=True)
+class NetworkSpectrum:
+    """The spectrum of empirical kernels of networks of finite width, on data.
+
+    Parameters
+    ----------
+    kernel
+        The kernel of infinite width; under the standard parametrisation only its activation and depth count.
+    network, data
+        The networks and the points.
+    digits
+        Most digits of a number; fewer where fewer are known.
+    eigenvalues
+        Largest first.
+    kernel_effrank
+        eff(K), mean and interval over the trials.
+    gram_effrank
+        eff(XXᵀ).
+    distance
+        Root mean square over the trials of ‖K − Θ‖/‖Θ‖ (Frobenius norm), Θ of infinite width; None where that is
+        not known.
+    accuracy
+        Absolute error of the eigenvalues over the largest.
+    seconds
+        What it took.
+    """
+
+    kernel: KernelFacts
+    network: NetworkFacts
+    data: DataFacts
+    digits: int
+    eigenvalues: tuple[NetworkEigenvalue, ...]
+    kernel_effrank: Interval
+    gram_effrank: Decimal
+    distance: Decimal | None
+    accuracy: float
     seconds: float
 
 

@@ -28,8 +28,8 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.gram import KernelMatrix, Observer
 from ntkcalc.inputs import Points, unit_rows
 from ntkcalc.kernel import Kernel
-from ntkcalc.krylov import BlockKrylov
-from ntkcalc.matrix_summary import data_facts, known_digits, rounded_up
+from ntkcalc.krylov import BlockKrylov, Product
+from ntkcalc.matrix_summary import data_facts, figures, known_digits, rounded_up
 from ntkcalc.precision import decimal, whole
 from ntkcalc.rank import MOST_PASSES, gram_rank
 from ntkcalc.results import MatrixEigenvalue, MatrixSpectrum, SampledEigenvalue, SampledSpectrum, SphereSpectrum
@@ -128,14 +128,14 @@ def data_spectrum(
     found = measured(kernel, points, top, memory, observer)
     n = len(points.rows)
     largest, error = float(found.values[0]), found.errors
-    if strict and any(_digits(v, e) < digits for v, e in zip(found.values, error, strict=True)):
-        least = min(_digits(v, e) for v, e in zip(found.values, error, strict=True))
+    least = min(figures(v, e) for v, e in zip(found.values, error, strict=True))
+    if strict and least < digits:
         raise AccuracyError(
             f"eigenvalues of a matrix of data are known to some 1e-15 of the largest, which leaves the least {least} "
             f"of {digits} digits; lower --digits or --top"
         )
     facts, gram = data_facts(points), gram_rank(points)
-    gram_values = _gram_values(points) if facts.rank is not None else None
+    shares = gram_values(points) if facts.rank is not None else None
     effective = float(kernel.total(64)) / largest
     tails = tail_bounds(kernel, n, min(n, points.rows.shape[1]) if facts.rank is None else facts.rank, gram)
     rows = []
@@ -146,9 +146,9 @@ def data_spectrum(
                 p,
                 known_digits(value, bad, digits) if seen else None,
                 Decimal(1) if p == 1 else known_digits(value / largest, 2 * bad / largest, digits) if seen else None,
-                None if gram_values is None else _gram_share(gram_values, p, digits),
-                _bound(effective / p, digits),
-                _bound(tails.at(p) / largest, digits),
+                None if shares is None else gram_share(shares, p, digits),
+                share_bound(effective / p, digits),
+                share_bound(tails.at(p) / largest, digits),
             )
         )
     return MatrixSpectrum(
@@ -220,33 +220,40 @@ def measured(kernel: Kernel, points: Points, top: int | None, memory: int, obser
     if held is not None:
         matrix.fill(held, observer)
         held /= n
-    if held is not None and (top is None or n <= _FEW or 3 * top > n):
-        values, errors, passes = np.maximum(_all(held), 0)[:top], np.zeros(n)[:top], 0
+        found = held_eigenvalues(held, top)
     else:
-        values, errors, passes = _largest(matrix, held, min(top or n, n), observer)
+
+        def product(v: Array) -> Array:
+            return matrix.product(v, observer) / n
+
+        found = _largest(product, n, min(top or n, n), held=False)
     entries = matrix.table.accuracy * matrix.table.total  # what errors of entries can do to an eigenvalue
-    return Measured(values, errors + entries + _ROUNDING * n**0.5 * values[0], passes)
+    return replace(found, errors=found.errors + entries)
+
+
+def held_eigenvalues(held: Array, top: int | None) -> Measured:
+    """Return the largest eigenvalues of a matrix, or all of them; the matrix may be overwritten."""
+    n = len(held)
+    if top is None or n <= _FEW or 3 * top > n:
+        values = np.maximum(_all(held), 0)[:top]
+        found = Measured(values, np.zeros(len(values)), 0)
+    else:
+        found = _largest(lambda v: np.asarray(held @ v), n, top, held=True)
+    return replace(found, errors=found.errors + _ROUNDING * n**0.5 * found.values[0])
 
 
 def _all(held: Array) -> Array:
-    from scipy.linalg import eigvalsh
-
-    found: Array = eigvalsh(held, overwrite_a=True, check_finite=False)[::-1]
-    return found
+    """By LAPACK; SciPy's would hold Python's lock all the time, so that Ctrl-C had to wait for it."""
+    return np.asarray(np.linalg.eigvalsh(held)[::-1], dtype=np.float64)
 
 
-def _largest(matrix: KernelMatrix, held: Array | None, top: int, observer: Observer | None) -> tuple[Array, Array, int]:
+def _largest(product: Product, n: int, top: int, held: bool) -> Measured:
     """Return the `top` largest eigenvalues by block Krylov, their errors, and the products it took.
 
     Once found, new random directions must find the same: a block may have fewer vectors than an eigenvalue has.
     """
-    n = matrix.shape[0]
-
-    def product(v: Array) -> Array:
-        return matrix.product(v, observer) / n if held is None else np.asarray(held @ v)
-
-    width, rounds, most = (64, 1, 2 * MOST_PASSES) if held is None else (16, 3, 12 * MOST_PASSES)
-    space = BlockKrylov(product, n, max(width, top + top // 4 if held is None else 0))
+    width, rounds, most = (16, 3, 12 * MOST_PASSES) if held else (64, 1, 2 * MOST_PASSES)
+    space = BlockKrylov(product, n, width if held else max(width, top + top // 4))
     space.grow(3)
     before: Array = np.zeros(0)
     while space.passes < most:
@@ -255,7 +262,7 @@ def _largest(matrix: KernelMatrix, held: Array | None, top: int, observer: Obser
         if enough and (found.errors <= _GOAL * found.values[0]).all():
             same = len(before) > 0 and np.abs(found.values - before).max() <= 4 * _GOAL * before[0]
             if same or space.full:
-                return np.maximum(found.values, 0), found.errors, space.passes
+                return Measured(np.maximum(found.values, 0), found.errors, space.passes)
             before = found.values
         if space.complete or len(before):
             space.refresh()
@@ -296,13 +303,13 @@ def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
     return TailBounds(ranks, bounds)
 
 
-def _gram_values(points: Points) -> Array:
+def gram_values(points: Points) -> Array:
     """Return the eigenvalues of XXᵀ that may be positive, over the largest."""
     sizes = np.linalg.svd(points.rows, compute_uv=False)
     return np.asarray((sizes / sizes[0]) ** 2)
 
 
-def _gram_share(values: Array, p: int, digits: int) -> Decimal | None:
+def gram_share(values: Array, p: int, digits: int) -> Decimal | None:
     """Return the p-th of them: exactly zero beyond the smaller side of X, None where it is a rounding error."""
     if p > len(values):
         return Decimal(0)
@@ -311,11 +318,6 @@ def _gram_share(values: Array, p: int, digits: int) -> Decimal | None:
     return known_digits(size**2, 2 * size * noise, digits) if size > 4 * noise else None
 
 
-def _bound(value: float, digits: int) -> Decimal:
+def share_bound(value: float, digits: int) -> Decimal:
     """Return a bound on a share, rounded up; shares are at most 1."""
     return decimal(Fraction(min(1.0, value * (1 + 1e-12))), digits, ROUND_CEILING)
-
-
-def _digits(value: float, error: float) -> int:
-    found = known_digits(value, error, 17)
-    return len(found.as_tuple().digits) if value > error else 0

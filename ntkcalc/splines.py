@@ -23,8 +23,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, wraps
-from itertools import islice, pairwise
+from functools import cached_property
+from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import gmpy2
@@ -46,11 +46,11 @@ def _precisely(
 ) -> Callable[Concatenate[Spline, Given], Result]:
     """Run a method in the precision of its spline."""
 
-    @wraps(method)
-    def run(self: Spline, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    def run(self: Spline, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
         with gmpy2.context(precision=self.ctx.prec, emax=gmpy2.get_emax_max(), emin=gmpy2.get_emin_min()):
             return method(self, *args, **kwargs)
 
+    run.__doc__ = method.__doc__
     return run
 
 
@@ -183,7 +183,8 @@ class Spline:
 
     def _advanced(self, start: _Start, t: Any, end: Any, count: int, bits: int) -> list[Any]:
         """Return E[S_j S_j] at t = sin(end), j < count: Taylor's formula about another place, its integrals over the
-        angle by Gauss–Legendre rules of which two must agree."""
+        angle by Gauss–Legendre rules of which two must agree.
+        """
         far, fixed = t - start.t, []
         for j in range(count):
             total = mpfr(0)

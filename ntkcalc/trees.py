@@ -153,7 +153,7 @@ def rebuilt(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
         arguments = tuple(known[a] for a in t.arguments)
-        known[t] = change(t if arguments == t.arguments else simplified(t.head, *arguments))
+        known[t] = change(simplified(t.head, *arguments) if arguments else t)
     return known[tree]
 
 
@@ -186,7 +186,7 @@ def total(trees: list[Tree]) -> Tree:
     return reduce(plus, trees, ZERO)
 
 
-_LEVEL = {"+": 1, "-": 1, "neg": 2, "*": 3, "/": 3, "^": 5}
+_LEVEL = {"+": 1, "-": 1, "*": 3, "/": 3, "neg": 4, "^": 5}
 _ATOM = 6
 
 
@@ -218,7 +218,7 @@ def _said(t: Tree, arguments: list[tuple[str, int]]) -> tuple[str, int]:
         return said if own >= least else f"({said})"
 
     if t.head == "neg":
-        return f"-{inside_of(0, 3)}", level
+        return f"-{inside_of(0, level)}", level
     left, right = (level, level + 1) if t.head != "^" else (_ATOM, level)
     return f"{inside_of(0, left)}{t.head}{inside_of(1, right)}", level
 
@@ -228,6 +228,17 @@ def _number_text(value: Fraction) -> tuple[str, int]:
     for prime in (2, 5):
         while rest % prime == 0:
             rest //= prime
-    said = decimal_text(size) if rest == 1 else f"{size.numerator}/{size.denominator}"
+    said = _decimal_text(size) if rest == 1 else f"{size.numerator}/{size.denominator}"
     level = _ATOM if rest == 1 else 3
-    return (f"-{said}", 2) if value < 0 else (said, level)
+    return (f"-{said}", min(level, _LEVEL["neg"])) if value < 0 else (said, level)
+
+
+def _decimal_text(size: Fraction) -> str:
+    """Return decimal text, in scientific notation where that saves long zeros."""
+    if not size or Fraction(1, 10**5) <= size < 10**16:
+        return decimal_text(size)
+    exponent = len(str(int(size))) - 1 if size >= 1 else -len(str(int(1 / size)))
+    digits = decimal_text(size / Fraction(10) ** exponent)
+    if digits.startswith("10"):  # 1/size was a power of ten
+        digits, exponent = decimal_text(size / Fraction(10) ** (exponent + 1)), exponent + 1
+    return f"{digits}e{exponent}"

@@ -250,3 +250,7 @@ def test_digits_that_float64_does_not_have_are_exit_3_where_they_were_asked_for(
     done = shell.run(shlex.split("eigs -a relu --data - -d 16"), POINTS)
     assert done.returncode == 3
     assert "--digits" in one_line_of_error(done)
+
+
+def test_values_that_end_early_have_all_their_digits() -> None:
+    assert output("-a linear -q --data - -d 9 --format plain", "1 0\n0 1\n") == "1 1\n2 1\n"

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from ntkcalc.errors import InputError
-from ntkcalc.inputs import Points, load_points, unit_rows
+from ntkcalc.inputs import Points, as_images, isotropic_points, load_points, unit_rows
 
 ROWS = np.array([[3.0, 4.0], [-1.0, 0.0], [0.25, -0.5]])
 UNIT = np.array([[0.6, 0.8], [-1.0, 0.0], [1 / 5**0.5, -2 / 5**0.5]])
@@ -86,6 +87,20 @@ def test_every_format_gives_the_same_points(tmp_path: Path, kind: str) -> None:
     assert (points.rows.dtype, points.rows.flags.c_contiguous) == (np.float64, True)
     assert points.scaled
     assert points.source == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1 2\n3 x\n", "a number is needed in row 2, column 2, got 'x'"),
+        ("a b\n1 2\n# a remark\n\n3 1e\n", "a number is needed in row 2, column 2, got '1e'"),
+        ("1 2\n3\n", "every row needs as many numbers as the first, 2, but row 2 has 1"),
+        ("a b\n1 2\n3 4 5\n", "every row needs as many numbers as the first, 2, but row 2 has 3"),
+    ],
+)
+def test_rows_and_columns_are_counted_from_one_in_our_own_words(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"cannot read stdin: {said}") + "$"):
+        load_points("-", io.StringIO(text))
 
 
 def test_stdin_is_text() -> None:
@@ -316,3 +331,35 @@ def test_empty_stdin_is_refused() -> None:
 
 def test_text_that_is_no_matrix_is_refused_on_stdin() -> None:
     assert "cannot read stdin" in refusal("-", "1 2\n3\n")
+
+
+# ---------------------------------------------------------------- images and Gaussian points
+
+
+def test_images_keep_their_shape_and_rows_can_be_given_one() -> None:
+    array = np.random.default_rng(0).standard_normal((4, 3, 2, 5))
+    points = unit_rows(array, "images")
+    assert points.image == (3, 2, 5)
+    assert points.rows.shape == (4, 30)
+    flat = unit_rows(array.reshape(4, 30), "rows")
+    assert flat.image is None
+    assert as_images(flat, (3, 2, 5)).image == as_images(points, (3, 2, 5)).image == (3, 2, 5)
+    assert as_images(flat, (1, 5, 6)).image == (1, 5, 6)
+
+
+def test_gaussian_points_are_on_the_sphere_and_repeat() -> None:
+    one, again, other = (isotropic_points(50, 7, seed) for seed in (3, 3, 4))
+    assert (one.rows == again.rows).all()
+    assert (one.rows != other.rows).all()
+    assert np.linalg.norm(one.rows, axis=1) == pytest.approx(1, rel=1e-15)
+    assert np.abs(isotropic_points(40_000, 3, 0).rows.mean(axis=0)).max() < 0.012  # 4 standard errors of 1/√(3n)
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    images = unit_rows(np.ones((2, 3, 4, 5)), "x.npy")
+    with pytest.raises(InputError, match="images are 3,4,5, not 3,5,4"):
+        as_images(images, (3, 5, 4))
+    with pytest.raises(InputError, match="1,2,3 have 6 numbers, got d = 60"):
+        as_images(unit_rows(np.ones((2, 60)), "x.npy"), (1, 2, 3))
+    with pytest.raises(InputError, match="take fewer"):
+        isotropic_points(1 << 20, 1 << 20, 0)

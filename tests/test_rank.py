@@ -18,8 +18,9 @@ from ntkcalc.activations import FAMILIES
 from ntkcalc.inputs import Points, unit_rows
 from ntkcalc.kernel import Kernel
 from ntkcalc.precision import context
-from ntkcalc.rank import effective_ranks, gram_rank, series_bounds
+from ntkcalc.rank import effective_ranks, given_bounds, gram_rank, series_bounds
 from ntkcalc.results import EffectiveRanks
+from ntkcalc.series_file import parse_series
 
 CTX = context(80)
 
@@ -228,3 +229,11 @@ def test_what_has_no_effective_rank() -> None:
     for wrong, said in ((np.zeros((2, 2)), "trace 0"), (np.ones((2, 3)), "square")):
         with pytest.raises(InputError, match=said):
             effective_rank(wrong)
+
+
+@pytest.mark.parametrize("digits", [0, 10_001, 10**30])
+def test_digits_beyond_the_limit_are_refused(digits: int) -> None:
+    with pytest.raises(InputError, match=f"digits must lie in 1 to 10000, got {digits}"):
+        effective_rank_bounds("relu", digits=digits)
+    with pytest.raises(InputError, match="digits must lie in 1 to 10000"):
+        given_bounds(parse_series("1\n0.5\n", "series")[0], digits)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from shell import program
 
 README = Path(__file__).parent.parent / "README.md"
 CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -15,9 +16,11 @@ CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README.read_text(encodin
 
 @pytest.mark.parametrize(("command", "output"), CONSOLE, ids=[command for command, _ in CONSOLE])
 def test_console_examples_print_what_readme_shows(command: str, output: str, tmp_path: Path) -> None:
-    program = tmp_path / "ntkcalc"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkcalc "$@"\n')
-    program.chmod(0o755)
+    if "| jq " in command:
+        program("jq")
+    ours = tmp_path / "ntkcalc"
+    ours.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkcalc "$@"\n')
+    ours.chmod(0o755)
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(

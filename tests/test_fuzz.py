@@ -1,0 +1,34 @@
+"""A small, always equal sample of what tests/fuzz/arguments.py does by the tens of thousands."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parent / "fuzz" / "arguments.py"
+
+
+def test_whatever_is_typed_or_fed_in_ends_as_the_contract_says() -> None:
+    command = [sys.executable, str(SCRIPT), "--inside", "250", "--processes", "6", "--seed", "7"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert "250 runs in this process" in done.stdout
+    assert "6 runs as processes" in done.stdout
+
+
+def test_the_script_sees_what_is_wrong() -> None:
+    sys.path.insert(0, str(SCRIPT.parent))
+    from arguments import verdict
+    from shell import Done
+
+    good = [(0, "1\n", ""), (2, "", "ntkcalc: no\n"), (0, "1\n", "ntkcalc: a remark\n"), (2, "", "Example: x\n")]
+    assert [verdict(Done([], *case)) for case in good] == [""] * len(good)
+    bad = [
+        (139, "", ""),
+        (1, "", "ntkcalc: internal error, which is a fault of ntkcalc: KeyError: 1\n"),
+        (1, "", "Traceback (most recent call last):\n"),
+        (2, "1\n", "ntkcalc: no\n"),
+        (2, "", ""),
+        (2, "", "ntkcalc: a\nb\nc\n"),
+    ]
+    assert all(verdict(Done([], *case)) for case in bad)

@@ -1,0 +1,225 @@
+"""Every command in every format where shells put it: pipes, full disks, closed streams, narrow and plain screens."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pexpect
+import pytest
+from shell import ENVIRONMENT, PROGRAM, SHELL, Done, inside, one_line_of_error, run
+
+from ntkcalc.options import FORMATS
+
+POINTS = "1 0 0\n0 1 0\n1 1 1\n-1 2 0\n"
+LINES = {
+    "coeffs": "coeffs -a tanh -T 12",
+    "table 1": "coeffs -a relu -a tanh -T 12",
+    "values": "evaluate -a relu --rho -1:1:9",
+    "many values": "evaluate -a relu -a erf -l 2:3 --rho -1:1:41",
+    "matrix": "evaluate -a relu --data - -q",
+    "bounds": "effrank -a relu -a gaussian",
+    "ranks": "effrank -a relu -a gaussian --data - --epsilon 0.1 -q",
+    "sphere": "eigs -a relu --sphere-dim 2 --max-frequency 6 --sample 5",
+    "spectrum": "eigs -a relu -a tanh --data - -q",
+    "decay": "decay -a relu -a gaussian -T 60 --rank 5 --all",
+}
+CASES = list(product(LINES, FORMATS))
+SIMPLEST = ("coeffs", "values", "bounds", "sphere", "decay")  # one of each command
+
+
+def shown(name: str, style: str = "table", encoding: str = "utf-8", **environment: str) -> str:
+    """What a command prints in this process."""
+    done = inside([*shlex.split(LINES[name]), "--format", style], POINTS, encoding, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def at_once(lines: list[str], cwd: Path | None = None) -> list[Done]:
+    """Run lines of the shell beside each other: what they have to say, and in the end their exit codes."""
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda line: run(line, POINTS, cwd), lines))
+
+
+# ---------------------------------------------------------------- pipes, full disks, closed streams
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_head_ends_every_command_quietly(style: str) -> None:
+    lines = [f"{{ {SHELL} {LINES[n]} --format {style}; echo $? >&2; }} | head -n 1" for n in SIMPLEST]
+    for name, done in zip(SIMPLEST, at_once(lines), strict=True):
+        assert (done.stdout, done.stderr) == (shown(name, style).splitlines(keepends=True)[0], "0\n")
+
+
+@pytest.mark.parametrize(("target", "said"), [("/dev/full", "No space left on device"), ("&-", "Bad file descriptor")])
+@pytest.mark.parametrize("style", FORMATS)
+def test_what_cannot_be_written_is_a_line_and_exit_1(style: str, target: str, said: str) -> None:
+    for done in at_once([f"{SHELL} {LINES[name]} --format {style} >{target}" for name in SIMPLEST]):
+        assert done.returncode == 1
+        assert one_line_of_error(done) == f"ntkcalc: cannot write stdout: {said}\n"
+
+
+@pytest.mark.parametrize("arguments", ["--help", "coeffs --help", "--version", "--list-activations", "eigs --schema"])
+def test_so_it_is_with_what_is_no_result(arguments: str) -> None:
+    quiet, closed = at_once([f"{{ {SHELL} {arguments}; echo $? >&2; }} | true", f"{SHELL} {arguments} >&-"])
+    assert (quiet.stdout, quiet.stderr) == ("", "0\n")
+    assert closed.returncode == 1
+    assert one_line_of_error(closed) == "ntkcalc: cannot write stdout: Bad file descriptor\n"
+
+
+def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    done = run(f"{SHELL} evaluate -a relu --data - -o K.npy >&- 2>&-; echo $? >code", POINTS, tmp_path)
+    assert (done.stdout, done.stderr, (tmp_path / "code").read_text()) == ("", "", "1\n")
+    assert np.load(tmp_path / "K.npy").shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["evaluate", "-a", "relu", "--data", "-"], ["eigs", "--sphere-dim", "2", "-c", "-"]]
+)
+@pytest.mark.parametrize("redirection", ["</dev/null", "<&-"])
+def test_stdin_without_anything_is_a_line_and_exit_2(arguments: list[str], redirection: str) -> None:
+    done = run(f"{SHELL} {shlex.join(arguments)} {redirection}")
+    assert done.returncode == 2
+    assert "it is empty" in one_line_of_error(done)
+
+
+def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
+    for name in ("coeffs", "values", "bounds", "decay"):
+        line = [*PROGRAM, *shlex.split(LINES[name])]
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT) as process:
+            assert process.wait(timeout=60) == 0  # with a pipe that nobody writes to and nobody closes
+
+
+# ---------------------------------------------------------------- Ctrl-C
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("coeffs -a sigmoid -l 4 -T 3000 -d 200 -o out.json", 1.5),
+        ("evaluate -a mish -l 9 --rho -1:1:99999 -d 100 -o out.json", 1.5),
+        ("effrank -a relu --data points.npy -o out.json --memory 1M", 2),
+        ("eigs -a relu --data points.npy --memory 2G -o out.json", 4),  # in LAPACK, half a minute
+        ("decay -a mish -a sigmoid -l 9 -T 9000 -o out.json", 1.5),
+        ("evaluate -a relu --data points.npy -o out.npy", 1.5),
+    ],
+)
+def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str, after: float, tmp_path: Path) -> None:
+    points = 30_000 if "eigs" not in line else 5000
+    np.save(tmp_path / "points.npy", np.eye(points, 4, dtype=np.float32) + 1 / np.arange(1, points + 1)[:, None])
+    process = subprocess.Popen(
+        [*PROGRAM, *shlex.split(line), "-q"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # a shell that runs the tests in the background would have them ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+    time.sleep(after)
+    assert process.poll() is None  # it takes long
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 130
+    assert time.monotonic() - start < 6
+    assert [path.name for path in tmp_path.iterdir()] == ["points.npy"]
+
+
+# ---------------------------------------------------------------- screens
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def numbers(text: str) -> set[str]:
+    """All that has digits and is no part of a sentence."""
+    return set(re.findall(r"(?<![\w.^-])-?\d+\.\d+(?:e-?\d+)?(?![\w.])", ESCAPE.sub("", text)))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("name", LINES)
+def test_a_narrow_screen_is_kept_to_and_loses_no_digit(name: str, columns: int) -> None:
+    wide, narrow = shown(name), shown(name, COLUMNS=str(columns))
+    assert numbers(wide) - numbers(narrow) - seconds(wide) == set()
+    longest = max(len(line) for line in narrow.replace("\u0303", "").splitlines())
+    assert longest <= columns
+
+
+def seconds(text: str) -> set[str]:
+    """What a computation took, which is never the same."""
+    column = [line.split()[-1] for line in text.splitlines() if "diagonal" not in line and line.startswith("  relu")]
+    return {*re.findall(r"(\d+\.\d+) s,", text), *column}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_plain_screens_get_plain_tables(name: str) -> None:
+    plain = shown(name, FORCE_COLOR="", NO_COLOR="1")
+    assert ESCAPE.search(plain) is None
+    assert ESCAPE.search(shown(name, FORCE_COLOR="1"))
+    assert ESCAPE.search(shown(name, FORCE_COLOR="1", NO_COLOR="1")) is None
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize(("name", "style"), CASES)
+def test_every_encoding_gets_letters_that_it_has(name: str, style: str, encoding: str) -> None:
+    text = shown(name, style, encoding)
+    assert text.isascii()
+    assert style == "json" or "\\u" not in text
+    if style == "json":
+        laws = [json.loads(row) | {"version": ""} for row in text.splitlines()]
+        assert json.dumps(laws) == json.dumps(
+            [json.loads(row) | {"version": ""} for row in shown(name, style).splitlines()]
+        )
+
+
+def test_every_letter_of_a_law_on_the_sphere_is_said_in_ascii() -> None:
+    done = inside(["decay", "-a", "relu", "-T", "60", "--sphere-dim", "2"], encoding="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "lambda_l = Theta(l^(-1.5))" in done.stdout
+    assert "\\u" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "columns", "colors"),
+    [
+        ({"TERM": "xterm-256color"}, 80, True),
+        ({"TERM": "dumb"}, 80, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, 40, False),
+    ],
+)
+@pytest.mark.parametrize("name", SIMPLEST)
+def test_on_terminals(name: str, environment: dict[str, str], columns: int, colors: bool) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "ntkcalc", *shlex.split(LINES[name]), "-q"],
+        env=ENVIRONMENT | environment,
+        encoding="utf-8",
+        dimensions=(60, columns),
+        timeout=60,
+    )
+    text = child.read()
+    child.close()
+    assert child.exitstatus == 0
+    assert (ESCAPE.search(text) is not None) is colors
+    assert max(len(line) for line in ESCAPE.sub("", text).replace("\u0303", "").splitlines()) <= columns
+
+
+def test_a_locale_that_is_not_utf_8() -> None:
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for name in SIMPLEST:
+        done = run(shlex.split(LINES[name]), **environment)
+        assert (done.returncode, done.stderr, done.stdout.isascii()) == (0, "", True), name
+
+
+def test_the_environment_of_the_tests_is_that_of_no_terminal() -> None:
+    assert not {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "NTKCALC_DIGITS", "NTKCALC_FORMAT"} & set(os.environ)

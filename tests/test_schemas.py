@@ -1,0 +1,145 @@
+"""JSON and CSV as a contract: schemas are valid and complete, what is printed keeps them, and pandas reads it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from shell import START, inside, run, strict_validator
+
+from ntkcalc.schemas import COMMANDS, NETWORK_RANKS, NETWORK_SPECTRUM, SPECTRUM, schema
+
+LINES = [
+    "coeffs -a relu -a leaky-relu:slope=0.5 -l 2:3 -T 3",
+    "coeffs -a tanh --which alpha -T 3 -d 20",
+    "coeffs -a tanh --which beta -T 3 --paper-truncation",
+    "coeffs -a sin --which mu -T 180",
+    "evaluate -a relu --rho 0.5 --rho -1 -T 2 -T 3",
+    "evaluate -c {series} --rho 0.5",
+    "evaluate -c {numbers} --rho 0.5 -d 30",
+    "evaluate -a relu --data {points}",
+    "evaluate -a relu --data {points} --other {points}",
+    "effrank -a relu -a gaussian -a sin -l 1 -l 2",
+    "effrank -c {numbers}",
+    "effrank -a relu --data {points} --epsilon 0.1 --epsilon 0.5",
+    "eigs -a relu --sphere-dim 2 --max-frequency 4",
+    "eigs -a tanh --sphere-dim 60 --max-frequency 30 --measure surface -d 20",
+    "eigs -c {numbers} --sphere-dim 2 --max-frequency 2",
+    "eigs -a relu --sphere-dim 2 --max-frequency 2 --sample 6 --seed 1",
+    "eigs -a relu -a gaussian --data {points}",
+    "eigs -a relu --data {points} --top 2",
+    "decay -a relu -a tanh -a gaussian -T 300 --sphere-dim 2 --rank 5 --all",
+    "decay -a linear -T 300",
+    "decay -a sin -a mish -T 300",
+    "decay -c {numbers}",
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "points.txt").write_text("1 0 0\n0 1 0\n1 1 1\n-1 2 0\n1 0 0\n")
+    (folder / "numbers.txt").write_text("1\n0.5\n0.25\n0.125\n")
+    (folder / "series.json").write_text(inside(["coeffs", "-a", "tanh", "--json"]).stdout)
+    return {Path(name).stem: str(folder / name) for name in ("points.txt", "numbers.txt", "series.json")}
+
+
+def printed(line: str, files: dict[str, str], *options: str) -> str:
+    done = inside([*shlex.split(line.format(**files)), "-q", *options])
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_schemas_are_printed_and_valid(command: str) -> None:
+    done = run([command, "--schema"])
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found == schema(command)
+    Draft202012Validator.check_schema(found)
+
+
+def named(node: Any) -> Iterator[str]:
+    """All fields that a schema declares."""
+    if isinstance(node, dict):
+        yield from node.get("properties", {})
+        for value in node.values():
+            yield from named(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from named(value)
+
+
+def used(node: Any) -> Iterator[str]:
+    """All fields that a result has."""
+    if isinstance(node, dict):
+        yield from node
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from used(value)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_all_output_keeps_its_schema_and_every_declared_field_is_seen(command: str, files: dict[str, str]) -> None:
+    results = []
+    for line in LINES:
+        if line.startswith(command):
+            text = printed(line, files, "--json")  # which holds it against the closed schema
+            assert all(row.startswith(START) for row in text.splitlines())
+            results += [json.loads(row) for row in text.splitlines()]
+    assert results
+    for result in results:
+        Draft202012Validator(schema(command)).validate(result)
+    described = set(named({key: value for key, value in schema(command).items() if key != "$defs"}))
+    assert described <= set(used(results)) | FINITE_WIDTH
+
+
+FINITE_WIDTH = {"normalized_low", "normalized_high", "infinite_normalized"} | {
+    name
+    for fields in (NETWORK_RANKS, {name: field for name, field in NETWORK_SPECTRUM.items() if name not in SPECTRUM})
+    for name in (*fields, *named([kind for kind, _ in fields.values()]))
+}
+"""What only --width prints."""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "ntkcalc.coeffs/2"},
+        {"digits": "12"},
+        {"kernel": "relu"},
+        {"tail": "much"},
+        {"tail": None},
+        {"coefficients": [{"p": 0, "share": 1, "cumulative": 1}]},
+        {"surprise": 1},
+    ],
+)
+def test_what_breaks_the_contract_is_refused(change: dict[str, Any]) -> None:
+    result = json.loads(inside(["coeffs", "-a", "relu", "-T", "1", "--json"]).stdout)
+    strict_validator("coeffs").validate(result)
+    with pytest.raises(ValidationError):
+        strict_validator("coeffs").validate(result | change)
+
+
+def test_fields_may_be_added() -> None:
+    result = json.loads(inside(["coeffs", "-a", "relu", "-T", "1", "--json"]).stdout)
+    Draft202012Validator(schema("coeffs")).validate(result | {"surprise": 1})
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_csv_opens_in_pandas_with_numbers_as_numbers(line: str, files: dict[str, str]) -> None:
+    text = printed(line, files, "--format", "csv")
+    frame = pandas.read_csv(io.StringIO(text))
+    assert "\r" not in text
+    assert list(frame.columns) == text.splitlines()[0].split(",")
+    assert len(frame) == len(text.splitlines()) - 1 > 0
+    words = {"activation", "output", "parity", "model", "oscillating", "resolved"}
+    for name in set(frame.columns) - words:
+        exact = frame[name].map(str).str.isdigit().all()  # whole numbers beyond 64 bits, kept as they are
+        assert frame[name].isna().all() or pandas.api.types.is_numeric_dtype(frame[name]) or exact, name

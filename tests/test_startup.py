@@ -1,0 +1,69 @@
+"""What a command loads, and what it costs to start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+from shell import ENVIRONMENT
+
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
+
+import startup
+
+LIGHT = {"ntkcalc", "typer"}
+EXACT = LIGHT | {"mpmath", "gmpy2"}
+ARRAYS = EXACT | {"numpy"}
+NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis"}
+HELPERS = {"annotated_doc", "shellingham", "sitecustomize", "typing_extensions", "org"}  # of typer, site and pickle
+
+
+def loaded(line: str) -> set[str]:
+    """The packages outside the standard library that a command loads."""
+    command = [sys.executable, "-X", "importtime", "-m", "ntkcalc", *line.split()]
+    done = subprocess.run(command, input="1 0\n0 1\n1 1\n", capture_output=True, encoding="utf-8", env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr[-300:]
+    names = {row.rpartition("|")[2].strip().partition(".")[0] for row in done.stderr.splitlines() if "|" in row}
+    own = {name for name in names if not name.startswith(("_", "imported package"))}
+    return own - set(sys.stdlib_module_names) - HELPERS
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--help", LIGHT),
+        ("--version", LIGHT),
+        ("coeffs --help", LIGHT),
+        ("eigs --schema", LIGHT),
+        ("--list-activations", EXACT),
+        ("coeffs -a relu --json", EXACT),
+        ("coeffs -a tanh -l 3", EXACT),
+        ("coeffs -a relu -T 600 --json", ARRAYS),
+        ("evaluate -a relu --rho 0.5", EXACT),
+        ("evaluate -a relu --data - -q", ARRAYS),
+        ("effrank -a relu", ARRAYS),
+        ("effrank -a relu --data - -q", ARRAYS),
+        ("eigs -a relu --sphere-dim 2 --max-frequency 3", ARRAYS),
+        ("eigs -a relu --data - -q", ARRAYS),
+        ("decay -a relu -T 100", ARRAYS),
+    ],
+)
+def test_nothing_is_loaded_that_is_not_needed(line: str, expected: set[str]) -> None:
+    found = loaded(line)
+    assert not found & NEVER
+    assert found == expected
+
+
+def test_help_costs_little_more_than_typer_itself() -> None:
+    times = startup.measured([startup.BASE, "ntkcalc --help"], 15)
+    ratios = [ours / theirs for ours, theirs in zip(times["ntkcalc --help"], times[startup.BASE], strict=True)]
+    assert median(ratios) <= 1.3
+
+
+def test_a_few_coefficients_cost_less_than_loading_numpy_would() -> None:
+    names = [startup.BASE, "python -c 'import numpy'", "ntkcalc coeffs -a relu --json"]
+    times = {name: median(own) for name, own in startup.measured(names, 5).items()}
+    assert times[names[2]] < times[names[0]] + times[names[1]]
