@@ -297,7 +297,7 @@ class SplineDual(FormulaDual):
         knots = []
         for joint, (left, right) in zip(self.phi.joints, pairwise(pieces), strict=True):
             x, length = joint.at(ctx), max(len(left), len(right))
-            sides = [[ctx.polyval(_derived(row, i)[::-1] or [0], x) for i in range(length)] for row in (left, right)]
+            sides = [[_summed(_derived(row, i), x) for i in range(length)] for row in (left, right)]
             knots.append((x, [after - before for before, after in zip(*sides, strict=True)]))
         return Spline(ctx, pieces[0], knots).mean()
 
@@ -309,6 +309,14 @@ class SplineDual(FormulaDual):
 def _derived(row: list[Real], order: int) -> list[Real]:
     """Return the coefficients of a derivative."""
     return [c * math.perm(n, order) for n, c in enumerate(row)][order:]
+
+
+def _summed(row: list[Real], x: Real) -> Real:
+    """Return a polynomial's value."""
+    total = 0 * x
+    for c in reversed(row):
+        total = total * x + c
+    return total
 
 
 def _squared(row: list[Real]) -> list[Real]:
