@@ -75,6 +75,24 @@ class FormulaDual(HermiteDual):
         """Return E[φ'²]."""
         return self._quadrature(0, bits).slope
 
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.duals.Dual.value`."""
+        if t.sign < 0 and t.size.near_one and not t.size.smaller and self._one_sided:
+            return context(bits).zero, context(bits).zero  # E[φ(Z)φ(−Z)] and E[φ'(Z)φ'(−Z)]
+        return self._value(t, bits)
+
+    def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """Return D(t) and D'(t) where they are not plainly zero."""
+        return self._series(t, bits, self.most_terms)
+
+    @cached_property
+    def _one_sided(self) -> bool:
+        """Whether φ(x) or φ(−x) is zero for every x, as for relu."""
+        ctx = context(64)
+        run = self.phi.evaluator(ctx)
+        places = _test_points(self.phi, ctx, 0)
+        return not any(run(x)[0] * run(-x)[0] for row in places for x in row)
+
     def vanishes(self, k: int) -> bool:
         """See `HermiteDual.vanishes`."""
         degree = self.polynomial_parts[k % 2]
@@ -263,8 +281,8 @@ class SplineDual(FormulaDual):
             self._moments = bits, spline.hermite(max(degree, min(len(series), 2 * degree)))
         return self._moments[1][: degree + 1]
 
-    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.duals.Dual.value`: the series, or where that is long the integral."""
+    def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """Take the series, or where that is long the integral."""
         if self.degree is not None or _is_short(t, bits):
             return self._series(t, bits, self.most_terms)
         ctx = t.context(bits + 16)
@@ -370,11 +388,11 @@ class KinkedDual(FormulaDual):
         low = super().moments(meeting.degree, bits)
         return [*low, *meeting.spline.hermite(degree)[meeting.degree + 1 :]]
 
-    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.duals.Dual.value`, and the head of this room."""
+    def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See the head of this room."""
         meeting = None if _is_short(t, bits) else self._meeting(bits + 16)
         if meeting is None:
-            return super().value(t, bits)
+            return super()._value(t, bits)
         spline, ctx = meeting.spline, t.context(meeting.spline.ctx.prec)
         x, gap = t.at(ctx)
         value, slope = spline.dual(spline.ctx.convert(x), spline.ctx.sqrt(gap), spline.ctx.prec - 48)
