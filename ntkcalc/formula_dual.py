@@ -21,7 +21,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from ntkcalc.duals import Correlation
-from ntkcalc.errors import AccuracyError
+from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.functions import DomainError, RealField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.pieces import Joint, Pieces
@@ -39,10 +39,21 @@ _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 
 
 def formula_dual(phi: Pieces) -> FormulaDual:
-    """Return the dual of φ."""
-    if phi.polynomials is not None:
-        return SplineDual(phi)
-    return KinkedDual(phi) if phi.kinked else FormulaDual(phi)
+    """Return the dual of φ.
+
+    Raises
+    ------
+    InputError
+        For a constant in disguise, such as x/x.
+    """
+    kind = SplineDual if phi.polynomials is not None else KinkedDual if phi.kinked else FormulaDual
+    dual = kind(phi)
+    even, odd = dual.polynomial_parts
+    if even is not None and odd is not None:
+        if max(even, odd) < 1:
+            raise InputError(f"{phi.text} is constant: a network of it computes nothing")
+        dual.degree = max(even, odd)
+    return dual
 
 
 class FormulaDual(HermiteDual):
@@ -244,8 +255,6 @@ class SplineDual(FormulaDual):
         super().__init__(phi)
         self._spline: Spline | None = None
         self._moments: tuple[int, list[Real]] = (0, [])
-        if not phi.joints:
-            self.degree = len(self._rows[0]) - 1
 
     @property
     def _rows(self) -> list[list[Tree]]:
