@@ -51,7 +51,7 @@ complete -c ntkcalc -n 'not __fish_seen_subcommand_from coeffs evaluate effrank 
 complete -c ntkcalc -n 'not __fish_seen_subcommand_from coeffs evaluate effrank eigs decay' -l list-activations -d 'Print names, formulas, parameters.'
 complete -c ntkcalc -n 'not __fish_seen_subcommand_from coeffs evaluate effrank eigs decay' -s h -l help -d 'Show this message and exit.'
 
-complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation: tanh, leaky-relu:slope=0.1, or a formula: '\''x*tanh(x)'\''; repeatable.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s l -l depth -x -d 'Layers incl. the linear output; A:B = all from A to B; repeatable. [default: 2]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
@@ -67,7 +67,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l schema -d 'Print 
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s h -l help -d 'Show this message and exit.'
 
-complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation: tanh, leaky-relu:slope=0.1, or a formula: '\''x*tanh(x)'\''; repeatable.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s l -l depth -x -d 'Layers incl. the linear output; A:B = all from A to B; repeatable. [default: 2]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
@@ -88,7 +88,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l schema -d 'Prin
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s h -l help -d 'Show this message and exit.'
 
-complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation: tanh, leaky-relu:slope=0.1, or a formula: '\''x*tanh(x)'\''; repeatable.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s l -l depth -x -d 'Layers incl. the linear output; A:B = all from A to B; repeatable. [default: 2]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
@@ -111,7 +111,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l seed -x -d 'Star
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l outer -x -a 'gaussian sign' -d 'Outer weights N(0, 1), or +1 and -1. [default: gaussian]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s h -l help -d 'Show this message and exit.'
 
-complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation: tanh, leaky-relu:slope=0.1, or a formula: '\''x*tanh(x)'\''; repeatable.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s l -l depth -x -d 'Layers incl. the linear output; A:B = all from A to B; repeatable. [default: 2]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
@@ -143,7 +143,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l image-shape -x -d '
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l padding -x -a 'valid same' -d 'Convolutions inside the image, or with zeros around it.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s h -l help -d 'Show this message and exit.'
 
-complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s a -l act -x -a '(__ntkcalc_activations)' -d 'Activation: tanh, leaky-relu:slope=0.1, or a formula: '\''x*tanh(x)'\''; repeatable.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s l -l depth -x -d 'Layers incl. the linear output; A:B = all from A to B; repeatable. [default: 2]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'

@@ -84,14 +84,19 @@ def _version(wanted: bool) -> None:
 
 def _list_activations(wanted: bool) -> None:
     if wanted:
+        from textwrap import fill
+
         from ntkcalc.activations import FAMILIES
+        from ntkcalc.functions import WORDS
 
         rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
         left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
         lines = (
             f"{name:{left}}  {formula:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, formula, alias in rows
         )
-        console.emit("\n".join(lines) + "\n", "-")
+        formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
+        words = ", ".join(sorted(WORDS.functions, key=str.lower))
+        console.emit("\n".join(lines) + "\n\n" + fill(formula + words, 79) + "\n", "-")
         raise typer.Exit
 
 

@@ -21,7 +21,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from ntkcalc.duals import Correlation
-from ntkcalc.errors import AccuracyError
+from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.functions import DomainError, RealField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.pieces import Joint, Pieces
@@ -39,10 +39,21 @@ _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 
 
 def formula_dual(phi: Pieces) -> FormulaDual:
-    """Return the dual of φ."""
-    if phi.polynomials is not None:
-        return SplineDual(phi)
-    return KinkedDual(phi) if phi.kinked else FormulaDual(phi)
+    """Return the dual of φ.
+
+    Raises
+    ------
+    InputError
+        For a constant in disguise, such as x/x.
+    """
+    kind = SplineDual if phi.polynomials is not None else KinkedDual if phi.kinked else FormulaDual
+    dual = kind(phi)
+    even, odd = dual.polynomial_parts
+    if even is not None and odd is not None:
+        if max(even, odd) < 1:
+            raise InputError(f"{phi.text} is constant: a network of it computes nothing")
+        dual.degree = max(even, odd)
+    return dual
 
 
 class FormulaDual(HermiteDual):
@@ -74,6 +85,24 @@ class FormulaDual(HermiteDual):
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return E[φ'²]."""
         return self._quadrature(0, bits).slope
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.duals.Dual.value`."""
+        if t.sign < 0 and t.size.near_one and not t.size.smaller and self._one_sided:
+            return context(bits).zero, context(bits).zero  # E[φ(Z)φ(−Z)] and E[φ'(Z)φ'(−Z)]
+        return self._value(t, bits)
+
+    def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """Return D(t) and D'(t) where they are not plainly zero."""
+        return self._series(t, bits, self.most_terms)
+
+    @cached_property
+    def _one_sided(self) -> bool:
+        """Whether φ(x) or φ(−x) is zero for every x, as for relu."""
+        ctx = context(64)
+        run = self.phi.evaluator(ctx)
+        places = _test_points(self.phi, ctx, 0)
+        return not any(run(x)[0] * run(-x)[0] for row in places for x in row)
 
     def vanishes(self, k: int) -> bool:
         """See `HermiteDual.vanishes`."""
@@ -226,8 +255,6 @@ class SplineDual(FormulaDual):
         super().__init__(phi)
         self._spline: Spline | None = None
         self._moments: tuple[int, list[Real]] = (0, [])
-        if not phi.joints:
-            self.degree = len(self._rows[0]) - 1
 
     @property
     def _rows(self) -> list[list[Tree]]:
@@ -263,8 +290,8 @@ class SplineDual(FormulaDual):
             self._moments = bits, spline.hermite(max(degree, min(len(series), 2 * degree)))
         return self._moments[1][: degree + 1]
 
-    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.duals.Dual.value`: the series, or where that is long the integral."""
+    def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """Take the series, or where that is long the integral."""
         if self.degree is not None or _is_short(t, bits):
             return self._series(t, bits, self.most_terms)
         ctx = t.context(bits + 16)
@@ -297,7 +324,7 @@ class SplineDual(FormulaDual):
         knots = []
         for joint, (left, right) in zip(self.phi.joints, pairwise(pieces), strict=True):
             x, length = joint.at(ctx), max(len(left), len(right))
-            sides = [[ctx.polyval(_derived(row, i)[::-1] or [0], x) for i in range(length)] for row in (left, right)]
+            sides = [[_summed(_derived(row, i), x) for i in range(length)] for row in (left, right)]
             knots.append((x, [after - before for before, after in zip(*sides, strict=True)]))
         return Spline(ctx, pieces[0], knots).mean()
 
@@ -309,6 +336,14 @@ class SplineDual(FormulaDual):
 def _derived(row: list[Real], order: int) -> list[Real]:
     """Return the coefficients of a derivative."""
     return [c * math.perm(n, order) for n, c in enumerate(row)][order:]
+
+
+def _summed(row: list[Real], x: Real) -> Real:
+    """Return a polynomial's value."""
+    total = 0 * x
+    for c in reversed(row):
+        total = total * x + c
+    return total
 
 
 def _squared(row: list[Real]) -> list[Real]:
@@ -362,11 +397,11 @@ class KinkedDual(FormulaDual):
         low = super().moments(meeting.degree, bits)
         return [*low, *meeting.spline.hermite(degree)[meeting.degree + 1 :]]
 
-    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.duals.Dual.value`, and the head of this room."""
+    def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See the head of this room."""
         meeting = None if _is_short(t, bits) else self._meeting(bits + 16)
         if meeting is None:
-            return super().value(t, bits)
+            return super()._value(t, bits)
         spline, ctx = meeting.spline, t.context(meeting.spline.ctx.prec)
         x, gap = t.at(ctx)
         value, slope = spline.dual(spline.ctx.convert(x), spline.ctx.sqrt(gap), spline.ctx.prec - 48)

@@ -250,12 +250,8 @@ class HermiteDual(ABC):
             terms += terms // 16 + 8
         return terms
 
-    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.duals.Dual.value`: the Hermite series, until the mass that is left is small enough."""
-        return self._series(t, bits, self.most_terms)
-
     def _series(self, t: Correlation, bits: int, most_terms: int) -> tuple[Real, Real]:
-        """Return D(t) and D'(t) from the Hermite series, which may take so many terms."""
+        """Return D(t) and D'(t) from the Hermite series, until the mass that is left is small enough."""
         terms, before, bits = 64 if self.degree is None else self.degree, 0.0, 64 * (bits // 64 + 1)
         x = t.at(context(64))[0]
         size = log2(abs(x)) if x else -math.inf

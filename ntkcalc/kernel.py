@@ -7,7 +7,8 @@ from decimal import ROUND_FLOOR
 from fractions import Fraction
 
 from ntkcalc.activations import Activation, activation
-from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.errors import InputError
+from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.precision import Context, Real, context, decimal, decimal_text, exact, real, whole
 
 MOST_LAYERS = 1000
@@ -94,14 +95,10 @@ class Kernel:
             if rest < 0:
                 raise self._too_large()
             return real(context(bits + 8), rest)
-        for extra in (32, 256, 8192):  # 8192 bits outlast the longest decimal text that we read
+        most = 1024 if isinstance(self.activation.dual, HermiteDual) else 8192  # or as long as any text that we read
+        for extra in (32, 256, most):
             ctx = context(bits + extra)
-            try:
-                difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
-            except AccuracyError:
-                if extra == 32:
-                    raise
-                break
+            difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
             if abs(difference) > ctx.ldexp(1, 8 - extra):
                 if difference < 0:
                     raise self._too_large()

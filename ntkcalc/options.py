@@ -42,7 +42,12 @@ GROUPS = {
 
 Act = Annotated[
     list[str] | None,
-    typer.Option("--act", "-a", metavar="ACT", help="Activation, e.g. tanh or leaky-relu:slope=0.1; repeatable."),
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="ACT",
+        help="Activation: tanh, leaky-relu:slope=0.1, or a formula: 'x*tanh(x)'; repeatable.",
+    ),
 ]
 Depth = Annotated[
     list[str] | None,

@@ -270,7 +270,10 @@ def _too_many(text: str) -> InputError:
 
 
 def _same(a: Joint, b: Joint) -> bool:
-    return a.place is b.place if a.place and b.place else abs(a.near - b.near) < 1e-12 * (1 + abs(a.near))
+    if abs(a.near - b.near) > 1e-9 * (1 + abs(a.near)):
+        return False
+    ctx = context(_PROBE)
+    return bool(abs(a.at(ctx) - b.at(ctx)) < ctx.ldexp(1 + abs(a.at(ctx)), -_PROBE // 2))
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
@@ -328,12 +331,24 @@ def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
         if a * b < 0:
             found.append(_between(tree, low, high))
         elif a * b > 0 and rise * later < 0 and rise * a < 0:  # |u| falls, then rises
-            joint, ctx = _between(slope, low, high), context(_PROBE)
-            if abs(program([tree], RealField(ctx))(joint.at(ctx))[0]) < ctx.ldexp(1, -_PROBE // 2):
-                found.append(joint)
+            found += _around_extremum(tree, slope, low, high, text)
         if len(found) > MOST_JOINTS:
             raise _too_many(text)
     return found
+
+
+def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, text: str) -> list[Joint]:
+    """Return the zeros of a tree next to an extremum: that, where it touches zero, or one on each side of it."""
+    joint, ctx = _between(slope, low, high), context(_PROBE)
+    middle = joint.at(ctx)
+    value = program([tree], RealField(ctx))(middle)[0]
+    if abs(value) < ctx.ldexp(1, -_PROBE // 2):
+        return [joint]
+    mantissa, exponent = middle.man_exp
+    place = Fraction(int(mantissa)) * Fraction(2) ** int(exponent) * (-1 if middle < 0 else 1)
+    if value * _reals([tree], low, text)[0] > 0:
+        return []
+    return [_between(tree, low, place), _between(tree, place, high)]
 
 
 def _grid() -> Iterator[Fraction]:
@@ -396,7 +411,7 @@ def _positive(decider: Tree, piece: Piece, text: str) -> bool:
 def _check_values(phi: Pieces) -> None:
     """Refuse a φ that is not finite and real on a grid, or unbounded or torn at a joint."""
     for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
-        for x in _grid():
+        for x in (*_grid(), Fraction(piece.inside)):
             if piece.holds(float(x)):
                 _values([piece.tree, slope], x, phi.text)
     for i, joint in enumerate(phi.joints):
@@ -424,9 +439,14 @@ def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
     left, right = limits
     if abs(left - right) > ctx.ldexp(1 + abs(left), -40):
         raise InputError(
-            f"{phi.text} jumps from {ctx.nstr(left, 5)} to {ctx.nstr(right, 5)} at x = {joint.near:.6g}; "
+            f"{phi.text} jumps from {_rounded(left)} to {_rounded(right)} at x = {joint.near:.6g}; "
             "Assumption 3 asks for a continuous phi (chi is infinite)"
         )
+
+
+def _rounded(x: Real) -> str:
+    """Return a limit as text, without what is left of the distance at which it was taken."""
+    return str(x.context.nstr(x.context.chop(x, 1e-20), 5))
 
 
 def _is_kink(phi: Pieces, joint: Joint) -> bool:

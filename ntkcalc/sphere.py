@@ -208,8 +208,9 @@ def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list
 def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> list[Bracket]:
     """Return the brackets of λ_0 … λ_K from c_0 … c_T, relative errors below 2**-bits.
 
-    A parity class with exact zeros from degree 2 on, as far as computed, is empty: the µ_k, k ≥ 2, of our activations
-    vanish for reasons of parity only (relu is x/2 and an even function). What Θ(±1) leaves for it must agree.
+    A parity class whose upper half is exact zeros, as far as computed, is empty beyond: all µ_k from some k on vanish
+    only where the even or odd part of φ is a polynomial (relu is x/2 and an even function). What Θ(±1) leaves for it
+    must agree.
     """
     c, tails = series_run(kernel, terms, bits + 8, paper=False)
     assert tails is not None
@@ -219,7 +220,7 @@ def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> li
     left = []
     for parity in (0, 1):
         rest = (total + (-1) ** parity * mirrored) / 2 - sum(c[parity::2], ctx.zero)
-        empty = not any(c[parity::2][1:]) and terms >= 8 and rest < noise
+        empty = not any(c[parity::2][terms // 4 :]) and terms >= 8 and rest < noise
         left.append(ctx.zero if empty else min(ctx.convert(tails[-1]), max(rest, ctx.zero) + noise))
     return _brackets(c, (left[0], left[1]), sphere, bits)
 

@@ -1,7 +1,10 @@
 """What all rooms' tests share: the oracle's folder, and hypothesis without clocks or dice."""
 
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on small matrices threads only wait for each other
 
 from hypothesis import settings
 

@@ -38,7 +38,7 @@ def loaded(line: str) -> set[str]:
         ("--version", LIGHT),
         ("coeffs --help", LIGHT),
         ("eigs --schema", LIGHT),
-        ("--list-activations", EXACT),
+        ("--list-activations", LIGHT | {"gmpy2"}),
         ("coeffs -a relu --json", EXACT),
         ("coeffs -a tanh -l 3", EXACT),
         ("coeffs -a relu -T 600 --json", ARRAYS),
