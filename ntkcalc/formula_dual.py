@@ -14,11 +14,12 @@ r"""The dual of a formula φ, from its pieces.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError, InputError
@@ -112,14 +113,19 @@ class FormulaDual(HermiteDual):
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        ctx = context(_ZERO_BITS)
+        rough = self._parts(_ZERO_BITS // 8)
+        return rough if rough == (None, None) else self._parts(_ZERO_BITS)
+
+    def _parts(self, bits: int) -> tuple[int | None, int | None]:
+        """Return the degrees that values to so many bits tell."""
+        ctx = context(bits)
         run = self.phi.evaluator(ctx)
         places = _test_points(self.phi, ctx, self._trial_degree)
         pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]
         even, odd = ([[(x, a + sign * b) for x, a, b in row] for row in pairs] for sign in (1, -1))
         odd = [[(x, f / x) for x, f in row] for row in odd]  # a polynomial in x², as the even part is
         size = max(abs(f) for row in even for _, f in row) + max(abs(f) for row in odd for _, f in row)
-        least = ctx.ldexp(size, -_ZERO_BITS // 2)
+        least = ctx.ldexp(size, -bits // 2)
         parts = [_degree_in_square(row, least) for row in (even, odd)]
         return parts[0], parts[1] + 1 if parts[1] is not None and parts[1] >= 0 else parts[1]
 
@@ -301,19 +307,27 @@ class SplineDual(FormulaDual):
 
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]; a fraction where it is rational."""
-        return self._at_one(bits, [[c.number for c in row] for row in self._rows], 0)
+        return self._at_one(bits, 0)
 
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return E[φ'²]."""
-        rows = [[n * c.number if c.number is not None else None for n, c in enumerate(row)][1:] for row in self._rows]
-        return self._at_one(bits, rows, 1)
+        return self._at_one(bits, 1)
 
-    def _at_one(self, bits: int, rows: list[list[Fraction | None]], which: int) -> Real | Fraction:
-        key = (bits, which)
-        if key not in self._squares:
-            exact = _rational_square(rows) if all(j.exact == 0 for j in self.phi.joints) else None
-            self._squares[key] = self._square(bits, which) if exact is None else exact
-        return self._squares[key]
+    def _at_one(self, bits: int, order: int) -> Real | Fraction:
+        if self._rational[order] is not None:
+            return self._rational[order]
+        if (bits, order) not in self._squares:
+            self._squares[bits, order] = self._square(bits, order)
+        return self._squares[bits, order]
+
+    @cached_property
+    def _rational(self) -> list[Fraction | None]:
+        """E[φ²] and E[φ'²] where they are plainly rational."""
+        rows = [[c.number for c in row] for row in self._rows]
+        if any(joint.exact != 0 for joint in self.phi.joints) or any(None in row for row in rows):
+            return [None, None]
+        known = [[c for c in row if c is not None] for row in rows]
+        return [_rational_square([_derived(row, order) for row in known]) for order in (0, 1)]
 
     def _square(self, bits: int, order: int) -> Real:
         """Return E[φ²] or E[φ'²]: the squares of the pieces are another spline."""
@@ -333,7 +347,7 @@ class SplineDual(FormulaDual):
         return {}
 
 
-def _derived(row: list[Real], order: int) -> list[Real]:
+def _derived(row: Sequence[Any], order: int) -> list[Any]:
     """Return the coefficients of a derivative."""
     return [c * math.perm(n, order) for n, c in enumerate(row)][order:]
 
@@ -346,7 +360,7 @@ def _summed(row: list[Real], x: Real) -> Real:
     return total
 
 
-def _squared(row: list[Real]) -> list[Real]:
+def _squared(row: Sequence[Any]) -> list[Any]:
     """Return the coefficients of the square."""
     return [
         sum(row[i] * row[n - i] for i in range(max(0, n - len(row) + 1), min(n, len(row) - 1) + 1))
@@ -360,18 +374,15 @@ def _with_jumps(phi: Pieces, polynomial: list[Real], order: int, ctx: Context) -
     return Spline(ctx, polynomial, knots)
 
 
-def _rational_square(rows: list[list[Fraction | None]]) -> Fraction | None:
+def _rational_square(rows: list[list[Fraction]]) -> Fraction | None:
     """Return E[φ²] of one polynomial, or of two that meet at 0, where it is plainly rational."""
     total, lopsided = Fraction(0), [Fraction(0)] * (2 * max(map(len, rows)))
     for sign, row in zip((-1, 1) if len(rows) == 2 else (0,), rows, strict=True):
-        for i, a in enumerate(row):
-            for j, b in enumerate(row):
-                if a is None or b is None:
-                    return None
-                if (i + j) % 2:
-                    lopsided[i + j] += sign * a * b
-                else:
-                    total += a * b * math.prod(range(i + j - 1, 0, -2)) / len(rows)
+        for n, c in enumerate(_squared(row)):
+            if n % 2:
+                lopsided[n] += sign * c
+            else:
+                total += c * math.prod(range(n - 1, 0, -2)) / len(rows)
     return None if any(lopsided) else total
 
 

@@ -28,8 +28,9 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
+_DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
 _MOST_BITS = 1 << 15  # of a Hermite coefficient that is to be told from zero
-_ZERO_BITS = 1024  # below 2 to the minus that of its neighbours, a coefficient is taken to be zero
+_ZERO_BITS = 640  # below 2 to the minus that of its neighbours, a coefficient is taken to be zero
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class HermiteDual(ABC):
                 return mu[: degree + 1]
             if lost < wide - 8:
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
-            elif not self._found_zeros(sizes, wide, size):
+            elif wide < _DOUBTFUL or not self._found_zeros(sizes, wide, size):
                 wide = 2 * wide
         raise self._too_small()
 
@@ -156,7 +157,10 @@ class HermiteDual(ABC):
         if not point.at(context(64))[0]:
             self.hermite(degree + 1, 16)  # finds zeros
         while wide <= _MOST_BITS:
-            terms = self.degree if self.degree is not None else min(terms, self.most_terms)
+            if self.degree is not None:
+                terms = self.degree
+            elif a:
+                terms = min(terms, self.most_terms)
             known = self._known(terms, wide)
             found = self._regrouped(known, point, degree, tails)
             more = self._terms_needed(known, point, found, bits)

@@ -28,12 +28,12 @@ from ntkcalc.functions import Program
 from ntkcalc.precision import Context, Real, context, from_mpfr, log2
 from ntkcalc.rules import gauss_legendre
 
-_MOST_NODES = 20_000
+_MOST_NODES = 16_000
 _MOST_WORK = 8e8  # nodes times degrees times words
 _FARTHEST = 1000.0  # |x|
 _ENOUGH = 0.8  # of the bits asked for: the better rule has far more than two rules agree to
 _SETTLING = 1500  # nodes beyond which convergence must be geometric
-_LONGEST = 2500  # Gauss–Legendre rule of one piece
+_LONGEST = 1600  # Gauss–Legendre rule of one piece
 
 
 class Shape(Enum):
@@ -215,7 +215,7 @@ def _by_gauss(rule: _Rule, places: list[Real], text: str) -> list[Real]:
             agreed = _agreement(found, better)
             if agreed >= _ENOUGH * rule.bits:
                 return better
-        found, factor = better, factor * 1.25
+        found, factor = better, factor * 1.4
 
 
 def _gauss(ctx: Context, a: Real, b: Real, n: int) -> Iterator[tuple[Real, Real]]:
@@ -267,5 +267,5 @@ def _by_halving(rule: _Rule, maps: list[_Map], text: str) -> list[Real]:
             return whole
         if len(nodes) > _SETTLING and 6 < agreed < 1.2 * before:
             raise rule.refusal(2 * len(nodes), agreed, text)
-        rule.check_work(2 * len(nodes), agreed, text)
+        rule.check_work(4 * len(nodes), agreed, text)
         step, before = step / 2, agreed
