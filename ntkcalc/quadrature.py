@@ -141,10 +141,10 @@ class _Rule:
         self.ctx = context(self.width + 48)
         self.run, self.scale = phi(self.ctx), scale
 
-    def check_work(self, nodes: int, agreed: float, text: str) -> None:
-        """Refuse a sum over too many nodes."""
+    def check_work(self, nodes: int, before: int, agreed: float, text: str) -> None:
+        """Refuse a sum over too many nodes, after one that had fewer."""
         if nodes > _MOST_NODES or nodes * (self.degree + 8) * (self.heavy + self.width) / 64 > _MOST_WORK:
-            raise self.refusal(nodes, agreed, text)
+            raise self.refusal(before, agreed, text)
 
     def refusal(self, nodes: int, agreed: float, text: str) -> AccuracyError:
         """Say how far it went."""
@@ -203,19 +203,19 @@ def _by_gauss(rule: _Rule, places: list[Real], text: str) -> list[Real]:
     ctx, found, agreed = rule.ctx, None, 0.0
     density = 0.4 * math.sqrt(rule.degree + 1) + 2  # nodes a unit length that oscillations ask for
     shortest = 24 + rule.bits // 5
-    factor = 1.0
+    factor, before = 1.0, 0
     while True:
         counts = [int(factor * (shortest + density * float(b - a))) for a, b in pairwise(places)]
-        rule.check_work(sum(counts), agreed, text)
+        rule.check_work(sum(counts), before, agreed, text)
         if max(counts) > _LONGEST:
-            raise rule.refusal(sum(counts), agreed, text)
+            raise rule.refusal(before, agreed, text)
         nodes = [node for (a, b), n in zip(pairwise(places), counts, strict=True) for node in _gauss(ctx, a, b, n)]
         better = rule.sums(nodes)
         if found is not None:
             agreed = _agreement(found, better)
             if agreed >= _ENOUGH * rule.bits:
                 return better
-        found, factor = better, factor * 1.4
+        found, factor, before = better, factor * 1.4, sum(counts)
 
 
 def _gauss(ctx: Context, a: Real, b: Real, n: int) -> Iterator[tuple[Real, Real]]:
@@ -267,5 +267,5 @@ def _by_halving(rule: _Rule, maps: list[_Map], text: str) -> list[Real]:
             return whole
         if len(nodes) > _SETTLING and 6 < agreed < 1.2 * before:
             raise rule.refusal(2 * len(nodes), agreed, text)
-        rule.check_work(4 * len(nodes), agreed, text)
+        rule.check_work(4 * len(nodes), 2 * len(nodes), agreed, text)
         step, before = step / 2, agreed

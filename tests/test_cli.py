@@ -288,7 +288,9 @@ def test_version() -> None:
 def test_all_activations_are_listed_with_their_parameters() -> None:
     done = run(["--list-activations"])
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [family.usage for family in FAMILIES.values()]
+    named, _, words = done.stdout.partition("\n\n")
+    assert [line.split()[0] for line in named.splitlines()] == [family.usage for family in FAMILIES.values()]
+    assert words.startswith("or a formula in x")
 
 
 def test_auto_is_the_engine_that_is_done_sooner() -> None:

@@ -192,6 +192,7 @@ def composed() -> st.SearchStrategy[str]:
 
 @given(composed(), st.fractions(-2, 2, max_denominator=64))
 def test_derivatives_of_compositions_are_difference_quotients(text: str, place: Fraction) -> None:
+    assume(place or "sinc" not in text)  # its derivative is 0/0 at 0, where pieces take the limit
     formula = tree(text)
     wide = context(512)
     x, run = wide.mpf(place.numerator) / place.denominator, program([formula, derivative(formula)], RealField(wide))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 import pytest
 from shell import ENVIRONMENT
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
-import startup
 
 LIGHT = {"ntkcalc", "typer"}
 EXACT = LIGHT | {"mpmath", "gmpy2"}
@@ -55,15 +53,3 @@ def test_nothing_is_loaded_that_is_not_needed(line: str, expected: set[str]) -> 
     found = loaded(line)
     assert not found & NEVER
     assert found == expected
-
-
-def test_help_costs_little_more_than_typer_itself() -> None:
-    times = startup.measured([startup.BASE, "ntkcalc --help"], 15)
-    ratios = [ours / theirs for ours, theirs in zip(times["ntkcalc --help"], times[startup.BASE], strict=True)]
-    assert median(ratios) <= 1.3
-
-
-def test_a_few_coefficients_cost_less_than_loading_numpy_would() -> None:
-    names = [startup.BASE, "python -c 'import numpy'", "ntkcalc coeffs -a relu --json"]
-    times = {name: median(own) for name, own in startup.measured(names, 5).items()}
-    assert times[names[2]] < times[names[0]] + times[names[1]]
