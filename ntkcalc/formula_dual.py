@@ -217,7 +217,7 @@ def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int |
     for level in range(1, len(newton)):
         for i in range(len(newton) - 1, level - 1, -1):
             newton[i] = (newton[i] - newton[i - 1]) / (nodes[i] - nodes[i - level])
-    while newton and abs(newton[-1]) < least:
+    while newton and abs(newton[-1]) <= least:
         newton.pop()
     if len(newton) > len(nodes) - 3:
         return None
@@ -228,7 +228,7 @@ def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int |
             total = total * (x * x - node) + c
         return total
 
-    if not all(abs(at(x) - f) < least for row in rows for x, f in row):
+    if not all(abs(at(x) - f) <= least for row in rows for x, f in row):
         return None
     return 2 * len(newton) - 2 if newton else -1
 

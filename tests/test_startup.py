@@ -1,16 +1,12 @@
-"""What a command loads, and what it costs to start."""
+"""What a command loads: nothing that it does not need."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from shell import ENVIRONMENT
-
-sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
-
 
 LIGHT = {"ntkcalc", "typer"}
 EXACT = LIGHT | {"mpmath", "gmpy2"}
