@@ -239,6 +239,7 @@ def _is_short(t: Correlation, bits: int) -> bool:
     return not size or -log2(abs(size)) * _SHORT > bits + 64
 
 
+_MOST_GUARD = 2048  # bits of cancellation between the pieces of a piecewise polynomial
 _SHORT = 8192  # terms of a series that are summed faster than any integral
 
 
@@ -285,8 +286,12 @@ class SplineDual(FormulaDual):
         ctx = context(256)
         first = [program([c], RealField(ctx))(ctx.zero)[0] for c in self._rows[0]]
         spline = _with_jumps(self.phi, first, max(map(len, self._rows)) - 1, ctx)
+        far = AccuracyError(f"the kinks of {self.name} lie too far out: what the normal law sees of it is all but zero")
         square = abs(spline.dual(ctx.one, ctx.zero, 32)[0])
-        return 96 + max(0, math.ceil(2 * spline.log_size() - log2(square)))
+        guard = 96 + max(0, math.ceil(2 * spline.log_size() - log2(square))) if square else math.inf
+        if guard > _MOST_GUARD:
+            raise far
+        return int(guard)
 
     def moments(self, degree: int, bits: int) -> list[Real]:
         """See `HermiteDual.moments`."""

@@ -81,7 +81,7 @@ class Spline:
     polynomial: list[Real]
     knots: list[tuple[Real, list[Real]]]
 
-    @property
+    @cached_property
     def order(self) -> int:
         """The largest degree."""
         return max(len(self.polynomial), *(len(jumps) for _, jumps in self.knots), 1) - 1
@@ -230,7 +230,7 @@ class Spline:
             for c, others, _ in self._knots:
                 apart = (c - s * b) / w
                 touching = density * gmpy2.exp(-apart * apart / 2) / gmpy2.sqrt(2 * gmpy2.const_pi())
-                integrals = [i * p for i, p in zip(_repeated_integrals(apart), powers[:order], strict=False)]
+                integrals = [p * i for p, i in zip(powers[: order - 1], _repeated_integrals(apart), strict=False)]
                 for j in range(1, min(len(jumps), len(others))):
                     total[j] += jumps[j] * others[j] * touching
                 for j in range(1, len(jumps)):

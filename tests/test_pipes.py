@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import signal
@@ -219,7 +218,3 @@ def test_a_locale_that_is_not_utf_8() -> None:
     for name in SIMPLEST:
         done = run(shlex.split(LINES[name]), **environment)
         assert (done.returncode, done.stderr, done.stdout.isascii()) == (0, "", True), name
-
-
-def test_the_environment_of_the_tests_is_that_of_no_terminal() -> None:
-    assert not {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "NTKCALC_DIGITS", "NTKCALC_FORMAT"} & set(os.environ)

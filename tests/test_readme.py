@@ -21,8 +21,7 @@ def test_console_examples_print_what_readme_shows(command: str, output: str, tmp
     ours = tmp_path / "ntkcalc"
     ours.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkcalc "$@"\n')
     ours.chmod(0o755)
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
         command, shell=True, capture_output=True, encoding="utf-8", env=environment, timeout=60, check=True
     )
