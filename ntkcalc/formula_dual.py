@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -27,7 +27,7 @@ from ntkcalc.functions import DomainError, RealField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.pieces import Joint, Pieces
 from ntkcalc.precision import Context, Real, context, log2
-from ntkcalc.quadrature import Means, Shape, gaussian_means
+from ntkcalc.quadrature import Integrand, Means, Shape, gaussian_means
 from ntkcalc.splines import Spline
 from ntkcalc.trees import Tree
 
@@ -92,6 +92,10 @@ class FormulaDual(HermiteDual):
         if t.sign < 0 and t.size.near_one and not t.size.smaller and self._one_sided:
             return context(bits).zero, context(bits).zero  # E[φ(Z)φ(−Z)] and E[φ'(Z)φ'(−Z)]
         return self._value(t, bits)
+
+    def most_lost(self, degree: int) -> int:
+        """See `HermiteDual.most_lost`; quadrature pays for every bit."""
+        return min(2048 + 16 * degree, super().most_lost(degree))
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """Return D(t) and D'(t) where they are not plainly zero."""
@@ -179,12 +183,13 @@ class FormulaDual(HermiteDual):
     def _computed(self, degree: int, bits: int) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
         phi = self.phi
+        whole = Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self.name)
         try:
-            return gaussian_means(phi.evaluator, self._shape, _ends(phi.kinked), degree, bits, self.name)
+            return gaussian_means(whole, degree, bits)
         except AccuracyError:
             if len(phi.kinked) == len(phi.joints):
                 raise
-            return gaussian_means(phi.evaluator, Shape.SINGULAR, _ends(phi.joints), degree, bits, self.name)
+            return gaussian_means(replace(whole, shape=Shape.SINGULAR, kinks=_ends(phi.joints)), degree, bits)
 
 
 def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:
@@ -257,6 +262,10 @@ class SplineDual(FormulaDual):
 
     most_terms = _MOST_TERMS
     slow = True
+
+    def most_lost(self, degree: int) -> int:
+        """See `HermiteDual.most_lost`."""
+        return HermiteDual.most_lost(self, degree)
 
     def __init__(self, phi: Pieces) -> None:
         super().__init__(phi)

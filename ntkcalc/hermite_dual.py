@@ -29,7 +29,7 @@ from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
-_MOST_BITS = 1 << 15  # of a Hermite coefficient that is to be told from zero
+_MOST_LOST = 1 << 15  # bits by which a Hermite coefficient may be smaller than the largest
 _ZERO_BITS = 640  # below 2 to the minus that of its neighbours, a coefficient is taken to be zero
 
 
@@ -75,6 +75,10 @@ class HermiteDual(ABC):
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]."""
 
+    def most_lost(self, degree: int) -> int:
+        """Return the bits beyond those asked for that coefficients up to a degree are worth."""
+        return _MOST_LOST
+
     @abstractmethod
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return E[φ'²]."""
@@ -92,7 +96,7 @@ class HermiteDual(ABC):
             For a coefficient too small to be told from zero.
         """
         wide = bits + 32
-        while wide <= _MOST_BITS:
+        while wide <= bits + self.most_lost(degree):
             ctx = context(wide + 16)
             size = log2(self._total(ctx)) / 2
             mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(self.moments(degree, wide))]
@@ -104,7 +108,7 @@ class HermiteDual(ABC):
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
             elif wide < _DOUBTFUL or not self._found_zeros(sizes, wide, size):
                 wide = 2 * wide
-        raise self._too_small()
+        raise self._too_small(degree)
 
     def _found_zeros(self, sizes: dict[int, float], wide: int, size: float) -> bool:
         """Note a coefficient that is zero for no reason of parity, such as E[φ] of selu; return whether one is."""
@@ -132,9 +136,10 @@ class HermiteDual(ABC):
             f"{self.most_terms} Hermite coefficients; lower --depth, --truncation or --digits"
         )
 
-    def _too_small(self) -> AccuracyError:
+    def _too_small(self, degree: int) -> AccuracyError:
         return AccuracyError(
-            f"coefficients of {self.name} are below 2^-{_MOST_BITS // 2} of the largest; lower --truncation or --digits"
+            f"coefficients of {self.name} are below 2^-{self.most_lost(degree) // 2} of the largest, too small to be "
+            "told from zero; lower --truncation or --digits"
         )
 
     def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
@@ -156,7 +161,7 @@ class HermiteDual(ABC):
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
         if not point.at(context(64))[0]:
             self.hermite(degree + 1, 16)  # finds zeros
-        while wide <= _MOST_BITS:
+        while wide <= bits + self.most_lost(degree):
             if self.degree is not None:
                 terms = self.degree
             elif a:
@@ -173,7 +178,7 @@ class HermiteDual(ABC):
             if lost <= wide - bits and more <= terms:
                 return found
             wide = bits + 32 * math.ceil(lost / 32 + 1) if wide - bits < lost < wide - 8 else wide + wide // 2
-        raise self._too_small()
+        raise self._too_small(degree)
 
     def _known(self, terms: int, wide: int) -> _Known:
         ctx = context(wide + 16)
@@ -182,6 +187,8 @@ class HermiteDual(ABC):
             for k, m in enumerate(self.moments(terms, wide)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
+        if not steepness > 0:
+            raise AccuracyError(f"E[φ'^2] of {self.name} is below 2^-{wide}: it is too nearly a constant")
         error = ctx.ldexp(total * ctx.sqrt(terms + 1), 3 - wide)
         rests = [
             list(accumulate(reversed(parts[1:]), initial=ctx.zero if finite else max(whole - sum(parts), ctx.zero)))[
@@ -256,7 +263,7 @@ class HermiteDual(ABC):
 
     def _series(self, t: Correlation, bits: int, most_terms: int) -> tuple[Real, Real]:
         """Return D(t) and D'(t) from the Hermite series, until the mass that is left is small enough."""
-        terms, before, bits = 64 if self.degree is None else self.degree, 0.0, 64 * (bits // 64 + 1)
+        terms, before, bits = 64 if self.degree is None else self.degree, 0.0, 32 * (bits // 32 + 1)
         x = t.at(context(64))[0]
         size = log2(abs(x)) if x else -math.inf
         while True:

@@ -7,6 +7,8 @@ and 3 ask of φ is checked: finite and real everywhere, no jumps, square-integra
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +20,7 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.functions import (
     DomainError,
     FloatField,
+    MpfrField,
     Program,
     RealField,
     branch,
@@ -27,7 +30,7 @@ from ntkcalc.functions import (
     singular_argument,
     taylor,
 )
-from ntkcalc.precision import Context, Real, context, real
+from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, real, to_mpfr
 from ntkcalc.trees import Tree, in_order, negated, number, over, rebuilt
 
 MOST_JOINTS = 64
@@ -159,6 +162,12 @@ class Pieces:
         return tuple(derivative(p.tree) for p in self.pieces)
 
     @cached_property
+    def operations(self) -> int:
+        """How many operations φ and φ' take on the most laborious piece."""
+        rows = (in_order(p.tree, s) for p, s in zip(self.pieces, self.slopes, strict=True))
+        return max(sum(1 for t in row if not t.constant) for row in rows)
+
+    @cached_property
     def polynomials(self) -> list[list[Tree]] | None:
         """The coefficients of each piece where all are polynomials, else None."""
         rows = [polynomial(p.tree) for p in self.pieces]
@@ -166,22 +175,33 @@ class Pieces:
 
     def evaluator(self, ctx: Context) -> Program:
         """Return x ↦ [φ(x), φ'(x)]; at a removable singularity their limits."""
-        places = [joint.at(ctx) for joint in self.joints]
-        runs = [program([p.tree, s], RealField(ctx)) for p, s in zip(self.pieces, self.slopes, strict=True)]
+        return self._evaluator(RealField(ctx), [joint.at(ctx) for joint in self.joints], lambda x: self._limit(x, ctx))
 
-        def run(x: Real) -> list[Real]:
-            here = sum(1 for place in places if place < x)
+    def mpfr_evaluator(self, bits: int) -> Program:
+        """Return the same for numbers of MPFR; to be made and run in a context of so many bits."""
+        ctx = context(bits)
+        places = [to_mpfr(joint.at(ctx)) for joint in self.joints]
+
+        def limit(x: Any) -> list[Any]:
+            return [to_mpfr(value) for value in self._limit(from_mpfr(ctx, x), ctx)]
+
+        return self._evaluator(MpfrField(), places, limit)
+
+    def _evaluator(self, field: RealField, places: list[Any], limit: Program) -> Program:
+        runs = [program([p.tree, s], field) for p, s in zip(self.pieces, self.slopes, strict=True)]
+
+        def run(x: Any) -> list[Any]:
             try:
-                return runs[here](x)
+                return runs[bisect_left(places, x)](x)
             except DomainError:
-                return self._limit(x, ctx.prec)
+                return limit(x)
 
         return run
 
-    def _limit(self, x: Real, bits: int) -> list[Real]:
+    def _limit(self, x: Real, around: Context) -> list[Real]:
         """Return φ and φ' next to a point where their formulas are 0/0."""
-        ctx = context(6 * bits)
-        beside = ctx.convert(x) + ctx.ldexp(1, -bits)
+        ctx = context(6 * around.prec)
+        beside = ctx.convert(x) + ctx.ldexp(1, -around.prec)
         piece = sum(1 for joint in self.joints if joint.at(ctx) < beside)
         return program([self.pieces[piece].tree, self.slopes[piece]], RealField(ctx))(beside)
 
@@ -194,9 +214,11 @@ class Pieces:
             Where a side has no Taylor series.
         """
         after = self.joints.index(joint) + 1
-        x, field = joint.at(ctx), RealField(ctx)
-        left, right = (taylor(self.pieces[i].tree, field, x, order) for i in (after - 1, after))
-        return [ctx.factorial(i) * (b - a) for i, (a, b) in enumerate(zip(left, right, strict=True))]
+        with mpfr_context(ctx.prec):
+            x, field = to_mpfr(joint.at(ctx)), MpfrField()
+            left, right = (taylor(self.pieces[i].tree, field, x, order) for i in (after - 1, after))
+            apart = [math.factorial(i) * (b - a) for i, (a, b) in enumerate(zip(left, right, strict=True))]
+        return [from_mpfr(ctx, jump) for jump in apart]
 
 
 def cut(tree: Tree, text: str) -> Pieces:
@@ -346,7 +368,7 @@ def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, tex
         return [joint]
     mantissa, exponent = middle.man_exp
     place = Fraction(int(mantissa)) * Fraction(2) ** int(exponent) * (-1 if middle < 0 else 1)
-    if value * _reals([tree], low, text)[0] > 0:
+    if (value > 0) == (_reals([tree], low, text)[0] > 0):
         return []
     return [_between(tree, low, place), _between(tree, place, high)]
 
@@ -373,8 +395,8 @@ def _float_program(trees: tuple[Tree, ...]) -> Program:
 
 
 @lru_cache(maxsize=256)
-def _real_program(trees: tuple[Tree, ...]) -> Program:
-    return program(trees, RealField(context(_PROBE)))
+def _mpfr_program(trees: tuple[Tree, ...]) -> Program:
+    return program(trees, MpfrField())
 
 
 def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
@@ -391,7 +413,8 @@ def _values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
 def _reals(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
     """Return values at a point in high precision."""
     try:
-        return _real_program(tuple(trees))(real(context(_PROBE), x))
+        with mpfr_context(_PROBE):
+            return _mpfr_program(tuple(trees))(to_mpfr(real(context(_PROBE), x)))
     except DomainError as error:
         if "division" in str(error):
             return [0.0] * len(trees)  # a joint, looked at later
@@ -435,18 +458,21 @@ def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
             raise InputError(
                 f"{phi.text}: its derivative is not square-integrable at x = {joint.near:.6g}, so that chi is infinite"
             )
-        limits.append(nearest)
-    left, right = limits
-    if abs(left - right) > ctx.ldexp(1 + abs(left), -40):
+        limits.append((nearest, ctx.ldexp(8 * abs(steeper), -100) + ctx.ldexp(1 + abs(nearest), -_PROBE // 2)))
+    (left, near_left), (right, near_right) = limits
+    if abs(left - right) > near_left + near_right:
         raise InputError(
-            f"{phi.text} jumps from {_rounded(left)} to {_rounded(right)} at x = {joint.near:.6g}; "
+            f"{phi.text} jumps {_from_to(left, right)} at x = {joint.near:.6g}; "
             "Assumption 3 asks for a continuous phi (chi is infinite)"
         )
 
 
-def _rounded(x: Real) -> str:
-    """Return a limit as text, without what is left of the distance at which it was taken."""
-    return str(x.context.nstr(x.context.chop(x, 1e-20), 5))
+def _from_to(left: Real, right: Real) -> str:
+    """Return two limits as text, without what is left of the distance at which they were taken."""
+    ctx = left.context
+    least = ctx.ldexp(max(abs(left), abs(right)), -64)
+    before, after = (ctx.nstr(x if abs(x) > least else ctx.zero, 5) for x in (left, right))
+    return f"from {before} to {after}" if before != after else f"by {ctx.nstr(right - left, 5)}"
 
 
 def _is_kink(phi: Pieces, joint: Joint) -> bool:

@@ -119,6 +119,13 @@ def log_chance(n: int, m: int, log_a: float, log_delta: float) -> float:
     return -n * (x * (math.log2(x) - log_delta) + (1 - x) * (math.log2(1 - x) - log_a))
 
 
+def mpfr_context(bits: int) -> Any:
+    """Return the context, for a with statement, of numbers of MPFR that neither overflow nor underflow."""
+    import gmpy2
+
+    return gmpy2.context(precision=bits, emax=gmpy2.get_emax_max(), emin=gmpy2.get_emin_min())
+
+
 def to_mpfr(x: Real) -> Any:
     """Return an mpmath real as a number of MPFR, whose long recurrences are ten times faster."""
     import gmpy2
@@ -140,6 +147,10 @@ def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EV
         return rounded.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
     mantissa, exponent = x.man_exp  # of |x|
     signed = int(mantissa) if x >= 0 else -int(mantissa)
+    if abs(exponent) > 20_000:  # whose power of two is too long to be written out
+        return rounded.multiply(
+            signed, DecimalContext(prec=digits + 40, Emax=MAX_EMAX, Emin=MIN_EMIN).power(2, exponent)
+        )
     if exponent < 0:
         return rounded.divide(Decimal(signed), Decimal(1 << -int(exponent)))
     return rounded.plus(Decimal(signed << int(exponent)))

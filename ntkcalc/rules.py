@@ -1,4 +1,4 @@
-"""Quadrature rules on [−1, 1] to any precision, as numbers of MPFR."""
+"""Quadrature rules on [−1, 1] to any precision, and an integral by one, as numbers of MPFR."""
 
 from __future__ import annotations
 
@@ -15,44 +15,65 @@ def gauss_legendre(n: int, bits: int) -> list[tuple[Any, Any]]:
 
     Notes
     -----
-    Newton's method from Tricomi's formula: in 64 bits until it settles, then every step in twice the precision of the
-    one before. The last step gives the weight too: P_n' moves on by its own derivative, which Legendre's differential
-    equation knows.
+    From node to node by the Taylor series of P_n, whose coefficients Legendre's differential equation gives, and by
+    Newton's method in that series (Glaser, Liu and Rokhlin, 2007): far fewer operations than n a node.
     """
-    steps = [bits + 16]
-    while steps[0] > 120:
-        steps.insert(0, steps[0] // 2 + 8)
-    pairs = []
-    for k in range((n + 1) // 2, 0, -1):
-        angle = math.pi * (4 * k - 1) / (4 * n + 2)
-        x = gmpy2.mpfr((1 - (n - 1) / (8 * n**3)) * math.cos(angle))
-        for _ in range(8):
-            x, move, weight = _newton(n, x, 64)
-            if abs(move) < 1e-12:
-                break
-        for precision in steps:
-            x, _, weight = _newton(n, x, precision + 16)
-        pairs.append((x, weight))
-    with gmpy2.context(precision=bits + 32):
+    with gmpy2.context(precision=bits + 32 + 2 * n.bit_length()):
+        x, half = gmpy2.mpfr(0), gmpy2.mpfr(math.prod(range(1, n, 2) if n % 2 == 0 else range(3, n + 1, 2)))
+        half /= math.prod(range(2, n + 1, 2))  # |P_n(0)|, or |P_n'(0)| where n is odd
+        value, slope = (half, gmpy2.mpfr(0)) if n % 2 == 0 else (gmpy2.mpfr(0), half)
+        pairs = [] if n % 2 == 0 else [(x, 2 / slope**2)]
+        for k in range(n // 2, 0, -1):
+            angle = math.pi * (4 * k - 1) / (4 * n + 2)  # Tricomi's formula
+            x, slope = _next_node(n, x, value, slope, (1 - (n - 1) / (8 * n**3)) * math.cos(angle))
+            value = gmpy2.mpfr(0)
+            pairs.append((x, 2 / ((1 - x * x) * slope * slope)))
         return [(-x, w) for x, w in reversed(pairs[n % 2 :])] + pairs
 
 
-def _newton(n: int, x: Any, precision: int) -> tuple[Any, Any, Any]:
-    """Return a better node, the step to it, and its weight."""
-    with gmpy2.context(precision=precision):
-        value, slope = _legendre(n, x)
-        move = -value / slope
-        slope += move * (2 * x * slope - n * (n + 1) * value) / (1 - x * x)
-        x = x + move
-        return x, move, 2 / ((1 - x * x) * slope * slope)
+def _next_node(n: int, x: Any, value: Any, slope: Any, guess: float) -> tuple[Any, Any]:
+    """Return the zero of P_n near a guess, and P_n' there, from P_n and P_n' at x."""
+    step, least = guess - x, gmpy2.exp2(-gmpy2.get_context().precision)
+    series = _taylor(n, x, value, slope, step, least)
+    s, rough = 1.0, [float(c) for c in series]
+    for _ in range(3):
+        f, rise = _horner(rough, s, 0.0)
+        s -= f / rise
+    s = gmpy2.mpfr(s)
+    while True:
+        f, rise = _horner(series, s, gmpy2.mpfr(0))
+        move = f / rise
+        if move * move < least:
+            break
+        s -= move
+    node = x + step * s
+    rise = rise / step  # P_n' at the last but one s, moved on by (1 − x²) P_n'' = 2x P_n' − n(n + 1) P_n
+    rise -= move * step * (2 * node * rise - n * (n + 1) * f) / (1 - node * node)
+    return node - move * step, rise
 
 
-def _legendre(n: int, x: Any) -> tuple[Any, Any]:
-    """Return P_n(x) and P_n'(x)."""
-    before, here = gmpy2.mpfr(1), x
-    for k in range(1, n):
-        before, here = here, ((2 * k + 1) * x * here - k * before) / (k + 1)
-    return here, n * (before - x * here) / (1 - x * x)
+def _taylor(n: int, x: Any, value: Any, slope: Any, step: Any, least: Any) -> list[Any]:
+    """Return a_m, P_n(x + step · s) = Σ a_m s^m, as far as they count."""
+    series = [value, slope * step]
+    room = 1 - x * x
+    turn, spring = 2 * x * step / room, step * step / room
+    for m in range(n - 1):
+        series.append(
+            (turn * ((m + 1) ** 2) * series[-1] + spring * (m * (m + 1) - n * (n + 1)) * series[-2])
+            / ((m + 1) * (m + 2))
+        )
+        if max(abs(series[-1]), abs(series[-2])) < least:
+            break
+    return series
+
+
+def _horner(series: list[Any], s: Any, zero: Any) -> tuple[Any, Any]:
+    """Return Σ a_m s^m and its derivative."""
+    value = slope = zero
+    for c in reversed(series):
+        slope = slope * s + value
+        value = value * s + c
+    return value, slope
 
 
 @lru_cache(maxsize=16)
@@ -67,3 +88,41 @@ def tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:
             inner = half_pi * gmpy2.sinh(u)
             pairs.append((gmpy2.tanh(inner), step * half_pi * gmpy2.cosh(u) / gmpy2.cosh(inner) ** 2))
     return pairs
+
+
+def erfc(x: Any) -> Any:
+    r"""Return the complementary error function, several times faster than MPFR's where that is slow.
+
+    Notes
+    -----
+    The trapezoidal rule, whose error is that of its next pole (Matta and Reichel, 1971), for x > 1:
+
+    .. math::  erfc(x) = \frac{2hx}{π} e^{−x²} \left(\frac{1}{2x²} + \sum_{k≥1} \frac{e^{−k²h²}}{k²h² + x²}\right)
+               − \frac{2}{e^{2πx/h} − 1} [x < π/h] + O(e^{−x²−π²/h²}).
+    """
+    if not 1 < x < _FAR:
+        return gmpy2.erfc(x)
+    bits = gmpy2.get_context().precision + 16 + 2 * gmpy2.get_exp(x)  # e^{−x²} has the relative error of x², times x²
+    with gmpy2.context(gmpy2.get_context(), precision=bits):
+        step, terms = _gaussians(bits)
+        square = x * x
+        total = 1 / (2 * square)
+        for node, weight in terms:
+            total += weight / (node + square)
+        unit = gmpy2.const_pi() / step
+        found = 2 * x * total / (unit * gmpy2.exp(square))
+        if x < unit:
+            found -= 2 / gmpy2.expm1(2 * unit * x)
+    return +found
+
+
+_FAR = 1e6  # where MPFR has an asymptotic series
+
+
+@lru_cache(maxsize=64)
+def _gaussians(bits: int) -> tuple[Any, list[tuple[Any, Any]]]:
+    """Return h, and k²h² and e^{−k²h²} for k = 1, 2, …, as far as they count."""
+    log = (bits + 8) * math.log(2)
+    step = gmpy2.mpfr(math.pi / math.sqrt(log))
+    squares = [(k * step) ** 2 for k in range(1, int(math.sqrt(log) / float(step)) + 2)]
+    return step, [(s, gmpy2.exp(-s)) for s in squares]

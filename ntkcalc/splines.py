@@ -31,8 +31,8 @@ import gmpy2
 from gmpy2 import mpfr
 
 from ntkcalc.errors import AccuracyError
-from ntkcalc.precision import Context, Real, from_mpfr, to_mpfr
-from ntkcalc.rules import gauss_legendre
+from ntkcalc.precision import Context, Real, from_mpfr, mpfr_context, to_mpfr
+from ntkcalc.rules import erfc, gauss_legendre
 
 _MOST_NODES = 2000
 _NEAR = 0.96875  # |t| beyond which integrals start there
@@ -47,7 +47,7 @@ def _precisely(
     """Run a method in the precision of its spline."""
 
     def run(self: Spline, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        with gmpy2.context(precision=self.ctx.prec, emax=gmpy2.get_emax_max(), emin=gmpy2.get_emin_min()):
+        with mpfr_context(self.ctx.prec):
             return method(self, *args, **kwargs)
 
     run.__doc__ = method.__doc__
@@ -193,7 +193,7 @@ class Spline:
             fixed.append(total)
         if not self.knots:
             return fixed
-        size, nodes, found = max(self._means[0] ** 2, self._means[1] ** 2), 16 + bits // 6, None
+        size, nodes, found = max(m * m for m in self._means[:2]), 16 + bits // 6, None
         while nodes < _MOST_NODES:
             better = self._rule(start.angle, t, end, count, nodes)
             size = max(size, abs(better[0]), abs(better[1]))
@@ -248,7 +248,7 @@ def _density(x: Any) -> Any:
 def _repeated_integrals(b: Any) -> Iterator[Any]:
     """Yield I_0(b), I_1(b), …, 0 and the powers that they come to where that is all that there is to see."""
     beyond = b * b > 1.5 * gmpy2.get_context().precision
-    first = mpfr(b < 0) if beyond else gmpy2.erfc(b / gmpy2.sqrt(mpfr(2))) / 2
+    first = mpfr(b < 0) if beyond else erfc(b / gmpy2.sqrt(mpfr(2))) / 2
     before, here, n = mpfr(0) if beyond else _density(b), first, 0
     while True:
         yield here
