@@ -8,6 +8,7 @@ r"""The dual of a formula φ, from its pieces.
   .. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k
 
   holds up to ±1, where D's own series converges slowly. The two must agree where they meet.
+* Kinks whose jumps grow too fast for that, as those of x/(1 + |x|): D next to ±1 is an integral over the plane.
 * Kinks with powers such as |x|^{3/2} have no such spline: quadrature alone, for as many k as it reaches.
 """
 
@@ -26,6 +27,7 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.functions import DomainError, RealField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.pieces import Joint, Pieces
+from ntkcalc.plane import correlated_means
 from ntkcalc.precision import Context, Real, context, log2
 from ntkcalc.quadrature import Integrand, Means, Shape, gaussian_means
 from ntkcalc.splines import Spline
@@ -182,14 +184,18 @@ class FormulaDual(HermiteDual):
 
     def _computed(self, degree: int, bits: int) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
-        phi = self.phi
-        whole = Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self.name)
+        whole = self._integrand
         try:
             return gaussian_means(whole, degree, bits)
         except AccuracyError:
-            if len(phi.kinked) == len(phi.joints):
+            if len(self.phi.kinked) == len(self.phi.joints):
                 raise
-            return gaussian_means(replace(whole, shape=Shape.SINGULAR, kinks=_ends(phi.joints)), degree, bits)
+            return gaussian_means(replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits)
+
+    @cached_property
+    def _integrand(self) -> Integrand:
+        phi = self.phi
+        return Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self.name)
 
 
 def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:
@@ -238,14 +244,14 @@ def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int |
     return 2 * len(newton) - 2 if newton else -1
 
 
-def _is_short(t: Correlation, bits: int) -> bool:
-    """Return whether the Hermite series at t is short even where its coefficients fall slowly."""
+def _is_short(t: Correlation, bits: int, terms: int = 8192) -> bool:
+    """Return whether so many terms of the Hermite series at t are enough even where its coefficients fall slowly."""
     size = t.at(context(64))[0]
-    return not size or -log2(abs(size)) * _SHORT > bits + 64
+    return not size or -log2(abs(size)) * terms > bits + 64
 
 
 _MOST_GUARD = 2048  # bits of cancellation between the pieces of a piecewise polynomial
-_SHORT = 8192  # terms of a series that are summed faster than any integral
+_FEW_TERMS = 1024  # of a series, found and summed faster than any integral is computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -424,14 +430,22 @@ class KinkedDual(FormulaDual):
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See the head of this room."""
+        if _is_short(t, bits, _FEW_TERMS):
+            return self._series(t, bits, _MOST_BY_QUADRATURE)
         meeting = None if _is_short(t, bits) else self._meeting(bits + 16)
         if meeting is None:
-            return super()._value(t, bits)
+            return self._over_plane(t, bits) if self._shape is Shape.KINKED else super()._value(t, bits)
         spline, ctx = meeting.spline, t.context(meeting.spline.ctx.prec)
         x, gap = t.at(ctx)
         value, slope = spline.dual(spline.ctx.convert(x), spline.ctx.sqrt(gap), spline.ctx.prec - 48)
         more, steeper = self._correction(meeting).at(t)
         return value + more, slope + steeper
+
+    def _over_plane(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """Return D(t) and D'(t) by integration in two dimensions."""
+        ctx = context(bits + 64)
+        sizes = log2(ctx.convert(self.mean_square(64))), log2(ctx.convert(self.slope_square(64)))
+        return correlated_means(self._integrand, [joint.at(ctx) for joint in self.phi.kinked], t, sizes, bits)
 
     def _correction(self, meeting: _Meeting) -> FixedSeries:
         """Return Σ (µ_k(φ)² − µ_k(S)²) t^k."""

@@ -270,7 +270,7 @@ class HermiteDual(ABC):
             left, steeper, series = self._prepared(terms, bits)
             if self.degree is not None or max(left + (terms + 1) * size, steeper + terms * size) < -bits - 2:
                 return series.at(t)
-            slowly = left > before - 8  # since there were half as many
+            slowly = terms > 1000 and left > before - 8  # since there were half as many
             if 2 * terms > most_terms or (slowly and left + most_terms * size > -bits):
                 raise AccuracyError(
                     f"{self.name}: its kernel at correlation {float(x):.6g} needs more than {most_terms} Hermite "

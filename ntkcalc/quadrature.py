@@ -39,7 +39,7 @@ _SPARE = 24  # bits, a fifth at most, that need not agree: the better of two rul
 _BEND = 0.5  # largest b of the map of the line
 _EARLY = 1000  # nodes with which no rule is given up
 _AT_HOME = 6  # bits that say that a rule sees what φ does
-_LONGEST = 1600  # Gauss–Legendre rule of one piece
+_LONGEST = 6000  # Gauss–Legendre rule of one piece
 
 
 class Shape(Enum):
@@ -115,7 +115,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     AccuracyError
         Where the rules do not come to agree, or will not within bounds.
     """
-    scale, reach = _size(integrand, bits)
+    scale, reach = size_and_reach(integrand, bits)
     rule = _Rule(integrand, scale, degree, bits, reach)
     ctx = context(rule.precision)
     with mpfr_context(rule.precision):
@@ -133,7 +133,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     return Means(bits, scale, moments, ctx.ldexp(square, 2 * scale), ctx.ldexp(slope, 2 * scale))
 
 
-def _size(integrand: Integrand, bits: int) -> tuple[int, float]:
+def size_and_reach(integrand: Integrand, bits: int) -> tuple[int, float]:
     """Return log2 of about √E[φ²], and an x beyond which φ(±x) e^{−x²/4} is below 2**-bits of that."""
     with mpfr_context(64):
         run = integrand.phi(64)
@@ -295,7 +295,7 @@ def _by_halving(rule: _Rule, maps: list[_Map], step: Any) -> list[Any]:
         whole = [(a + b) / 2 for a, b in zip(whole, between, strict=True)]
         if agreed >= rule.enough:
             return whole
-        if count > _EARLY and count * 2 ** _halvings(agreed, before, rule.enough) > rule.most or 4 * count > rule.most:
+        if count * (2 ** _halvings(agreed, before, rule.enough) if count > _EARLY else 4) > rule.most:
             raise rule.refusal(count, agreed)
         step, before = step / 2, agreed
 
