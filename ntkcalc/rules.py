@@ -100,7 +100,7 @@ def erfc(x: Any) -> Any:
     .. math::  erfc(x) = \frac{2hx}{π} e^{−x²} \left(\frac{1}{2x²} + \sum_{k≥1} \frac{e^{−k²h²}}{k²h² + x²}\right)
                − \frac{2}{e^{2πx/h} − 1} [x < π/h] + O(e^{−x²−π²/h²}).
     """
-    if not 1 < x < _FAR:
+    if not 1 < x < _FAR or gmpy2.get_context().precision > _LONG:
         return gmpy2.erfc(x)
     bits = gmpy2.get_context().precision + 16 + 2 * gmpy2.get_exp(x)  # e^{−x²} has the relative error of x², times x²
     with gmpy2.context(gmpy2.get_context(), precision=bits):
@@ -117,6 +117,7 @@ def erfc(x: Any) -> Any:
 
 
 _FAR = 1e6  # where MPFR has an asymptotic series
+_LONG = 2000  # bits beyond which MPFR is as fast
 
 
 @lru_cache(maxsize=64)

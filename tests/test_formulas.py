@@ -8,12 +8,15 @@ import random
 import re
 import shlex
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from compare_formulas import computed, pairs, references, units_apart
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shell import inside
 
 from ntkcalc import AccuracyError, InputError, ntk_coefficients, ntk_values, sphere_eigenvalues
@@ -181,6 +184,26 @@ def test_the_squares_of_kinked_coefficients_approach_the_moment(text: str) -> No
     assert max(sizes) < 2 * min(sizes)
 
 
+@settings(max_examples=40)
+@given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
+def test_no_wave_passes_for_a_slower_one(w: Decimal, h: str) -> None:
+    """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
+    try:
+        dual = activation(f"x+{h}*cos({w}*x)").dual
+        square, slope, mean = (
+            CTX.convert(v) for v in (dual.mean_square(64), dual.slope_square(64), dual.moments(0, 64)[0])
+        )
+    except AccuracyError:
+        assert w > 100
+        return
+    square, slope, mean = map(CTX.convert, means)
+    size, wave = real(CTX, Fraction(h)), real(CTX, Fraction(w))
+    fourth = CTX.exp(-2 * wave**2)
+    assert abs(square / (1 + size**2 * (1 + fourth) / 2) - 1) < CTX.ldexp(1, -64)
+    assert abs(slope / (1 + (size * wave) ** 2 * (1 - fourth) / 2) - 1) < CTX.ldexp(1, -64)
+    assert abs(mean - size * CTX.exp(-(wave**2) / 2)) < CTX.ldexp(1 + size, -60)
+
+
 @pytest.mark.parametrize("text", ["x*tanh(x)", "relu(x)^2/2", "abs(x-0.5)"])
 def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text: str) -> None:
     found = sphere_eigenvalues(text, 3, 10, sigma_w2="0.4", digits=10)
@@ -269,7 +292,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "decay -T 40"])
-@pytest.mark.parametrize("formula", [" x * sigmoid( 1.702*x )", "RELU(x)**2/2".lower()])
+@pytest.mark.parametrize("formula", [" x * sigmoid( 1.702*x )", "relu(x)**2/2"])
 def test_every_command_takes_a_formula(command: str, formula: str, points: Path) -> None:
     found = json.loads(output(f"{command.format(points)} -a '{formula}' --json"))
     # its normal form
@@ -316,6 +339,7 @@ def test_the_formula_of_a_result_gives_the_result() -> None:
         ("tahn(x)", "ntkcalc: 'tahn(x)': unknown function 'tahn' at column 1. Did you mean 'tanh'?\n"),
         ("2x", "ntkcalc: '2x': an operator is missing before 'x' at column 2. Write 2*x, not 2x.\n"),
         ("step(x)", "ntkcalc: step(x) jumps from 0.0 to 1.0 at x = 0; Assumption 3 asks for a continuous phi"),
+        ("1+1e-25*sign(x)", "ntkcalc: 1+1e-25*sign(x) jumps by 2.0e-25 at x = 0; Assumption 3 asks for a continuous"),
         ("9**9**9**9", "ntkcalc: a whole exponent is at most 200, got 387420489"),
         ("__import__('os').system('ls')", "ntkcalc: \"__import__('os').system('ls')\": unexpected \"'\" at column 12."),
     ],
@@ -325,6 +349,12 @@ def test_a_formula_that_cannot_be_is_refused_in_one_line(formula: str, message: 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("formula", ["relu(x-1000)", "relu(x-1e6)", "max(x-100,0.001)", "clip(0,x-1e6,6)"])
+def test_what_the_normal_law_does_not_see_is_refused(formula: str) -> None:
+    with pytest.raises(AccuracyError, match=r"too far out|too nearly a constant"):
+        ntk_coefficients(formula, sigma_w2="max", truncation=2)
 
 
 @pytest.mark.parametrize("formula", ["sqrt(x^2+1e-12)", "tanh(1e6*x)", "x^2*sin(1/x)"])

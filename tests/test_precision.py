@@ -34,6 +34,15 @@ def test_reals_are_rounded_to_the_nearest_decimal(mantissa: int, exponent: int, 
     assert abs(Fraction(found) - mantissa * Fraction(2) ** exponent) <= half_a_unit(found, digits)
 
 
+@given(st.integers(-(2**200), 2**200).filter(bool), st.integers(30_000, 60_000), DIGITS)
+def test_so_are_reals_too_long_to_be_written_out(mantissa: int, exponent: int, digits: int) -> None:
+    ctx = context(500)
+    large, small = (decimal(ctx.ldexp(ctx.mpf(mantissa), e), digits) for e in (exponent, -exponent))
+    for found, x in ((large, mantissa * Fraction(2) ** exponent), (small, mantissa * Fraction(2) ** -exponent)):
+        assert abs(Fraction(found) - x) <= half_a_unit(found, digits) * (1 + Fraction(1, 10**30))
+    assert decimal(ctx.ldexp(ctx.mpf(1), -(10**15)), 6).adjusted() == -301029995663982
+
+
 @pytest.mark.parametrize(("tie", "rounded"), [("0.125", "0.12"), ("0.375", "0.38"), ("-0.125", "-0.12")])
 def test_ties_go_to_the_even_digit(tie: str, rounded: str) -> None:
     assert decimal(Fraction(tie), 2) == decimal(real(context(53), Fraction(tie)), 2) == Decimal(rounded)

@@ -1,0 +1,55 @@
+"""Quadrature rules and erfc against ball arithmetic."""
+
+import gmpy2
+import pytest
+from flint import arb, ctx
+from gmpy2 import mpfr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntkcalc.precision import mpfr_context
+from ntkcalc.rules import erfc, gauss_legendre, tanh_sinh
+
+
+def as_ball(x: object) -> arb:
+    """A number of MPFR, exactly."""
+    mantissa, exponent = x.as_mantissa_exp()  # type: ignore[attr-defined]
+    return arb(int(mantissa)) * arb(2) ** int(exponent)
+
+
+@pytest.mark.parametrize("bits", [64, 200, 1000])
+@pytest.mark.parametrize("n", [2, 3, 4, 7, 20, 61])
+def test_nodes_and_weights_are_those_of_legendre_polynomials(n: int, bits: int) -> None:
+    ctx.prec = bits + 64
+    pairs = gauss_legendre(n, bits)
+    assert len(pairs) == n
+    for k, (x, w) in enumerate(reversed(pairs)):
+        node, weight = arb.legendre_p_root(n, k, weight=True)
+        assert abs(as_ball(x) - node) < arb(2) ** -bits
+        assert abs(as_ball(w) / weight - 1) < arb(2) ** -bits
+
+
+@given(n=st.integers(2, 700))
+def test_a_rule_is_exact_for_polynomials_of_twice_its_length(n: int) -> None:
+    with mpfr_context(150):
+        pairs = gauss_legendre(n, 100)
+        for power in (0, n // 2 * 2, 2 * n - 2):
+            total = sum((w * x**power for x, w in pairs), mpfr(0))
+            assert abs(total - mpfr(2) / (power + 1)) < gmpy2.exp2(mpfr(-96))
+
+
+@given(n=st.integers(60, 90))
+def test_the_other_rule_does_not_mind_singular_ends(n: int) -> None:
+    """∫ √(1 − x²) dx = π/2."""
+    with mpfr_context(80):
+        total = sum((w * gmpy2.sqrt(1 - x * x) for x, w in tanh_sinh(n, 64)), mpfr(0))
+        assert abs(total - gmpy2.const_pi() / 2) < 1e-15
+
+
+@pytest.mark.parametrize("bits", [53, 80, 144, 500, 1500])
+@given(x=st.one_of(st.floats(-3, 3), st.floats(1, 40), st.floats(40, 1e4)))
+def test_erfc_has_all_its_digits(bits: int, x: float) -> None:
+    with mpfr_context(bits):
+        found = erfc(mpfr(x))
+    ctx.prec = 2 * bits + 100
+    assert abs(as_ball(found) / arb(x).erfc() - 1) < arb(2) ** (1 - bits)
