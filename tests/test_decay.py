@@ -219,6 +219,32 @@ def test_eigenvalues_of_tanh_follow_the_two_thirds_law() -> None:
     assert rate == pytest.approx(1.5 * pi ** (2 / 3), rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("formula", "sigma_w2", "model"),
+    [
+        ("x*sigmoid(1.702*x)", "1", "stretched-exponential"),
+        ("sin(3*x)+x/2", "max", "entire"),
+        ("x*exp(-x^2)", "1", "exponential"),
+        ("0.5*x*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3)))", "1", "undecided"),  # it swings
+    ],
+)
+def test_where_theory_is_silent_the_fit_to_the_eigenvalues_stands_alone(
+    formula: str, sigma_w2: str, model: str
+) -> None:
+    decay = kernel_decays(Kernel.of(formula, 2, sigma_w2), [2], 100, sphere_dim=2)[0]
+    assert decay.theory.coefficients == ()
+    (statement,) = decay.theory.sphere_eigenvalues
+    assert (statement.model, statement.status) == (model, "measured")
+    assert "no theory" in statement.source
+
+
+def test_the_quick_gelu_obeys_the_two_thirds_law_of_its_poles() -> None:
+    # 1.702 x = iπ: y = π/1.702, a = 2y, and λ_k falls like exp(−(3/2) a^(2/3) k^(2/3))
+    decay = kernel_decays(Kernel.of("x*sigmoid(1.702*x)", 2), [2], 200, sphere_dim=2)[0]
+    (law,) = [s.law for s in decay.theory.sphere_eigenvalues]
+    assert float(law.split("(")[2].split(" ")[0]) == pytest.approx(1.5 * (2 * pi / 1.702) ** (2 / 3), rel=0.05)
+
+
 # ---------------------------------------------------------------- synthetic series with noise
 
 P = np.arange(1, 1001, dtype=np.float64)
