@@ -149,6 +149,33 @@ def test_mish_oscillates_about_the_law_of_its_poles() -> None:
     assert not any(found(act).fit.oscillating for act in FAMILIES if act != "mish")
 
 
+@pytest.mark.parametrize(
+    ("formula", "terms"),
+    [
+        ("x*clip(x/6+0.5,0,1)", 1000),
+        ("x*clip(x/6+0.5,0,1)", 3000),
+        ("relu(x-1)", 1000),
+        ("clip(x,-1,1)", 1000),
+        ("clip(x,0,6)", 1000),
+    ],
+)
+def test_kinks_away_from_zero_swing_about_their_power_and_are_no_stretched_exponentials(
+    formula: str, terms: int
+) -> None:
+    decay = kernel_decays(Kernel.of(formula, 2), [2], terms)[0]
+    assert (decay.fit.model, decay.fit.oscillating) == ("power", True)
+    for fit in decay.fit.classes:
+        assert fit.parameters["exponent"].value == pytest.approx(-1.5, abs=0.01)
+        assert covers(fit.parameters["exponent"], -1.5)
+
+
+@pytest.mark.parametrize(("formula", "rate"), [("tanh(x-2)", pi), ("1/(1+(x-1)^2)", 2.0)])
+def test_poles_beside_the_imaginary_axis_swing_about_their_stretched_exponential(formula: str, rate: float) -> None:
+    fit = found(formula).fit
+    assert (fit.model, fit.oscillating) == ("stretched-exponential", True)
+    assert fit.parameters["rate"].value == pytest.approx(rate, rel=2e-3)
+
+
 @pytest.mark.parametrize("act", ["sin", "cos"])
 @pytest.mark.parametrize("depth", [2, 3])
 def test_entire_kernels(act: str, depth: int) -> None:
@@ -298,6 +325,12 @@ def test_laws_are_told_apart_in_one_per_cent_of_noise(name: str) -> None:
 def test_what_follows_no_law_is_undecided(series: list[float]) -> None:
     fit = fit_decay(series)
     assert (fit.model, fit.parameters) == ("undecided", {})
+
+
+def test_swings_about_what_neither_law_fits_from_end_to_end_are_undecided() -> None:
+    p = np.arange(1, 1001)
+    fit = fit_logs([None, *(-0.1 * p + 2 * np.log(1.001 + np.cos(2 * np.sqrt(p))))])
+    assert (fit.model, fit.oscillating) == ("undecided", False)
 
 
 def test_a_series_that_ends_is_finite() -> None:
