@@ -247,6 +247,7 @@ def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Seq
         ("eigs -q -a relu --data - --width 5 -d 15", 3),
         ("effrank -q -a relu --data - --width 5 -d 15", 3),
         ("eigs -q -a sin -l 500 --sigma-w2 max --data - --width 5", 3),
+        ("eigs -q -a 'exp(x)' -l 12 --sigma-w2 max --isotropic 3,2 --width 300", 3),
     ],
 )
 def test_what_memory_or_double_precision_does_not_give(line: str, code: int) -> None:

@@ -334,5 +334,11 @@ def test_what_does_not_fit_is_refused_before_it_is_tried() -> None:
 def test_networks_that_double_precision_loses() -> None:
     with pytest.raises(AccuracyError, match="chi"):
         empirical_ntk([[1.0, 0.0]], act="sin", widths=2, depth=400, sigma_w2="max")
-    with pytest.raises(NtkcalcError, match="overflows"):
+    with pytest.raises(AccuracyError, match="overflow float64 at layer 11; lower --depth"):
         empirical_ntk([[1.0, 0.0]], act="leaky-relu:slope=1e30", widths=9, depth=14, parametrization="standard")
+
+
+@pytest.mark.parametrize("act", ["x^3", "exp(x)-exp(-x)"])
+def test_formulas_that_outgrow_double_precision_name_the_layer_and_the_way_out(act: str) -> None:
+    with pytest.raises(AccuracyError, match=r"overflow float64 at layer \d+; lower --depth or --sigma-w2"):
+        empirical_ntk(np.eye(3, 2) + 1, act=act, widths=300, depth=14, sigma_w2="max")
