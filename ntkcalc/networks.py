@@ -296,11 +296,13 @@ def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
 
 
 def size_text(count: int) -> str:
-    """Return bytes for people."""
-    for power, unit in ((40, "T"), (30, "G"), (20, "M")):
-        if count >= 1 << power:
-            return f"{count / (1 << power):.3g}{unit}"
-    return f"{count}"
+    """Return bytes for people, in powers of 1024."""
+    if count < 1 << 20:
+        return f"{count}"
+    for power, unit in enumerate("MGTPEZY", 2):
+        if count < 999 << 10 * power:
+            return f"{count / (1 << 10 * power):.3g}{unit}"
+    return "over 999Y"
 
 
 def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: None) -> Array:

@@ -25,6 +25,7 @@ from ntkcalc.networks import (
     network_inputs,
     network_kernel,
     rounding,
+    size_text,
 )
 
 IMAGES = unit_rows(np.random.default_rng(3).standard_normal((3, 2, 5, 4)), "images")
@@ -329,6 +330,21 @@ def test_what_does_not_fit_is_refused_before_it_is_tried() -> None:
         empirical_ntk([[1.0, 0.0]], act="relu", widths=10**9, depth=2)
     with pytest.raises(NtkcalcError, match=r"1\.49T, more than the 1G"):
         empirical_ntk([[1.0, 0.0]], act="relu", widths=453_000, depth=3)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (9 * 1024, "9216"),
+        (1 << 20, "1M"),
+        (1000 << 20, "0.977G"),
+        (int(1.5 * 2**40), "1.5T"),
+        (8 * 10**21, "6.78Z"),
+        (10**400, "over 999Y"),
+    ],
+)
+def test_sizes_are_said_in_three_digits_and_a_letter(count: int, said: str) -> None:
+    assert size_text(count) == said
 
 
 def test_networks_that_double_precision_loses() -> None:
