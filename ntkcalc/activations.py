@@ -322,8 +322,12 @@ def activation(text: str) -> Activation:
 
 
 def _looks_like_a_formula(name: str) -> bool:
-    """Return whether text is meant as a formula: not a word, unless it is one with x in it, such as x-1."""
-    return not re.fullmatch(r"\s*[A-Za-z_][\w-]*\s*|\s*", name) or "x" in re.split(r"[\s-]", name)
+    """Return whether text is meant as a formula: not a word, unless it is one with x in it, such as x-1 or x²."""
+    from ntkcalc.grammar import SIGNS
+
+    if not re.fullmatch(r"\s*[A-Za-z_][\w-]*\s*|\s*", name) or any(sign in name for sign in SIGNS):
+        return True
+    return "x" in re.split(r"[\s-]", name.lower())
 
 
 def _formula(text: str) -> Activation:

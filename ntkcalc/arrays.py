@@ -10,7 +10,7 @@ import numpy as np
 from ntkcalc.angles import Array
 from ntkcalc.errors import InputError
 from ntkcalc.gram import KernelMatrix
-from ntkcalc.inputs import unit_rows
+from ntkcalc.inputs import real_array, unit_rows
 from ntkcalc.kernel import Kernel
 from ntkcalc.table import kernel_table
 
@@ -58,10 +58,7 @@ def ntk(
     >>> float(ntk([0.0, 1.0], "relu")[1])
     1.5
     """
-    values = np.asarray(rho)
-    if values.dtype.kind not in "fiub":
-        raise InputError(f"rho must be real numbers, got {values.dtype}")
-    values = values.astype(np.float64)
+    values = real_array(rho, "rho").astype(np.float64)
     size = np.abs(values)
     if not (size <= 1).all():
         raise InputError("rho must lie in [-1, 1] everywhere")

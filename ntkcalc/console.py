@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -77,7 +78,7 @@ def columns() -> int:
 def check_writable(output: str) -> None:
     """Refuse an output file that cannot be written before time is spent."""
     folder = os.path.dirname(output) or "."
-    if output == "-":
+    if output == "-" or isinstance(_special(output), int):
         return
     if not output:
         raise InputError("--output needs the name of a file, or - for stdout, got ''")
@@ -93,8 +94,9 @@ def emit(text: str, output: str) -> None:
         if output == "-":
             sys.stdout.write(_escaped(text, sys.stdout.encoding, sys.stdout.errors))
             sys.stdout.flush()
-        elif os.path.exists(output) and not os.path.isfile(output):  # a device or a pipe
-            with open(output, "w", encoding="utf-8") as stream:
+        elif (special := _special(output)) is not None:
+            sys.stdout.flush()
+            with open(_handle(special), "w", encoding="utf-8") as stream:
                 stream.write(_escaped(text))
         else:
             with whole_file(output) as beside, open(beside, "w", encoding="utf-8") as stream:
@@ -105,6 +107,29 @@ def emit(text: str, output: str) -> None:
         if output == "-":
             abandon_stdout()
         raise NtkcalcError(f"cannot write {'stdout' if output == '-' else output}: {error.strerror}") from None
+
+
+def _special(path: str) -> int | str | None:
+    """Return what is written to and never replaced: the descriptor behind /dev/stdout or /dev/fd/3, a device, a pipe.
+
+    What stands behind a descriptor may be a regular file, which belongs to whoever opened it.
+    """
+    at = path
+    for _ in range(40):  # links that Linux follows
+        folder, name = os.path.realpath(os.path.dirname(at) or "."), os.path.basename(at)
+        if re.fullmatch(rf"/dev/fd|/proc/{os.getpid()}/(task/\d+/)?fd", folder) and re.fullmatch("[0-9]{1,9}", name):
+            return int(name)
+        if folder.startswith("/proc/"):
+            return path
+        if not os.path.islink(at):
+            break
+        at = os.path.join(folder, os.readlink(at))
+    return path if os.path.exists(path) and not os.path.isfile(path) else None
+
+
+def _handle(special: int | str) -> int:
+    """Return a descriptor of its own that writes where the special file is, without cutting anything off."""
+    return os.dup(special) if isinstance(special, int) else os.open(special, os.O_WRONLY | os.O_APPEND)
 
 
 def _escaped(text: str, encoding: str = "utf-8", errors: str | None = None) -> str:
@@ -139,19 +164,28 @@ def fill_closed_streams() -> None:
 
 @contextmanager
 def whole_file(path: str) -> Iterator[str]:
-    """Give the name of a file beside `path` that takes its place at the end, so that the old one survives a failure."""
+    """Give the name of a file beside `path` that takes its place at the end, so that the old one survives a failure.
+
+    What is no regular file is not replaced: the finished file is copied into it.
+    """
     import tempfile
 
+    special, suffix = _special(path), os.path.splitext(path)[1]
     path = os.path.realpath(path)
-    suffix = os.path.splitext(path)[1]
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ntkcalc-", suffix=suffix)
+    folder = os.path.dirname(path) if special is None else None
+    handle, beside = tempfile.mkstemp(dir=folder, prefix=".ntkcalc-", suffix=suffix)
     os.close(handle)
     UNFINISHED.add(beside)
     try:
         yield beside
-        mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
-        os.chmod(beside, mode)
-        os.replace(beside, path)
+        if special is None:
+            mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
+            os.chmod(beside, mode)
+            os.replace(beside, path)
+        else:
+            with open(beside, "rb") as finished, open(_handle(special), "wb") as stream:
+                shutil.copyfileobj(finished, stream)
+            os.unlink(beside)
     except BaseException:
         with suppress(OSError):
             os.unlink(beside)

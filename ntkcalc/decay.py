@@ -48,30 +48,44 @@ def kernel_decays(
     terms = _TERMS if truncation is None else truncation
     if not 1 <= terms <= MOST_TERMS:
         raise InputError(f"truncation must lie in 1 to {MOST_TERMS}, got {terms}")
-    theories = [_with_measured(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
+    theories = [kernel_decay(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
     known = series_by_depth(kernel, depths, terms, _BITS)
     found = []
     for depth, theory in zip(depths, theories, strict=True):
         c, tails = known[depth]
         logs = [log2(x) * log(2) if x else None for x in c]
         fit = fit_logs(logs, window, ended=not tails[-1])
-        found.append(Decay(kernel_facts(kernel.at_depth(depth), 12), fit, theory, tuple(logs)))
+        layers = kernel.at_depth(depth)
+        beside = theory if sphere_dim is None else _with_measured(layers, theory, sphere_dim, fit.model)
+        found.append(Decay(kernel_facts(layers, 12), fit, beside, tuple(logs)))
     return found
 
 
-def _with_measured(kernel: Kernel, sphere_dim: int | None, rank: int | None) -> DecayTheory:
-    """Return the theory, and beside what it says of λ_k a fit to λ_k."""
-    theory = kernel_decay(kernel, sphere_dim, rank)
-    if sphere_dim is None:
-        return theory
+def _with_measured(kernel: Kernel, theory: DecayTheory, sphere_dim: int, fitted: str) -> DecayTheory:
+    """Return the theory with a fit to λ_k beside it; where it is silent, κ_p's own fit says what to expect."""
     rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10).eigenvalues
     logs = [None if not row.eigenvalue else float(row.eigenvalue.ln(Context(prec=20))) for row in rows]
-    found = measured_on_sphere(logs, theory.sphere_eigenvalues[0].model)
-    return replace(theory, sphere_eigenvalues=(*theory.sphere_eigenvalues, *found))
+    said = theory.sphere_eigenvalues
+    found = measured_on_sphere(logs, said[0].model if said else fitted)
+    if not said:
+        silent = "no theory for this formula, only a fit"
+        nothing = Statement(
+            "undecided", f"λ_k, k ≤ {_HIGHEST}, follows none of the laws that are tried", MEASURED, "fit"
+        )
+        found = [replace(s, source=silent) for s in found or [nothing]]
+    return replace(theory, sphere_eigenvalues=(*said, *found))
 
 
 def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
-    """Return the fitted law of λ_0 … λ_K from their logarithms, on the upper half of the frequencies."""
+    """Return the fitted law of λ_0 … λ_K from their logarithms, on the upper half of the frequencies.
+
+    Parameters
+    ----------
+    logs
+        log λ_k, None where λ_k is zero.
+    model
+        What the coefficients κ_p follow: after stretched exponentials the two-thirds law is fitted.
+    """
     window = (len(logs) // 2, len(logs) - 1)
     if model == "stretched-exponential":
         return _two_thirds(logs, window)
@@ -86,6 +100,9 @@ def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
             r = c.parameters["ratio"]
             said = f"λ_k ~ k^q ({_with_error(r.value, r.stderr + r.systematic)})^(−k){where}"
             statements.append(Statement("exponential", said, MEASURED, "fit", ratio=r.value, parity=c.parity))
+        elif c.model == "entire":
+            said = f"λ_k falls faster than any exponential{where}"
+            statements.append(Statement("entire", said, MEASURED, "fit", parity=c.parity))
     return statements
 
 
@@ -105,7 +122,10 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
         k, y = np.array(ks, dtype=np.float64), np.array([logs[i] for i in ks], dtype=np.float64)
         basis = np.stack([np.ones_like(k), np.log(k), k ** (2 / 3), k ** (1 / 3)], axis=1)
         rates = [-float(np.linalg.lstsq(basis[:, :n], y, rcond=None)[0][2]) for n in (4, 3)]
-        said = f"λ_k ~ k^q exp(−({_with_error(rates[0], abs(rates[0] - rates[1]))}) k^(2/3))"
+        error = abs(rates[0] - rates[1])
+        if rates[0] <= error:  # not even the sign is known, as where λ_k swing
+            continue
+        said = f"λ_k ~ k^q exp(−({_with_error(rates[0], error)}) k^(2/3))"
         said += f" for {parity} k, k = {window[0]} … {window[1]}"
         statements.append(Statement("stretched-exponential", said, MEASURED, "fit", parity=parity))
     return statements

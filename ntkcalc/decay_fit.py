@@ -9,7 +9,8 @@ Each model is linear in its unknowns and carries the next correction, without wh
 only if what it is named after is there: its leading term changes by more than one over the window, and the two halves
 of the window agree on it. Of the candidates that both classes have (where they share none, each its own), the one of
 the least Bayesian information criterion is taken, and nothing is concluded where none is left, or the best
-leaves more than noise.
+leaves more than noise. What swings evenly in √p is judged by its crests: log c_p = log C + e log p, or less a √p,
+whichever leaves less, where both halves of the crests agree.
 
 Standard errors are those of noise. The systematic error is five times what either half of the window changes: a
 correction like 1/√p that the model lacks falls by a third of itself from one half to the other, and what stands
@@ -209,10 +210,11 @@ def _parameters(fit: _Fit) -> dict[str, Parameter]:
 def _joined(window: tuple[int, int], parity: str, classes: Sequence[ClassFit], logs: dict[int, float]) -> DecayFit:
     """Return the law of the series: that of its slower class, or of the envelope where it oscillates."""
     if any(c.model == "undecided" and c.spread > _NOISE for c in classes):
-        envelope = [_enveloped(c, logs) for c in classes]
-        if all(e is not None for e in envelope):
-            fits = [e for e in envelope if e is not None]
-            return DecayFit(window, parity, True, fits[0].model, fits[0].parameters, tuple(fits), None)
+        envelope = [_enveloped(c, logs) if c.model == "undecided" else c for c in classes]
+        fits = [e for e in envelope if e is not None]
+        if len(fits) == len(classes):
+            slowest = min(fits, key=lambda c: _fall(c, window[1]))
+            return DecayFit(window, parity, True, slowest.model, slowest.parameters, tuple(fits), None)
     if any(c.model == "undecided" for c in classes):
         return DecayFit(window, parity, False, "undecided", {}, tuple(classes), None)
     slowest = min(classes, key=lambda c: _fall(c, window[1]))
@@ -226,10 +228,7 @@ def _fall(fit: ClassFit, p: int) -> float:
 
 
 def _enveloped(fit: ClassFit, logs: dict[int, float]) -> ClassFit | None:
-    """Fit the crests of a class that swings about a smooth course, if it does: log c_p = log C + log p/2 − a √p.
-
-    Few crests leave the power of p open: the error of a is what the powers 0 and 1 make of it.
-    """
+    """Fit the crests of a class that swings about a smooth course, if it does and one law holds from end to end."""
     ps = np.array([p for p in logs if p >= _CALM and p % 2 == (fit.parity == "odd")], dtype=np.float64)
     y = np.array([logs[int(p)] for p in ps])
     smooth = np.stack([np.ones_like(ps), np.log(ps), np.sqrt(ps)], axis=1)
@@ -239,14 +238,52 @@ def _enveloped(fit: ClassFit, logs: dict[int, float]) -> ClassFit | None:
         return None
     p, top = ps[crests], y[crests]
     spacing = np.diff(np.sqrt(p))
-    if spacing.std() > 0.15 * spacing.mean():  # a pair of poles swings evenly in √p
+    if spacing.std() > 0.15 * spacing.mean():  # a pair of poles or a kink swings evenly in √p
         return None
-    basis = np.stack([np.ones_like(p), -np.sqrt(p)], axis=1)
-    rates = [float(np.linalg.lstsq(basis, top - power * np.log(p), rcond=None)[0][1]) for power in (0.0, 0.5, 1.0)]
-    left = top - 0.5 * np.log(p) - basis @ np.linalg.lstsq(basis, top - 0.5 * np.log(p), rcond=None)[0]
-    stderr = float(left.std() / np.ptp(np.sqrt(p)))
-    rate = Parameter(rates[1], stderr, max(abs(rate - rates[1]) for rate in rates))
-    return ClassFit(fit.parity, "stretched-exponential", {"rate": rate}, float(rest.std()), fit.candidates)
+    models = (("power", _power_of_crests(p, top)), ("stretched-exponential", _rate_of_crests(p, top)))
+    fitted = [(left, model, found) for model, (found, left) in models if found is not None]
+    if not fitted:
+        return None
+    _, model, found = min(fitted, key=lambda item: item[0])
+    return ClassFit(fit.parity, model, found, float(rest.std()), fit.candidates)
+
+
+def _slope(x: Array, y: Array) -> tuple[float, Array]:
+    """Return b of y = a + b x, and the residuals."""
+    basis = np.stack([np.ones_like(x), x], axis=1)
+    c = np.linalg.lstsq(basis, y, rcond=None)[0]
+    return float(c[1]), y - basis @ c
+
+
+def _of_halves(x: Array, y: Array) -> tuple[float, float]:
+    """Return b of y = a + b x for the lower half of the crests and for the upper."""
+    half = (len(x) + 1) // 2
+    return _slope(x[:half], y[:half])[0], _slope(x[-half:], y[-half:])[0]
+
+
+_Crests = tuple[dict[str, Parameter] | None, float]  # None where the halves disagree; root mean square of residuals
+
+
+def _power_of_crests(p: Array, top: Array) -> _Crests:
+    """Fit log c_p = log C + e log p. Low crests are bent by what falls faster: the upper half is taken."""
+    left = _slope(np.log(p), top)[1]
+    lower, e = _of_halves(np.log(p), top)
+    if e > _RISE or abs(lower - e) > _AGREEMENT["power"] * abs(e):
+        return None, float(left.std())
+    stderr = float(left.std() / np.ptp(np.log(p)))
+    return {"exponent": Parameter(e, stderr, abs(lower - e))}, float(left.std())
+
+
+def _rate_of_crests(p: Array, top: Array) -> _Crests:
+    """Fit log c_p = log C + log p/2 − a √p. Few crests leave the power of p open: 0 and 1 are the error of a."""
+    root = -np.sqrt(p)
+    rates = [_slope(root, top - power * np.log(p))[0] for power in (0.0, 0.5, 1.0)]
+    left = _slope(root, top - 0.5 * np.log(p))[1]
+    halves = _of_halves(root, top - 0.5 * np.log(p))
+    if rates[1] <= 0 or abs(halves[0] - halves[1]) > _AGREEMENT["stretched-exponential"] * rates[1]:
+        return None, float(left.std())
+    stderr = float(left.std() / np.ptp(root))
+    return {"rate": Parameter(rates[1], stderr, max(abs(rate - rates[1]) for rate in rates))}, float(left.std())
 
 
 _CALM = 10  # the degree from which on crests are looked for

@@ -27,5 +27,6 @@ def near_miss(word: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     swapped = [name for name in known if sorted(name) == sorted(word)]  # letters in another order
-    match = swapped or get_close_matches(word, known, n=1, cutoff=0.6)
+    small = [name for name in known if name.lower() == word.lower()]
+    match = swapped or small or [m for w in (word, word.lower()) for m in get_close_matches(w, known, n=1, cutoff=0.6)]
     return f" Did you mean '{match[0]}'?" if match else ""

@@ -348,9 +348,18 @@ def _abbreviated(t: Tree) -> Tree:
         return t
     if t.head == "softplus" and t.arguments[1] is ONE:
         return node("softplus", t.arguments[0])
+    if t.head == "clip":
+        _check_clip(*(a.number for a in t.arguments[1:]))
     if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
         raise InputError(f"{t.head}: {_KEYWORDS[str(t.head)][0][0]} must be positive, got {text_of(t.arguments[1])}")
     return substituted(_definition(short), dict(zip(VARIABLES, t.arguments, strict=False)))
+
+
+def _check_clip(low: Fraction | None, high: Fraction | None) -> None:
+    if low is not None and high is not None and low > high:
+        raise InputError(
+            f"clip(x, low, high) needs low <= high, got {text_of(number(low))} and {text_of(number(high))}"
+        )
 
 
 def _plain(t: Tree) -> Tree:

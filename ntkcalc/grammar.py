@@ -93,7 +93,9 @@ def _tokens(text: str) -> list[_Token]:
             continue
         match = _TOKEN.match(text, place)
         if match is None or match.group() == "//":
-            raise _refusal(text, f"unexpected {text[place]!r}", place + 1, _WAY_OUT)
+            sign = text[place]
+            hint = f" Write {SIGNS[sign]} for {sign}." if sign in SIGNS else _WAY_OUT
+            raise _refusal(text, f"unexpected {sign!r}", place + 1, hint)
         found.append(_Token(str(match.lastgroup or _kind(match)), match.group(), place + 1))
         place = match.end()
     if not found:
@@ -102,6 +104,12 @@ def _tokens(text: str) -> list[_Token]:
         raise InputError(f"a formula has at most {MOST_TOKENS} numbers, names and signs, got {len(found)}")
     return found
 
+
+SIGNS = {
+    **{sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{"×": "*", "·": "*", "⋅": "*", "−": "-", "÷": "/", "π": "pi", "√": "sqrt"},
+}
+"""What print has and a keyboard has not, and how it is typed."""
 
 _WAY_OUT = " A formula holds numbers, x, functions, + - * / ^ and parentheses."
 
@@ -178,6 +186,8 @@ class _Reader:
             return node(token.text)
         if token.text in words.functions or token.text in words.aliases:
             raise self._error(f"{token.text} is a function, used as a number", token, f" Write {token.text}(x).")
+        if token.text.lower() in words.variables:
+            raise self._error(f"unknown name '{token.text}'", token, f" The variable is a small {token.text.lower()}.")
         known = [*words.variables, *words.constants, *words.functions, *words.aliases]
         raise self._error(
             f"unknown name '{token.text[:40]}'", token, near_miss(token.text, known) or " The variable is x."

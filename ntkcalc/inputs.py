@@ -63,16 +63,17 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         For anything but a finite real matrix without zero rows, or with `normalize` off, rows that
         are not of unit norm.
     """
-    array = np.asanyarray(array)
+    array = real_array(array, source)
     image = None
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")
     if array.ndim == 4:
         channels, height, width = array.shape[1:]
         image = channels, height, width
         array = array.reshape(len(array), channels * height * width)
     if array.ndim != 2:
-        raise InputError(f"{source}: a matrix with one point a row is needed, got {array.ndim} dimensions")
+        raise InputError(
+            f"{source}: a matrix with one point a row is needed, or images n x channels x height x width, "
+            f"got {array.ndim} dimensions"
+        )
     if 0 in array.shape:
         raise InputError(f"{source}: there are no points in it (shape {array.shape[0]} x {array.shape[1]})")
     if array.size > MOST_ENTRIES:
@@ -81,6 +82,23 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     step = max(1, _CHUNK // rows.shape[1])
     off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
     return Points(source, rows, any(off), image)
+
+
+def real_array(values: Any, source: str) -> NDArray[Any]:
+    """Return what a caller gives as an array of real numbers.
+
+    Raises
+    ------
+    InputError
+        For rows of several lengths, or what is no real number.
+    """
+    try:
+        array: NDArray[Any] = np.asanyarray(values)
+    except ValueError:
+        raise InputError(f"{source}: every row needs as many numbers as the first") from None
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")
+    return array
 
 
 def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
@@ -150,11 +168,23 @@ _DAMAGED = (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, OverflowE
 def _file(path: str, member: str) -> Any:
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".npy":
+        _check_magic(path)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     if suffix == ".npz":
         return _member(path, member)
     with open(path, encoding="utf-8") as stream:
         return _text(stream, {".csv": ",", ".tsv": "\t"}.get(suffix))
+
+
+def _check_magic(path: str) -> None:
+    """Refuse what NumPy would take for a pickle only because it is nothing else that it knows."""
+    with open(path, "rb") as stream:
+        start = stream.read(len(np.lib.format.MAGIC_PREFIX))
+    if start and start != np.lib.format.MAGIC_PREFIX and not start.startswith(_PICKLE):
+        raise ValueError("it is no .npy file, whatever its name says")
+
+
+_PICKLE = b"\x80"  # with which pickles begin
 
 
 def _member(path: str, name: str) -> Any:
@@ -212,6 +242,8 @@ def _said(error: Exception) -> str:
     said = str(error).split("\n")[0].rstrip(".")
     if "pickle" in said or "Python objects" in said:
         return "it holds Python objects, which are never loaded; save plain numbers"
+    if "mmap length" in said or said.startswith("EOF"):
+        return "it is cut short: there is less in it than its head says"
     word = re.match(r"could not convert string '(.*)' to float64 at row (\d+), column (\d+)", said)
     if word is not None:  # NumPy counts rows from 0 and columns from 1
         return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'"

@@ -186,10 +186,10 @@ class Network:
     def derivatives(self, x: Array, tick: Tick) -> list[tuple[Array, Array]]:
         """Return h_{l−1} and δ_l = ∂f/∂g_l of every layer, the last one first, a row for each input."""
         below, slopes = [x], []
-        for layer in self.layers[:-1]:
+        for place, layer in enumerate(self.layers[:-1], 1):
             g = layer.forward(below[-1])
-            below.append(self.phi(g))
-            slopes.append(self.slope(g))
+            below.append(_finite(self.phi(g), place))
+            slopes.append(_finite(self.slope(g), place))
             tick()
         found = [(below.pop(), np.ones((len(x), 1)))]
         for layer in self.layers[:0:-1]:
@@ -206,6 +206,15 @@ class Network:
             found += layer.share(*mine, *others)
             tick()
         return found
+
+
+def _finite(values: Array, place: int) -> Array:
+    """Return values of a layer, unless some are beyond float64."""
+    if not (np.isfinite(values.min()) and np.isfinite(values.max())):  # either is NaN where a value is
+        raise AccuracyError(
+            f"the random network's values overflow float64 at layer {place}; lower --depth or --sigma-w2"
+        )
+    return values
 
 
 def initialised(kernel: Kernel, design: Design, points: Points, random: np.random.Generator) -> Network:
@@ -287,11 +296,13 @@ def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
 
 
 def size_text(count: int) -> str:
-    """Return bytes for people."""
-    for power, unit in ((40, "T"), (30, "G"), (20, "M")):
-        if count >= 1 << power:
-            return f"{count / (1 << power):.3g}{unit}"
-    return f"{count}"
+    """Return bytes for people, in powers of 1024."""
+    if count < 1 << 20:
+        return f"{count}"
+    for power, unit in enumerate("MGTPEZY", 2):
+        if count < 999 << 10 * power:
+            return f"{count / (1 << 10 * power):.3g}{unit}"
+    return "over 999Y"
 
 
 def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: None) -> Array:
@@ -299,8 +310,8 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
 
     Raises
     ------
-    NtkcalcError
-        Where double precision overflows.
+    AccuracyError
+        Where float64 overflows.
     """
     n = len(x)
     found = np.empty((n, n))
@@ -315,7 +326,7 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
                 found[i : i + rows, j : j + rows] = network.shares(one, following, tick)
                 found[j : j + rows, i : i + rows] = found[i : i + rows, j : j + rows].T
     if not np.isfinite(found).all():
-        raise NtkcalcError("the network overflows double precision; take a smaller --depth or another activation")
+        raise AccuracyError("the random network's kernel overflows float64; lower --depth or --sigma-w2")
     return found
 
 
@@ -414,7 +425,9 @@ def empirical_ntk(
     InputError
         For points, a kernel or a network that make no sense.
     NtkcalcError
-        Where the memory does not suffice, or double precision overflows.
+        Where the memory does not suffice.
+    AccuracyError
+        Where float64 overflows, or loses the network.
 
     Notes
     -----

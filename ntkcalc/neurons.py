@@ -16,7 +16,7 @@ import numpy as np
 from ntkcalc.activations import FAMILIES, Activation
 from ntkcalc.angles import Array
 from ntkcalc.formula_dual import FormulaDual
-from ntkcalc.functions import program
+from ntkcalc.functions import DomainError, Program, program
 from ntkcalc.pieces import Pieces
 from ntkcalc.precision import context
 from ntkcalc.trees import Tree
@@ -207,14 +207,21 @@ def _formula(phi: Pieces) -> tuple[Function, Function]:
                     values[place == i] = piece(x[place == i])[0]
             bad = ~np.isfinite(values) & np.isfinite(x)
             if bad.any():
-                ctx = context(128)
-                exactly = phi.evaluator(ctx)
-                values[bad] = [float(exactly(ctx.mpf(float(v)))[which]) for v in x[bad]]
+                exactly = phi.evaluator(context(128))
+                values[bad] = [_as_float(exactly, float(v), which) for v in x[bad]]
             return values
 
         return run
 
     return on_arrays([piece.tree for piece in phi.pieces], 0), on_arrays(phi.slopes, 1)
+
+
+def _as_float(exactly: Program, x: float, which: int) -> float:
+    """Return φ(x) or φ'(x), infinity where that is too large for any number."""
+    try:
+        return float(exactly(context(128).mpf(x))[which])
+    except DomainError:
+        return np.inf
 
 
 _BUILDERS: dict[str, Callable[..., tuple[Function, Function]]] = {

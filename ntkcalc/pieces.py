@@ -453,6 +453,8 @@ def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
         except DomainError as error:
             raise _undefined(phi.text, error, joint.near) from None
         if abs(nearest - near) > 1e-6 * (1 + abs(near)) or abs(near) > 2 * abs(far) + 1e6:
+            if _swings(run, joint.at(ctx), side):
+                raise InputError(f"{phi.text} has no limit at x = {joint.near:.6g}; phi must be continuous")
             raise InputError(f"{phi.text} is unbounded at x = {joint.near:.6g}; phi must be finite everywhere")
         if abs(steeper) > abs(slope) * ctx.mpf(2) ** 9.95 and abs(steeper) > 1e6:  # like 1/√x or worse
             raise InputError(
@@ -465,6 +467,18 @@ def _check_joint(phi: Pieces, i: int, joint: Joint) -> None:
             f"{phi.text} jumps {_from_to(left, right)} at x = {joint.near:.6g}; "
             "Assumption 3 asks for a continuous phi (chi is infinite)"
         )
+
+
+def _swings(run: Program, place: Real, side: int) -> bool:
+    """Return whether values next to a joint go up and down within bounds instead of running off."""
+    ctx = place.context
+    try:
+        values = [run(place + side * ctx.ldexp(1, -n))[0] for n in range(20, 340, 20)]
+    except DomainError:
+        return False
+    rises = {bool(b > a) for a, b in pairwise(values)}
+    half = len(values) // 2
+    return len(rises) == 2 and bool(max(map(abs, values[half:])) <= 2 * max(map(abs, values[:half])))
 
 
 def _from_to(left: Real, right: Real) -> str:

@@ -26,7 +26,7 @@ from ntkcalc.angles import Array
 from ntkcalc.coefficients import MOST_DIGITS, kernel_facts, series_by_depth, series_run
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.gram import KernelMatrix, Observer
-from ntkcalc.inputs import Points
+from ntkcalc.inputs import Points, real_array
 from ntkcalc.kernel import Kernel
 from ntkcalc.krylov import BlockKrylov
 from ntkcalc.matrix_summary import data_facts, rounded_up
@@ -185,6 +185,8 @@ def effective_rank(a: Any, trace: float | None = None) -> float:
     >>> effective_rank(np.eye(3))
     3.0
     """
+    if not hasattr(a, "shape"):
+        a = real_array(a, "a")
     if len(a.shape) != 2 or a.shape[0] != a.shape[1]:
         raise InputError(f"a square matrix is needed, got shape {a.shape}")
     if trace is None and not isinstance(a, np.ndarray):

@@ -24,7 +24,7 @@ from ntkcalc.frame import (
     variances,
 )
 from ntkcalc.results import KernelFacts, MatrixSpectrum, SphereSpectrum
-from ntkcalc.text import about, csv_lines, digits_of, number, percent, rounded, scientific
+from ntkcalc.text import about, counted, csv_lines, digits_of, number, percent, rounded, scientific
 
 _ROWS = 24  # of a matrix's spectrum that a table shows unless told how many
 _FEW = 5  # digits of what stands beside an eigenvalue in a table
@@ -222,7 +222,8 @@ def _one_matrix(r: MatrixSpectrum, screen: Screen) -> str:
         f"{data_line(r.data)}; eff(K) = {digits_of(r.kernel_effrank, 6)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
         variances(r.kernel, 10),
         "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20",
-        f"errors below {about(r.accuracy)} of λ_1" + (f"; {unseen} eigenvalues below that: ?" if unseen else ""),
+        f"errors below {about(r.accuracy)} of λ_1"
+        + (f"; {counted(unseen, 'eigenvalue')} below that: ?" if unseen else ""),
     ]
     text = drawn(table, screen) + left_out(len(r.eigenvalues) - len(rows))
     return said(text, screen) + captions(lines, [], screen)

@@ -24,7 +24,7 @@ from ntkcalc.frame import (
     variances,
 )
 from ntkcalc.results import FiniteWidth, Interval, NetworkEigenvalue, NetworkFacts, NetworkSpectrum, TheoremCheck
-from ntkcalc.text import about, csv_lines, digits_of, number, rounded
+from ntkcalc.text import about, counted, csv_lines, digits_of, number, rounded
 
 _ROWS = 24  # of a spectrum that a table shows unless told how many
 _FEW = 5  # digits of a share in a table
@@ -126,7 +126,7 @@ def spectra_table(results: Sequence[NetworkSpectrum], screen: Screen) -> str:
 
 def _one_spectrum(r: NetworkSpectrum, screen: Screen) -> str:
     name = f"{r.kernel.activation}, depth {r.kernel.depth}, width {r.network.width}"
-    table = new_table(f"{name}: eigenvalues of K/n, mean of {_count(r.network.trials, 'network')}", screen)
+    table = new_table(f"{name}: eigenvalues of K/n, mean of {counted(r.network.trials, 'network')}", screen)
     rows = r.eigenvalues[: screen.rows or _ROWS]
     few = min(_FEW, screen.digits or _FEW)
     columns = {
@@ -165,17 +165,13 @@ def _captions(r: NetworkSpectrum) -> list[str]:
         lines.append(f"‖K − Θ‖/‖Θ‖ = {digits_of(r.distance, 3)} (root mean square), Θ the kernel of infinite width")
     if r.eigenvalues[0].normalized.trials < f.trials:
         dead = f.trials - r.eigenvalues[0].normalized.trials
-        lines.append(f"{_count(dead, 'network')} with K = 0: λ_p/λ_1 is the mean of the others")
+        lines.append(f"{counted(dead, 'network')} with K = 0: λ_p/λ_1 is the mean of the others")
     errors = f"errors below {about(r.accuracy)} of λ_1" if r.accuracy else ""
-    return [*lines, errors + (f"; {unseen} eigenvalues below that: ?" if unseen else "")]
+    return [*lines, errors + (f"; {counted(unseen, 'eigenvalue')} below that: ?" if unseen else "")]
 
 
 def _few(value: Decimal | None, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal | None:
     return None if value is None else rounded(value, digits, rounding)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _interval(found: Interval, digits: int = _SIX) -> str:
@@ -238,14 +234,16 @@ def finite_values(r: FiniteWidth) -> dict[str, Decimal | int | float | None]:
 def finite_table(r: FiniteWidth, gram: Decimal, activation: str, screen: Screen) -> str:
     """Return the effective ranks of networks and a table of theorems."""
     title = (
-        f"{activation}, width {r.width}: effective ranks of {_count(r.trials, 'network')} f(x) = Σ_j a_j φ(⟨w_j, x⟩)"
+        f"{activation}, width {r.width}: effective ranks of {counted(r.trials, 'network')} f(x) = Σ_j a_j φ(⟨w_j, x⟩)"
     )
     table = new_table(title, screen)
-    add_columns(table, ("kernel", "mean", "95 %, from", "to", "/eff(XXᵀ)"), screen)
+    between = ("95 %, from", "to") if r.trials > 1 else ()
+    add_columns(table, ("kernel", "mean", *between, "/eff(XXᵀ)"), screen)
     for name, found in (("K_inner", r.inner), ("K_outer", r.outer), ("K", r.full)):
         digits = screen.digits or _SIX
-        ends = (found.mean, None), (found.low, ROUND_FLOOR), (found.high, ROUND_CEILING)
-        cells = ["?" if x is None else digits_of(rounded(x, digits, way or ROUND_HALF_EVEN)) for x, way in ends]
+        ends = ((found.low, ROUND_FLOOR), (found.high, ROUND_CEILING)) if between else ()
+        numbers = ((found.mean, ROUND_HALF_EVEN), *ends)
+        cells = ["?" if x is None else digits_of(rounded(x, digits, way)) for x, way in numbers]
         table.add_row(name, *cells, "?" if found.mean is None else f"{found.mean / gram:.3f}")
     checks = new_table("what section C.2 says of them", screen)
     add_columns(checks, ("theorem", "of", "lower", "measured", "upper", "held"), screen)
@@ -255,12 +253,13 @@ def finite_table(r: FiniteWidth, gram: Decimal, activation: str, screen: Screen)
         cells = ["-" if x is None else digits_of(x) for x in bounds]
         checks.add_row(said(t.name, screen), said(t.about, screen), *cells, _held(t))
     a = "N(0, 1)" if r.weights == "gaussian" else "±1"
+    intervals = "95 % intervals of means" if between else "one network has no interval"
     lines = [
-        f"K = K_inner + K_outer of w_j ~ N(0, I) and a_j ~ {a}; no biases; seed {r.seed}; 95 % intervals of means",
+        f"K = K_inner + K_outer of w_j ~ N(0, I) and a_j ~ {a}; no biases; seed {r.seed}; {intervals}",
         *(f"{t.name}: {t.note}" for t in applied if t.note),
         *(f"{t.name} is silent: {t.note}" for t in r.theorems if not t.applies),
         *(
-            f"{_count(r.trials - found.trials, 'network')} with {name} = 0 left out"
+            f"{counted(r.trials - found.trials, 'network')} with {name} = 0 left out"
             for name, found in (("K_inner", r.inner), ("K_outer", r.outer))
             if found.trials < r.trials
         ),

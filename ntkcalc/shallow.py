@@ -99,7 +99,7 @@ def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.ra
 def _rank(a: Array) -> float | None:
     """Return the effective rank of a matrix, None of zero."""
     if not np.isfinite(a).all():
-        raise NtkcalcError("the network overflows double precision; take another activation")
+        raise AccuracyError("the random network's values overflow float64; take another activation")
     return effective_rank(a) if np.trace(a) > 0 else None
 
 
@@ -343,9 +343,9 @@ def finite_width_ranks(
     InputError
         For a width, trials, a seed or weights that make no sense.
     NtkcalcError
-        Where the memory does not suffice, or double precision overflows.
+        Where the memory does not suffice.
     AccuracyError
-        Where `strict` and fewer digits are known.
+        Where float64 overflows, or `strict` and fewer digits are known.
 
     References
     ----------

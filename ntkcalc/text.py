@@ -50,6 +50,11 @@ def about(error: float) -> str:
     return scientific(rounded(Decimal(error), 1, ROUND_CEILING))
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number of things, one of them in the singular."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def percent(share: Decimal, digits: int | None) -> str:
     """Return a share as per cent: three decimals, or so many significant digits."""
     wide = Context(prec=max(50, len(share.as_tuple().digits)), Emax=MAX_EMAX, Emin=MIN_EMIN)

@@ -163,7 +163,7 @@ def test_what_double_precision_cannot_see_is_null() -> None:
     rows = objects("-a relu -q --data -", "1 0\n1 0\n0 1\n")[0]["eigenvalues"]
     assert [e["resolved"] for e in rows] == [True, True, False]
     assert (rows[2]["eigenvalue"], rows[2]["normalized"]) == (None, None)
-    assert "1 eigenvalues below that: ?" in output("-a relu -q --data -", "1 0\n1 0\n0 1\n")
+    assert "; 1 eigenvalue below that: ?" in output("-a relu -q --data -", "1 0\n1 0\n0 1\n")
     assert output("-a relu -q --data - --format plain", "1 0\n1 0\n0 1\n").splitlines()[2] == "3 null"
 
 

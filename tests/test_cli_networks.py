@@ -132,9 +132,14 @@ def test_tables_in_ascii_and_narrow() -> None:
     assert plain.isascii()
     ranks = output("effrank -q -a relu --data - --width 6 --trials 3", POINTS, **ASCII)
     assert ranks.isascii()
-    one = output("eigs -q -a relu --data - --width 6 --trials 1", POINTS)
+
+
+@pytest.mark.parametrize("command", ["eigs", "effrank"])
+def test_one_network_has_no_columns_of_intervals(command: str) -> None:
+    one = output(f"{command} -q -a relu --data - --width 6 --trials 1", POINTS)
     assert "95 %" not in one
-    assert "no interval" in one
+    assert "?" not in one
+    assert "one network has no interval" in one
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
@@ -247,6 +252,7 @@ def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Seq
         ("eigs -q -a relu --data - --width 5 -d 15", 3),
         ("effrank -q -a relu --data - --width 5 -d 15", 3),
         ("eigs -q -a sin -l 500 --sigma-w2 max --data - --width 5", 3),
+        ("eigs -q -a 'exp(x)' -l 12 --sigma-w2 max --isotropic 3,2 --width 300", 3),
     ],
 )
 def test_what_memory_or_double_precision_does_not_give(line: str, code: int) -> None:

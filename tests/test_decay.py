@@ -149,6 +149,33 @@ def test_mish_oscillates_about_the_law_of_its_poles() -> None:
     assert not any(found(act).fit.oscillating for act in FAMILIES if act != "mish")
 
 
+@pytest.mark.parametrize(
+    ("formula", "terms"),
+    [
+        ("x*clip(x/6+0.5,0,1)", 1000),
+        ("x*clip(x/6+0.5,0,1)", 3000),
+        ("relu(x-1)", 1000),
+        ("clip(x,-1,1)", 1000),
+        ("clip(x,0,6)", 1000),
+    ],
+)
+def test_kinks_away_from_zero_swing_about_their_power_and_are_no_stretched_exponentials(
+    formula: str, terms: int
+) -> None:
+    decay = kernel_decays(Kernel.of(formula, 2), [2], terms)[0]
+    assert (decay.fit.model, decay.fit.oscillating) == ("power", True)
+    for fit in decay.fit.classes:
+        assert fit.parameters["exponent"].value == pytest.approx(-1.5, abs=0.01)
+        assert covers(fit.parameters["exponent"], -1.5)
+
+
+@pytest.mark.parametrize(("formula", "rate"), [("tanh(x-2)", pi), ("1/(1+(x-1)^2)", 2.0)])
+def test_poles_beside_the_imaginary_axis_swing_about_their_stretched_exponential(formula: str, rate: float) -> None:
+    fit = found(formula).fit
+    assert (fit.model, fit.oscillating) == ("stretched-exponential", True)
+    assert fit.parameters["rate"].value == pytest.approx(rate, rel=2e-3)
+
+
 @pytest.mark.parametrize("act", ["sin", "cos"])
 @pytest.mark.parametrize("depth", [2, 3])
 def test_entire_kernels(act: str, depth: int) -> None:
@@ -219,6 +246,32 @@ def test_eigenvalues_of_tanh_follow_the_two_thirds_law() -> None:
     assert rate == pytest.approx(1.5 * pi ** (2 / 3), rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("formula", "sigma_w2", "model"),
+    [
+        ("x*sigmoid(1.702*x)", "1", "stretched-exponential"),
+        ("sin(3*x)+x/2", "max", "entire"),
+        ("x*exp(-x^2)", "1", "exponential"),
+        ("0.5*x*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3)))", "1", "undecided"),  # it swings
+    ],
+)
+def test_where_theory_is_silent_the_fit_to_the_eigenvalues_stands_alone(
+    formula: str, sigma_w2: str, model: str
+) -> None:
+    decay = kernel_decays(Kernel.of(formula, 2, sigma_w2), [2], 100, sphere_dim=2)[0]
+    assert decay.theory.coefficients == ()
+    (statement,) = decay.theory.sphere_eigenvalues
+    assert (statement.model, statement.status) == (model, "measured")
+    assert "no theory" in statement.source
+
+
+def test_the_quick_gelu_obeys_the_two_thirds_law_of_its_poles() -> None:
+    # 1.702 x = iπ: y = π/1.702, a = 2y, and λ_k falls like exp(−(3/2) a^(2/3) k^(2/3))
+    decay = kernel_decays(Kernel.of("x*sigmoid(1.702*x)", 2), [2], 200, sphere_dim=2)[0]
+    (law,) = [s.law for s in decay.theory.sphere_eigenvalues]
+    assert float(law.split("(")[2].split(" ")[0]) == pytest.approx(1.5 * (2 * pi / 1.702) ** (2 / 3), rel=0.05)
+
+
 # ---------------------------------------------------------------- synthetic series with noise
 
 P = np.arange(1, 1001, dtype=np.float64)
@@ -272,6 +325,12 @@ def test_laws_are_told_apart_in_one_per_cent_of_noise(name: str) -> None:
 def test_what_follows_no_law_is_undecided(series: list[float]) -> None:
     fit = fit_decay(series)
     assert (fit.model, fit.parameters) == ("undecided", {})
+
+
+def test_swings_about_what_neither_law_fits_from_end_to_end_are_undecided() -> None:
+    p = np.arange(1, 1001)
+    fit = fit_logs([None, *(-0.1 * p + 2 * np.log(1.001 + np.cos(2 * np.sqrt(p))))])
+    assert (fit.model, fit.oscillating) == ("undecided", False)
 
 
 def test_a_series_that_ends_is_finite() -> None:

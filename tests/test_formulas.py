@@ -334,6 +334,10 @@ def test_the_formula_of_a_result_gives_the_result() -> None:
 @pytest.mark.parametrize(
     ("formula", "message"),
     [
+        ("X", "ntkcalc: 'X': unknown name 'X' at column 1. The variable is a small x.\n"),
+        ("x²", "ntkcalc: 'x²': unexpected '²' at column 2. Write ^2 for ².\n"),
+        ("ReLU(x)", "ntkcalc: 'ReLU(x)': unknown function 'ReLU' at column 1. Did you mean 'relu'?\n"),
+        ("x+clip(x,1,-1)", "ntkcalc: clip(x, low, high) needs low <= high, got 1 and -1\n"),
         ("tahn(x)", "ntkcalc: 'tahn(x)': unknown function 'tahn' at column 1. Did you mean 'tanh'?\n"),
         ("2x", "ntkcalc: '2x': an operator is missing before 'x' at column 2. Write 2*x, not 2x.\n"),
         ("step(x)", "ntkcalc: step(x) jumps from 0.0 to 1.0 at x = 0; Assumption 3 asks for a continuous phi"),

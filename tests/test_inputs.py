@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ntkcalc
 from ntkcalc.errors import InputError
 from ntkcalc.inputs import Points, as_images, isotropic_points, load_points, unit_rows
 
@@ -211,6 +212,7 @@ def test_objects_are_refused_in_words(tmp_path: Path) -> None:
         (np.array([[1.0, 2], [1, 1], [0, -0.0]]), "sphere", "row 3 is zero"),
         (np.ones(3), "one point a row", "1 dimensions"),
         (np.ones((2, 2, 2)), "one point a row", "3 dimensions"),
+        (np.ones((2, 2, 2)), "images n x channels x height x width", "3 dimensions"),
         (np.ones((1, 1, 1, 1, 1)), "one point a row", "5 dimensions"),
         (np.float64(1), "one point a row", "0 dimensions"),
         (np.ones((0, 3)), "no points", "0 x 3"),
@@ -222,6 +224,24 @@ def test_an_array_that_is_no_set_of_points_is_refused(tmp_path: Path, array: Any
     for message in (refusal(tmp_path / "x.npy"), in_words(lambda: unit_rows(array, "points"))):
         assert expected in message
         assert came in message
+
+
+RAGGED = [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        lambda: ntkcalc.ntk(RAGGED, "relu"),
+        lambda: ntkcalc.ntk_matrix(RAGGED, act="relu"),
+        lambda: ntkcalc.ntk_matrix(ROWS, RAGGED, act="relu"),
+        lambda: ntkcalc.matrix_spectrum(RAGGED, act="relu"),
+        lambda: ntkcalc.empirical_ntk(RAGGED, act="relu", widths=[5]),
+        lambda: ntkcalc.effective_rank(RAGGED),
+    ],
+)
+def test_rows_of_several_lengths_are_refused_wherever_they_are_given(reader: Callable[[], object]) -> None:
+    assert "every row needs as many numbers as the first" in in_words(reader)
 
 
 def in_words(action: Callable[[], object]) -> str:
@@ -262,9 +282,10 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
     "folder": ("x.npy", lambda path: path.mkdir(), ["cannot read"]),
     "folder-as-csv": ("x.csv", lambda path: path.mkdir(), ["Is a directory"]),
     "empty-npy": ("x.npy", lambda path: path.write_bytes(b""), ["cannot read"]),
-    "short-npy": ("x.npy", lambda path: path.write_bytes(npy_bytes(ROWS)[:-9]), ["cannot read"]),
-    "npy-header-cut": ("x.npy", lambda path: path.write_bytes(npy_bytes(ROWS)[:20]), ["cannot read"]),
-    "text-as-npy": ("x.npy", write("1 2\n3 4\n"), ["cannot read"]),
+    "short-npy": ("x.npy", lambda path: path.write_bytes(npy_bytes(ROWS)[:-9]), ["cannot read", "it is cut short"]),
+    "npy-header-cut": ("x.npy", lambda path: path.write_bytes(npy_bytes(ROWS)[:20]), ["cannot read", "cut short"]),
+    "text-as-npy": ("x.npy", write("1 2\n3 4\n"), ["cannot read", "it is no .npy file"]),
+    "zip-as-npy": ("x.npy", lambda path: zip_of(path, "rows.npy", npy_bytes(ROWS)), ["it is no .npy file"]),
     "npz-with-two": ("x.npz", lambda path: save_npz(path, a=ROWS, b=ROWS), ["2 arrays", "say which", "x.npz:a"]),
     "npz-with-none": ("x.npz", save_npz, ["0 arrays"]),
     "npz-no-zip": ("x.npz", lambda path: path.write_bytes(b"PK\x03\x04 not really"), ["damaged"]),

@@ -25,6 +25,7 @@ from ntkcalc.networks import (
     network_inputs,
     network_kernel,
     rounding,
+    size_text,
 )
 
 IMAGES = unit_rows(np.random.default_rng(3).standard_normal((3, 2, 5, 4)), "images")
@@ -331,8 +332,29 @@ def test_what_does_not_fit_is_refused_before_it_is_tried() -> None:
         empirical_ntk([[1.0, 0.0]], act="relu", widths=453_000, depth=3)
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (9 * 1024, "9216"),
+        (1 << 20, "1M"),
+        (1000 << 20, "0.977G"),
+        (int(1.5 * 2**40), "1.5T"),
+        (8 * 10**21, "6.78Z"),
+        (10**400, "over 999Y"),
+    ],
+)
+def test_sizes_are_said_in_three_digits_and_a_letter(count: int, said: str) -> None:
+    assert size_text(count) == said
+
+
 def test_networks_that_double_precision_loses() -> None:
     with pytest.raises(AccuracyError, match="chi"):
         empirical_ntk([[1.0, 0.0]], act="sin", widths=2, depth=400, sigma_w2="max")
-    with pytest.raises(NtkcalcError, match="overflows"):
+    with pytest.raises(AccuracyError, match="overflow float64 at layer 11; lower --depth"):
         empirical_ntk([[1.0, 0.0]], act="leaky-relu:slope=1e30", widths=9, depth=14, parametrization="standard")
+
+
+@pytest.mark.parametrize("act", ["x^3", "exp(x)-exp(-x)"])
+def test_formulas_that_outgrow_double_precision_name_the_layer_and_the_way_out(act: str) -> None:
+    with pytest.raises(AccuracyError, match=r"overflow float64 at layer \d+; lower --depth or --sigma-w2"):
+        empirical_ntk(np.eye(3, 2) + 1, act=act, widths=300, depth=14, sigma_w2="max")

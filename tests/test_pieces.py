@@ -219,6 +219,7 @@ JUMP = "Assumption 3 asks for a continuous phi (chi is infinite)"
 GROWS = "is not square-integrable under the Gaussian weight: it outgrows exp(x^2/4)"
 STEEP = "its derivative is not square-integrable at x = {}, so that chi is infinite"
 UNBOUNDED = "is unbounded at x = {}; phi must be finite everywhere"
+SWINGS = "has no limit at x = {}; phi must be continuous"
 UNREAL = "is not finite and real everywhere: {}"
 
 
@@ -242,6 +243,12 @@ UNREAL = "is not finite and real everywhere: {}"
         ("1/sin(x)", UNBOUNDED.format("-62.8319")),
         ("log(abs(x))", UNBOUNDED.format(0)),
         ("log(x^2)", UNBOUNDED.format(0)),
+        ("log(log(9e9/abs(x)))", UNBOUNDED.format(0)),
+        ("sin(1/x)/x", UNBOUNDED.format(0)),
+        ("sin(1/x)+log(abs(x))", UNBOUNDED.format(0)),
+        ("sin(1/x)", SWINGS.format(0)),
+        ("x+cos(1/(x-1))", SWINGS.format(1)),
+        ("sin(log(abs(x)))", SWINGS.format(0)),
         ("log(x)", UNREAL.format("log of -64.0 is not finite and real, at x = -64")),
         ("sqrt(x)", UNREAL.format("sqrt of -64.0 is not real, at x = -64")),
         ("sqrt((x-0.4)^2-1e-6)", "is not finite and real everywhere"),

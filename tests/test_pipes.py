@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -80,6 +81,51 @@ def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path: Path) -> No
     done = run(f"{SHELL} evaluate -a relu --data - -o K.npy >&- 2>&-; echo $? >code", POINTS, tmp_path)
     assert (done.stdout, done.stderr, (tmp_path / "code").read_text()) == ("", "", "1\n")
     assert np.load(tmp_path / "K.npy").shape == (4, 4)
+
+
+ALIASES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+@pytest.mark.parametrize("output", ALIASES)
+@pytest.mark.parametrize("redirection", [">", ">>"])
+def test_an_alias_of_stdout_is_written_where_stdout_is(output: str, redirection: str, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("before\n")
+    line = f"{{ echo a; {SHELL} coeffs -a relu -T 1 --format plain -o {output}; echo b; }} {redirection} f"
+    assert run(line, "", tmp_path).stderr == ""
+    kept = ["before"] * (redirection == ">>")
+    numbers = run(["coeffs", "-a", "relu", "-T", "1", "--format", "plain"]).stdout.splitlines()
+    assert (tmp_path / "f").read_text().splitlines() == [*kept, "a", *numbers, "b"]
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("output", ["/dev/fd/3", "link"])
+def test_so_are_aliases_of_other_descriptors_and_links_to_them(output: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/fd/3")
+    line = f"{{ echo a >&3; {SHELL} coeffs -a relu -T 0 --which mu --format plain -o {output}; echo b >&3; }} 3> f"
+    assert run(line, "", tmp_path).stderr == ""
+    assert len((tmp_path / "f").read_text().splitlines()) == 3
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_named_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "K.npy")
+    line = f"cat K.npy > copy.npy & {SHELL} evaluate -a relu --data - -q -o K.npy; wait"
+    assert run(line, POINTS, tmp_path).stderr == ""
+    assert (tmp_path / "K.npy").is_fifo()
+    assert np.load(tmp_path / "copy.npy").shape == (4, 4)
+
+
+def test_a_link_to_a_regular_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link").symlink_to("there")
+    run(["coeffs", "-a", "relu", "-o", "link", "--json"], "", tmp_path)
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "there").read_text())["kernel"]["activation"] == "relu"
+
+
+def test_a_descriptor_that_is_not_open_is_a_line_and_exit_1(tmp_path: Path) -> None:
+    done = run(["coeffs", "-a", "relu", "-o", "/dev/fd/99"])
+    assert (done.returncode, one_line_of_error(done)) == (1, "ntkcalc: cannot write /dev/fd/99: Bad file descriptor\n")
 
 
 @pytest.mark.parametrize(
