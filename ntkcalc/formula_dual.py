@@ -17,9 +17,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError, InputError
@@ -30,6 +30,9 @@ from ntkcalc.precision import Context, Real, context, log2
 from ntkcalc.quadrature import Integrand, Means, Shape, gaussian_means
 from ntkcalc.splines import Spline
 from ntkcalc.trees import Tree
+
+if TYPE_CHECKING:
+    from ntkcalc.scales import Cells
 
 _MOST_TERMS = 1 << 17
 _MOST_BY_QUADRATURE = 12_000
@@ -180,10 +183,17 @@ class FormulaDual(HermiteDual):
             self._means = [known, *self._means[:3]]
         return known
 
+    @cached_property
+    def _cells(self) -> Callable[[float, int, int], Cells]:
+        """The cells of φ, kept for the next demands."""
+        from ntkcalc.scales import cells  # loads numpy, which splines of lines do without
+
+        return lru_cache(maxsize=4)(partial(cells, self.phi))
+
     def _computed(self, degree: int, bits: int) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
         phi = self.phi
-        whole = Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self.name)
+        whole = Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self._cells, self.name)
         try:
             return gaussian_means(whole, degree, bits)
         except AccuracyError:

@@ -23,6 +23,7 @@ ROOMS = [
     "grammar",
     "functions",
     "pieces",
+    "scales",
     "packed",
     "engine",
     "mpmath_engine",
