@@ -18,9 +18,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError, InputError
@@ -32,6 +32,9 @@ from ntkcalc.precision import Context, Real, context, log2
 from ntkcalc.quadrature import Integrand, Means, Shape, gaussian_means
 from ntkcalc.splines import Spline
 from ntkcalc.trees import Tree
+
+if TYPE_CHECKING:
+    from ntkcalc.scales import Cells
 
 _MOST_TERMS = 1 << 17
 _MOST_BY_QUADRATURE = 12_000
@@ -182,9 +185,16 @@ class FormulaDual(HermiteDual):
             self._means = [known, *self._means[:3]]
         return known
 
+    @cached_property
+    def _cells(self) -> Callable[[float, int, int], Cells]:
+        """The cells of φ, kept for the next demands."""
+        from ntkcalc.scales import cells  # loads numpy, which splines of lines do without
+
+        return lru_cache(maxsize=4)(partial(cells, self.phi))
+
     def _computed(self, degree: int, bits: int) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
-        whole = self._integrand
+        whole = self.integrand
         try:
             return gaussian_means(whole, degree, bits)
         except AccuracyError:
@@ -193,9 +203,10 @@ class FormulaDual(HermiteDual):
             return gaussian_means(replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits)
 
     @cached_property
-    def _integrand(self) -> Integrand:
+    def integrand(self) -> Integrand:
+        """φ, as quadrature sees it."""
         phi = self.phi
-        return Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self.name)
+        return Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self._cells, self.name)
 
 
 def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:
@@ -445,7 +456,7 @@ class KinkedDual(FormulaDual):
         """Return D(t) and D'(t) by integration in two dimensions."""
         ctx = context(bits + 64)
         sizes = log2(ctx.convert(self.mean_square(64))), log2(ctx.convert(self.slope_square(64)))
-        return correlated_means(self._integrand, [joint.at(ctx) for joint in self.phi.kinked], t, sizes, bits)
+        return correlated_means(self.integrand, [joint.at(ctx) for joint in self.phi.kinked], t, sizes, bits)
 
     def _correction(self, meeting: _Meeting) -> FixedSeries:
         """Return Σ (µ_k(φ)² − µ_k(S)²) t^k."""

@@ -28,6 +28,7 @@ from ntkcalc.quadrature import Integrand, size_and_reach
 from ntkcalc.rules import gauss_legendre
 
 _MOST_POINTS = 400_000
+_SHORTEST = 0.1  # length within which φ may vary
 _SPARE = 16  # bits that two rules need not agree to: the finer one has more
 
 
@@ -54,7 +55,8 @@ def correlated_means(
     AccuracyError
         Where the rules do not come to agree within bounds.
     """
-    reach = size_and_reach(integrand, bits // 2 + 8)[1]  # where φ² w falls below 2**-bits
+    scale, reach = size_and_reach(integrand, bits // 2 + 8)  # where φ² w falls below 2**-bits
+    lengths = integrand.cells(reach, bits, scale).narrow.length
     ctx, wide = context(bits + 48), t.context(bits + 48)
     with mpfr_context(ctx.prec):
         size, delta = t.size.at(wide)
@@ -65,25 +67,25 @@ def correlated_means(
             t.sign,
             [to_mpfr(x) for x in kinks],
             reach,
+            float(lengths.min()) if lengths.size else math.inf,
             bits,
         )
-        fineness, before = 0.8, None
-        while True:
-            points, found = plane.sums(fineness)
-            if before is not None:
-                apart = [abs(x - y) for x, y in zip(before, found, strict=True)]
-                agreed = min(
-                    size - float(gmpy2.log2(d)) if d else math.inf for size, d in zip(sizes, apart, strict=True)
-                )
-                if agreed >= bits - _SPARE:
-                    break
-            if 2 * points > _MOST_POINTS:
-                raise AccuracyError(
-                    f"{integrand.text}: its kernel at correlation {float(t.sign * size):.6g} is an integral that "
-                    f"{points} points do not give; lower --digits"
-                )
-            fineness, before = 1.4 * fineness, found
-        return from_mpfr(ctx, found[0]), from_mpfr(ctx, found[1])
+        fineness, points, found = 0.8, 0, None
+        while 2 * points <= _MOST_POINTS and plane.length > _SHORTEST:
+            before, (points, found) = found, plane.sums(fineness)
+            if before and _agreement(before, found, sizes) >= bits - _SPARE:
+                return from_mpfr(ctx, found[0]), from_mpfr(ctx, found[1])
+            fineness *= 1.4
+    raise AccuracyError(
+        f"{integrand.text}: its kernel at correlation {float(t.sign * size):.6g} is an integral that {_MOST_POINTS} "
+        "points do not give; lower --digits, or keep away from 1 and -1"
+    )
+
+
+def _agreement(a: list[Any], b: list[Any], sizes: tuple[float, float]) -> float:
+    """Return to how many bits of their sizes two pairs agree."""
+    apart = [abs(x - y) for x, y in zip(a, b, strict=True)]
+    return min(size - float(gmpy2.log2(d)) if d else math.inf for size, d in zip(sizes, apart, strict=True))
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ class _Plane:
         Those of φ.
     reach
         An x beyond which φ² w is too small to count.
+    length
+        That within which φ varies.
     bits
         Bits asked for.
     """
@@ -112,6 +116,7 @@ class _Plane:
     sign: int
     kinks: list[Any]
     reach: float
+    length: float
     bits: int
 
     def sums(self, fineness: float) -> tuple[int, list[Any]]:
@@ -160,6 +165,8 @@ class _Plane:
         precision = gmpy2.get_context().precision
         for low, high in pairwise(cuts):
             middle, half = (low + high) / 2, (high - low) / 2
-            count = 4 * math.ceil(fineness * (8 + self.bits // 8 + 2 * float(high - low)) / 4)
+            long = float(high - low)
+            least = max(8 + self.bits // 8 + 2 * long, math.pi / 2 * long / self.length)
+            count = 4 * math.ceil(fineness * least / 4)
             for x, weight in gauss_legendre(count, precision):
                 yield middle + half * x, half * weight

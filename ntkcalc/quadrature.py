@@ -3,10 +3,13 @@ r"""Gaussian means of φ times Hermite polynomials, by pairs of rules that must 
 The trapezoidal rule of a smooth φ in u, x = sinh(bu)/b, converges geometrically; this map spreads nodes where the
 Gaussian hides most, and on nodes that are not equally spaced no wave passes for a slower one, as cos(100x) would in x.
 Gauss–Legendre quadrature converges as well between kinks on both sides of which φ has a Taylor series. Where it has
-none (|x|^{3/2}), x = x(u) maps a line to each piece (tanh-sinh; Takahasi and Mori, 1974), which the trapezoidal rule in
-u integrates whatever φ does at the ends. Two rules that share no node, u = n h and the points half-way, must agree;
-else h is halved. Their mean, whose error is nearly the square of their difference, is the next rule. Of Gauss–Legendre
-rules, two of different length must agree, and the longer one counts.
+none (|x|^{3/2}), or where that rule would be too long, x = x(u) maps a line to each piece (tanh-sinh; Takahasi and
+Mori, 1974), which the trapezoidal rule in u integrates whatever φ does at the ends. Two rules that share no node,
+u = n h and the points half-way, must agree; else h is halved. Their mean, whose error is nearly the square of their
+difference, is the next rule. Of Gauss–Legendre rules, two of different length must agree, and the longer one counts.
+
+Rules that do not see a narrow bump agree too: in the first of them no nodes are farther apart than the lengths within
+which φ may vary (`ntkcalc.scales`).
 
 φ(x) and φ(−x) are taken together, so that even and odd parts do not mix. The polynomials come from their recurrence in
 fixed-point integers, scaled by powers of two: g_k = He_k 2^{−e_k} with 2^{e_k} next to √k!.
@@ -20,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from operator import mul
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gmpy2
 from gmpy2 import mpfr, mpz
@@ -29,6 +32,9 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.functions import Program
 from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, to_mpfr
 from ntkcalc.rules import gauss_legendre
+
+if TYPE_CHECKING:
+    from ntkcalc.scales import Array, Cells
 
 _MOST_NODES = 1 << 16
 _MOST_WORK, _LEAST_WORK = 8e8, 1.2e7
@@ -40,6 +46,10 @@ _BEND = 0.5  # largest b of the map of the line
 _EARLY = 1000  # nodes with which no rule is given up
 _AT_HOME = 6  # bits that say that a rule sees what φ does
 _LONGEST = 6000  # Gauss–Legendre rule of one piece
+_FINENESS = 1.0  # nodes are so many lengths of φ's variation apart at the most, in the first rule
+_USUAL = 4  # times as many nodes as the first rule has, the last one has
+_TINY = 2.0**-52
+_SMALLEST = (8, 80, 16.0)  # request: degree, bits, and the reach that they need
 
 
 class Shape(Enum):
@@ -64,6 +74,8 @@ class Integrand:
         What φ is like.
     kinks
         From a context, the distances from 0 of φ's kinks, in order.
+    cells
+        From a reach, bits, and log2 of about √E[φ²], the cells of |x| within that reach (see `ntkcalc.scales.cells`).
     text
         φ, for messages.
     """
@@ -72,6 +84,7 @@ class Integrand:
     operations: int
     shape: Shape
     kinks: Callable[[Context], list[Real]]
+    cells: Callable[[float, int, int], Cells]
     text: str
 
 
@@ -113,22 +126,24 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     Raises
     ------
     AccuracyError
-        Where the rules do not come to agree, or will not within bounds.
+        Where the rules do not come to agree, or will not within bounds, or would not see all of φ.
     """
     scale, reach = size_and_reach(integrand, bits)
+    cells = integrand.cells(reach, bits, scale)
     rule = _Rule(integrand, scale, degree, bits, reach)
     ctx = context(rule.precision)
     with mpfr_context(rule.precision):
         places = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(ctx) if 0 < x < reach], mpfr(reach)]
-        if integrand.shape is Shape.KINKED:
-            found = _by_gauss(rule, places)
+        counts = _seeing(places, cells.narrow)
+        if integrand.shape is Shape.KINKED and max(counts) <= _LONGEST / 3:
+            found = _by_gauss(rule, places, counts)
         elif integrand.shape is Shape.SMOOTH:
             bend = min(_BEND, 2 / math.sqrt(degree + 1))  # high polynomials swing far out
             first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(degree) / 2)))
-            found = _by_halving(rule, [_Map(None, math.asinh(bend * reach) / bend, bend)], mpfr(first))
+            found = _by_halving(rule, [_Map(None, math.asinh(bend * reach) / bend, bend)], mpfr(first), cells)
         else:
             end = math.asinh((bits + 40) * math.log(2) / math.pi) + 0.5
-            found = _by_halving(rule, [_Map(piece, end) for piece in pairwise(places)], mpfr(1) / 4)
+            found = _by_halving(rule, [_Map(piece, end) for piece in pairwise(places)], mpfr(1) / 4, cells)
         square, slope, *moments = [from_mpfr(ctx, value) for value in found]
     return Means(bits, scale, moments, ctx.ldexp(square, 2 * scale), ctx.ldexp(slope, 2 * scale))
 
@@ -165,14 +180,24 @@ class _Rule:
     def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float) -> None:
         self.integrand, self.degree, self.bits = integrand, degree, bits
         self.enough = bits - min(_SPARE, bits // 5)
-        self.width = bits + 2 * (degree + 1).bit_length() + 24
-        self.heavy = self.width + math.ceil(reach * reach / 4 / math.log(2)) + 8  # He_k reaches √k! e^{x²/4}
+        self.width, self.heavy = _widths(degree, bits, reach)
         self.precision = self.width + 48
         with mpfr_context(self.precision):
             self.run, self.unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-scale))
-        words = (degree + 8) * (self.heavy + self.width) / 64 + 8 * integrand.operations * (1 + self.precision / 256)
-        work = min(_MOST_WORK, _LEAST_WORK * (1 + bits * (degree + 16) / 4096))
-        self.most = int(min(_MOST_NODES, work / words))
+        self.most = _most_nodes(degree, bits, reach, integrand.operations)
+        self.most_ever = _most_nodes(*_SMALLEST, integrand.operations)
+
+    def unresolved(self, cells: Cells, nodes: Array) -> AccuracyError:
+        """Say where φ varies too fast, from the nodes that its cells ask for."""
+        i = int(nodes.argmax())
+        length, middle = float(cells.high[i] - cells.low[i]), float(cells.high[i] + cells.low[i]) / 2
+        digits = max(0, -math.floor(math.log10(length)) - 3)
+        way = "widen it, or write a bend as abs, max or relu"
+        return AccuracyError(
+            f"{self.integrand.text} varies within {_rough(length)} near x = {round(middle, digits) + 0.0:.12g}, which "
+            f"quadrature cannot resolve (it takes more than {self.most} nodes): "
+            f"{way if _USUAL * nodes[i] > self.most_ever else 'lower --digits, --truncation or --depth'}"
+        )
 
     def refusal(self, nodes: int, agreed: float) -> AccuracyError:
         """Say how far it went."""
@@ -215,6 +240,25 @@ class _Rule:
             normaliser *= gmpy2.sqrt(mpfr(k + 1))
 
 
+def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
+    """Return the bits after the point of g_k and of what multiplies them."""
+    width = bits + 2 * (degree + 1).bit_length() + 24
+    return width, width + math.ceil(reach * reach / 4 / math.log(2)) + 8  # He_k reaches √k! e^{x²/4}
+
+
+def _most_nodes(degree: int, bits: int, reach: float, operations: int) -> int:
+    """Return how many nodes there is time for."""
+    width, heavy = _widths(degree, bits, reach)
+    words = (degree + 8) * (heavy + width) / 64 + 8 * operations * (1 + (width + 48) / 256)
+    return int(min(_MOST_NODES, min(_MOST_WORK, _LEAST_WORK * (1 + bits * (degree + 16) / 4096)) / words))
+
+
+def _rough(length: float) -> str:
+    """Return one digit of a length."""
+    mantissa, exponent = f"{length:.0e}".split("e")
+    return f"{length:.1g}" if length > 1e-4 else f"{mantissa}e{int(exponent)}"
+
+
 def _fixed(value: Any, places: int) -> Any:
     return mpz(gmpy2.mul_2exp(value, places))
 
@@ -227,14 +271,17 @@ def _agreement(a: Sequence[Any], b: Sequence[Any]) -> float:
     return -_log2(worst) if worst else math.inf
 
 
-def _by_gauss(rule: _Rule, places: list[Any]) -> list[Any]:
+def _by_gauss(rule: _Rule, places: list[Any], seeing: list[float]) -> list[Any]:
     """Return sums between kinks by Gauss–Legendre rules."""
     found, agreed = None, 0.0
     density = 0.4 * math.sqrt(rule.degree + 1) + 2  # nodes a unit length that oscillations ask for
     shortest = 24 + rule.bits // 5
     factor, growth, before = 1.0, 1.4, 0
     while True:
-        counts = [int(factor * (shortest + density * float(b - a))) for a, b in pairwise(places)]
+        counts = [
+            int(factor * max(shortest + density * float(b - a), least))
+            for (a, b), least in zip(pairwise(places), seeing, strict=True)
+        ]
         if sum(counts) > rule.most or max(counts) > _LONGEST:
             raise rule.refusal(before, agreed)
         pieces = zip(pairwise(places), counts, strict=True)
@@ -247,6 +294,16 @@ def _by_gauss(rule: _Rule, places: list[Any]) -> list[Any]:
             # errors fall geometrically: the longer rule has `growth` times the bits of the shorter one
             growth = min(max(rule.enough / (growth * max(agreed, 1)), 1.2), 2)
         found, factor, before = better, factor * growth, sum(counts)
+
+
+def _seeing(places: list[Any], narrow: Cells) -> list[float]:
+    """Return how many nodes resolve each piece: those of Gauss and Legendre are π/n · √((x − a)(b − x)) apart."""
+
+    def count(a: float, b: float) -> float:
+        stretch = narrow.largest(lambda x: math.pi * ((x - a) * (b - x)) ** 0.5, a, b)
+        return float((stretch / (_FINENESS * narrow.length)).max(initial=0.0))
+
+    return [count(float(a), float(b)) for a, b in pairwise(places)]
 
 
 def _gauss(a: Any, b: Any, n: int, bits: int) -> Iterator[tuple[Any, Any]]:
@@ -263,6 +320,21 @@ class _Map:
     ends: tuple[Any, Any] | None
     reach: float  # of u
     bend: float = 0.0  # of the map of half a line
+
+    def stretch(self, cells: Cells) -> Array:
+        """Return the largest dx/du on each cell."""
+        if self.ends is None:
+            return cells.largest(lambda x: (1 + (self.bend * x) ** 2) ** 0.5, 0.0, math.inf)
+        a, b = map(float, self.ends)
+
+        def slope(x: Array) -> Array:
+            """(b − a) s (1 − s) π cosh u, where s = (x − a)/(b − a) and π sinh u = ln(s/(1 − s))."""
+            import numpy as np
+
+            s = np.clip((x - a) / (b - a), _TINY, 1 - _TINY)
+            return np.asarray((b - a) * s * (1 - s) * np.hypot(math.pi, np.log(s / (1 - s))))
+
+        return cells.largest(slope, a, b)
 
     def nodes(self, step: Any, half: bool) -> Iterator[tuple[Any, Any]]:
         """Yield x and the weight dx of one of the two rules."""
@@ -285,8 +357,24 @@ class _Map:
             yield a + near, weight
 
 
-def _by_halving(rule: _Rule, maps: list[_Map], step: Any) -> list[Any]:
+def _resolved(rule: _Rule, maps: list[_Map], step: Any, cells: Cells) -> Any:
+    """Return a step with which the nodes of one rule are nowhere farther apart than φ's variation is long."""
+    length = 2 * sum(m.reach * (1 if m.ends is None else 2) for m in maps)  # of u, for two rules
+    narrow = cells.narrow
+    if narrow.length.size:
+        rate = max((m.stretch(narrow) / (_FINENESS * narrow.length) for m in maps), key=lambda r: float(r.max()))
+        if length * rate.max() > rule.most:
+            raise rule.unresolved(narrow, length * rate)
+        step = min(step, mpfr(1 / float(rate.max())))
+    rates = [m.stretch(cells) / (_FINENESS * cells.length) for m in maps]
+    while 2 * length <= rule.most * step and any((rate * float(step) > 1.001).any() for rate in rates):
+        step /= 2
+    return step
+
+
+def _by_halving(rule: _Rule, maps: list[_Map], step: Any, cells: Cells) -> list[Any]:
     """Return sums by trapezoidal rules, their step halved until two of them agree."""
+    step = _resolved(rule, maps, step, cells)
     before, whole = 0.0, rule.sums([node for m in maps for node in m.nodes(step, half=False)])
     while True:
         nodes = [node for m in maps for node in m.nodes(step, half=True)]
@@ -295,14 +383,19 @@ def _by_halving(rule: _Rule, maps: list[_Map], step: Any) -> list[Any]:
         whole = [(a + b) / 2 for a, b in zip(whole, between, strict=True)]
         if agreed >= rule.enough:
             return whole
-        if count * (2 ** _halvings(agreed, before, rule.enough) if count > _EARLY else 4) > rule.most:
+        more = _halvings(agreed, before, rule.enough) if count > _EARLY else 1.0
+        if count * 2 ** math.ceil(more) > rule.most:
             raise rule.refusal(count, agreed)
         step, before = step / 2, agreed
 
 
 def _halvings(agreed: float, before: float, enough: int) -> float:
-    """Return how many more halvings it takes, at the least: bits grow as they did, but for a rule not yet at home."""
+    """Return how many more halvings it takes, at the least, but for a rule not yet at home.
+
+    Bits grow as they did, or where a part of φ is resolved last, what they grow by doubles as in geometric convergence.
+    """
     if agreed < _AT_HOME:
         return 3.0
     growth = min(max(agreed / max(before, 1), 1.1), 4)
-    return max(1.0, math.log(enough / agreed) / math.log(growth))
+    doubling = math.log2((enough - agreed) / (2 * max(agreed - before, 1)) + 1)
+    return max(1.0, min(doubling, math.log(enough / agreed) / math.log(growth)))

@@ -24,6 +24,7 @@ ROOMS = [
     "grammar",
     "functions",
     "pieces",
+    "scales",
     "packed",
     "engine",
     "mpmath_engine",

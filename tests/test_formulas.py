@@ -359,7 +359,18 @@ def test_what_the_normal_law_does_not_see_is_refused(formula: str) -> None:
         ntk_coefficients(formula, sigma_w2="max", truncation=2)
 
 
-@pytest.mark.parametrize("formula", ["sqrt(x^2+1e-12)", "tanh(1e6*x)", "x^2*sin(1/x)"])
+@pytest.mark.parametrize(("formula", "place"), [("sqrt(x^2+1e-12)", 0), ("tanh(1e6*(x-2))", 2), ("x^2*sin(1/x)", 0)])
+def test_what_varies_too_fast_is_refused_with_its_place(formula: str, place: float) -> None:
+    done = inside(["coeffs", "-a", formula, "-T", "2"])
+    assert (done.returncode, done.stdout) == (3, "")
+    said = re.search(r"varies within (\S+) near x = (\S+), which quadrature cannot resolve", done.stderr)
+    assert said is not None
+    assert float(said.group(1)) < 1e-4
+    assert abs(float(said.group(2)) - place) < 1e-3
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("formula", ["tanh(1000*x)", "sqrt(x^2+1e-6)"])
 def test_what_quadrature_cannot_reach_is_refused_with_what_it_reached(formula: str) -> None:
     done = inside(["coeffs", "-a", formula, "-T", "2"])
     assert (done.returncode, done.stdout) == (3, "")
@@ -375,7 +386,7 @@ def test_what_quadrature_cannot_reach_is_refused_with_what_it_reached(formula: s
 def test_errors_are_those_of_the_package() -> None:
     with pytest.raises(InputError, match="unknown function"):
         ntk_coefficients("f(x)")
-    with pytest.raises(AccuracyError, match="varies too sharply"):
+    with pytest.raises(AccuracyError, match="varies within 1e-6 near x = 0"):
         ntk_coefficients("sqrt(x^2+1e-12)")
 
 

@@ -1,5 +1,6 @@
 """D(t) as an integral over the plane: against closed forms, and against Hermite series that know nothing of a plane."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,7 @@ from ntkcalc.duals import Correlation
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.plane import correlated_means
 from ntkcalc.precision import context, log2, real
-from ntkcalc.quadrature import Integrand, Shape
+from ntkcalc.quadrature import Shape
 
 CTX = context(200)
 FORMULAS = ["x/(1+abs(x))", "max(x,tanh(x))", "relu(x-0.5)*sigmoid(x)", "max(x+0.3,0)*exp(min(x,1.5))"]
@@ -23,7 +24,7 @@ def by_plane(text: str, t: str, bits: int) -> tuple[Any, Any]:
     dual = activation(text).dual
     assert isinstance(dual, FormulaDual)
     phi = dual.phi
-    integrand = Integrand(phi.mpfr_evaluator, phi.operations, Shape.KINKED, lambda ctx: [], text)
+    integrand = replace(dual.integrand, shape=Shape.KINKED)
     kinks = [joint.at(context(bits + 64)) for joint in phi.kinked]
     sizes = log2(CTX.convert(dual.mean_square(64))), log2(CTX.convert(dual.slope_square(64)))
     value, slope = correlated_means(integrand, kinks, Correlation.of(Fraction(t), bits + 64), sizes, bits)

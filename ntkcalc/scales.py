@@ -1,0 +1,390 @@
+r"""How finely a formula can vary: cells of the line on which φ keeps its character, found before any rule looks at it.
+
+Two rules of quadrature agree where both are blind: no node of theirs may see exp(−1e10 (x − 0.7)²). Interval arithmetic
+is never blind. On a cell φ is tame if the argument of each function in φ and φ' moves little there,
+
+.. math::  \operatorname{width} u ≤ 2 + |u|/2, \qquad \max |v| ≤ 4 \min |v|,
+
+u that of an exponential or of its kin, v a factor of that of a root or a logarithm, or of a denominator; or if an
+exponential is so small that it does not count. Cells that are not tame are halved. An argument is enclosed twice, by
+the formula and by the mean value theorem, u(middle) ± h max |u'| on a cell of width 2h: the formula x⁴ − 4x² + 4 alone,
+each x on its own, would move far more than it does.
+
+Enclosures are not rounded outwards: they measure lengths, not digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ntkcalc.functions import derivative, program, singular_argument
+from ntkcalc.pieces import Piece, Pieces
+from ntkcalc.trees import Tree, in_order
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+_WIDEST = 1 / 8  # cell to start with
+_LONG = 10 * _WIDEST  # what is as wide as such a cell is seen by nodes so far apart, e^{−s²/w²} at s = 5w
+_FINEST, _NONE = 2.0**-30, 2.0**-60
+_MOST_CELLS = 100_000  # of one level
+_VARIATION = 2.0  # of an exponent on a tame cell
+_PERIOD = 6.5  # of a wave on a tame cell, radians
+_RATIO = 4.0 + 1e-9  # of what has a root, a logarithm or a reciprocal
+_ZERO = 2.0**-40  # part of its largest value, at which the argument of a root is zero at a joint
+_SPARE = 64  # bits by which what saturates may be multiplied
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of the line, together all of it within some reach.
+
+    Parameters
+    ----------
+    low, high
+        Their ends, two arrays.
+    length
+        The length ℓ within which φ can change its character: a cell's own, 5/4 where no cell had to be halved, and next
+        to none where halving found no end.
+    """
+
+    low: Array
+    high: Array
+    length: Array
+
+    @property
+    def narrow(self) -> Cells:
+        """Those that had to be halved."""
+        found = self.length < _LONG
+        return Cells(self.low[found], self.high[found], self.length[found])
+
+    def largest(self, f: Callable[[Array], Array], a: float, b: float) -> Array:
+        """Return the largest f(|x|) at the ends and the middle of what each cell has between a and b, else 0."""
+        near = np.where(self.low * self.high < 0, 0.0, np.minimum(abs(self.low), abs(self.high)))
+        far = np.maximum(abs(self.low), abs(self.high))
+        values = f(np.clip(np.array([near, (near + far) / 2, far]), a, b)).max(axis=0)
+        return np.where((near < b) & (far > a), values, 0.0)
+
+
+def cells(phi: Pieces, reach: float, bits: int, scale: int = 0) -> Cells:
+    """Return the cells of |x| ≤ reach.
+
+    Parameters
+    ----------
+    phi
+        φ.
+    reach
+        The largest |x|.
+    bits, scale
+        What does not count: φ(x) e^{−x²/4} below 2**(scale − bits), and exponentials yet smaller.
+    """
+    with np.errstate(all="ignore"):
+        found = [
+            level
+            for piece, slope in zip(phi.pieces, phi.slopes, strict=True)
+            for level in _levels(piece, slope, reach, bits, scale)
+        ]
+    low, high, length = (np.concatenate(rows) for rows in zip(*found, strict=True))
+    return Cells(low, high, length)
+
+
+def _levels(piece: Piece, slope: Tree, reach: float, bits: int, scale: int) -> Iterator[tuple[Array, Array, Array]]:
+    """Yield the ends and lengths of the cells of a piece that are tame, or as narrow as cells get; widest first."""
+    left, right = (None if joint is None else joint.near for joint in (piece.left, piece.right))
+    a, b = max(left if left is not None else -reach, -reach), min(right if right is not None else reach, reach)
+    if a >= b:
+        return
+    look = _Look(piece.tree, slope, (left, right), bits, scale)
+    edges = np.linspace(a, b, math.ceil((b - a) / _WIDEST / 2) * 2 + 1)
+    low, high, narrow = edges[:-1], edges[1:], False
+    while low.size:
+        last = high[0] - low[0] < _FINEST or low.size > _MOST_CELLS
+        bad = ~look.tame(low, high)
+        bad[bad] = look.matters(low[bad], high[bad])
+        done = ~bad | last
+        length = np.where(bad, _NONE, high - low if narrow else _LONG)
+        yield low[done], high[done], length[done]
+        low, high, narrow = low[~done], high[~done], True
+        middle = (low + high) / 2
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+
+
+class _Look:
+    """Whether a smooth formula is tame on cells, and whether they matter."""
+
+    def __init__(self, tree: Tree, slope: Tree, ends: tuple[float | None, float | None], bits: int, scale: int) -> None:
+        self.ends, self.least, self.limit = ends, scale - bits, (bits + _SPARE) * math.log(2)
+        self.demands = list(dict.fromkeys(d for t in in_order(tree) for d in _demands(t)))  # φ' is as fine as φ
+        arguments = [u for _, u in self.demands]
+        self.count = len(arguments)
+        self.run = program([*arguments, *map(derivative, arguments)], _IntervalField())
+        self.values = program([tree, slope], _IntervalField())
+
+    def tame(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
+        """Return for each cell whether all arguments move little."""
+        found = np.ones(low.shape, dtype=bool)
+        if not self.count:
+            return found
+        middle = (low + high) / 2
+        spans = self.run(_Span(np.concatenate([low, middle]), np.concatenate([high, middle])))
+        n, half = len(low), (high - low) / 2
+        at_joint = self._at_joint(low, high)
+        for (kind, _), u, rise in zip(self.demands, spans[: self.count], spans[self.count :], strict=True):
+            natural, centre = _Span(u.low[:n], u.high[:n]), u.low[n:]
+            steep = np.broadcast_to(rise.size, u.low.shape)[:n]
+            inside = _intersection(natural, _Span(centre - half * steep, centre + half * steep))
+            found &= kind(inside, self.limit)
+        for i, opposite, joint in at_joint:
+            found[i] = self._tame_at_joint(opposite, joint)
+        return found
+
+    def matters(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
+        """Return for each cell whether φ e^{−x²/4} or φ' e^{−x²/4} may be large enough to count."""
+        nearest = np.where(low * high < 0, 0.0, np.minimum(abs(low), abs(high)))
+        value, slope = self.values(_Span(low, high))
+        size = np.log2(np.maximum(value.size, slope.size) + np.zeros_like(low))
+        return np.asarray(~(size - nearest**2 / 4 * math.log2(math.e) < self.least - 12))
+
+    def _at_joint(self, low: Array, high: Array) -> list[tuple[int, float, float]]:
+        """Return which cells end at a joint, with their other end and the joint."""
+        left, right = self.ends
+        first = [(int(i), float(high[i]), left) for i in np.flatnonzero(low == left)] if left is not None else []
+        last = [(int(i), float(low[i]), right) for i in np.flatnonzero(high == right)] if right is not None else []
+        return first + last
+
+    def _tame_at_joint(self, opposite: float, joint: float) -> bool:
+        """Return whether all arguments move little on a cell at a joint, or end there as quadrature expects it."""
+        low, high = min(opposite, joint), max(opposite, joint)
+        points = joint + (opposite - joint) * np.array([1, 1 / 2, 1 / 4, 1 / 8, 0])
+        spans = self.run(_Span(np.append(points, low), np.append(points, high)))
+        for (kind, _), u in zip(self.demands, spans, strict=False):
+            samples, end = u.low[:4], u.low[4]
+            whole = _Span(u.low[5:], u.high[5:])
+            if not np.isfinite(whole.size[0]):  # 0/0 or the like: what tends to a limit is tame
+                grows = abs(samples[3]) >= abs(samples[0])
+                whole = _Span(samples.min(keepdims=True), samples.max(keepdims=True))
+                if not kind(whole, self.limit if grows else math.inf)[0]:
+                    return False
+            elif not kind(whole, self.limit)[0] and not (kind is _ratio and abs(end) <= _ZERO * abs(samples[0])):
+                return False
+        return True
+
+
+class _Span:
+    """Numbers between two ends, arrays of them; what is no number is any."""
+
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: Any, high: Any) -> None:
+        self.low = np.where(np.isnan(low), -np.inf, low)
+        self.high = np.where(np.isnan(high), np.inf, high)
+
+    @property
+    def size(self) -> Array:
+        """The largest |u|."""
+        return np.asarray(np.maximum(abs(self.low), abs(self.high)))
+
+    @property
+    def least(self) -> Array:
+        """The smallest |u|."""
+        return np.asarray(np.maximum(np.maximum(self.low, -self.high), 0.0))
+
+    @property
+    def width(self) -> Array:
+        """How far u may move."""
+        return np.asarray(self.high - self.low)
+
+    def __neg__(self) -> _Span:
+        return _Span(-self.high, -self.low)
+
+    def __add__(self, other: _Span) -> _Span:
+        return _Span(self.low + other.low, self.high + other.high)
+
+    def __sub__(self, other: _Span) -> _Span:
+        return _Span(self.low - other.high, self.high - other.low)
+
+    def __mul__(self, other: _Span) -> _Span:
+        if other is self:
+            return _Span(self.least**2, self.size**2)
+        products = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
+        products = [np.where(np.isnan(p), 0.0, p) for p in products]  # 0 · ∞
+        return _Span(_smallest(products), _largest(products))
+
+
+def _smallest(rows: list[Array]) -> Array:
+    return np.minimum(np.minimum(rows[0], rows[1]), np.minimum(rows[2], rows[3]))
+
+
+def _largest(rows: list[Array]) -> Array:
+    return np.maximum(np.maximum(rows[0], rows[1]), np.maximum(rows[2], rows[3]))
+
+
+def _intersection(a: _Span, b: _Span) -> _Span:
+    return _Span(np.maximum(a.low, b.low), np.minimum(a.high, b.high))
+
+
+class _IntervalField:
+    """Numbers between two ends, as a field for `program`."""
+
+    def constant(self, name: str) -> _Span:
+        """See `ntkcalc.functions.Field`."""
+        return _Span(getattr(math, name), getattr(math, name))
+
+    def number(self, value: Fraction) -> _Span:
+        """See `ntkcalc.functions.Field`."""
+        try:
+            return _Span(float(value), float(value))
+        except OverflowError:
+            return _Span(np.copysign(np.inf, value.numerator), np.copysign(np.inf, value.numerator))
+
+    def divide(self, a: _Span, b: _Span) -> _Span:
+        """Return a/b; anything where b may be 0 on both sides."""
+        torn = (b.low < 0) & (b.high > 0)
+        low, high = np.where(b.high == 0, -np.inf, 1 / b.high), np.where(b.low == 0, np.inf, 1 / b.low)
+        return a * _Span(np.where(torn, -np.inf, low), np.where(torn, np.inf, high))
+
+    def power(self, a: _Span, r: _Span) -> _Span:
+        """Return a^r, a ≥ 0."""
+        low, high = np.maximum(a.low, 0.0) ** r.low, np.maximum(a.high, 0.0) ** r.low
+        return _Span(np.minimum(low, high), np.maximum(low, high))
+
+    def sqrt(self, u: _Span) -> _Span:
+        """Return √u."""
+        return _Span(np.sqrt(np.maximum(u.low, 0.0)), np.sqrt(np.maximum(u.high, 0.0)))
+
+    def log(self, u: _Span) -> _Span:
+        """Return ln u."""
+        return _Span(np.log(np.maximum(u.low, 0.0)), np.log(np.maximum(u.high, 0.0)))
+
+    def log1p(self, u: _Span) -> _Span:
+        """Return ln(1 + u)."""
+        return _Span(np.log1p(np.maximum(u.low, -1.0)), np.log1p(np.maximum(u.high, -1.0)))
+
+    def cosh(self, u: _Span) -> _Span:
+        """Return cosh u."""
+        return _Span(np.cosh(u.least), np.cosh(u.size))
+
+    def cos(self, u: _Span) -> _Span:
+        """Return cos u: ±1 where a multiple of π is inside."""
+        a, b = np.cos(u.low), np.cos(u.high)
+        up, down = (
+            np.floor((u.high - peak) / (2 * np.pi)) >= np.ceil((u.low - peak) / (2 * np.pi)) for peak in (0, np.pi)
+        )
+        return _Span(np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b)))
+
+    def sin(self, u: _Span) -> _Span:
+        """Return sin u."""
+        return self.cos(_Span(u.low - np.pi / 2, u.high - np.pi / 2))
+
+    def sinc(self, u: _Span) -> _Span:
+        """Return sin(u)/u, whose slope is below 1/2."""
+        middle = np.sinc((u.low + u.high) / (2 * np.pi))
+        return _Span(np.maximum(middle - u.width / 4, -0.22), np.minimum(middle + u.width / 4, 1.0))
+
+    def erfc(self, u: _Span) -> _Span:
+        """Return erfc u."""
+        return _Span(_erfc(u.high), _erfc(u.low))
+
+    def __getattr__(self, name: str) -> Callable[[_Span], _Span]:
+        """Return a function that increases."""
+        f = _INCREASING[name]
+        return lambda u: _Span(f(u.low), f(u.high))
+
+
+_each_erf, _each_erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
+
+
+def _erf(u: Array) -> Array:
+    return np.asarray(_each_erf(u), dtype=np.float64)
+
+
+def _erfc(u: Array) -> Array:
+    return np.asarray(_each_erfc(u), dtype=np.float64)
+
+
+def _sigmoid(u: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-u)))
+
+
+def _softplus(u: Array) -> Array:
+    return np.asarray(np.logaddexp(0.0, u))
+
+
+_INCREASING: dict[str, Callable[[Array], Array]] = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "sinh": np.sinh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "atan": np.arctan,
+    "erf": _erf,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+}
+
+# ---------------------------------------------------------------- what is asked of an argument
+
+Kind: TypeAlias = Callable[[_Span, float], npt.NDArray[np.bool_]]
+"""From what an argument may be on cells, and the −u from which e^u does not count, whether its function is tame."""
+
+
+def _exponential(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+    """Of e^{±u}: flanks may be the steeper, the farther they are from 1; all that is seen passes there."""
+    return np.asarray((u.width <= _VARIATION * (1 + u.least / 4)) | (u.least > limit))
+
+
+def _fast_step(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+    """Of what tends to straight lines like e^{−u²}."""
+    return np.asarray((u.width <= _VARIATION) | (u.least > math.sqrt(limit)))
+
+
+def _wave(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+    """Of what never comes to rest: two rules together have two nodes a period, and not evenly spaced."""
+    return np.asarray(u.width <= _PERIOD)
+
+
+def _slow_step(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+    """Of what tends to straight lines like 1/u."""
+    return np.asarray(u.width <= _VARIATION * (1 + u.least))
+
+
+def _ratio(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+    """Of what is not analytic at 0: what is large, as 1 + e^{ws²} is, may grow the faster."""
+    return np.asarray((u.least > 0) & (u.size <= _RATIO * u.least * np.maximum(u.least, 1) ** 0.25))
+
+
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("exp", "expm1", "tanh", "sigmoid", "softplus", "sinh", "cosh"), _exponential),
+    **dict.fromkeys(("erf", "erfc"), _fast_step),
+    **dict.fromkeys(("sin", "cos", "sinc"), _wave),
+    **dict.fromkeys(("atan", "asinh"), _slow_step),
+}
+
+
+def _demands(t: Tree) -> Iterator[tuple[Kind, Tree]]:
+    """Yield what a node asks of which arguments that are no constants."""
+    singular = singular_argument(t)
+    if singular is not None:
+        yield from ((_ratio, v) for v in _vanishing(singular))
+    elif not t.constant and (kind := _KINDS.get(str(t.head))) is not None:
+        yield kind, t.arguments[0]
+
+
+_POSITIVE = ("exp", "sigmoid", "softplus", "erfc", "cosh")
+
+
+def _vanishing(t: Tree) -> Iterator[Tree]:
+    """Yield the trees at whose zeros alone a tree can vanish: factors that are no constants."""
+    if t.constant or t.head in _POSITIVE:
+        return
+    if t.head in ("*", "/", "neg", "sqrt", "power"):
+        for factor in t.arguments if t.head == "*" else t.arguments[:1]:
+            yield from _vanishing(factor)
+    else:
+        yield t
