@@ -135,7 +135,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     with mpfr_context(rule.precision):
         places = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(ctx) if 0 < x < reach], mpfr(reach)]
         counts = _seeing(places, cells.narrow)
-        if integrand.shape is Shape.KINKED and max(counts) <= _LONGEST / 3:
+        if integrand.shape is Shape.KINKED and max(counts) <= _LONGEST / 12:
             found = _by_gauss(rule, places, counts)
         elif integrand.shape is Shape.SMOOTH:
             bend = min(_BEND, 2 / math.sqrt(degree + 1))  # high polynomials swing far out

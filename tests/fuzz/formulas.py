@@ -282,7 +282,7 @@ class Fuzz:
 
 def warm_up() -> None:
     """Load all that is loaded late."""
-    for text in WARM:
+    for text in (*WARM, *FAMILIES):  # mpmath compiles its own hypergeometric series for some named ones
         try:
             ntk_coefficients(text, 2, 4, sigma_w2="max", digits=6)
         except NtkcalcError:
