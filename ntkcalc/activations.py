@@ -314,7 +314,7 @@ def activation(text: str) -> Activation:
         if _looks_like_a_formula(name):
             return _formula(text.strip())
         hint = near_miss(name.strip().lower(), list(_BY_ANY_NAME)) or f" Known: {', '.join(FAMILIES)}."
-        raise InputError(f"unknown activation '{name[:40]}'.{hint} Or write a formula in x.")
+        raise InputError(f"unknown activation {name[:40]!r}.{hint} Or write a formula in x.")
     values = _parameters(family, written) if ":" in text else {}
     chosen = {key: values.get(key, exact(default, key)) for key, default in family.defaults}
     special = [f"{k}={decimal_text(chosen[k])}" for k, default in family.defaults if chosen[k] != Fraction(default)]

@@ -343,7 +343,7 @@ _MOST_NODES = 600
 
 def _abbreviated(t: Tree) -> Tree:
     """Replace a user's abbreviation by what it stands for."""
-    short = _SHORT.get(str(t.head))
+    short = _SHORT.get(t.word)
     if short is None or len(t.arguments) < _signature(str(t.head)).most:  # or plain already
         return t
     if t.head == "softplus" and t.arguments[1] is ONE:
@@ -429,7 +429,7 @@ class Branch:
 
 def branch(t: Tree) -> Branch | None:
     """Return what a node branches into, if it does."""
-    texts = _BRANCHES.get(str(t.head))
+    texts = _BRANCHES.get(t.word)
     if texts is None or not t.arguments:
         return None
     values = dict(zip(VARIABLES, t.arguments, strict=False))
@@ -444,7 +444,7 @@ def singular_argument(t: Tree) -> Tree | None:
         "log": lambda: t.arguments[0],
         "log1p": lambda: plus(ONE, t.arguments[0]),
         "/": lambda: t.arguments[1],
-    }.get(str(t.head), lambda: None)()
+    }.get(t.word, lambda: None)()
 
 
 def derivative(tree: Tree) -> Tree:
@@ -511,7 +511,7 @@ def _operation(t: Tree, field: Any) -> Callable[..., Any]:
         return lambda value=t.number: field.number(value)
     if not t.arguments:
         return lambda name=str(t.head): field.constant(name)
-    head = str(t.head)
+    head = t.word
     return _ARITHMETIC.get(head) or getattr(field, {"/": "divide"}.get(head, head))
 
 
@@ -604,7 +604,7 @@ def _polynomial(t: Tree, parts: list[list[Tree] | None]) -> list[Tree] | None:
     if t.head == "*":
         product = [ZERO] * (len(a) + len(b) - 1)
         for i, c in enumerate(a):
-            for j, d in enumerate(b):
+            for j, d in () if c is ZERO else enumerate(b):
                 product[i + j] = plus(product[i + j], times(c, d))
         return _trimmed(product)
     combine = plus if t.head == "+" else minus

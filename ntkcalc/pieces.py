@@ -16,6 +16,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
+import gmpy2
+
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.functions import (
     DomainError,
@@ -87,21 +89,27 @@ def _place(joint: Joint, bits: int) -> Real:
             f"for |x| < {REACH} only; lower --digits"
         )
     assert joint.vanishing is not None
-    run, slope = (program([t], RealField(ctx)) for t in (joint.vanishing, derivative(joint.vanishing)))
-    low, high = real(ctx, joint.low), real(ctx, joint.high)
-    sign = run(low)[0] > 0
+    with mpfr_context(bits):
+        low, high = (to_mpfr(real(ctx, end)) for end in (joint.low, joint.high))
+        return from_mpfr(ctx, _root(joint.vanishing, low, high, bits))
+
+
+def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
+    """Return a zero of a tree by Newton's method inside a bracket that shrinks."""
+    run, slope = (program([t], MpfrField()) for t in (tree, derivative(tree)))
+    sign, least = run(low)[0] > 0, gmpy2.exp2(gmpy2.mpfr(4 - bits))
     x = (low + high) / 2
-    for _ in range(4 * bits):  # Newton's method inside a bracket that shrinks
+    for _ in range(4 * bits):
         value = run(x)[0]
         if (value > 0) == sign:
             low = x
         else:
             high = x
-        if not value or high - low <= ctx.ldexp(abs(x) + 1, 4 - bits):
+        if not value or high - low <= least * (abs(x) + 1):
             break
         steep = slope(x)[0]
         guess = x - value / steep if steep else low
-        if abs(guess - x) <= ctx.ldexp(abs(x) + 1, 4 - bits):
+        if abs(guess - x) <= least * (abs(x) + 1):
             return guess
         x = guess if low < guess < high else (low + high) / 2
     return x
@@ -328,7 +336,11 @@ def _singular_at(tree: Tree, joint: Joint) -> bool:
 
 
 def _zeros(tree: Tree, piece: Piece, text: str) -> list[Joint]:
-    """Return where a smooth tree vanishes inside a piece."""
+    """Return where a smooth tree vanishes inside a piece: where its factors do."""
+    if tree.head in ("*", "neg"):
+        return list(
+            {zero.near: zero for t in dict.fromkeys(tree.arguments) for zero in _zeros(t, piece, text)}.values()
+        )
     row = polynomial(tree)
     if row is not None and len(row) <= 2:
         if len(row) == 1:

@@ -145,6 +145,8 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
             end = math.asinh((bits + 40) * math.log(2) / math.pi) + 0.5
             found = _by_halving(rule, [_Map(piece, end) for piece in pairwise(places)], mpfr(1) / 4, cells)
         square, slope, *moments = [from_mpfr(ctx, value) for value in found]
+    if not square > 0:
+        raise AccuracyError(f"what the normal law sees of {integrand.text} is all but zero")
     return Means(bits, scale, moments, ctx.ldexp(square, 2 * scale), ctx.ldexp(slope, 2 * scale))
 
 

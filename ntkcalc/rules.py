@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -40,9 +41,11 @@ def _next_node(n: int, x: Any, value: Any, slope: Any, guess: float) -> tuple[An
         f, rise = _horner(rough, s, 0.0)
         s -= f / rise
     s = gmpy2.mpfr(s)
-    while True:
-        f, rise = _horner(series, s, gmpy2.mpfr(0))
-        move = f / rise
+    for bits in _doublings(gmpy2.get_context().precision):
+        enough = next((m for m in range(len(series), 1, -1) if gmpy2.get_exp(series[m - 1]) > -bits - 8), 2)
+        with gmpy2.context(gmpy2.get_context(), precision=bits):
+            f, rise = _horner(series[:enough], s, gmpy2.mpfr(0))
+            move = f / rise
         if move * move < least:
             break
         s -= move
@@ -50,6 +53,16 @@ def _next_node(n: int, x: Any, value: Any, slope: Any, guess: float) -> tuple[An
     rise = rise / step  # P_n' at the last but one s, moved on by (1 − x²) P_n'' = 2x P_n' − n(n + 1) P_n
     rise -= move * step * (2 * node * rise - n * (n + 1) * f) / (1 - node * node)
     return node - move * step, rise
+
+
+def _doublings(bits: int) -> Iterator[int]:
+    """Yield the precisions of Newton's method from 2**-40 on, the last one again and again."""
+    precision = 96
+    while precision < bits:
+        yield precision
+        precision = 2 * precision - 16
+    while True:
+        yield bits
 
 
 def _taylor(n: int, x: Any, value: Any, slope: Any, step: Any, least: Any) -> list[Any]:
@@ -100,10 +113,12 @@ def erfc(x: Any) -> Any:
     .. math::  erfc(x) = \frac{2hx}{π} e^{−x²} \left(\frac{1}{2x²} + \sum_{k≥1} \frac{e^{−k²h²}}{k²h² + x²}\right)
                − \frac{2}{e^{2πx/h} − 1} [x < π/h] + O(e^{−x²−π²/h²}).
     """
-    if not 1 < x < _FAR or gmpy2.get_context().precision > _LONG:
+    if not 1 < x < _FAR:
         return gmpy2.erfc(x)
     bits = gmpy2.get_context().precision + 16 + 2 * gmpy2.get_exp(x)  # e^{−x²} has the relative error of x², times x²
     with gmpy2.context(gmpy2.get_context(), precision=bits):
+        if x * x > bits:
+            return _asymptotic_erfc(x)
         step, terms = _gaussians(bits)
         square = x * x
         total = 1 / (2 * square)
@@ -117,7 +132,16 @@ def erfc(x: Any) -> Any:
 
 
 _FAR = 1e6  # where MPFR has an asymptotic series
-_LONG = 2000  # bits beyond which MPFR is as fast
+
+
+def _asymptotic_erfc(x: Any) -> Any:
+    """Return e^{−x²}/(x √π) Σ_n (−1)^n (2n − 1)!!/(2x²)^n, whose smallest term is about e^{−x²}."""
+    least, square = gmpy2.exp2(-gmpy2.get_context().precision), x * x
+    total, term, n = gmpy2.mpfr(1), gmpy2.mpfr(1), 1
+    while abs(term) > least:
+        term *= -(2 * n - 1) / (2 * square)
+        total, n = total + term, n + 1
+    return total * gmpy2.exp(-square) / (x * gmpy2.sqrt(gmpy2.const_pi()))
 
 
 @lru_cache(maxsize=64)

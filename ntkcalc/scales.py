@@ -372,7 +372,7 @@ def _demands(t: Tree) -> Iterator[tuple[Kind, Tree]]:
     singular = singular_argument(t)
     if singular is not None:
         yield from ((_ratio, v) for v in _vanishing(singular))
-    elif not t.constant and (kind := _KINDS.get(str(t.head))) is not None:
+    elif not t.constant and (kind := _KINDS.get(t.word)) is not None:
         yield kind, t.arguments[0]
 
 

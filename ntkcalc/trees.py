@@ -47,6 +47,11 @@ class Tree:
         """The number that the tree is, if it is one."""
         return self.head if isinstance(self.head, Fraction) else None
 
+    @property
+    def word(self) -> str:
+        """The head, but of a number, which may be a long one, nothing."""
+        return self.head if isinstance(self.head, str) else ""
+
 
 VARIABLES = ("x", "y", "z")
 """The variable, and those that definitions of functions of several arguments need."""
@@ -144,7 +149,7 @@ def substituted(tree: Tree, values: Mapping[str, Tree]) -> Tree:
     """Return a definition with its variables replaced."""
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
-        known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else values.get(str(t.head), t)
+        known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else values.get(t.word, t)
     return known[tree]
 
 
@@ -208,7 +213,7 @@ def _said(t: Tree, arguments: list[tuple[str, int]]) -> tuple[str, int]:
     """Return the text of a node and how strongly it binds."""
     if t.number is not None:
         return _number_text(t.number)
-    level = _LEVEL.get(str(t.head))
+    level = _LEVEL.get(t.word)
     if level is None or not arguments:
         inside = ",".join(said for said, _ in arguments)
         return (f"{t.head}({inside})" if arguments else str(t.head)), _ATOM
