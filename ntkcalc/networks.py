@@ -351,11 +351,14 @@ def rounding(kernel: Kernel, design: Design, plans: Sequence[Blueprint]) -> floa
         Where that leaves no digit.
     """
     growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if design.parametrization == "ntk" else 1.0
-    error = 4 * _UNIT * len(plans) * math.sqrt(max(plan.fan_in for plan in plans)) * growth
+    widest = max(plan.fan_in for plan in plans)
+    error = 4 * _UNIT * len(plans) * math.sqrt(widest) * growth
     if error > _NOTHING:
         raise AccuracyError(
             f"double precision loses a network of depth {len(plans)} with chi = {float(kernel.chi(64)):.3g} > 1: its "
             "layers multiply errors; lower --depth or --sigma-w2"
+            if growth > 1
+            else f"double precision loses a network whose neurons add {widest} terms; lower --width"
         )
     return error
 
