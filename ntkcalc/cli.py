@@ -629,5 +629,5 @@ def _fail(message: str, code: int) -> NoReturn:
     """Say what went wrong in one line and exit."""
     with suppress(OSError):
         if sys.stderr is not None:
-            print(message if message.startswith(_HELP) else f"ntkcalc: {message}", file=sys.stderr)
+            print(message if message.startswith(_HELP) else console.one_line(message), file=sys.stderr)
     sys.exit(code)

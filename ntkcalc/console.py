@@ -234,7 +234,16 @@ def remark(text: str, quiet: bool) -> None:
     """Say something on stderr that is not data."""
     if not quiet and sys.stderr is not None:
         with suppress(OSError):
-            print(f"ntkcalc: {text}", file=sys.stderr)
+            print(one_line(text), file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    r"""Return what is said on stderr; what was typed may hold characters that move cursors.
+
+    >>> one_line("cannot read 'a\rb': no such file")
+    "ntkcalc: cannot read 'a\\rb': no such file"
+    """
+    return "ntkcalc: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @contextmanager

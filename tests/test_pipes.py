@@ -264,3 +264,11 @@ def test_a_locale_that_is_not_utf_8() -> None:
     for name in SIMPLEST:
         done = run(shlex.split(LINES[name]), **environment)
         assert (done.returncode, done.stderr, done.stdout.isascii()) == (0, "", True), name
+
+
+@pytest.mark.parametrize("option", ["-l", "--rho", "--data", "-a", "-d", "--format", "--sigma-w2"])
+def test_what_was_typed_moves_no_cursor(option: str) -> None:
+    done = run(["evaluate", "-a", "relu", option, "1\x1c\r\x1b[2J\n\u202e"])
+    assert done.returncode == 2
+    assert done.stderr.endswith("\n")
+    assert done.stderr[:-1].isprintable()
