@@ -94,10 +94,6 @@ def emit(text: str, output: str) -> None:
         if output == "-":
             sys.stdout.write(_escaped(text, sys.stdout.encoding, sys.stdout.errors))
             sys.stdout.flush()
-        elif (special := _special(output)) is not None:
-            sys.stdout.flush()
-            with open(_handle(special), "w", encoding="utf-8") as stream:
-                stream.write(_escaped(text))
         else:
             with whole_file(output) as beside, open(beside, "w", encoding="utf-8") as stream:
                 stream.write(_escaped(text))

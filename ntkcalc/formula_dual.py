@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _MOST_TERMS = 1 << 17
 _MOST_BY_QUADRATURE = 12_000
+_MOST_LOST = 1 << 15  # bits by which a Hermite coefficient may be smaller than the largest
 _LATEST_MEETING = 2500
 _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
@@ -71,8 +72,6 @@ class FormulaDual(HermiteDual):
         The pieces of φ.
     """
 
-    most_terms = _MOST_BY_QUADRATURE
-
     def __init__(self, phi: Pieces) -> None:
         self.phi, self.name = phi, phi.text
         self.degree: int | None = None
@@ -98,9 +97,14 @@ class FormulaDual(HermiteDual):
             return context(bits).zero, context(bits).zero  # E[φ(Z)φ(−Z)] and E[φ'(Z)φ'(−Z)]
         return self._value(t, bits)
 
+    @property
+    def most_terms(self) -> int:
+        """See `HermiteDual.most_terms`."""
+        return _MOST_BY_QUADRATURE
+
     def most_lost(self, degree: int) -> int:
         """See `HermiteDual.most_lost`; quadrature pays for every bit."""
-        return min(2048 + 16 * degree, super().most_lost(degree))
+        return min(2048 + 16 * degree, _MOST_LOST)
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """Return D(t) and D'(t) where they are not plainly zero."""
@@ -255,13 +259,14 @@ def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int |
     return 2 * len(newton) - 2 if newton else -1
 
 
-def _is_short(t: Correlation, bits: int, terms: int = 8192) -> bool:
+def _is_short(t: Correlation, bits: int, terms: int) -> bool:
     """Return whether so many terms of the Hermite series at t are enough even where its coefficients fall slowly."""
     size = t.at(context(64))[0]
     return not size or -log2(abs(size)) * terms > bits + 64
 
 
 _MOST_GUARD = 2048  # bits of cancellation between the pieces of a piecewise polynomial
+_SHORT = 8192  # terms of a series that are summed faster than the dual of a spline is integrated
 _FEW_TERMS = 1024  # of a series, found and summed faster than any integral is computed
 
 
@@ -277,17 +282,21 @@ class _Meeting:
 class SplineDual(FormulaDual):
     """The dual of a piecewise polynomial."""
 
-    most_terms = _MOST_TERMS
     slow = True
-
-    def most_lost(self, degree: int) -> int:
-        """See `HermiteDual.most_lost`."""
-        return HermiteDual.most_lost(self, degree)
 
     def __init__(self, phi: Pieces) -> None:
         super().__init__(phi)
         self._spline: Spline | None = None
         self._moments: tuple[int, list[Real]] = (0, [])
+
+    @property
+    def most_terms(self) -> int:
+        """See `HermiteDual.most_terms`."""
+        return _MOST_TERMS
+
+    def most_lost(self, degree: int) -> int:
+        """See `HermiteDual.most_lost`."""
+        return _MOST_LOST
 
     @property
     def _rows(self) -> list[list[Tree]]:
@@ -329,7 +338,7 @@ class SplineDual(FormulaDual):
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """Take the series, or where that is long the integral."""
-        if self.degree is not None or _is_short(t, bits):
+        if self.degree is not None or _is_short(t, bits, _SHORT):
             return self._series(t, bits, self.most_terms)
         ctx = t.context(bits + 16)
         spline = self.spline(ctx.prec)
@@ -428,7 +437,7 @@ class KinkedDual(FormulaDual):
         self._corrections: dict[_Meeting, FixedSeries] = {}
 
     @property
-    def most_terms(self) -> int:  # type: ignore[override]
+    def most_terms(self) -> int:
         """Where splines take over, any number."""
         return _MOST_TERMS if self._meeting(64) else _MOST_BY_QUADRATURE
 
@@ -443,7 +452,7 @@ class KinkedDual(FormulaDual):
         """See the head of this room."""
         if _is_short(t, bits, _FEW_TERMS):
             return self._series(t, bits, _MOST_BY_QUADRATURE)
-        meeting = None if _is_short(t, bits) else self._meeting(bits + 16)
+        meeting = None if _is_short(t, bits, _SHORT) else self._meeting(bits + 16)
         if meeting is None:
             return self._over_plane(t, bits) if self._shape is Shape.KINKED else super()._value(t, bits)
         spline, ctx = meeting.spline, t.context(meeting.spline.ctx.prec)

@@ -29,7 +29,6 @@ from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
-_MOST_LOST = 1 << 15  # bits by which a Hermite coefficient may be smaller than the largest
 _ZERO_BITS = 640  # below 2 to the minus that of its neighbours, a coefficient is taken to be zero
 
 
@@ -63,7 +62,6 @@ class HermiteDual(ABC):
 
     name: str
     degree: int | None
-    most_terms: int
     slow = False
     """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
 
@@ -75,9 +73,14 @@ class HermiteDual(ABC):
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]."""
 
+    @property
+    @abstractmethod
+    def most_terms(self) -> int:
+        """How many Hermite coefficients are within reach."""
+
+    @abstractmethod
     def most_lost(self, degree: int) -> int:
-        """Return the bits beyond those asked for that coefficients up to a degree are worth."""
-        return _MOST_LOST
+        """Return by how many bits µ_k, k ≤ degree, may be smaller than the largest and still be told from zero."""
 
     @abstractmethod
     def slope_square(self, bits: int) -> Real | Fraction:
@@ -95,8 +98,8 @@ class HermiteDual(ABC):
         AccuracyError
             For a coefficient too small to be told from zero.
         """
-        wide = bits + 32
-        while wide <= bits + self.most_lost(degree):
+        wide, most = bits + 32, bits + self.most_lost(degree)
+        while wide <= most:
             ctx = context(wide + 16)
             size = log2(self._total(ctx)) / 2
             mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(self.moments(degree, wide))]
@@ -107,7 +110,7 @@ class HermiteDual(ABC):
             if lost < wide - 8:
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
             elif wide < _DOUBTFUL or not self._found_zeros(sizes, wide, size):
-                wide = 2 * wide
+                wide = _wider(wide, 2 * wide, most)
         raise self._too_small(degree)
 
     def _found_zeros(self, sizes: dict[int, float], wide: int, size: float) -> bool:
@@ -156,12 +159,12 @@ class HermiteDual(ABC):
     def _expanded(self, point: Point, degree: int, bits: int, tails: bool) -> Expansion:
         """Take as many bits and terms as bounds on all errors ask for."""
         a, delta = point.at(context(64))
-        wide, terms = bits + 64, max(degree + degree // 8 + 16, 64)
+        wide, most, terms = bits + 64, bits + self.most_lost(degree), max(degree + degree // 8 + 16, 64)
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
         if not point.at(context(64))[0]:
             self.hermite(degree + 1, 16)  # finds zeros
-        while wide <= bits + self.most_lost(degree):
+        while wide <= most:
             if self.degree is not None:
                 terms = self.degree
             elif a:
@@ -177,7 +180,10 @@ class HermiteDual(ABC):
             lost = self._bits_lost(known, point, found)
             if lost <= wide - bits and more <= terms:
                 return found
-            wide = bits + 32 * math.ceil(lost / 32 + 1) if wide - bits < lost < wide - 8 else wide + wide // 2
+            if wide - bits < lost < wide - 8:
+                wide = bits + 32 * math.ceil(lost / 32 + 1)
+            else:
+                wide = _wider(wide, wide + wide // 2, most)
         raise self._too_small(degree)
 
     def _known(self, terms: int, wide: int) -> _Known:
@@ -296,6 +302,11 @@ class HermiteDual(ABC):
 
     def _steepness(self, ctx: Context) -> Real:
         return _as_real(ctx, self.slope_square(ctx.prec))
+
+
+def _wider(bits: int, more: int, most: int) -> int:
+    """Return more bits, `most` before that is exceeded."""
+    return min(more, most) if bits < most else most + 1
 
 
 def _falling(rests: list[Real], error: Real) -> tuple[float, float]:

@@ -77,8 +77,8 @@ def correlated_means(
                 return from_mpfr(ctx, found[0]), from_mpfr(ctx, found[1])
             fineness *= 1.4
     raise AccuracyError(
-        f"{integrand.text}: its kernel at correlation {float(t.sign * size):.6g} is an integral that {_MOST_POINTS} "
-        "points do not give; lower --digits, or keep away from 1 and -1"
+        f"{integrand.text}: its kernel at correlation {float(t.sign * size):.6g} is an integral that takes more "
+        f"than {_MOST_POINTS} points; lower --digits, or keep away from 1 and -1"
     )
 
 

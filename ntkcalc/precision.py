@@ -141,16 +141,15 @@ def from_mpfr(ctx: Context, x: Any) -> Real:
 
 
 def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
-    """Return `x` rounded once to `digits` significant decimal digits."""
+    """Return `x` rounded once to `digits` significant decimal digits, where it is beyond 2**±20000 nearly so."""
     rounded = DecimalContext(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
     if isinstance(x, Fraction | int):
         return rounded.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
     mantissa, exponent = x.man_exp  # of |x|
     signed = int(mantissa) if x >= 0 else -int(mantissa)
     if abs(exponent) > 20_000:  # whose power of two is too long to be written out
-        return rounded.multiply(
-            signed, DecimalContext(prec=digits + 40, Emax=MAX_EMAX, Emin=MIN_EMIN).power(2, exponent)
-        )
+        wide = DecimalContext(prec=digits + 40, Emax=MAX_EMAX, Emin=MIN_EMIN)
+        return rounded.multiply(signed, wide.power(2, int(exponent)))
     if exponent < 0:
         return rounded.divide(Decimal(signed), Decimal(1 << -int(exponent)))
     return rounded.plus(Decimal(signed << int(exponent)))

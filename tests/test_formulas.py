@@ -202,6 +202,14 @@ def test_no_wave_passes_for_a_slower_one(w: Decimal, h: str) -> None:
     assert abs(mean - size * CTX.exp(-(wave**2) / 2)) < CTX.ldexp(1 + size, -60)
 
 
+@pytest.mark.parametrize("w", [5, 20, 40])
+def test_coefficients_too_small_for_floats_have_all_their_digits(w: int) -> None:
+    """φ = sin wx, σ_w² = 1/E[φ²]: κ_1 = 2a/sinh a, a = w², down to 1e-691."""
+    found = ntk_coefficients(f"sin({w}*x)", sigma_w2="max", truncation=1, digits=6).coefficients[1].value
+    expected = 2 * w**2 / CTX.sinh(w**2)
+    assert abs(CTX.mpf(str(found)) / expected - 1) < 5.1e-6
+
+
 @pytest.mark.parametrize("text", ["x*tanh(x)", "relu(x)^2/2", "abs(x-0.5)"])
 def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text: str) -> None:
     found = sphere_eigenvalues(text, 3, 10, sigma_w2="0.4", digits=10)
