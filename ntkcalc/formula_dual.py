@@ -19,17 +19,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
+
+import gmpy2
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.functions import DomainError, RealField, program
+from ntkcalc.faint import faintest
+from ntkcalc.functions import DomainError, MpfrField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
+from ntkcalc.integrand import Integrand, Shape
 from ntkcalc.pieces import Joint, Pieces
 from ntkcalc.plane import correlated_means
-from ntkcalc.precision import Context, Real, context, log2
-from ntkcalc.quadrature import Integrand, Means, Shape, gaussian_means
+from ntkcalc.precision import Context, Real, context, from_mpfr, log2, mpfr_context, to_mpfr
+from ntkcalc.quadrature import Means, gaussian_means
 from ntkcalc.splines import Spline
 from ntkcalc.trees import Tree
 
@@ -41,6 +45,7 @@ _MOST_BY_QUADRATURE = 12_000
 _MOST_LOST = 1 << 15  # bits by which a Hermite coefficient may be smaller than the largest
 _LATEST_MEETING = 2500
 _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
+_SEEN = 8.0  # |x| up to which what is narrow must not be overlooked
 _FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 
@@ -97,6 +102,20 @@ class FormulaDual(HermiteDual):
             return context(bits).zero, context(bits).zero  # E[φ(Z)φ(−Z)] and E[φ'(Z)φ'(−Z)]
         return self._value(t, bits)
 
+    @cached_property
+    def faint(self) -> float:
+        """See `HermiteDual.faint`."""
+        return self._faintest[1]
+
+    @cached_property
+    def _faintest(self) -> tuple[float, float]:
+        return faintest(self.phi, self._narrow)
+
+    @cached_property
+    def _narrow(self) -> list[float]:
+        """Where φ varies fast."""
+        return self._cells(_SEEN, _ZERO_BITS, 0).places()
+
     @property
     def most_terms(self) -> int:
         """See `HermiteDual.most_terms`."""
@@ -127,17 +146,21 @@ class FormulaDual(HermiteDual):
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
         rough = self._parts(_ZERO_BITS // 8)
-        return rough if rough == (None, None) else self._parts(_ZERO_BITS)
+        if rough == (None, None):
+            return rough
+        if self._faintest[0] > _MOST_LOST:
+            raise self._too_faint()
+        return self._parts(_ZERO_BITS + 2 * math.ceil(self._faintest[0]))
 
     def _parts(self, bits: int) -> tuple[int | None, int | None]:
         """Return the degrees that values to so many bits tell."""
         ctx = context(bits)
         run = self.phi.evaluator(ctx)
-        places = _test_points(self.phi, ctx, self._trial_degree)
+        places = [*_test_points(self.phi, ctx, self._trial_degree), [ctx.mpf(abs(x)) for x in self._narrow if x]]
         pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]
         even, odd = ([[(x, a + sign * b) for x, a, b in row] for row in pairs] for sign in (1, -1))
         odd = [[(x, f / x) for x, f in row] for row in odd]  # a polynomial in x², as the even part is
-        size = max(abs(f) for row in even for _, f in row) + max(abs(f) for row in odd for _, f in row)
+        size = sum(max(abs(f) for row in part for _, f in row) for part in (even, odd))
         least = ctx.ldexp(size, -bits // 2)
         parts = [_degree_in_square(row, least) for row in (even, odd)]
         return parts[0], parts[1] + 1 if parts[1] is not None and parts[1] >= 0 else parts[1]
@@ -288,6 +311,7 @@ class SplineDual(FormulaDual):
         super().__init__(phi)
         self._spline: Spline | None = None
         self._moments: tuple[int, list[Real]] = (0, [])
+        self._evaluated: tuple[int, list[list[Any]]] = (0, [])
 
     @property
     def most_terms(self) -> int:
@@ -297,6 +321,11 @@ class SplineDual(FormulaDual):
     def most_lost(self, degree: int) -> int:
         """See `HermiteDual.most_lost`."""
         return _MOST_LOST
+
+    @property
+    def _narrow(self) -> list[float]:
+        """See `FormulaDual`: none."""
+        return []
 
     @property
     def _rows(self) -> list[list[Tree]]:
@@ -311,22 +340,26 @@ class SplineDual(FormulaDual):
         """Return φ in a precision that leaves so many bits."""
         if self._spline is None or self._spline.ctx.prec < bits + self._guard:
             ctx = context(64 * (bits // 64 + 1) + self._guard)
-            first = [program([c], RealField(ctx))(ctx.zero)[0] for c in self._rows[0]]
-            self._spline = _with_jumps(self.phi, first, max(map(len, self._rows)) - 1, ctx)
+            self._spline = _with_jumps(self.phi, self._first(ctx), max(map(len, self._rows)) - 1, ctx)
         return self._spline
 
     @cached_property
     def _guard(self) -> int:
         """Bits that cancellation between the pieces may take."""
         ctx = context(256)
-        first = [program([c], RealField(ctx))(ctx.zero)[0] for c in self._rows[0]]
-        spline = _with_jumps(self.phi, first, max(map(len, self._rows)) - 1, ctx)
-        far = AccuracyError(f"the kinks of {self.name} lie too far out: what the normal law sees of it is all but zero")
-        square = abs(spline.dual(ctx.one, ctx.zero, 32)[0])
-        guard = 96 + max(0, math.ceil(2 * spline.log_size() - log2(square))) if square else math.inf
-        if guard > _MOST_GUARD:
-            raise far
-        return int(guard)
+        spline = _with_jumps(self.phi, self._first(ctx), max(map(len, self._rows)) - 1, ctx)
+        return 96 + max(0, math.ceil(2 * spline.log_size() - log2(self._squared_mean(64, 0))))
+
+    def _first(self, ctx: Context) -> list[Real]:
+        """Return the coefficients of the first piece."""
+        return [from_mpfr(ctx, c) for c in self._coefficients(ctx.prec)[0]]
+
+    def _coefficients(self, bits: int) -> list[list[Any]]:
+        """Return the coefficients of all pieces to so many bits or more; kept."""
+        if self._evaluated[0] < bits:
+            with mpfr_context(bits):
+                self._evaluated = bits, [program(row, MpfrField())(gmpy2.mpfr(0)) for row in self._rows]
+        return self._evaluated[1]
 
     def moments(self, degree: int, bits: int) -> list[Real]:
         """See `HermiteDual.moments`."""
@@ -345,6 +378,43 @@ class SplineDual(FormulaDual):
         x, gap = t.at(spline.ctx)
         return spline.dual(x, spline.ctx.sqrt(gap), bits + self._guard // 2)
 
+    def vanishes(self, k: int) -> bool:
+        """See `HermiteDual.vanishes`; exactly where φ is a polynomial with rational coefficients."""
+        known = self._exact_moments
+        return super().vanishes(k) if known is None else k >= len(known) or not known[k]
+
+    @cached_property
+    def _exact_moments(self) -> list[Any] | None:
+        """E[φ He_k] = Σ c_n n!/(((n − k)/2)! 2^{(n − k)/2}), over a common denominator."""
+        rows = self._exact_rows
+        if rows is None or len(rows[0]) > 1:
+            return None
+        row, factorial = rows[0][0], [gmpy2.fac(n) for n in range(len(rows[0][0]))]
+        doubled = [factorial[i] << i for i in range(len(row) // 2 + 1)]
+        return [
+            sum(c * (factorial[n] // doubled[(n - k) // 2]) for n, c in enumerate(row[k:], k) if (n - k) % 2 == 0)
+            for k in range(len(row))
+        ]
+
+    @cached_property
+    def _exact_rows(self) -> tuple[list[list[Any]], Any] | None:
+        """The coefficients of all pieces where they are rational, as integers over a common denominator."""
+        rows = [[c.number for c in row] for row in self._rows]
+        known = [[c for c in row if c is not None] for row in rows]
+        if known != rows:
+            return None
+        common = math.lcm(*(c.denominator for row in known for c in row))
+        return [[gmpy2.mpz(c.numerator * (common // c.denominator)) for c in row] for row in known], common
+
+    @cached_property
+    def polynomial_parts(self) -> tuple[int | None, int | None]:
+        """See `FormulaDual.polynomial_parts`."""
+        rows = self._exact_rows
+        if rows is None or len(rows[0]) > 1:
+            return super().polynomial_parts
+        even, odd = (max((n for n, c in enumerate(rows[0][0]) if c and n % 2 == i), default=-1) for i in (0, 1))
+        return even, odd
+
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]; a fraction where it is rational."""
         return self._at_one(bits, 0)
@@ -356,56 +426,74 @@ class SplineDual(FormulaDual):
     def _at_one(self, bits: int, order: int) -> Real | Fraction:
         if self._rational[order] is not None:
             return self._rational[order]
+        bits = 64 * (bits // 64 + 1)
         if (bits, order) not in self._squares:
-            self._squares[bits, order] = self._square(bits, order)
+            self._squares[bits, order] = self._squared_mean(bits, order)
         return self._squares[bits, order]
 
     @cached_property
     def _rational(self) -> list[Fraction | None]:
         """E[φ²] and E[φ'²] where they are plainly rational."""
-        rows = [[c.number for c in row] for row in self._rows]
-        if any(joint.exact != 0 for joint in self.phi.joints) or any(None in row for row in rows):
+        if self._exact_rows is None or any(joint.exact != 0 for joint in self.phi.joints):
             return [None, None]
-        known = [[c for c in row if c is not None] for row in rows]
-        return [_rational_square([_derived(row, order) for row in known]) for order in (0, 1)]
+        rows, common = self._exact_rows
+        return [_rational_square([_derived(row, order) for row in rows], common) for order in (0, 1)]
 
-    def _square(self, bits: int, order: int) -> Real:
+    def _squared_mean(self, bits: int, order: int) -> Real:
         """Return E[φ²] or E[φ'²]: the squares of the pieces are another spline."""
-        ctx = context(bits + 2 * self._guard)
-        pieces = [
-            _squared(_derived([program([c], RealField(ctx))(ctx.zero)[0] for c in row], order)) for row in self._rows
-        ]
-        knots = []
-        for joint, (left, right) in zip(self.phi.joints, pairwise(pieces), strict=True):
-            x, length = joint.at(ctx), max(len(left), len(right))
-            sides = [[_summed(_derived(row, i), x) for i in range(length)] for row in (left, right)]
-            knots.append((x, [after - before for before, after in zip(*sides, strict=True)]))
-        return Spline(ctx, pieces[0], knots).mean()
+        wide = bits + 64
+        while True:
+            square = self._square(wide, order)
+            mean, size = square.mean()
+            lost = size - log2(abs(mean)) if mean else math.inf
+            if lost < wide - bits - 32:
+                return mean
+            if wide > bits + _MOST_GUARD:
+                raise AccuracyError(
+                    f"the kinks of {self.name} lie too far out: what the normal law sees of them is all but zero"
+                )
+            wide = bits + 64 + (math.ceil(lost) if lost < wide - 32 else 2 * wide)
+
+    def _square(self, bits: int, order: int) -> Spline:
+        """Return φ² or φ'², which may jump."""
+        ctx = context(bits)
+        with mpfr_context(ctx.prec):
+            pieces = [_squared(_derived(row, order)) for row in self._coefficients(ctx.prec)]
+            knots = []
+            for joint, (left, right) in zip(self.phi.joints, pairwise(pieces), strict=True):
+                x = joint.at(ctx)
+                sides = [_moved(row, to_mpfr(x)) for row in (left, right)]
+                jumps = [after - before for before, after in zip_longest(*sides, fillvalue=0)]
+                knots.append((x, [from_mpfr(ctx, jump) * math.factorial(n) for n, jump in enumerate(jumps)]))
+            return Spline(ctx, [from_mpfr(ctx, c) for c in pieces[0]], knots)
 
     @cached_property
-    def _squares(self) -> dict[tuple[int, int], Real | Fraction]:
+    def _squares(self) -> dict[tuple[int, int], Real]:
         return {}
 
 
 def _derived(row: Sequence[Any], order: int) -> list[Any]:
-    """Return the coefficients of a derivative."""
-    return [c * math.perm(n, order) for n, c in enumerate(row)][order:]
+    """Return the coefficients of φ, or of φ'."""
+    return [n * c for n, c in enumerate(row)][1:] if order else list(row)
 
 
-def _summed(row: list[Real], x: Real) -> Real:
-    """Return a polynomial's value."""
-    total = 0 * x
-    for c in reversed(row):
-        total = total * x + c
-    return total
+def _moved(row: Sequence[Any], x: Any) -> list[Any]:
+    """Return the coefficients of p(x + t) in t: Horner's rule, again and again."""
+    found = list(row)
+    for i in range(len(found)):
+        for n in range(len(found) - 2, i - 1, -1):
+            found[n] += x * found[n + 1]
+    return found
 
 
 def _squared(row: Sequence[Any]) -> list[Any]:
     """Return the coefficients of the square."""
-    return [
-        sum(row[i] * row[n - i] for i in range(max(0, n - len(row) + 1), min(n, len(row) - 1) + 1))
-        for n in range(max(2 * len(row) - 1, 0))
-    ]
+    found = []
+    for n in range(max(2 * len(row) - 1, 0)):
+        first = max(0, n - len(row) + 1)
+        twice = 2 * sum(row[i] * row[n - i] for i in range(first, (n + 1) // 2))
+        found.append(twice + row[n // 2] ** 2 if n % 2 == 0 else twice)
+    return found
 
 
 def _with_jumps(phi: Pieces, polynomial: list[Real], order: int, ctx: Context) -> Spline:
@@ -414,16 +502,16 @@ def _with_jumps(phi: Pieces, polynomial: list[Real], order: int, ctx: Context) -
     return Spline(ctx, polynomial, knots)
 
 
-def _rational_square(rows: list[list[Fraction]]) -> Fraction | None:
-    """Return E[φ²] of one polynomial, or of two that meet at 0, where it is plainly rational."""
-    total, lopsided = Fraction(0), [Fraction(0)] * (2 * max(map(len, rows)))
+def _rational_square(rows: list[list[Any]], common: int) -> Fraction | None:
+    """Return E[φ²] of one polynomial, or of two that meet at 0, over a common denominator, where that is rational."""
+    total, lopsided = gmpy2.mpz(0), [gmpy2.mpz(0)] * (2 * max(map(len, rows)))
     for sign, row in zip((-1, 1) if len(rows) == 2 else (0,), rows, strict=True):
         for n, c in enumerate(_squared(row)):
             if n % 2:
                 lopsided[n] += sign * c
             else:
-                total += c * math.prod(range(n - 1, 0, -2)) / len(rows)
-    return None if any(lopsided) else total
+                total += c * (gmpy2.double_fac(n - 1) if n else 1)
+    return None if any(lopsided) else Fraction(int(total), len(rows) * common**2)
 
 
 class KinkedDual(FormulaDual):

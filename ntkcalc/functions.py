@@ -533,7 +533,7 @@ def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
     """
     order = list(_with_derivatives(tree))
     place = {t: i for i, t in enumerate(order)}
-    outer = {t: place[outer_derivative(t)] for t in order if _is_function(t)}
+    outer = {t: place[outer_derivative(t)] for t in order if is_function(t)}
     rows: list[list[Any]] = [[] for _ in order]
     zero = 0 * x
     values = program(order, field)(x)
@@ -554,7 +554,8 @@ def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
     return rows[place[tree]]
 
 
-def _is_function(t: Tree) -> bool:
+def is_function(t: Tree) -> bool:
+    """Return whether a node is a smooth function of something that is no constant."""
     return not t.constant and (t.head in _SMOOTH or t.head == "power")
 
 
@@ -562,7 +563,7 @@ def _with_derivatives(tree: Tree) -> list[Tree]:
     """Return the nodes of a tree and of all derivatives of its functions, in order."""
     roots, found = [tree], list(in_order(tree))
     while True:
-        more = [outer_derivative(t) for t in found if _is_function(t)]
+        more = [outer_derivative(t) for t in found if is_function(t)]
         if set(more) <= set(found):
             return found
         roots += more

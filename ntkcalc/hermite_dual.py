@@ -29,7 +29,7 @@ from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
-_ZERO_BITS = 640  # below 2 to the minus that of its neighbours, a coefficient is taken to be zero
+_ZERO_BITS = 640  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ class HermiteDual(ABC):
 
     @property
     @abstractmethod
+    def faint(self) -> float:
+        """By how many bits the faintest part of φ may be smaller than the rest."""
+
+    @property
+    @abstractmethod
     def most_terms(self) -> int:
         """How many Hermite coefficients are within reach."""
 
@@ -102,15 +107,19 @@ class HermiteDual(ABC):
         while wide <= most:
             ctx = context(wide + 16)
             size = log2(self._total(ctx)) / 2
-            mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(self.moments(degree, wide))]
-            sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu[: degree + 1])}
-            lost = -min((s for k, s in sizes.items() if not self._is_zero(k)), default=0.0)
+            mu = [
+                ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(self.moments(degree + 2, wide))
+            ]
+            sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu)}
+            lost = -min((sizes[k] for k in range(degree + 1) if not self._is_zero(k)), default=0.0)
             if lost < wide - bits - 2:
                 return mu[: degree + 1]
             if lost < wide - 8:
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
+            elif wide >= _DOUBTFUL and self.faint > most:
+                raise self._too_faint()
             elif wide < _DOUBTFUL or not self._found_zeros(sizes, wide, size):
-                wide = _wider(wide, 2 * wide, most)
+                wide = self._wider(wide, 2 * wide, bits, most)
         raise self._too_small(degree)
 
     def _found_zeros(self, sizes: dict[int, float], wide: int, size: float) -> bool:
@@ -118,12 +127,18 @@ class HermiteDual(ABC):
         for k, own in sizes.items():
             around = max(sizes.get(k - 2, -math.inf), sizes.get(k + 2, -math.inf))
             if not self._is_zero(k) and own < 8 - wide and around > own + 24:
-                bits = _ZERO_BITS + 64 + math.ceil(max(0.0, -around))
-                exactly = self.moments(k, bits)[k]
-                if not exactly or log2(abs(exactly)) - size < around - _ZERO_BITS:
+                zero = _ZERO_BITS + math.ceil(self.faint + max(0.0, -around))
+                exactly = self.moments(k, zero + 64)[k]
+                if not exactly or log2(abs(exactly)) - size < -zero:
                     self._zeros.add(k)
                     return True
         return False
+
+    def _wider(self, wide: int, more: int, bits: int, most: int) -> int:
+        """Return more bits: as many as show what is faint in φ, and `most` before that is exceeded."""
+        if wide >= _DOUBTFUL and wide < bits + self.faint + 32 <= most:
+            more = bits + math.ceil(self.faint) + 32
+        return min(more, most) if wide < most else most + 1
 
     @property
     def _zeros(self) -> set[int]:
@@ -137,6 +152,13 @@ class HermiteDual(ABC):
         return AccuracyError(
             f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
             f"{self.most_terms} Hermite coefficients; lower --depth, --truncation or --digits"
+        )
+
+    def _too_faint(self) -> AccuracyError:
+        size = f"about 2^-{self.faint:.0f} of" if self.faint < math.inf else "nothing beside"
+        return AccuracyError(
+            f"a part of {self.name} is {size} what the normal law sees of the rest, and coefficients that come of it "
+            "alone cannot be told from zero; leave it out, or make it larger"
         )
 
     def _too_small(self, degree: int) -> AccuracyError:
@@ -183,7 +205,7 @@ class HermiteDual(ABC):
             if wide - bits < lost < wide - 8:
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
             else:
-                wide = _wider(wide, wide + wide // 2, most)
+                wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
 
     def _known(self, terms: int, wide: int) -> _Known:
@@ -302,11 +324,6 @@ class HermiteDual(ABC):
 
     def _steepness(self, ctx: Context) -> Real:
         return _as_real(ctx, self.slope_square(ctx.prec))
-
-
-def _wider(bits: int, more: int, most: int) -> int:
-    """Return more bits, `most` before that is exceeded."""
-    return min(more, most) if bits < most else most + 1
 
 
 def _falling(rests: list[Real], error: Real) -> tuple[float, float]:

@@ -23,8 +23,8 @@ from gmpy2 import mpfr
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
+from ntkcalc.integrand import Integrand, size_and_reach
 from ntkcalc.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
-from ntkcalc.quadrature import Integrand, size_and_reach
 from ntkcalc.rules import gauss_legendre
 
 _MOST_POINTS = 400_000

@@ -115,7 +115,9 @@ def erfc(x: Any) -> Any:
     """
     if not 1 < x < _FAR:
         return gmpy2.erfc(x)
-    bits = gmpy2.get_context().precision + 16 + 2 * gmpy2.get_exp(x)  # e^{−x²} has the relative error of x², times x²
+    bits = 64 * (
+        (gmpy2.get_context().precision + 16 + 2 * gmpy2.get_exp(x)) // 64 + 1
+    )  # e^{−x²} has the relative error of x², times x²
     with gmpy2.context(gmpy2.get_context(), precision=bits):
         if x * x > bits:
             return _asymptotic_erfc(x)
@@ -144,10 +146,18 @@ def _asymptotic_erfc(x: Any) -> Any:
     return total * gmpy2.exp(-square) / (x * gmpy2.sqrt(gmpy2.const_pi()))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _gaussians(bits: int) -> tuple[Any, list[tuple[Any, Any]]]:
-    """Return h, and k²h² and e^{−k²h²} for k = 1, 2, …, as far as they count."""
+    """Return h, and k²h² and e^{−k²h²} for k = 1, 2, …, as far as they count: each from the last by e^{−(2k+1)h²}."""
     log = (bits + 8) * math.log(2)
-    step = gmpy2.mpfr(math.pi / math.sqrt(log))
-    squares = [(k * step) ** 2 for k in range(1, int(math.sqrt(log) / float(step)) + 2)]
-    return step, [(s, gmpy2.exp(-s)) for s in squares]
+    count = int(log / math.pi) + 1
+    with gmpy2.context(gmpy2.get_context(), precision=bits + 2 * count.bit_length()):
+        step = gmpy2.mpfr(math.pi / math.sqrt(log))
+        square = step * step
+        weight = ratio = gmpy2.exp(-square)
+        terms, twice = [], ratio * ratio
+        for k in range(1, count + 1):
+            terms.append((k * k * square, weight))
+            ratio *= twice
+            weight *= ratio
+    return step, terms

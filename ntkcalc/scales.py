@@ -38,6 +38,7 @@ _VARIATION = 2.0  # of an exponent on a tame cell
 _PERIOD = 6.5  # of a wave on a tame cell, radians
 _RATIO = 4.0 + 1e-9  # of what has a root, a logarithm or a reciprocal
 _ZERO = 2.0**-40  # part of its largest value, at which the argument of a root is zero at a joint
+_MOST_PLACES = 24
 _SPARE = 64  # bits by which what saturates may be multiplied
 
 
@@ -64,11 +65,31 @@ class Cells:
         found = self.length < _LONG
         return Cells(self.low[found], self.high[found], self.length[found])
 
-    def largest(self, f: Callable[[Array], Array], a: float, b: float) -> Array:
-        """Return the largest f(|x|) at the ends and the middle of what each cell has between a and b, else 0."""
+    def places(self) -> list[float]:
+        """Return the middle of the narrowest of each run of cells that had to be halved, of a few dozen at the most."""
+        found = self.narrow
+        order = np.argsort(found.low)
+        low, high, length = found.low[order], found.high[order], found.length[order]
+        runs = np.split(np.arange(low.size), np.flatnonzero(low[1:] > high[:-1]) + 1)
+        narrowest = sorted((int(run[length[run].argmin()]) for run in runs if run.size), key=lambda i: float(length[i]))
+        return [float(low[i] + high[i]) / 2 for i in narrowest[:_MOST_PLACES]]
+
+    def between(self, a: float, b: float) -> Cells:
+        """Those of |x| between a and b."""
+        near, far = self._ends()
+        found = (near < b) & (far > a)
+        return Cells(self.low[found], self.high[found], self.length[found])
+
+    def _ends(self) -> tuple[Array, Array]:
+        """Return the smallest and the largest |x|."""
         near = np.where(self.low * self.high < 0, 0.0, np.minimum(abs(self.low), abs(self.high)))
-        far = np.maximum(abs(self.low), abs(self.high))
-        values = f(np.clip(np.array([near, (near + far) / 2, far]), a, b)).max(axis=0)
+        return near, np.maximum(abs(self.low), abs(self.high))
+
+    def largest(self, f: Callable[[Array], Array], a: float, b: float) -> Array:
+        """Return the largest f(|x|) at the ends and in the middle of what each cell has between a and b, else 0."""
+        near, far = self._ends()
+        first, last = np.clip(near, a, b), np.clip(far, a, b)
+        values = f(np.array([first, (first + last) / 2, last])).max(axis=0)
         return np.where((near < b) & (far > a), values, 0.0)
 
 

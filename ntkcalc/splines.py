@@ -115,9 +115,16 @@ class Spline:
         return from_mpfr(self.ctx, value), from_mpfr(self.ctx, slope)
 
     @_precisely
-    def mean(self) -> Real:
-        """Return E[S], which may jump at its knots here."""
-        return from_mpfr(self.ctx, self._mean(0))
+    def mean(self) -> tuple[Real, float]:
+        """Return E[S], which may jump at its knots here, and log2 of the largest of its parts."""
+        parts = [
+            _gaussian_mean(self._row, mpfr(0), mpfr(1)),
+            _gaussian_mean([abs(c) for c in self._row], mpfr(0), mpfr(1)),
+        ]
+        for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
+            parts += [jump * integral for jump, integral in zip(jumps, row, strict=False)]
+        size = max(map(abs, parts))
+        return from_mpfr(self.ctx, self._mean(0)), float(gmpy2.log2(size)) if size else 0.0
 
     @_precisely
     def log_size(self) -> float:
@@ -137,6 +144,14 @@ class Spline:
         return [to_mpfr(c) for c in self.polynomial]
 
     @cached_property
+    def _slopes(self) -> list[list[Any]]:
+        """The coefficients of P, P', …, one more than the order."""
+        found = [self._row]
+        for _ in range(self.order + 1):
+            found.append([n * c for n, c in enumerate(found[-1])][1:])
+        return found
+
+    @cached_property
     def _below(self) -> list[list[Any]]:
         """For each knot I_{−1}, I_{−2}, …"""
         return [list(islice(_hermite_functions(b, density), self.order)) for b, _, density in self._knots]
@@ -153,7 +168,7 @@ class Spline:
 
     def _mean(self, j: int) -> Any:
         """Return E[S_j]."""
-        total = _gaussian_mean(_derivative(self._row, j), mpfr(0), mpfr(1))
+        total = _gaussian_mean(self._slopes[j], mpfr(0), mpfr(1))
         for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
             total += sum((jump * integral for jump, integral in zip(jumps[j:], row, strict=False)), mpfr(0))
         return total
@@ -226,7 +241,7 @@ class Spline:
         for b, jumps, density in self._knots:
             means = [mpfr(0)] * (order + 1)  # E[S_{j+1}(sb + wZ)] w
             if len(self._row) > 2:
-                means = [w * _gaussian_mean(_derivative(self._row, j + 1), s * b, w) for j in range(order + 1)]
+                means = [w * _gaussian_mean(slope, s * b, w) for slope in self._slopes[1:]]
             for c, others, _ in self._knots:
                 apart = (c - s * b) / w
                 touching = density * gmpy2.exp(-apart * apart / 2) / gmpy2.sqrt(2 * gmpy2.const_pi())
@@ -281,11 +296,6 @@ def _add_knot(series: list[Any], first: int, b: Any, jumps: list[Any], density: 
         for i in range(min(order, k - 1), -1, -1):
             total = (total + jumps[i] * q[k - 1 - i]) * shrink[k - i]
         series[k] += total
-
-
-def _derivative(row: Sequence[Any], order: int) -> list[Any]:
-    """Return the coefficients of a derivative."""
-    return [c * math.perm(n, order) for n, c in enumerate(row)][order:]
 
 
 def _gaussian_mean(row: Sequence[Any], mean: Any, width: Any) -> Any:

@@ -367,7 +367,7 @@ def test_what_the_normal_law_does_not_see_is_refused(formula: str) -> None:
         ntk_coefficients(formula, sigma_w2="max", truncation=2)
 
 
-@pytest.mark.parametrize(("formula", "place"), [("sqrt(x^2+1e-12)", 0), ("tanh(1e6*(x-2))", 2), ("x^2*sin(1/x)", 0)])
+@pytest.mark.parametrize(("formula", "place"), [("sqrt(x^2+1e-40)", 0), ("tanh(1e12*(x-2))", 2), ("x^2*sin(1/x)", 0)])
 def test_what_varies_too_fast_is_refused_with_its_place(formula: str, place: float) -> None:
     done = inside(["coeffs", "-a", formula, "-T", "2"])
     assert (done.returncode, done.stdout) == (3, "")
@@ -378,7 +378,7 @@ def test_what_varies_too_fast_is_refused_with_its_place(formula: str, place: flo
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("formula", ["tanh(1000*x)", "sqrt(x^2+1e-6)"])
+@pytest.mark.parametrize("formula", ["abs(x)^0.6", "(selu(x)*(x*0.5))^(1/3)"])
 def test_what_quadrature_cannot_reach_is_refused_with_what_it_reached(formula: str) -> None:
     done = inside(["coeffs", "-a", formula, "-T", "2"])
     assert (done.returncode, done.stdout) == (3, "")
@@ -394,8 +394,8 @@ def test_what_quadrature_cannot_reach_is_refused_with_what_it_reached(formula: s
 def test_errors_are_those_of_the_package() -> None:
     with pytest.raises(InputError, match="unknown function"):
         ntk_coefficients("f(x)")
-    with pytest.raises(AccuracyError, match="varies within 1e-6 near x = 0"):
-        ntk_coefficients("sqrt(x^2+1e-12)")
+    with pytest.raises(AccuracyError, match="varies within 9e-10 near x = "):
+        ntk_coefficients("tanh(1e12*x)")
 
 
 def test_words_are_names_not_formulas() -> None:

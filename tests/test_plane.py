@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ntkcalc.activations import activation
 from ntkcalc.duals import Correlation
 from ntkcalc.formula_dual import FormulaDual
+from ntkcalc.integrand import Shape
 from ntkcalc.plane import correlated_means
 from ntkcalc.precision import context, log2, real
-from ntkcalc.quadrature import Shape
 
 CTX = context(200)
 FORMULAS = ["x/(1+abs(x))", "max(x,tanh(x))", "relu(x-0.5)*sigmoid(x)", "max(x+0.3,0)*exp(min(x,1.5))"]

@@ -206,7 +206,14 @@ def bump_squares(a: Any, w: Any, h: Any) -> tuple[Any, Any]:
         ("x+1/(1+exp(1e4*(x-0.7)^2))", 0.7, 1e-2),
         ("relu(x)+exp(-1e4*(x-0.7)^2)", 0.7, 1e-2),
         ("abs(x)^1.5+exp(-1e4*(x-0.7)^2)", 0.7, 1e-2),
-        ("abs(x)+exp(-1e10*x^2)", 0, 1e-5),  # tanh-sinh quadrature has its nodes there
+        ("abs(x)+exp(-1e10*x^2)", 0, 1e-5),
+        ("abs(x)^1.5+exp(-1e10*x^2)", 0, 1e-5),  # tanh-sinh quadrature has its nodes there
+        ("x+exp(-1e10*(x-0.7)^2)", 0.7, 1e-5),
+        ("x+1e-6*exp(-1e10*(x-1/3)^2)", 1 / 3, 1e-5),
+        ("tanh(1e6*(x-0.2))+x", 0.2, 1e-6),
+        ("relu(x)+exp(-1e10*(x+0.7)^2)", -0.7, 1e-5),
+        ("x*tanh(x)/x+exp(-1e10*(x-0.7)^2)", 0.7, 1e-5),
+        ("x+exp(1000-1e10*(x-0.7)^2)/exp(1000)", 0.7, 1e-5),
     ],
 )
 def test_what_is_narrow_is_right(text: str, place: float, length: float) -> None:
@@ -226,14 +233,14 @@ def test_waves_are_right(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("x+exp(-1e10*(x-0.7)^2)", "0.7"),
-        ("x+1e-6*exp(-1e10*(x-1/3)^2)", "0.333"),
-        ("1/(1+1e10*(x-0.3)^2)+x", "0.3"),
-        ("tanh(1e6*(x-0.2))+x", "0.2"),
-        ("relu(x)+exp(-1e10*(x+0.7)^2)", "-0.7"),
-        ("abs(x)^1.5+exp(-1e10*(x-0.7)^2)", "0.7"),
-        ("x*tanh(x)/x+exp(-1e10*(x-0.7)^2)", "0.7"),
-        ("x+exp(1000-1e10*(x-0.7)^2)/exp(1000)", "0.7"),
+        ("x+exp(-1e19*(x-0.7)^2)", "0.7"),
+        ("x+1e-6*exp(-1e19*(x-1/3)^2)", "0.333"),
+        ("1/(1+1e30*(x-0.3)^2)+x", "0.3"),
+        ("tanh(1e12*(x-0.2))+x", "0.2"),
+        ("relu(x)+exp(-1e19*(x+0.7)^2)", "-0.7"),
+        ("abs(x)^1.5+exp(-1e19*(x-0.7)^2)", "0.7"),
+        ("x*tanh(x)/x+exp(-1e19*(x-0.7)^2)", "0.7"),
+        ("x+exp(1000-1e19*(x-0.7)^2)/exp(1000)", "0.7"),
     ],
 )
 def test_what_is_too_narrow_is_refused_with_its_place(text: str, place: str) -> None:
@@ -252,9 +259,9 @@ def test_waves_without_end_are_refused(text: str) -> None:
 
 
 def test_the_refusal_is_one_line_of_the_command() -> None:
-    done = inside(["coeffs", "-a", "x+exp(-1e10*(x-0.7)^2)", "--sigma-w2", "max", "-T", "3"])
+    done = inside(["coeffs", "-a", "x+exp(-1e19*(x-0.7)^2)", "--sigma-w2", "max", "-T", "3"])
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("ntkcalc: x+exp(-10000000000*(x-0.7)^2) varies within 8e-6 near x = 0.7, which")
+    assert done.stderr.startswith("ntkcalc: x+exp(-1e19*(x-0.7)^2) varies within 9e-10 near x = 0.7, which")
     assert len(done.stderr.splitlines()) == 1
 
 

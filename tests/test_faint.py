@@ -1,0 +1,94 @@
+"""Parts of φ that are faint beside the rest: none is taken for zero."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntkcalc import AccuracyError, ntk_coefficients
+from ntkcalc.faint import faintest
+from ntkcalc.functions import WORDS, plain
+from ntkcalc.grammar import parsed
+from ntkcalc.pieces import cut
+from ntkcalc.precision import context, decimal
+from ntkcalc.trees import text_of
+
+CTX = context(256)
+
+
+def kappa(text: str, p: int, digits: int = 12) -> str:
+    """κ_{p,2}, sigma_w2 at its largest."""
+    return str(ntk_coefficients(text, 2, p, sigma_w2="max", digits=digits).values[p])
+
+
+def faintness(text: str, narrow: tuple[float, ...] = ()) -> float:
+    tree = parsed(text, WORDS)
+    return faintest(cut(plain(tree), text_of(tree)), narrow)[1]
+
+
+@given(n=st.integers(1, 900), k=st.integers(2, 6))
+def test_a_polynomial_shows_its_smallest_coefficient(n: int, k: int) -> None:
+    """φ = 1 + c x^k, c = 10^−n: µ_k = c √k!, and κ_k = (1 + k) µ_k²/E[φ²]."""
+    moments = [math.prod(range(m - 1, 0, -2)) if m % 2 == 0 else 0 for m in (k, 2 * k)]
+    c = Fraction(1, 10**n)
+    expected = (1 + k) * c**2 * math.factorial(k) / (1 + 2 * c * moments[0] + c**2 * moments[1])
+    assert kappa(f"1+1e-{n}*x^{k}", k) == str(decimal(expected, 12))
+
+
+@pytest.mark.parametrize("far", [5, 20, 30, 38, 60])
+def test_a_kink_far_out_shows(far: int) -> None:
+    """φ = 1 + max(x, −b): µ_k = w(b) He_{k−2}(−b)/√k! for k ≥ 2."""
+    density = CTX.exp(-(CTX.mpf(far) ** 2) / 2) / CTX.sqrt(2 * CTX.pi)
+    tail = density - far * CTX.erfc(far / CTX.sqrt(2)) / 2  # E[(−b − Z)_+]
+    square = CTX.erfc(far / CTX.sqrt(2)) / 2 * (1 + far**2) - far * density  # and of its square
+    cross = -CTX.erfc(far / CTX.sqrt(2)) / 2  # E[Z (−b − Z)_+]
+    total = 2 + square + 2 * tail + 2 * cross
+    assert kappa(f"max(x,-{far})+1", 2) == str(decimal(3 * density**2 / 2 / total, 12))
+    assert kappa(f"max(x,-{far})+1", 3) == str(decimal(4 * (far * density) ** 2 / 6 / total, 12))
+
+
+@pytest.mark.parametrize("exponent", [10, 100, 310])
+def test_a_faint_smooth_part_shows(exponent: int) -> None:
+    """1 + x + c sin²x, κ_2 = 3 µ_2²/2: sin² = (1 − cos 2x)/2, and E[cos 2Z (Z² − 1)]/√2 = −4 e^{−2}/√2."""
+    mu = CTX.mpf(10) ** -exponent * 2 * CTX.exp(-2) / CTX.sqrt(2)
+    assert kappa(f"1+x+1e-{exponent}*sin(x)^2", 2, 6) == str(decimal(3 * mu**2 / 2, 6))
+
+
+def test_what_is_exactly_zero_still_is() -> None:
+    """E[x² e^{−x²} (x² − 1)] = 0, and the mean of selu."""
+    assert kappa("1+x+1e-30*x^2*exp(-x^2)", 2) == "0"
+    assert kappa("selu(x)+0*x", 0) == "0"
+    assert kappa("x^2-1", 0) == "0"
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [
+        ("tanh(x)", 0),
+        ("1+x+1e-30*x^2", 30 * math.log2(10)),
+        ("cos(1e-30*x)", 60 * math.log2(10)),
+        ("tanh(x-200)", 400 * math.log2(math.e)),
+        ("max(x,-40)", 800 * math.log2(math.e)),
+        ("(1e30+x)*(1e20-x)", 50 * math.log2(10)),
+    ],
+)
+def test_bits_are_those_that_the_formula_shows(text: str, bits: float) -> None:
+    assert bits <= faintness(text) + 10 <= bits + 30
+
+
+def test_narrow_bumps_are_seen_where_they_are() -> None:
+    assert faintness("x+exp(-1e10*(x-0.7)^2)") > 1e6
+    assert faintness("x+exp(-1e10*(x-0.7)^2)", (0.7,)) < 10
+    assert faintness("abs(x)+exp(-1e10*(x-0.7)^2)", (0.7,)) < 10
+
+
+@pytest.mark.parametrize(
+    "text", ["sinc(max(x,100))", "x*x/clip(x,x,200)", "tanh(x)+clip(x,x,300)", "1+x+exp(-1e13-x^2)"]
+)
+def test_what_is_too_faint_is_refused(text: str) -> None:
+    with pytest.raises(AccuracyError, match="cannot be told from zero; leave it out, or make it larger"):
+        ntk_coefficients(text, 2, 4, sigma_w2="max", digits=6)
