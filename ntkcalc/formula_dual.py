@@ -30,6 +30,7 @@ from ntkcalc.faint import faintest
 from ntkcalc.functions import DomainError, MpfrField, program
 from ntkcalc.hermite_dual import FixedSeries, HermiteDual
 from ntkcalc.integrand import Integrand, Shape
+from ntkcalc.node_sums import TooNarrowError
 from ntkcalc.pieces import Joint, Pieces
 from ntkcalc.plane import correlated_means
 from ntkcalc.precision import Context, Real, context, from_mpfr, log2, mpfr_context, to_mpfr
@@ -46,6 +47,7 @@ _MOST_LOST = 1 << 15  # bits by which a Hermite coefficient may be smaller than 
 _LATEST_MEETING = 2500
 _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _SEEN = 8.0  # |x| up to which what is narrow must not be overlooked
+_USUAL = (20, 208)  # degree and bits of a quadrature that serves most of what few terms and digits need
 _FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 
@@ -81,6 +83,7 @@ class FormulaDual(HermiteDual):
         self.phi, self.name = phi, phi.text
         self.degree: int | None = None
         self._means: list[Means] = []
+        self._refused: dict[tuple[int, int], AccuracyError] = {}
 
     def moments(self, degree: int, bits: int) -> list[Real]:
         """See `HermiteDual.moments`."""
@@ -208,9 +211,23 @@ class FormulaDual(HermiteDual):
         """Return quadratures to at least this degree and so many bits, kept for the next few demands."""
         known = next((m for m in self._means if m.bits >= bits and len(m.moments) > degree), None)
         if known is None:
-            known = self._computed(degree + degree // 16 + 8, 64 * (bits // 64 + 1) + 16)
+            least = degree + degree // 16 + 8, 64 * (bits // 64 + 1) + 16
+            roomy = max(least[0], _USUAL[0]), max(least[1], _USUAL[1])
+            known = self._obtained([roomy, least] if roomy[1] == _USUAL[1] else [least])
             self._means = [known, *self._means[:3]]
         return known
+
+    def _obtained(self, requests: list[tuple[int, int]]) -> Means:
+        """Return the first of some quadratures that is not refused; refusals are kept."""
+        for degree, bits in requests:
+            if not any(less[0] <= degree and less[1] <= bits for less in self._refused):
+                try:
+                    return self._computed(degree, bits)
+                except AccuracyError as error:
+                    least = (0, 0) if isinstance(error, TooNarrowError) else (degree, bits)
+                    self._refused[least] = error.with_traceback(None)
+        degree, bits = requests[-1]
+        raise next(e for less, e in reversed(self._refused.items()) if less[0] <= degree and less[1] <= bits)
 
     @cached_property
     def _cells(self) -> Callable[[float, int, int], Cells]:
@@ -224,8 +241,8 @@ class FormulaDual(HermiteDual):
         whole = self.integrand
         try:
             return gaussian_means(whole, degree, bits)
-        except AccuracyError:
-            if len(self.phi.kinked) == len(self.phi.joints):
+        except AccuracyError as error:
+            if len(self.phi.kinked) == len(self.phi.joints) or isinstance(error, TooNarrowError):
                 raise
             return gaussian_means(replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits)
 

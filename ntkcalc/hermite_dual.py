@@ -106,33 +106,35 @@ class HermiteDual(ABC):
         wide, most = bits + 32, bits + self.most_lost(degree)
         while wide <= most:
             ctx = context(wide + 16)
+            moments = self.moments(degree + 2, ctx.prec)  # before squares, which come with them
             size = log2(self._total(ctx)) / 2
-            mu = [
-                ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(self.moments(degree + 2, wide))
-            ]
+            mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(moments)]
             sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu)}
             lost = -min((sizes[k] for k in range(degree + 1) if not self._is_zero(k)), default=0.0)
             if lost < wide - bits - 2:
                 return mu[: degree + 1]
             if lost < wide - 8:
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
-            elif wide >= _DOUBTFUL and self.faint > most:
+            elif wide < _DOUBTFUL:
+                wide = 2 * wide
+            elif self.faint > most:
                 raise self._too_faint()
-            elif wide < _DOUBTFUL or not self._found_zeros(sizes, wide, size):
+            elif not (doubtful := self._doubtful(sizes, wide)):
                 wide = self._wider(wide, 2 * wide, bits, most)
+            elif wide < (enough := max(doubtful.values()) + 64):
+                wide, most = enough, max(most, enough)
+            else:
+                self._zeros.update(doubtful)
         raise self._too_small(degree)
 
-    def _found_zeros(self, sizes: dict[int, float], wide: int, size: float) -> bool:
-        """Note a coefficient that is zero for no reason of parity, such as E[φ] of selu; return whether one is."""
+    def _doubtful(self, sizes: dict[int, float], wide: int) -> dict[int, int]:
+        """Return which coefficients may be zero for no reason of parity, as E[φ] of selu is, and bits that tell."""
+        found = {}
         for k, own in sizes.items():
             around = max(sizes.get(k - 2, -math.inf), sizes.get(k + 2, -math.inf))
             if not self._is_zero(k) and own < 8 - wide and around > own + 24:
-                zero = _ZERO_BITS + math.ceil(self.faint + max(0.0, -around))
-                exactly = self.moments(k, zero + 64)[k]
-                if not exactly or log2(abs(exactly)) - size < -zero:
-                    self._zeros.add(k)
-                    return True
-        return False
+                found[k] = _ZERO_BITS + math.ceil(self.faint + max(0.0, -around))
+        return found
 
     def _wider(self, wide: int, more: int, bits: int, most: int) -> int:
         """Return more bits: as many as show what is faint in φ, and `most` before that is exceeded."""
@@ -181,7 +183,8 @@ class HermiteDual(ABC):
     def _expanded(self, point: Point, degree: int, bits: int, tails: bool) -> Expansion:
         """Take as many bits and terms as bounds on all errors ask for."""
         a, delta = point.at(context(64))
-        wide, most, terms = bits + 64, bits + self.most_lost(degree), max(degree + degree // 8 + 16, 64)
+        wide, most = bits + 64, bits + self.most_lost(degree)
+        terms = max(degree + degree // 8 + 16, 64) if a else degree + 2
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
         if not point.at(context(64))[0]:
@@ -212,7 +215,7 @@ class HermiteDual(ABC):
         ctx = context(wide + 16)
         squares = [
             ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2
-            for k, m in enumerate(self.moments(terms, wide)[: terms + 1])
+            for k, m in enumerate(self.moments(terms, ctx.prec)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
         if not steepness > 0:

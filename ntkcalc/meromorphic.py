@@ -163,7 +163,7 @@ class MeromorphicDual:
         """
         y, residue = self.strip
         k = max(k - self.order, 1)
-        s = (math.sqrt(y * y + 4 * k) - y) / 2
+        s = 2 * k / (math.sqrt(y * y + 4 * k) + y)
         return (k * math.log(s) - s * s / 2 - s * y) / math.log(2) + math.log2(8 * math.sqrt(2 * math.pi) * residue)
 
     def _expanded(self, terms: int, a: Real, delta: Real, degree: int, bits: int) -> Expansion:
@@ -262,6 +262,11 @@ def log_fall(y: float, k: float) -> float:
     root = math.sqrt(max(k, 1e-9))
     u = y / (2 * root)
     return k * math.asinh(u) + y * root / 2 * (math.sqrt(1 + u * u) - u)
+
+
+def _fall(strip: float, degree: int) -> float:
+    """Return by how much ln |µ_k| has fallen at the most."""
+    return log_fall(strip, degree) + 4
 
 
 def _squares(ctx: Context, moments: list[Real]) -> list[Real]:
@@ -437,7 +442,7 @@ class _Line:
 
     @classmethod
     def resolving(cls, strip: float, degree: int, bits: int) -> _Line:
-        r"""Choose the rule for E[f He_k/√k!], k ≤ degree, error below 2**-bits · exp(−strip √k).
+        r"""Choose the rule for E[f He_k/√k!], k ≤ degree, error below 2**-bits of what that has fallen to (`_fall`).
 
         Notes
         -----
@@ -447,7 +452,7 @@ class _Line:
         2¹² (1 + x²) on the line y = 15/16 of the strip. On the real line |h_k| ≤ 1.09 e^{x²/4}
         (Cramér), which tells where to stop.
         """
-        need = bits * math.log(2) + strip * math.sqrt(degree)
+        need = bits * math.log(2) + _fall(strip, degree)
         y = min(15 / 16 * strip, math.sqrt(need))
         gap = min(0.5, y / math.sqrt(max(degree, 1)))
         r = 1 - gap
@@ -474,7 +479,7 @@ class _Line:
 def _on_line(dual: MeromorphicDual, degree: int, goal: int) -> _OnLine:
     """Return m_0 … m_degree and the squares by the trapezoidal rule, He_k in fixed-point integers."""
     (strip, _), bits = dual.strip, goal + 32
-    fall = strip * math.sqrt(degree) / math.log(2)
+    fall = _fall(strip, degree) / math.log(2)
     line = _Line.resolving(strip, degree, bits + 8)
     width = bits + int(fall) + 2 * degree.bit_length() + 24
     heavy = 2 * width + 32  # He_k reaches √k! e^{x²/4} where the weights are e^{−x²/2}

@@ -19,11 +19,15 @@ from ntkcalc.integrand import Integrand
 from ntkcalc.precision import mpfr_context
 
 _MOST_NODES = 1 << 16
-_MOST_WORK, _LEAST_WORK = 8e8, 4e6
-"""Nodes times words of what is to be computed at each, of the largest request and of the smallest."""
+_MOST_WORK, _LEAST_WORK = 2.4e8, 9e5
+"""What may be spent on the largest request, and on the smallest, in units of about a microsecond."""
 
 _SPARE = 24  # bits, a fifth at most, that need not agree: the better of two rules has far more than they agree to
 _SMALLEST = (8, 80, 16.0)  # request: degree, bits, and the reach that they need
+
+
+class TooNarrowError(AccuracyError):
+    """φ varies too fast for a request of any size."""
 
 
 class NodeSums:
@@ -51,11 +55,11 @@ class NodeSums:
     def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
         """Say where φ varies too fast, and how many nodes that asks for."""
         digits = max(0, -math.floor(math.log10(length)) - 3)
-        way = "widen it, or write a bend as abs, max or relu"
-        return AccuracyError(
+        always = nodes > self._most_ever
+        way = "widen it, or write a bend as abs, max or relu" if always else "lower --digits, --truncation or --depth"
+        return (TooNarrowError if always else AccuracyError)(
             f"{self.integrand.text} varies within {_rough(length)} near x = {round(x, digits) + 0.0:.12g}, which "
-            f"quadrature cannot resolve (it takes more than {self.most} nodes): "
-            f"{way if nodes > self._most_ever else 'lower --digits, --truncation or --depth'}"
+            f"quadrature cannot resolve (it takes more than {self.most} nodes): {way}"
         )
 
     def refusal(self, nodes: int, agreed: float) -> AccuracyError:
@@ -124,10 +128,10 @@ def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
 
 
 def _most_nodes(degree: int, bits: int, reach: float, operations: int) -> int:
-    """Return how many nodes there is time for."""
+    """Return how many nodes there is time for: φ and φ' take a few units an operation, polynomials less a term."""
     width, heavy = _widths(degree, bits, reach)
-    words = (degree + 8) * (heavy + width) / 64 + 8 * operations * (1 + (width + 48) / 256)
-    return int(min(_MOST_NODES, min(_MOST_WORK, _LEAST_WORK * (1 + bits * (degree + 16) / 4096)) / words))
+    node = 4.5 * operations * (1 + width / 500) + (degree + 8) * (0.2 + (heavy + width) / 6400)
+    return int(min(_MOST_NODES, min(_MOST_WORK, _LEAST_WORK * (1 + bits * degree / 24_000)) / node))
 
 
 def _rough(length: float) -> str:

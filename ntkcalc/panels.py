@@ -91,16 +91,31 @@ class _Estimate:
         return _next_length(max(self.n, min(_length_before(self.n) * more, 2 * self.n)))
 
 
-def sums_on_panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> list[Any]:
-    """Return the sums for |x| in pieces of the half-line, on which φ has Taylor series up to the ends.
+def planned(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> list[_Estimate]:
+    """Return panels for pieces of the half-line, on which φ has Taylor series up to the ends, and their first rules.
+
+    Raises
+    ------
+    AccuracyError
+        Where that would take too many nodes.
+    """
+    return [_Estimate(panel, _next_length(0.75 * least)) for panel, least in _panels(sums, pieces, cells)]
+
+
+def nodes_of(plan: list[_Estimate]) -> int:
+    """Return how many nodes the first rules have."""
+    return sum(_length_before(e.n) + e.n for e in plan)
+
+
+def sums_on_panels(sums: NodeSums, found: list[_Estimate]) -> list[Any]:
+    """Return the sums for |x| in panels.
 
     Raises
     ------
     AccuracyError
         Where the rules do not come to agree within bounds.
     """
-    found = [_Estimate(panel, _next_length(0.75 * least)) for panel, least in _panels(sums, pieces, cells)]
-    spent = sum(_length_before(e.n) + e.n for e in found)
+    spent = nodes_of(found)
     if spent > sums.most:
         raise sums.refusal(0, 0)
     for e in found:
@@ -145,7 +160,8 @@ def _panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> 
     done: list[tuple[_Panel, float]] = []
     while todo:
         if (len(done) + len(todo)) * short > sums.most:
-            raise sums.unresolved(*min(todo, key=lambda p: p.length).narrowest, 2 * sums.most)
+            least = sum(max(panel.fine, short) for panel in todo) + len(done) * short
+            raise sums.unresolved(*min(panel.narrowest for panel in todo), least)
         panel = todo.pop()
         least = _needed(sums, panel, probe) if panel.fine <= probe and panel.length <= _LONGEST else math.inf
         if least <= short:

@@ -8,7 +8,7 @@ and 3 ask of φ is checked: finite and real everywhere, no jumps, square-integra
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -359,7 +359,7 @@ def _constant(tree: Tree) -> Real:
 def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
     """Return the zeros between and at the points of a grid, those that only touch zero included."""
     slope = derivative(tree)
-    rows = [(x, *_signs(tree, slope, x, text)) for x in _grid() if piece.holds(float(x))]
+    rows = [(x, *_signs(tree, slope, x, text)) for x in _grid(piece)]
     found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
     for (low, a, rise), (high, b, later) in pairwise(rows):
         if a * b < 0:
@@ -385,8 +385,17 @@ def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, tex
     return [_between(tree, low, place), _between(tree, place, high)]
 
 
-def _grid() -> Iterator[Fraction]:
-    return (i * _STEP for i in range(-int(REACH / _STEP), int(REACH / _STEP) + 1))
+def _grid(piece: Piece) -> tuple[Fraction, ...]:
+    """Return the points of the grid inside a piece."""
+    points, places = _whole_grid()
+    first = 0 if piece.left is None else bisect_right(places, piece.left.near)
+    return points[first : None if piece.right is None else bisect_left(places, piece.right.near)]
+
+
+@lru_cache(maxsize=1)
+def _whole_grid() -> tuple[tuple[Fraction, ...], list[float]]:
+    points = tuple(i * _STEP for i in range(-int(REACH / _STEP), int(REACH / _STEP) + 1))
+    return points, [float(x) for x in points]
 
 
 def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
@@ -446,9 +455,8 @@ def _positive(decider: Tree, piece: Piece, text: str) -> bool:
 def _check_values(phi: Pieces) -> None:
     """Refuse a φ that is not finite and real on a grid, or unbounded or torn at a joint."""
     for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
-        for x in (*_grid(), Fraction(piece.inside)):
-            if piece.holds(float(x)):
-                _values([piece.tree, slope], x, phi.text)
+        for x in (*_grid(piece), Fraction(piece.inside)):
+            _values([piece.tree, slope], x, phi.text)
     for i, joint in enumerate(phi.joints):
         _check_joint(phi, i, joint)
 

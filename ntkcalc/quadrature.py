@@ -26,7 +26,7 @@ from gmpy2 import mpfr
 from ntkcalc.errors import AccuracyError
 from ntkcalc.integrand import Integrand, Shape, size_and_reach
 from ntkcalc.node_sums import NodeSums
-from ntkcalc.panels import sums_on_panels
+from ntkcalc.panels import nodes_of, planned, sums_on_panels
 from ntkcalc.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ _BEND = 0.5  # largest b of the map of the line
 _EARLY = 300  # nodes with which no rule is given up
 _AT_HOME = 6  # bits that say that a rule sees what φ does
 _USUAL = 4  # times as many nodes as the first rule has, the last one has
-_SHORT = 10.0  # nodes a bit that panels need about, where φ varies within a unit length
+_SHORT = 5  # nodes a bit, with which a trapezoidal rule is tried first
+_CHEAP = 2  # nodes of a trapezoidal rule for one of a rule on panels: their sums nest
 _TINY = 2.0**-52
 
 
@@ -86,13 +87,12 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     ctx = context(sums.precision)
     with mpfr_context(sums.precision):
         places = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(ctx) if 0 < x < reach], mpfr(reach)]
-        on_line = _on_line(sums, reach, cells) if integrand.shape is Shape.SMOOTH else None
-        if on_line is not None:
-            found = on_line
-        elif integrand.shape is Shape.SINGULAR:
+        if integrand.shape is Shape.SINGULAR:
             found = _next_to_kinks(sums, places, cells)
+        elif integrand.shape is Shape.SMOOTH:
+            found = _on_line(sums, places, cells)
         else:
-            found = sums_on_panels(sums, list(pairwise(places)), cells)
+            found = sums_on_panels(sums, planned(sums, list(pairwise(places)), cells))
         square, slope = found[:2]
         square, slope, *moments = [from_mpfr(ctx, value) for value in (square, slope, *sums.moments(found))]
     if not square > 0:
@@ -100,19 +100,21 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     return Means(bits, scale, moments, ctx.ldexp(square, 2 * scale), ctx.ldexp(slope, 2 * scale))
 
 
-def _on_line(sums: NodeSums, reach: float, cells: Cells) -> list[Any] | None:
-    """Return sums by trapezoidal rules on the whole half-line, None where these are long."""
+def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
+    """Return sums by trapezoidal rules on the whole half-line where these are short, else what takes fewer nodes."""
     bend = min(_BEND, 2 / math.sqrt(sums.degree + 1))  # high polynomials swing far out
-    bits = sums.bits
+    bits, reach = sums.bits, float(places[-1])
     first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(sums.degree) / 2)))
-    width = cells.high - cells.low
-    most = _SHORT * bits * float((width / cells.length).sum() / width.sum())
-    try:
-        return _by_halving(
-            sums, [_Map(None, math.asinh(bend * reach) / bend, bend)], mpfr(first), cells, min(int(most), sums.most)
-        )
-    except AccuracyError:
-        return None
+    line = [_Map(None, math.asinh(bend * reach) / bend, bend)]
+    plan, most = None, min(_SHORT * bits, sums.most)
+    while True:
+        try:
+            return _by_halving(sums, line, mpfr(first), cells, most)
+        except AccuracyError:
+            if plan is not None:
+                return sums_on_panels(sums, plan)
+        plan = planned(sums, list(pairwise(places)), cells)
+        most = min(_CHEAP * nodes_of(plan), sums.most)
 
 
 def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
@@ -127,7 +129,10 @@ def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]
             near += [(a, a + 1)] if last else [(a, a + 1), (b - 1, b)]
             far.append((a + 1, b if last else b - 1))
     beside = _by_halving(sums, [_Map(piece, end) for piece in near], mpfr(1) / 4, cells, sums.most)
-    return [x + y for x, y in zip(beside, sums_on_panels(sums, far, cells), strict=True)] if far else beside
+    if not far:
+        return beside
+    elsewhere = sums_on_panels(sums, planned(sums, far, cells))
+    return [x + y for x, y in zip(beside, elsewhere, strict=True)]
 
 
 @dataclass(frozen=True)

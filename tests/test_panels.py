@@ -12,7 +12,7 @@ from ntkcalc.activations import activation
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.integrand import Shape, size_and_reach
 from ntkcalc.node_sums import NodeSums
-from ntkcalc.panels import sums_on_panels
+from ntkcalc.panels import planned, sums_on_panels
 from ntkcalc.precision import context, mpfr_context
 from ntkcalc.quadrature import gaussian_means
 
@@ -85,5 +85,5 @@ def test_steps_cost_what_their_steepness_has_digits() -> None:
                 return plain(nodes)
 
             rule.over = counted  # type: ignore[method-assign]
-            sums_on_panels(rule, [(rule.unit * 0, rule.unit * 0 + reach)], cells)
+            sums_on_panels(rule, planned(rule, [(rule.unit * 0, rule.unit * 0 + reach)], cells))
     assert counts[2] < 3 * counts[0] < 6000
