@@ -44,7 +44,7 @@ class NodeSums:
     def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float) -> None:
         self.integrand, self.degree, self.bits = integrand, degree, bits
         self.enough = bits - min(_SPARE, bits // 5)
-        self.width, self.heavy = _widths(degree, bits, reach)
+        self.width, self.heavy, self._reach = *_widths(degree, bits, reach), reach
         self.precision = self.width + 48
         with mpfr_context(self.precision):
             self.run, self.unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-scale))
@@ -55,7 +55,7 @@ class NodeSums:
     def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
         """Say where φ varies too fast, and how many nodes that asks for."""
         digits = max(0, -math.floor(math.log10(length)) - 3)
-        always = nodes > self._most_ever
+        always = nodes * _SMALLEST[2] / self._reach > self._most_ever  # waves take the fewer, the shorter the reach
         way = "widen it, or write a bend as abs, max or relu" if always else "lower --digits, --truncation or --depth"
         return (TooNarrowError if always else AccuracyError)(
             f"{self.integrand.text} varies within {_rough(length)} near x = {round(x, digits) + 0.0:.12g}, which "

@@ -106,15 +106,18 @@ def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
     bits, reach = sums.bits, float(places[-1])
     first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(sums.degree) / 2)))
     line = [_Map(None, math.asinh(bend * reach) / bend, bend)]
-    plan, most = None, min(_SHORT * bits, sums.most)
-    while True:
-        try:
-            return _by_halving(sums, line, mpfr(first), cells, most)
-        except AccuracyError:
-            if plan is not None:
-                return sums_on_panels(sums, plan)
+    try:
+        return _by_halving(sums, line, mpfr(first), cells, min(_SHORT * bits, sums.most))
+    except AccuracyError:
+        pass
+    try:
         plan = planned(sums, list(pairwise(places)), cells)
-        most = min(_CHEAP * nodes_of(plan), sums.most)
+    except AccuracyError:
+        return _by_halving(sums, line, mpfr(first), cells, sums.most)
+    try:
+        return _by_halving(sums, line, mpfr(first), cells, min(_CHEAP * nodes_of(plan), sums.most))
+    except AccuracyError:
+        return sums_on_panels(sums, plan)
 
 
 def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
