@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ntkcalc.duals import (
     Dual,
@@ -25,6 +26,10 @@ from ntkcalc.errors import InputError, near_miss
 from ntkcalc.exponential_linear import ExponentialLinearDual
 from ntkcalc.meromorphic import MeromorphicDual, ladder
 from ntkcalc.precision import Context, Real, context, decimal_text, exact, real
+
+if TYPE_CHECKING:
+    from ntkcalc.formula_dual import FormulaDual
+    from ntkcalc.trees import Tree
 
 Function = Callable[[Context, Real], Real]
 
@@ -216,6 +221,11 @@ def _softplus(name: str, beta: Fraction) -> Activation:
         z = real(ctx, beta) * x
         return (max(z, 0) + ctx.log1p(ctx.exp(-abs(z)))) / real(ctx, beta)
 
+    if beta > _STEEP:
+        from ntkcalc.trees import X, node, number
+
+        quadrature = _dual_of(node("softplus", X, number(beta)), name)
+        return Activation(name, phi, quadrature, quadrature.hermite)
     dual = MeromorphicDual(
         phi,
         lambda ctx, x: _logistic(ctx, real(ctx, beta) * x),
@@ -224,6 +234,15 @@ def _softplus(name: str, beta: Fraction) -> Activation:
         order=1,
     )
     return _meromorphic(name, dual)
+
+
+def _dual_of(formula: Tree, name: str) -> FormulaDual:
+    """Return the dual of a formula, under some name."""
+    from ntkcalc.formula_dual import formula_dual
+    from ntkcalc.functions import plain
+    from ntkcalc.pieces import cut
+
+    return formula_dual(cut(plain(formula), name))
 
 
 def _mish() -> Activation:
@@ -332,10 +351,8 @@ def _looks_like_a_formula(name: str) -> bool:
 
 def _formula(text: str) -> Activation:
     """Return the activation that a formula describes; a plain call such as tanh(x) is the named one."""
-    from ntkcalc.formula_dual import formula_dual
-    from ntkcalc.functions import WORDS, plain
+    from ntkcalc.functions import WORDS
     from ntkcalc.grammar import parsed
-    from ntkcalc.pieces import cut
     from ntkcalc.trees import X, text_of
 
     tree = parsed(text, WORDS)
@@ -346,17 +363,17 @@ def _formula(text: str) -> Activation:
             f"{key}={decimal_text(v)}" for (key, _), v in zip(family.defaults, values, strict=True) if v is not None
         ]
         return activation(":".join([family.name, *([",".join(named)] if named else [])]))
-    phi = cut(plain(tree), text_of(tree))
-    dual = formula_dual(phi)
+    dual = _dual_of(tree, text_of(tree))
 
     def value(ctx: Context, x: Real) -> Real:
-        return phi.evaluator(ctx)(ctx.convert(x))[0]
+        return dual.phi.evaluator(ctx)(ctx.convert(x))[0]
 
     jumps, roughness = dual.jumps()
-    return Activation(phi.text, value, dual, dual.hermite, parity=dual.parity, jumps=jumps, roughness=roughness)
+    return Activation(dual.name, value, dual, dual.hermite, parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
 _SMALLEST = Fraction(1, 10**30)
+_STEEP = 16  # slope of softplus' from which on its poles are so near that quadrature is faster
 
 
 def _parameters(family: Family, written: str) -> dict[str, Fraction]:

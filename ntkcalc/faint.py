@@ -2,7 +2,8 @@ r"""How faint a part of φ may be beside the rest: before that is looked for, no
 
 :math:`1 + x + 10^{−300} \sin² x` has an even part, and ``max(x, -30)`` an even part of about :math:`e^{−450}`. Where a
 sum's terms differ by b bits, where a function hardly changes with its argument (tanh of x − 200), and where a piece of
-φ is far out, all that depends on x there is so much smaller than what it is added to.
+φ is far out, all that depends on x there is so much smaller than what it is added to. Of sin(kx), the normal law sees
+no more than :math:`e^{−k²/2}`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gmpy2
 from gmpy2 import mpfr
 
-from ntkcalc.functions import DomainError, MpfrField, is_function, outer_derivative, program
+from ntkcalc.functions import DomainError, MpfrField, derivative, is_function, outer_derivative, program
 from ntkcalc.precision import mpfr_context
 from ntkcalc.trees import Tree, in_order
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from ntkcalc.pieces import Piece, Pieces
 
 _BITS = 2048  # of what saturates
-_SAMPLES = (0.0713, 0.2137, 0.5171, 0.8331, 0.9573)  # parts of an interval
-_NEAR = 3.0  # |x| that the normal law sees
+_WAVES = ("sin", "cos", "sinc")
 
 
 def faintest(phi: Pieces, narrow: Sequence[float]) -> tuple[float, float]:
@@ -41,37 +41,29 @@ def faintest(phi: Pieces, narrow: Sequence[float]) -> tuple[float, float]:
     tuple
         Two numbers, the second no smaller; ∞ where the faintest part does not show at all.
     """
-    within = [_in_formula(piece, narrow) for piece in phi.pieces]
-    return max(within), max(bits + _far_out(piece) for bits, piece in zip(within, phi.pieces, strict=True))
-
-
-def _ends(piece: Piece) -> tuple[float, float]:
-    """Return the ends of what is to be seen of a piece."""
-    left = -math.inf if piece.left is None else piece.left.near
-    right = math.inf if piece.right is None else piece.right.near
-    low, high = max(left, -_NEAR), min(right, _NEAR)
-    if low < high:
-        return low, high
-    return (left, min(right, left + 1)) if left > 0 else (max(left, right - 1), right)
+    near = max(_in_formula(piece, piece.samples(), narrow, ()) for piece in phi.pieces)
+    seen = max(
+        _in_formula(piece, [*piece.samples(), *piece.far_samples()], narrow, _WAVES) + _far_out(piece)
+        for piece in phi.pieces
+    )
+    return near, max(near, seen)
 
 
 def _far_out(piece: Piece) -> float:
     """Return −log2 of the bell where a piece comes nearest to 0."""
-    low, high = _ends(piece)
+    low, high = piece.near
     nearest = 0.0 if low < 0 < high else min(abs(low), abs(high))
     return nearest * nearest / 2 * math.log2(math.e)
 
 
-def _in_formula(piece: Piece, narrow: Sequence[float]) -> float:
-    """Return the bits of a node beside those of what it is made of, for the whole formula."""
+def _in_formula(piece: Piece, places: list[float], narrow: Sequence[float], waves: Sequence[str]) -> float:
+    """Return the bits of a node beside those of what it is made of, for the whole formula; with those of some waves."""
     order = [t for t in in_order(piece.tree) if not t.constant]
     if not order:
         return 0.0
-    low, high = _ends(piece)
-    places = [low + (high - low) * part for part in _SAMPLES]
-    places += [x for y in narrow for x in (y, -y)]  # what shows in one piece shows
+    places = places + [x for y in narrow for x in (y, -y)]  # what shows in one piece shows
     with mpfr_context(_BITS):
-        sizes, changes = _largest(order, places)
+        sizes, changes, slopes = _seen(order, places)
     bits: dict[Tree, float] = {}
     for t in order:
         parts = [bits.get(a, 0.0) for a in t.arguments]
@@ -79,17 +71,28 @@ def _in_formula(piece: Piece, narrow: Sequence[float]) -> float:
         if t.head in ("+", "-") and all(a in sizes for a in t.arguments):
             bits[t] += abs(sizes[t.arguments[0]] - sizes[t.arguments[1]])
         elif is_function(t):
+            bits[t] += (t.head in waves) * slopes.get(t, 0.0) ** 2 / 2 * math.log2(math.e)
             bits[t] += max(0.0, -changes.get(t, 0.0)) if t in sizes or t.arguments[0] not in sizes else math.inf
     return bits[order[-1]]
 
 
-def _largest(order: Sequence[Tree], places: Sequence[float]) -> tuple[dict[Tree, float], dict[Tree, float]]:
-    """Return log2 of the largest of what is seen of each node at some places, and of functions of |u f'(u)/f(u)|."""
+def _seen(
+    order: Sequence[Tree], places: Sequence[float]
+) -> tuple[dict[Tree, float], dict[Tree, float], dict[Tree, float]]:
+    """Return what there is to see at some places.
+
+    Returns
+    -------
+    tuple
+        log2 of the largest of each node; of functions log2 of the largest |u f'(u)/f(u)|; of waves the least |u'|.
+    """
     outer = {t: outer_derivative(t) for t in order if is_function(t)}
-    trees = list(dict.fromkeys([*(a for t in order for a in (t, *t.arguments)), *outer.values()]))
+    inner = {t: derivative(t.arguments[0]) for t in outer if t.head in _WAVES}
+    trees = list(dict.fromkeys([*(a for t in order for a in (t, *t.arguments)), *outer.values(), *inner.values()]))
     run = program(trees, MpfrField())
     sizes: dict[Tree, float] = {}
     changes: dict[Tree, float] = {}
+    slopes: dict[Tree, float] = {}
     for x in places:
         try:
             values = dict(zip(trees, run(mpfr(x)), strict=True))
@@ -101,8 +104,10 @@ def _largest(order: Sequence[Tree], places: Sequence[float]) -> tuple[dict[Tree,
         for t, slope in outer.items():
             u, value = values[t.arguments[0]], values[t]
             change = _log2(u * values[slope] / value) if value and u and values[slope] else 0.0 if u else -math.inf
-            changes[t] = max(changes.get(t, -math.inf), change)
-    return sizes, changes
+            changes[t] = max(changes.get(t, -math.inf), change - x * x / 2 * math.log2(math.e))
+        for t, slope in inner.items():
+            slopes[t] = min(slopes.get(t, math.inf), abs(float(values[slope])))
+    return sizes, changes, slopes
 
 
 def _log2(x: Any) -> float:

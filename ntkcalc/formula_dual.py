@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 
 _MOST_TERMS = 1 << 17
 _MOST_BY_QUADRATURE = 12_000
-_MOST_LOST = 1 << 15  # bits by which a Hermite coefficient may be smaller than the largest
+_MOST_LOST = 1 << 14  # bits by which a Hermite coefficient may be smaller than the largest
 _LATEST_MEETING = 2500
 _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _SEEN = 8.0  # |x| up to which what is narrow must not be overlooked
 _USUAL = (20, 208)  # degree and bits of a quadrature that serves most of what few terms and digits need
+_MOST_FAINT = 4096  # bits of values that tell a polynomial
 _FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 
@@ -83,21 +84,21 @@ class FormulaDual(HermiteDual):
         self.phi, self.name = phi, phi.text
         self.degree: int | None = None
         self._means: list[Means] = []
-        self._refused: dict[tuple[int, int], AccuracyError] = {}
+        self._refused: dict[tuple[int, int, int], AccuracyError] = {}
 
-    def moments(self, degree: int, bits: int) -> list[Real]:
+    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
-        means = self._quadrature(degree, bits)
+        means = self._quadrature(degree, bits, bits if asked is None else asked)
         ctx = context(bits + 32)
         return [ctx.ldexp(m, means.scale) for m in means.moments[: degree + 1]]
 
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]."""
-        return self._quadrature(0, bits).square
+        return self._quadrature(0, bits, bits).square
 
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return E[φ'²]."""
-        return self._quadrature(0, bits).slope
+        return self._quadrature(0, bits, bits).slope
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `ntkcalc.duals.Dual.value`."""
@@ -151,13 +152,13 @@ class FormulaDual(HermiteDual):
         rough = self._parts(_ZERO_BITS // 8)
         if rough == (None, None):
             return rough
-        if self._faintest[0] > _MOST_LOST:
+        if self._faintest[0] > _MOST_FAINT:
             raise self._too_faint()
         return self._parts(_ZERO_BITS + 2 * math.ceil(self._faintest[0]))
 
     def _parts(self, bits: int) -> tuple[int | None, int | None]:
         """Return the degrees that values to so many bits tell."""
-        ctx = context(bits)
+        ctx = context(bits + self.phi.guard)
         run = self.phi.evaluator(ctx)
         places = [*_test_points(self.phi, ctx, self._trial_degree), [ctx.mpf(abs(x)) for x in self._narrow if x]]
         pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]
@@ -187,7 +188,7 @@ class FormulaDual(HermiteDual):
             found = self.phi.jumps(joint, _FEW_ORDERS, ctx)
             orders.append([m for m, j in enumerate(found) if abs(j) > ctx.ldexp(1, -128)])
         if [joint.exact for joint in self.phi.kinked] != [Fraction(0)]:
-            return (), min(map(min, orders))
+            return (), min((order for known in orders for order in known), default=None)
         least = [next((m for m in orders[0] if m % 2 == parity), None) for parity in (0, 1)]
         return tuple((m, self._jump(m)) for m in sorted(m for m in least if m is not None)), None
 
@@ -207,27 +208,31 @@ class FormulaDual(HermiteDual):
             return Shape.SINGULAR
         return Shape.KINKED
 
-    def _quadrature(self, degree: int, bits: int) -> Means:
+    def _quadrature(self, degree: int, bits: int, asked: int) -> Means:
         """Return quadratures to at least this degree and so many bits, kept for the next few demands."""
         known = next((m for m in self._means if m.bits >= bits and len(m.moments) > degree), None)
         if known is None:
             least = degree + degree // 16 + 8, 64 * (bits // 64 + 1) + 16
             roomy = max(least[0], _USUAL[0]), max(least[1], _USUAL[1])
-            known = self._obtained([roomy, least] if roomy[1] == _USUAL[1] else [least])
+            requests = [roomy, least] if roomy[1] == _USUAL[1] else [least]
+            known = self._obtained([(*request, min(asked, request[1])) for request in requests])
             self._means = [known, *self._means[:3]]
         return known
 
-    def _obtained(self, requests: list[tuple[int, int]]) -> Means:
+    def _obtained(self, requests: list[tuple[int, int, int]]) -> Means:
         """Return the first of some quadratures that is not refused; refusals are kept."""
-        for degree, bits in requests:
-            if not any(less[0] <= degree and less[1] <= bits for less in self._refused):
+        for request in requests:
+            if not self._refusals(*request):
                 try:
-                    return self._computed(degree, bits)
+                    return self._computed(*request)
                 except AccuracyError as error:
-                    least = (0, 0) if isinstance(error, TooNarrowError) else (degree, bits)
+                    least = (0, 0, 1 << 30) if isinstance(error, TooNarrowError) else request
                     self._refused[least] = error.with_traceback(None)
-        degree, bits = requests[-1]
-        raise next(e for less, e in reversed(self._refused.items()) if less[0] <= degree and less[1] <= bits)
+        raise self._refusals(*requests[-1])[-1]
+
+    def _refusals(self, degree: int, bits: int, asked: int) -> list[AccuracyError]:
+        """Return what was said of requests that asked for no more, with no less to spend."""
+        return [e for (d, b, most), e in self._refused.items() if d <= degree and b <= bits and most >= asked]
 
     @cached_property
     def _cells(self) -> Callable[[float, int, int], Cells]:
@@ -236,21 +241,24 @@ class FormulaDual(HermiteDual):
 
         return lru_cache(maxsize=4)(partial(cells, self.phi))
 
-    def _computed(self, degree: int, bits: int) -> Means:
+    def _computed(self, degree: int, bits: int, asked: int) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
         whole = self.integrand
         try:
-            return gaussian_means(whole, degree, bits)
+            return gaussian_means(whole, degree, bits, asked)
         except AccuracyError as error:
             if len(self.phi.kinked) == len(self.phi.joints) or isinstance(error, TooNarrowError):
                 raise
-            return gaussian_means(replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits)
+            return gaussian_means(
+                replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits, asked
+            )
 
     @cached_property
     def integrand(self) -> Integrand:
         """φ, as quadrature sees it."""
         phi = self.phi
-        return Integrand(phi.mpfr_evaluator, phi.operations, self._shape, _ends(phi.kinked), self._cells, self.name)
+        operations = math.ceil(phi.operations * (1 + phi.guard / 500))
+        return Integrand(phi.mpfr_evaluator, operations, self._shape, _ends(phi.kinked), self._cells, self.name)
 
 
 def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:
@@ -378,7 +386,7 @@ class SplineDual(FormulaDual):
                 self._evaluated = bits, [program(row, MpfrField())(gmpy2.mpfr(0)) for row in self._rows]
         return self._evaluated[1]
 
-    def moments(self, degree: int, bits: int) -> list[Real]:
+    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
         known, series = self._moments
         if known < bits or len(series) <= degree:
@@ -546,11 +554,11 @@ class KinkedDual(FormulaDual):
         """Where splines take over, any number."""
         return _MOST_TERMS if self._meeting(64) else _MOST_BY_QUADRATURE
 
-    def moments(self, degree: int, bits: int) -> list[Real]:
+    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
         if degree <= 512 or (meeting := self._meeting(bits)) is None or degree <= meeting.degree:
-            return super().moments(degree, bits)
-        low = super().moments(meeting.degree, bits)
+            return super().moments(degree, bits, asked)
+        low = super().moments(meeting.degree, bits, asked)
         return [*low, *meeting.spline.hermite(degree)[meeting.degree + 1 :]]
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
@@ -589,7 +597,7 @@ class KinkedDual(FormulaDual):
 
     def _met(self, bits: int) -> _Meeting | None:
         """Find where the smallest term of the jumps' series is small enough, and check it there."""
-        scale = self._quadrature(0, 64).scale
+        scale = self._quadrature(0, 64, 64).scale
         try:
             rough = _with_jumps(self.phi, [context(128).zero], 16 + min(bits, 600) // 3, context(128))
         except (DomainError, ZeroDivisionError):

@@ -59,7 +59,7 @@ class Field(Protocol):
 
 _HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
 
-_EDGE = 1 << 20  # bits that an argument of a periodic function may have
+_EDGE = 1 << 13  # bits that an argument of a periodic function may have
 
 
 class RealField:
@@ -181,11 +181,17 @@ class _Mpfr:
     def __init__(self) -> None:
         import gmpy2
 
-        from ntkcalc.rules import erfc
+        from ntkcalc.rules import erf, erfc
 
-        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan", "erf"):
+        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan"):
             setattr(self, name, getattr(gmpy2, name))
-        self.erfc, self.mpfr, self.mul_2exp, self.const_pi = erfc, gmpy2.mpfr, gmpy2.mul_2exp, gmpy2.const_pi
+        self.erf, self.erfc, self.mpfr, self.mul_2exp, self.const_pi = (
+            erf,
+            erfc,
+            gmpy2.mpfr,
+            gmpy2.mul_2exp,
+            gmpy2.const_pi,
+        )
         self.zero, self.one = gmpy2.mpfr(0), gmpy2.mpfr(1)
 
     @property

@@ -29,7 +29,7 @@ from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
-_ZERO_BITS = 640  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
+_ZERO_BITS = 320  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,11 @@ class HermiteDual(ABC):
     """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
 
     @abstractmethod
-    def moments(self, degree: int, bits: int) -> list[Real]:
-        """Return µ_0 … µ_degree, absolute errors below 2**-bits √E[φ²]."""
+    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
+        """Return µ_0 … µ_degree, absolute errors below 2**-bits √E[φ²].
+
+        Of these bits so many were `asked` for, which bounds what may be spent; the others are for small coefficients.
+        """
 
     @abstractmethod
     def mean_square(self, bits: int) -> Real | Fraction:
@@ -106,7 +109,7 @@ class HermiteDual(ABC):
         wide, most = bits + 32, bits + self.most_lost(degree)
         while wide <= most:
             ctx = context(wide + 16)
-            moments = self.moments(degree + 2, ctx.prec)  # before squares, which come with them
+            moments = self.moments(degree + 2, ctx.prec, bits + 64)  # before squares, which come with them
             size = log2(self._total(ctx)) / 2
             mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(moments)]
             sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu)}
@@ -194,7 +197,7 @@ class HermiteDual(ABC):
                 terms = self.degree
             elif a:
                 terms = min(terms, self.most_terms)
-            known = self._known(terms, wide)
+            known = self._known(terms, wide, bits + 64)
             found = self._regrouped(known, point, degree, tails)
             more = self._terms_needed(known, point, found, bits)
             if more > terms and known.rests[-1] > 16 * known.error:
@@ -211,11 +214,11 @@ class HermiteDual(ABC):
                 wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
 
-    def _known(self, terms: int, wide: int) -> _Known:
+    def _known(self, terms: int, wide: int, asked: int | None = None) -> _Known:
         ctx = context(wide + 16)
         squares = [
             ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2
-            for k, m in enumerate(self.moments(terms, ctx.prec)[: terms + 1])
+            for k, m in enumerate(self.moments(terms, ctx.prec, asked)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
         if not steepness > 0:

@@ -41,15 +41,15 @@ class NodeSums:
         How many nodes there is time for.
     """
 
-    def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float) -> None:
+    def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float, asked: int) -> None:
         self.integrand, self.degree, self.bits = integrand, degree, bits
         self.enough = bits - min(_SPARE, bits // 5)
         self.width, self.heavy, self._reach = *_widths(degree, bits, reach), reach
         self.precision = self.width + 48
         with mpfr_context(self.precision):
             self.run, self.unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-scale))
-        self.most = _most_nodes(degree, bits, reach, integrand.operations)
-        self._most_ever = _most_nodes(*_SMALLEST, integrand.operations)
+        self.most = _most_nodes(degree, bits, reach, integrand.operations, asked)
+        self._most_ever = _most_nodes(*_SMALLEST, integrand.operations, 0)
         self._shifts = list(self._exponents())
 
     def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
@@ -127,11 +127,11 @@ def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
     return width, width + math.ceil(reach * reach / 4 / math.log(2)) + 8  # He_k reaches √k! e^{x²/4}
 
 
-def _most_nodes(degree: int, bits: int, reach: float, operations: int) -> int:
+def _most_nodes(degree: int, bits: int, reach: float, operations: int, asked: int) -> int:
     """Return how many nodes there is time for: φ and φ' take a few units an operation, polynomials less a term."""
     width, heavy = _widths(degree, bits, reach)
     node = 4.5 * operations * (1 + width / 500) + (degree + 8) * (0.2 + (heavy + width) / 6400)
-    return int(min(_MOST_NODES, min(_MOST_WORK, _LEAST_WORK * (1 + bits * degree / 24_000)) / node))
+    return int(min(_MOST_NODES, min(_MOST_WORK, _LEAST_WORK * (1 + asked * (degree + 16) / 8000)) / node))
 
 
 def _rough(length: float) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 8.0  # panel: the bell itself is no polynomial
 _SHORTEST = 2.0**-80  # panel: what is not smooth there has no end
+_LONG = 4  # times as many nodes as the first estimate may have, with which a rule is given up
 _WAVES = 0.3  # nodes a unit length that He_k takes, over √k
 _LENGTHS = [math.ceil(8 * 2 ** (i / 4)) for i in range(48)]
 """Of rules: few, since nodes are dear."""
@@ -131,7 +132,7 @@ def sums_on_panels(sums: NodeSums, found: list[_Estimate]) -> list[Any]:
         short = [e for e in found if e.agreed < sums.bits + share]
         lengths = [e.next_length(sums.bits + share) for e in short]
         spent += sum(lengths)
-        if spent > sums.most:
+        if spent > sums.most or max(lengths) > _LONG * _short(sums):
             raise sums.refusal(spent, together)
         for e, n in zip(short, lengths, strict=True):
             e.n, e.shorter, e.longer = n, e.longer, sums.over(e.panel.nodes(n))
@@ -152,9 +153,14 @@ def _length_before(n: int) -> int:
     return _LENGTHS[_LENGTHS.index(n) - 1]
 
 
+def _short(sums: NodeSums) -> float:
+    """Return how many nodes a rule may take by the first estimate."""
+    return 16 + sums.bits / 3
+
+
 def _panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> list[tuple[_Panel, float]]:
     """Return panels, each with how many nodes it takes by what a few of them say."""
-    short, probe = 16 + sums.bits / 3, _next_length(max(15, sums.bits / 8))
+    short, probe = _short(sums), _next_length(max(15, sums.bits / 8))
     narrow = cells.narrow
     todo = [_Panel(a, b, narrow.between(float(a), float(b))) for a, b in pieces]
     done: list[tuple[_Panel, float]] = []

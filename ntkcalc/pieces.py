@@ -33,6 +33,7 @@ from ntkcalc.functions import (
     taylor,
 )
 from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, real, to_mpfr
+from ntkcalc.rounding import bits_at_stake
 from ntkcalc.trees import Tree, in_order, negated, number, over, rebuilt
 
 MOST_JOINTS = 64
@@ -43,6 +44,13 @@ REACH, _STEP = 64, Fraction(1, 32)
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _PROBE = 320  # bits of checks at joints
 _DOUBTFUL = 1e-9  # value of a float that may be all error
+_NEAR = 3.0  # |x| that the normal law sees
+_SAMPLES = (0.0713, 0.2137, 0.5171, 0.8331, 0.9573)  # parts of an interval
+_LABOUR = {"erf": 16, "erfc": 16}  # operations
+_NEAR_SAMPLES = (-1e-2, -1e-4, 1e-9, 1e-6, 1e-3)
+_FAR_SAMPLES = (-28.0, -20.0, -14.0, -9.0, -5.0, 5.0, 9.0, 14.0, 20.0, 28.0)
+_SPARE = 24  # bits that those who ask for values have
+_MOST_GUARD = 1 << 14  # bits that roundings may take
 _ORDERS = 24  # derivatives compared on both sides of a joint
 
 
@@ -131,6 +139,25 @@ class Piece:
             return 0.1234 if end is None else end.near + (1.1 if self.left else -1.1)
         return (self.left.near + self.right.near) / 2
 
+    @property
+    def near(self) -> tuple[float, float]:
+        """The ends of what is near 0 in the piece, or nearest to it."""
+        left = -math.inf if self.left is None else self.left.near
+        right = math.inf if self.right is None else self.right.near
+        low, high = max(left, -_NEAR), min(right, _NEAR)
+        if low < high:
+            return low, high
+        return (left, min(right, left + 1)) if left > 0 else (max(left, right - 1), right)
+
+    def samples(self) -> list[float]:
+        """Return a few places there."""
+        low, high = self.near
+        return [low + (high - low) * part for part in _SAMPLES] + [x for x in _NEAR_SAMPLES if self.holds(x)]
+
+    def far_samples(self) -> list[float]:
+        """Return some places farther out, for what grows."""
+        return [x for x in _FAR_SAMPLES if self.holds(x)]
+
     def holds(self, x: float) -> bool:
         """Return whether a point is inside."""
         return (self.left is None or self.left.near < x) and (self.right is None or x < self.right.near)
@@ -171,9 +198,9 @@ class Pieces:
 
     @cached_property
     def operations(self) -> int:
-        """How many operations φ and φ' take on the most laborious piece."""
+        """How many operations φ and φ' take on the most laborious piece; error functions are several."""
         rows = (in_order(p.tree, s) for p, s in zip(self.pieces, self.slopes, strict=True))
-        return max(sum(1 for t in row if not t.constant) for row in rows)
+        return max(sum(_LABOUR.get(t.word, 1) for t in row if not t.constant) for row in rows)
 
     @cached_property
     def polynomials(self) -> list[list[Tree]] | None:
@@ -186,14 +213,33 @@ class Pieces:
         return self._evaluator(RealField(ctx), [joint.at(ctx) for joint in self.joints], lambda x: self._limit(x, ctx))
 
     def mpfr_evaluator(self, bits: int) -> Program:
-        """Return the same for numbers of MPFR; to be made and run in a context of so many bits."""
-        ctx = context(bits)
-        places = [to_mpfr(joint.at(ctx)) for joint in self.joints]
+        """Return the same for numbers of MPFR, with what roundings take to spare."""
+        ctx = context(bits + self.guard)
+        wide = mpfr_context(ctx.prec)
+        with wide:
+            places = [to_mpfr(joint.at(ctx)) for joint in self.joints]
 
-        def limit(x: Any) -> list[Any]:
-            return [to_mpfr(value) for value in self._limit(from_mpfr(ctx, x), ctx)]
+            def limit(x: Any) -> list[Any]:
+                return [to_mpfr(value) for value in self._limit(from_mpfr(ctx, x), ctx)]
 
-        return self._evaluator(MpfrField(), places, limit)
+            run = self._evaluator(MpfrField(), places, limit)
+        if not self.guard:
+            return run
+
+        def guarded(x: Any) -> list[Any]:
+            with wide:
+                return run(x)
+
+        return guarded
+
+    @cached_property
+    def guard(self) -> int:
+        """Bits that roundings take from φ and φ', beyond a few."""
+        pairs = zip(self.pieces, self.slopes, strict=True)
+        lost = max(bits_at_stake(tree, piece.samples()) for piece, slope in pairs for tree in (piece.tree, slope))
+        if lost > _MOST_GUARD:
+            raise InputError(f"rounding takes {lost:.0f} bits of {self.text}: write it without what is so large in it")
+        return 32 * math.ceil((lost - _SPARE) / 32) if lost > _SPARE else 0
 
     def _evaluator(self, field: RealField, places: list[Any], limit: Program) -> Program:
         runs = [program([p.tree, s], field) for p, s in zip(self.pieces, self.slopes, strict=True)]
@@ -347,6 +393,8 @@ def _zeros(tree: Tree, piece: Piece, text: str) -> list[Joint]:
             return []
         place = negated(over(row[0], row[1]))
         near = float(_constant(place))
+        if math.isinf(near):
+            raise InputError(f"{text} has a kink or a pole farther out than 1e308; write it without")
         return [Joint(near, place)] if piece.holds(near) else []
     return _zeros_on_grid(tree, piece, text)
 

@@ -64,7 +64,7 @@ class Means:
     slope: Real
 
 
-def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
+def gaussian_means(integrand: Integrand, degree: int, bits: int, asked: int | None = None) -> Means:
     """Return µ_0 … µ_degree, E[φ²] and E[φ'²].
 
     Parameters
@@ -75,6 +75,8 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
         The largest k.
     bits
         -log2 of the error, for φ scaled to E[φ²] of about 1.
+    asked
+        Those of these bits that bound what may be spent, all by default.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int) -> Means:
     """
     scale, reach = size_and_reach(integrand, bits)
     cells = integrand.cells(reach, bits, scale)
-    sums = NodeSums(integrand, scale, degree, bits, reach)
+    sums = NodeSums(integrand, scale, degree, bits, reach, bits if asked is None else asked)
     ctx = context(sums.precision)
     with mpfr_context(sums.precision):
         places = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(ctx) if 0 < x < reach], mpfr(reach)]
@@ -192,7 +194,7 @@ def _resolved(sums: NodeSums, maps: list[_Map], step: Any, cells: Cells, most: i
             i = int(rate.argmax())
             low, high = float(narrow.low[i]), float(narrow.high[i])
             raise sums.unresolved(high - low, (low + high) / 2, _USUAL * length * float(rate[i]))
-        step = min(step, mpfr(1 / float(rate.max())))
+        step = min(step, 1 / mpfr(max(float(rate.max()), _TINY)))
     rates = [m.stretch(cells) / cells.length for m in maps]
     while 2 * length <= most * step and any((rate * float(step) > 1.001).any() for rate in rates):
         step /= 2

@@ -262,7 +262,7 @@ class _IntervalField:
         try:
             return _Span(float(value), float(value))
         except OverflowError:
-            return _Span(np.copysign(np.inf, value.numerator), np.copysign(np.inf, value.numerator))
+            return _Span(math.copysign(math.inf, value > 0 or -1), math.copysign(math.inf, value > 0 or -1))
 
     def divide(self, a: _Span, b: _Span) -> _Span:
         """Return a/b; anything where b may be 0 on both sides."""

@@ -23,6 +23,7 @@ ROOMS = [
     "trees",
     "grammar",
     "functions",
+    "rounding",
     "pieces",
     "faint",
     "scales",

@@ -51,11 +51,19 @@ def test_a_kink_far_out_shows(far: int) -> None:
     assert kappa(f"max(x,-{far})+1", 3) == str(decimal(4 * (far * density) ** 2 / 6 / total, 12))
 
 
-@pytest.mark.parametrize("exponent", [10, 100, 310])
+@pytest.mark.parametrize("exponent", [10, 100, 150])
 def test_a_faint_smooth_part_shows(exponent: int) -> None:
     """1 + x + c sin²x, κ_2 = 3 µ_2²/2: sin² = (1 − cos 2x)/2, and E[cos 2Z (Z² − 1)]/√2 = −4 e^{−2}/√2."""
     mu = CTX.mpf(10) ** -exponent * 2 * CTX.exp(-2) / CTX.sqrt(2)
     assert kappa(f"1+x+1e-{exponent}*sin(x)^2", 2, 6) == str(decimal(3 * mu**2 / 2, 6))
+
+
+@pytest.mark.parametrize("k", [10, 20, 30])
+def test_a_fast_wave_shows(k: int) -> None:
+    """x + sin(kx): µ_3 = −k³ e^{−k²/2}/√6, E[φ²] = 1 + (1 − e^{−2k²})/2 + 2k e^{−k²/2}."""
+    wave = CTX.exp(-(CTX.mpf(k) ** 2) / 2)
+    total = 1 + (1 - wave**4) / 2 + 2 * k * wave
+    assert kappa(f"x+sin({k}*x)", 3, 6) == str(decimal(4 * (k**3 * wave) ** 2 / 6 / total, 6))
 
 
 def test_what_is_exactly_zero_still_is() -> None:
@@ -72,6 +80,7 @@ def test_what_is_exactly_zero_still_is() -> None:
         ("1+x+1e-30*x^2", 30 * math.log2(10)),
         ("cos(1e-30*x)", 60 * math.log2(10)),
         ("tanh(x-200)", 400 * math.log2(math.e)),
+        ("x+sin(40*x)", 800 * math.log2(math.e)),
         ("max(x,-40)", 800 * math.log2(math.e)),
         ("(1e30+x)*(1e20-x)", 50 * math.log2(10)),
     ],

@@ -68,7 +68,7 @@ def test_panels_agree_with_tanh_sinh_quadrature(text: str, degree: int, bits: in
 def sums(text: str, bits: int) -> tuple[NodeSums, float, Any]:
     integrand = dual(text).integrand
     scale, reach = size_and_reach(integrand, bits)
-    return NodeSums(integrand, scale, 4, bits, reach), reach, integrand.cells(reach, bits, scale)
+    return NodeSums(integrand, scale, 4, bits, reach, bits), reach, integrand.cells(reach, bits, scale)
 
 
 def test_steps_cost_what_their_steepness_has_digits() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc.precision import mpfr_context
-from ntkcalc.rules import erfc, gauss_legendre, tanh_sinh
+from ntkcalc.rules import erf, erfc, gauss_legendre, tanh_sinh
 
 
 def as_ball(x: object) -> arb:
@@ -53,3 +53,6 @@ def test_erfc_has_all_its_digits(bits: int, x: float) -> None:
         found = erfc(mpfr(x))
     ctx.prec = 2 * bits + 100
     assert abs(as_ball(found) / arb(x).erfc() - 1) < arb(2) ** (1 - bits)
+    with mpfr_context(bits):
+        found = erf(mpfr(x))
+    assert not x or abs(as_ball(found) / arb(x).erf() - 1) < arb(2) ** (2 - bits)

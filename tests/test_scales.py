@@ -266,7 +266,7 @@ def test_the_refusal_is_one_line_of_the_command() -> None:
 
 
 def test_where_fewer_coefficients_help_the_refusal_says_so() -> None:
-    dual = formula_dual(pieces("x+sin(300*x)"))
+    dual = formula_dual(pieces("x+sin(200*x)"))
     dual.moments(2, 60)
     with pytest.raises(AccuracyError, match="lower --digits, --truncation or --depth"):
         dual.moments(2, 3000)
