@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shell import inside
 
 from ntkcalc.errors import AccuracyError
-from ntkcalc.formula_dual import FormulaDual, formula_dual
+from ntkcalc.formula_dual import FormulaDual
+from ntkcalc.formulas import formula_dual
 from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
 from ntkcalc.pieces import Pieces, cut
