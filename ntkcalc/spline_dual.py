@@ -32,6 +32,8 @@ class SplineDual(FormulaDual):
         super().__init__(phi)
         self._spline: Spline | None = None
         self._moments: tuple[int, list[Real]] = (0, [])
+        self._squares: dict[int, tuple[int, Real]] = {}
+        self._lost: dict[int, int] = {}
         self._evaluated: tuple[int, list[list[Any]]] = (0, [])
 
     @property
@@ -147,10 +149,12 @@ class SplineDual(FormulaDual):
     def _at_one(self, bits: int, order: int) -> Real | Fraction:
         if self._rational[order] is not None:
             return self._rational[order]
-        bits = 64 * (bits // 64 + 1)
-        if (bits, order) not in self._squares:
-            self._squares[bits, order] = self._squared_mean(bits, order)
-        return self._squares[bits, order]
+        known, square = self._squares.get(order, (0, None))
+        if known < bits:
+            known = 64 * (bits // 64 + 1)
+            square = self._squared_mean(known, order)
+            self._squares[order] = known, square
+        return square
 
     @cached_property
     def _rational(self) -> list[Fraction | None]:
@@ -162,12 +166,12 @@ class SplineDual(FormulaDual):
 
     def _squared_mean(self, bits: int, order: int) -> Real:
         """Return E[φ²] or E[φ'²]: the squares of the pieces are another spline."""
-        wide = bits + 64
+        wide = bits + 64 + self._lost.get(order, 0)
         while True:
-            square = self._square(wide, order)
-            mean, size = square.mean()
+            mean, size = self._square(wide, order).mean()
             lost = size - log2(abs(mean)) if mean else math.inf
             if lost < wide - bits - 32:
+                self._lost[order] = math.ceil(lost)
                 return mean
             if wide > bits + _MOST_GUARD:
                 raise AccuracyError(
@@ -187,10 +191,6 @@ class SplineDual(FormulaDual):
                 jumps = [after - before for before, after in zip_longest(*sides, fillvalue=0)]
                 knots.append((x, [from_mpfr(ctx, jump) * math.factorial(n) for n, jump in enumerate(jumps)]))
             return Spline(ctx, [from_mpfr(ctx, c) for c in pieces[0]], knots)
-
-    @cached_property
-    def _squares(self) -> dict[tuple[int, int], Real]:
-        return {}
 
 
 def _derived(row: Sequence[Any], order: int) -> list[Any]:

@@ -26,7 +26,7 @@ def dual(text: str) -> FormulaDual:
 
 
 @given(log_slope=st.floats(0, 8), bits=st.sampled_from([60, 100, 200]))
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_a_steep_bell_has_its_hermite_coefficients(log_slope: float, bits: int) -> None:
     """φ = x + 3 e^{−(sx)²/2}: µ_{2j} = 3/v (−s²/v²)^j (2j − 1)!!/√(2j)!, v² = 1 + s²; E[φ²] = 1 + 9/√(1 + 2s²)."""
     slope = round(10**log_slope, 3)
