@@ -41,29 +41,37 @@ def faintest(phi: Pieces, narrow: Sequence[float]) -> tuple[float, float]:
     tuple
         Two numbers, the second no smaller; ∞ where the faintest part does not show at all.
     """
-    near = max(_in_formula(piece, piece.samples(), narrow, ()) for piece in phi.pieces)
-    seen = max(
-        _in_formula(piece, [*piece.samples(), *piece.far_samples()], narrow, _WAVES) + _far_out(piece)
-        for piece in phi.pieces
-    )
+    near = max(_in_formula(piece, narrow, seen=False) for piece in phi.pieces)
+    seen = max(_in_formula(piece, narrow, seen=True) + _bell(_nearest(piece)) for piece in phi.pieces)
     return near, max(near, seen)
 
 
-def _far_out(piece: Piece) -> float:
-    """Return −log2 of the bell where a piece comes nearest to 0."""
+def _nearest(piece: Piece) -> float:
+    """Return the least |x| of a piece."""
     low, high = piece.near
-    nearest = 0.0 if low < 0 < high else min(abs(low), abs(high))
-    return nearest * nearest / 2 * math.log2(math.e)
+    return 0.0 if low < 0 < high else min(abs(low), abs(high))
 
 
-def _in_formula(piece: Piece, places: list[float], narrow: Sequence[float], waves: Sequence[str]) -> float:
-    """Return the bits of a node beside those of what it is made of, for the whole formula; with those of some waves."""
+def _bell(x: float) -> float:
+    """Return −log2 e^{−x²/2}."""
+    return x * x / 2 * math.log2(math.e)
+
+
+def _in_formula(piece: Piece, narrow: Sequence[float], seen: bool) -> float:
+    """Return the bits of a node beside those of what it is made of, for the whole formula: by its values, or as `seen`.
+
+    The normal law sees less of what is farther out, and of waves.
+    """
     order = [t for t in in_order(piece.tree) if not t.constant]
     if not order:
         return 0.0
-    places = places + [x for y in narrow for x in (y, -y)]  # what shows in one piece shows
+    places = piece.samples() + [x for y in narrow for x in (y, -y)]  # what shows in one piece shows
+    hidden = dict.fromkeys(places, 0.0)
+    if seen:
+        nearest = _bell(_nearest(piece))
+        hidden = {x: max(0.0, _bell(x) - nearest) for x in [*places, *piece.far_samples()]}
     with mpfr_context(_BITS):
-        sizes, changes, slopes = _seen(order, places)
+        sizes, changes, slopes = _seen(order, hidden)
     bits: dict[Tree, float] = {}
     for t in order:
         parts = [bits.get(a, 0.0) for a in t.arguments]
@@ -71,15 +79,15 @@ def _in_formula(piece: Piece, places: list[float], narrow: Sequence[float], wave
         if t.head in ("+", "-") and all(a in sizes for a in t.arguments):
             bits[t] += abs(sizes[t.arguments[0]] - sizes[t.arguments[1]])
         elif is_function(t):
-            bits[t] += (t.head in waves) * slopes.get(t, 0.0) ** 2 / 2 * math.log2(math.e)
+            bits[t] += _bell(slopes.get(t, 0.0)) if seen else 0.0
             bits[t] += max(0.0, -changes.get(t, 0.0)) if t in sizes or t.arguments[0] not in sizes else math.inf
     return bits[order[-1]]
 
 
 def _seen(
-    order: Sequence[Tree], places: Sequence[float]
+    order: Sequence[Tree], hidden: dict[float, float]
 ) -> tuple[dict[Tree, float], dict[Tree, float], dict[Tree, float]]:
-    """Return what there is to see at some places.
+    """Return what there is to see at some places, where so many bits are hidden.
 
     Returns
     -------
@@ -93,18 +101,18 @@ def _seen(
     sizes: dict[Tree, float] = {}
     changes: dict[Tree, float] = {}
     slopes: dict[Tree, float] = {}
-    for x in places:
+    for x, less in hidden.items():
         try:
             values = dict(zip(trees, run(mpfr(x)), strict=True))
         except DomainError:
             continue
         for t, value in values.items():
             if value:
-                sizes[t] = max(sizes.get(t, -math.inf), _log2(value) - x * x / 4 * math.log2(math.e))
+                sizes[t] = max(sizes.get(t, -math.inf), _log2(value) - less / 2)
         for t, slope in outer.items():
             u, value = values[t.arguments[0]], values[t]
             change = _log2(u * values[slope] / value) if value and u and values[slope] else 0.0 if u else -math.inf
-            changes[t] = max(changes.get(t, -math.inf), change - x * x / 2 * math.log2(math.e))
+            changes[t] = max(changes.get(t, -math.inf), change - less)
         for t, slope in inner.items():
             slopes[t] = min(slopes.get(t, math.inf), abs(float(values[slope])))
     return sizes, changes, slopes

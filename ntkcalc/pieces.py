@@ -106,8 +106,8 @@ def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
     """Return a zero of a tree by Newton's method inside a bracket that shrinks."""
     run, slope = (program([t], MpfrField()) for t in (tree, derivative(tree)))
     sign, least = run(low)[0] > 0, gmpy2.exp2(gmpy2.mpfr(4 - bits))
-    x = (low + high) / 2
-    for _ in range(4 * bits):
+    x, step = (low + high) / 2, high - low
+    for _ in range(3 * bits):
         value = run(x)[0]
         if (value > 0) == sign:
             low = x
@@ -119,7 +119,9 @@ def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
         guess = x - value / steep if steep else low
         if abs(guess - x) <= least * (abs(x) + 1):
             return guess
-        x = guess if low < guess < high else (low + high) / 2
+        halves = abs(guess - x) <= step / 2  # else Newton's method creeps
+        guess = guess if low < guess < high and halves else (low + high) / 2
+        x, step = guess, abs(guess - x)
     return x
 
 
