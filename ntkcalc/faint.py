@@ -111,7 +111,8 @@ def _seen(
                 sizes[t] = max(sizes.get(t, -math.inf), _log2(value) - less / 2)
         for t, slope in outer.items():
             u, value = values[t.arguments[0]], values[t]
-            change = _log2(u * values[slope] / value) if value and u and values[slope] else 0.0 if u else -math.inf
+            change = _log2(u * values[slope] / value) if value and u and values[slope] else -math.inf
+            change = 0.0 if u and not value else change  # it was there before it underflowed
             changes[t] = max(changes.get(t, -math.inf), change - less)
         for t, slope in inner.items():
             slopes[t] = min(slopes.get(t, math.inf), abs(float(values[slope])))

@@ -51,6 +51,7 @@ _NEAR_SAMPLES = (-1e-2, -1e-4, 1e-9, 1e-6, 1e-3)
 _FAR_SAMPLES = (-28.0, -20.0, -14.0, -9.0, -5.0, 5.0, 9.0, 14.0, 20.0, 28.0)
 _SPARE = 24  # bits that those who ask for values have
 _MOST_GUARD = 1 << 14  # bits that roundings may take
+_KINK_BITS = 1024  # of jumps
 _ORDERS = 24  # derivatives compared on both sides of a joint
 
 
@@ -561,14 +562,16 @@ def _from_to(left: Real, right: Real) -> str:
 
 def _is_kink(phi: Pieces, joint: Joint) -> bool:
     """Return whether φ is not analytic at a joint: some derivative jumps, or is not there on one side."""
-    ctx = context(_PROBE)
+    ctx = context(_KINK_BITS)
     i = phi.joints.index(joint)
+    if all(polynomial(phi.pieces[k].tree) is not None for k in (i, i + 1)):
+        return not _alike(phi.pieces[i].tree, phi.pieces[i + 1].tree)
     try:
         jumps = phi.jumps(joint, _ORDERS, ctx)
     except (DomainError, ZeroDivisionError):
         only_divided = all(_only_denominators(phi.pieces[k].tree, joint) for k in (i, i + 1))
         return not (only_divided and phi.pieces[i].tree is phi.pieces[i + 1].tree)
-    return any(abs(jump) > ctx.ldexp(ctx.factorial(n), -_PROBE // 2) for n, jump in enumerate(jumps))
+    return any(abs(jump) > ctx.ldexp(ctx.factorial(n), -_KINK_BITS // 2) for n, jump in enumerate(jumps))
 
 
 def _only_denominators(tree: Tree, joint: Joint) -> bool:

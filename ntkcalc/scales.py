@@ -24,8 +24,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ntkcalc.functions import derivative, program, singular_argument
+from ntkcalc.functions import RealField, derivative, program, singular_argument
 from ntkcalc.pieces import Piece, Pieces
+from ntkcalc.precision import context, log2
 from ntkcalc.trees import Tree, in_order
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -39,6 +40,9 @@ _PERIOD = 6.5  # of a wave on a tame cell, radians
 _RATIO = 4.0 + 1e-9  # of what has a root, a logarithm or a reciprocal
 _ZERO = 2.0**-40  # part of its largest value, at which the argument of a root is zero at a joint
 _MOST_PLACES = 24
+_ROUNDING = 2.0**-52
+_GREATEST, _LEAST = 1.7e308, 5e-324
+_AT_JOINT = 256  # samples of what tends to a limit at a joint
 _SPARE = 64  # bits by which what saturates may be multiplied
 
 
@@ -140,7 +144,8 @@ class _Look:
     """Whether a smooth formula is tame on cells, and whether they matter."""
 
     def __init__(self, tree: Tree, slope: Tree, ends: tuple[float | None, float | None], bits: int, scale: int) -> None:
-        self.ends, self.least, self.limit = ends, scale - bits, (bits + _SPARE) * math.log(2)
+        self.ends, self.least = ends, scale - bits
+        self.limit = (bits + _SPARE + _log2_of_constants(tree)) * math.log(2)
         self.demands = list(dict.fromkeys(d for t in in_order(tree) for d in _demands(t)))  # φ' is as fine as φ
         arguments = [u for _, u in self.demands]
         self.count = len(arguments)
@@ -157,9 +162,11 @@ class _Look:
         n, half = len(low), (high - low) / 2
         at_joint = self._at_joint(low, high)
         for (kind, _), u, rise in zip(self.demands, spans[: self.count], spans[self.count :], strict=True):
-            natural, centre = _Span(u.low[:n], u.high[:n]), u.low[n:]
+            natural, first, last = _Span(u.low[:n], u.high[:n]), u.low[n:], u.high[n:]
+            if kind is _wave:  # of which only the width counts
+                last = first
             steep = np.broadcast_to(rise.size, u.low.shape)[:n]
-            inside = _intersection(natural, _Span(centre - half * steep, centre + half * steep))
+            inside = _intersection(natural, _Span(first - half * steep, last + half * steep))
             found &= kind(inside, self.limit)
         for i, opposite, joint in at_joint:
             found[i] = self._tame_at_joint(opposite, joint)
@@ -182,11 +189,12 @@ class _Look:
     def _tame_at_joint(self, opposite: float, joint: float) -> bool:
         """Return whether all arguments move little on a cell at a joint, or end there as quadrature expects it."""
         low, high = min(opposite, joint), max(opposite, joint)
-        points = joint + (opposite - joint) * np.array([1, 1 / 2, 1 / 4, 1 / 8, 0])
+        parts = np.concatenate([[1, 1 / 2, 1 / 4, 1 / 8], np.arange(1, _AT_JOINT) / _AT_JOINT, [0]])
+        points = joint + (opposite - joint) * parts
         spans = self.run(_Span(np.append(points, low), np.append(points, high)))
         for (kind, _), u in zip(self.demands, spans, strict=False):
-            samples, end = u.low[:4], u.low[4]
-            whole = _Span(u.low[5:], u.high[5:])
+            samples, end = u.low[: len(parts) - 1], u.low[len(parts) - 1]
+            whole = _Span(u.low[len(parts) :], u.high[len(parts) :])
             if not np.isfinite(whole.size[0]):  # 0/0 or the like: what tends to a limit is tame
                 grows = abs(samples[3]) >= abs(samples[0])
                 whole = _Span(samples.min(keepdims=True), samples.max(keepdims=True))
@@ -195,6 +203,14 @@ class _Look:
             elif not kind(whole, self.limit)[0] and not (kind is _ratio and abs(end) <= _ZERO * abs(samples[0])):
                 return False
         return True
+
+
+def _log2_of_constants(tree: Tree) -> float:
+    """Return log2 of the product of all constants above 1 in a formula: what an exponential may be multiplied by."""
+    outer = {a for t in in_order(tree) if not t.constant for a in t.arguments if a.constant}
+    ctx = context(64)
+    values = [abs(program([t], RealField(ctx))(ctx.zero)[0]) for t in outer]
+    return sum(log2(value) for value in values if value > 1)
 
 
 class _Span:
@@ -225,10 +241,13 @@ class _Span:
         return _Span(-self.high, -self.low)
 
     def __add__(self, other: _Span) -> _Span:
-        return _Span(self.low + other.low, self.high + other.high)
+        """Rounded outwards: what is absorbed or cancels is not lost."""
+        spare = _ROUNDING * (self.size + other.size)
+        spare = np.where(np.isfinite(spare), spare, 0.0)
+        return _Span(self.low + other.low - spare, self.high + other.high + spare)
 
     def __sub__(self, other: _Span) -> _Span:
-        return _Span(self.low - other.high, self.high - other.low)
+        return self + -other
 
     def __mul__(self, other: _Span) -> _Span:
         if other is self:
@@ -260,9 +279,13 @@ class _IntervalField:
     def number(self, value: Fraction) -> _Span:
         """See `ntkcalc.functions.Field`."""
         try:
-            return _Span(float(value), float(value))
+            near = float(value)
         except OverflowError:
-            return _Span(math.copysign(math.inf, value > 0 or -1), math.copysign(math.inf, value > 0 or -1))
+            near = math.copysign(math.inf, value > 0 or -1)
+        if math.isinf(near) or (value and not near):
+            ends = sorted((near, math.copysign(_GREATEST if near else _LEAST, value > 0 or -1)))
+            return _Span(ends[0], ends[1])
+        return _Span(near, near)
 
     def divide(self, a: _Span, b: _Span) -> _Span:
         """Return a/b; anything where b may be 0 on both sides."""

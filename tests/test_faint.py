@@ -66,6 +66,24 @@ def test_a_fast_wave_shows(k: int) -> None:
     assert kappa(f"x+sin({k}*x)", 3, 6) == str(decimal(4 * (k**3 * wave) ** 2 / 6 / total, 6))
 
 
+def test_a_steep_step_far_out_shows() -> None:
+    """x² + tanh(10⁴(x − 17/2)): µ_1 is about 2 w(8.5), for its bend is narrow."""
+    width = CTX.mpf(10) ** -4
+    bend = 1 + (8.5**2 - 1) * width**2 * CTX.pi**2 / 24  # of E[tanh'] = 2 ∫ w over the bend
+    density = CTX.exp(-(CTX.mpf(8.5) ** 2) / 2) / CTX.sqrt(2 * CTX.pi)
+    found = CTX.mpf(kappa("x^2+tanh(1e4*(x-8.5))", 1, 8))
+    total = 3 - 2 + 1  # E[(x² − 1)²], but for 1e-16
+    assert abs(found / (2 * (2 * density * bend) ** 2 / total) - 1) < 1e-6
+
+
+@pytest.mark.parametrize("n", [20, 60, 300])
+def test_a_faint_kink_shows(n: int) -> None:
+    """1 + x + c|x − 3|³: µ_4 = 12 c w(3)/√24."""
+    density = CTX.exp(CTX.mpf(-9) / 2) / CTX.sqrt(2 * CTX.pi)
+    mu = 12 * CTX.mpf(10) ** -n * density / CTX.sqrt(24)
+    assert abs(CTX.mpf(kappa(f"1+x+1e-{n}*abs(x-3)^3", 4)) / (5 * mu**2 / 2) - 1) < 1e-11 + CTX.mpf(10) ** (2 - n)
+
+
 def test_what_is_exactly_zero_still_is() -> None:
     """E[x² e^{−x²} (x² − 1)] = 0, and the mean of selu."""
     assert kappa("1+x+1e-30*x^2*exp(-x^2)", 2) == "0"

@@ -273,3 +273,37 @@ def test_where_fewer_coefficients_help_the_refusal_says_so() -> None:
     sums = NodeSums(dual.integrand, 0, 8, 100, 20.0, 100)
     assert "lower --digits, --truncation or --depth" in str(sums.unresolved(0.1, 1.0, 100))
     assert "widen it" in str(sums.unresolved(0.1, 1.0, 1e7))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "(x+1e14)-1e14-0.3",
+        "(x+1e17)-1e17-0.3",
+        "(((x-0.3)*1e-20+1)-1)*1e20",
+        "(tanh(1+1e-20*(x-0.3))-tanh(1))*1e20",
+        "(x-0.3)/1e-400*1e-400",
+        "(x-0.3)*1e-400*1e400",
+    ],
+)
+def test_what_floats_cannot_follow_is_right_or_refused(argument: str) -> None:
+    """Cells are found in floats; E[exp(x/3)²] = e^{2/9} is all that is left of φ without its bump."""
+    try:
+        square, _ = squares(f"exp(x/3)+exp(-1e8*({argument})^2)")
+    except AccuracyError:
+        return
+    assert abs(square / CTX.exp(CTX.mpf(2) / 9) - 1) > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "length"),
+    [
+        ("exp(x/3)+1e150*exp(-345-1e8*(x-0.3)^2)", 0.3, 1e-4),
+        ("exp(x/3)+exp(345)*exp(-345-1e8*(x-0.3)^2)", 0.3, 1e-4),
+        ("exp(x/3)+exp(-1e8*((exp(x)-1)/x*(x-0.09))^2)", 0.09, 1e-4),
+        ("x^2+tanh(1e4*(x-8.5))", 8.5, 1e-4),
+    ],
+)
+def test_bumps_that_were_overlooked_once(text: str, place: float, length: float) -> None:
+    for found, defined in zip(squares(text), gaussian_squares(text, [0.0, *around(place, length)]), strict=True):
+        assert close(found, defined, 1e-15)
