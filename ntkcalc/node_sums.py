@@ -19,7 +19,7 @@ from ntkcalc.integrand import Integrand
 from ntkcalc.precision import mpfr_context
 
 _MOST_NODES = 1 << 16
-_MOST_WORK, _LEAST_WORK = 2.4e8, 6e5
+_MOST_WORK, _LEAST_WORK = 2.4e8, 9e5
 """What may be spent on the largest request, and on the smallest, in units of about a microsecond."""
 
 _SPARE = 24  # bits, a fifth at most, that need not agree: the better of two rules has far more than they agree to
