@@ -6,6 +6,7 @@ Special cases are one-line calls of general ones; the mathematics of their duals
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class Activation:
         sizes of their jumps.
     roughness
         Where φ has kinks elsewhere, the least order of a derivative that jumps.
+    pole
+        Where φ has poles and no other singularities, gives the distance of the nearest from the real line.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Activation:
     parity: str | None = None
     jumps: tuple[tuple[int, Callable[[Context], Real]], ...] = ()
     roughness: int | None = None
+    pole: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def _wave(name: str, odd: bool) -> Activation:
 
 
 def _meromorphic(name: str, dual: MeromorphicDual, parity: str | None = None) -> Activation:
-    return Activation(name, dual.phi, dual, dual.hermite, parity=parity)
+    return Activation(name, dual.phi, dual, dual.hermite, parity=parity, pole=lambda: dual.strip[0])
 
 
 def _logistic(ctx: Context, x: Real) -> Real:
@@ -225,7 +229,7 @@ def _softplus(name: str, beta: Fraction) -> Activation:
         from ntkcalc.trees import X, node, number
 
         quadrature = _dual_of(node("softplus", X, number(beta)), name)
-        return Activation(name, phi, quadrature, quadrature.hermite)
+        return Activation(name, phi, quadrature, quadrature.hermite, pole=lambda: math.pi / float(beta))
     dual = MeromorphicDual(
         phi,
         lambda ctx, x: _logistic(ctx, real(ctx, beta) * x),

@@ -26,7 +26,6 @@ from ntkcalc.duals import AlgebraicDual, Correlation, HyperbolicDual, Point
 from ntkcalc.errors import InputError
 from ntkcalc.evaluation import layer_map
 from ntkcalc.kernel import Kernel
-from ntkcalc.meromorphic import MeromorphicDual
 from ntkcalc.precision import context, log2, whole
 from ntkcalc.results import DecayTheory, Statement
 
@@ -125,10 +124,10 @@ def _derived(kernel: Kernel) -> list[Statement]:
         return [Statement("power", f"κ_p = O(p^({power:g}))", DERIVED, source, exponent=power)]
     parity = _parity(kernel)
     where = f" for {parity} p" if parity else ""
-    if isinstance(dual, MeromorphicDual):
+    if activation.pole is not None:
         chi = float(kernel.chi(_BITS))
         spread = float(1 - kernel.gamma_b2) * max(1.0, chi ** (kernel.depth - 2))
-        rate = 2 * dual.strip[0] / sqrt(spread)
+        rate = 2 * activation.pole() / sqrt(spread)
         said = f"κ_p = exp(−{rate:.6g} √p (1 + o(1))){where}"
         return [Statement("stretched-exponential", said, DERIVED, "nearest poles of φ", rate=rate, parity=parity)]
     if isinstance(dual, AlgebraicDual):

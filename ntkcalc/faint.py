@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import gmpy2
 from gmpy2 import mpfr
 
 from ntkcalc.functions import DomainError, MpfrField, derivative, is_function, outer_derivative, program
-from ntkcalc.precision import mpfr_context
+from ntkcalc.precision import mpfr_context, mpfr_log2
 from ntkcalc.trees import Tree, in_order
 
 if TYPE_CHECKING:
@@ -108,16 +107,12 @@ def _seen(
             continue
         for t, value in values.items():
             if value:
-                sizes[t] = max(sizes.get(t, -math.inf), _log2(value) - less / 2)
+                sizes[t] = max(sizes.get(t, -math.inf), mpfr_log2(value) - less / 2)
         for t, slope in outer.items():
             u, value = values[t.arguments[0]], values[t]
-            change = _log2(u * values[slope] / value) if value and u and values[slope] else -math.inf
-            change = 0.0 if u and not value else change  # it was there before it underflowed
+            underflown = u and not value
+            change = 0.0 if underflown else mpfr_log2(u * values[slope] / value) if value else -math.inf
             changes[t] = max(changes.get(t, -math.inf), change - less)
         for t, slope in inner.items():
             slopes[t] = min(slopes.get(t, math.inf), abs(float(values[slope])))
     return sizes, changes, slopes
-
-
-def _log2(x: Any) -> float:
-    return float(gmpy2.log2(abs(x)))

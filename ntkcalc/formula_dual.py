@@ -124,7 +124,7 @@ class FormulaDual(HermiteDual):
 
     def _parts(self, bits: int) -> tuple[int | None, int | None]:
         """Return the degrees that values to so many bits tell."""
-        ctx = context(bits + self.phi.guard)
+        ctx = context(bits)
         run = self.phi.evaluator(ctx)
         places = [*_test_points(self.phi, ctx, self._trial_degree), [ctx.mpf(abs(x)) for x in self._narrow if x]]
         pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]

@@ -185,13 +185,8 @@ class _Mpfr:
 
         for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan"):
             setattr(self, name, getattr(gmpy2, name))
-        self.erf, self.erfc, self.mpfr, self.mul_2exp, self.const_pi = (
-            erf,
-            erfc,
-            gmpy2.mpfr,
-            gmpy2.mul_2exp,
-            gmpy2.const_pi,
-        )
+        self.erf, self.erfc = erf, erfc
+        self.mpfr, self.mul_2exp, self.const_pi = gmpy2.mpfr, gmpy2.mul_2exp, gmpy2.const_pi
         self.zero, self.one = gmpy2.mpfr(0), gmpy2.mpfr(1)
 
     @property
@@ -474,6 +469,28 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
     if t.head == "/":
         return over(minus(slopes[0], times(t, slopes[1])), b)
     return times(slopes[0], outer_derivative(t))
+
+
+def sensitivities(tree: Tree) -> dict[Tree, Tree]:
+    """Return ∂tree/∂v for every node v of a tree without branches, by one pass backwards."""
+    order = list(in_order(tree))
+    known = {**dict.fromkeys(order, ZERO), tree: ONE}
+    for t in reversed(order):
+        for a, slope in zip(t.arguments, _partials(t), strict=False):
+            known[a] = plus(known[a], times(known[t], slope))
+    return known
+
+
+def _partials(t: Tree) -> list[Tree]:
+    """Return the derivatives of a node by its arguments, that of a power by its base alone; of constants, none."""
+    if t.constant or not t.arguments:
+        return []
+    a, b = (*t.arguments, ZERO)[:2]
+    if t.head == "*":
+        return [b, a]
+    if t.head == "/":
+        return [over(ONE, b), negated(over(t, b))]
+    return {"+": [ONE, ONE], "-": [ONE, number(-1)], "neg": [number(-1)]}.get(t.word) or [outer_derivative(t)]
 
 
 def outer_derivative(t: Tree) -> Tree:

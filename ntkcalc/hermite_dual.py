@@ -190,7 +190,7 @@ class HermiteDual(ABC):
         terms = max(degree + degree // 8 + 16, 64) if a else degree + 2
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
-        if not point.at(context(64))[0]:
+        if not a:
             self.hermite(degree + 1, 16)  # finds zeros
         while wide <= most:
             if self.degree is not None:

@@ -13,7 +13,7 @@ from gmpy2 import mpfr
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.functions import Program
-from ntkcalc.precision import Context, Real, mpfr_context
+from ntkcalc.precision import Context, Real, mpfr_context, mpfr_log2
 
 if TYPE_CHECKING:
     from ntkcalc.scales import Cells
@@ -68,7 +68,7 @@ def size_and_reach(integrand: Integrand, bits: int) -> tuple[int, float]:
         step = mpfr(1) / 8
         points = [step * (2 * n + 1) / 2 for n in range(96)]
         square = sum((run(x)[0] ** 2 + run(-x)[0] ** 2) * gmpy2.exp(-x * x / 2) for x in points) * step
-        scale = math.ceil(float(gmpy2.log2(square)) / 2) if square else 0
+        scale = math.ceil(mpfr_log2(square) / 2) if square else 0
         least, reach = gmpy2.exp2(mpfr(scale - bits - 12)), 2 * math.sqrt((bits + 12) * math.log(2))
         while any(weighted(mpfr(reach * f)) > least for f in (1, 1.2, 1.5, 2)):
             reach *= 1.15

@@ -261,11 +261,11 @@ def log_fall(y: float, k: float) -> float:
     """Return the integral of asinh(y/(2√x)) over x = 0 … k, by which ln |µ_k| has fallen, nearly."""
     root = math.sqrt(max(k, 1e-9))
     u = y / (2 * root)
-    return k * math.asinh(u) + y * root / 2 * (math.sqrt(1 + u * u) - u)
+    return k * math.asinh(u) + y * root / 2 / (math.sqrt(1 + u * u) + u)
 
 
 def _fall(strip: float, degree: int) -> float:
-    """Return by how much ln |µ_k| has fallen at the most."""
+    """Return by how much ln |µ_k| has fallen at the most: the integral is ln(2πk)/4 off where y is large."""
     return log_fall(strip, degree) + 4
 
 

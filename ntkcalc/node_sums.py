@@ -16,11 +16,12 @@ from gmpy2 import mpfr, mpz
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.integrand import Integrand
-from ntkcalc.precision import mpfr_context
+from ntkcalc.precision import mpfr_context, mpfr_log2
 
 _MOST_NODES = 1 << 16
 _MOST_WORK, _LEAST_WORK = 2.4e8, 9e5
-"""What may be spent on the largest request, and on the smallest, in units of about a microsecond."""
+"""What may be spent on the largest request, and on the smallest, in units of about a microsecond (where measured: an
+operation of φ and φ' at ±x took 4.5 at 200 bits, a Hermite polynomial 0.3 there and 0.5 at 400)."""
 
 _SPARE = 24  # bits, a fifth at most, that need not agree: the better of two rules has far more than they agree to
 _SMALLEST = (8, 80, 16.0)  # request: degree, bits, and the reach that they need
@@ -116,9 +117,8 @@ class NodeSums:
     def agreement(self, a: Sequence[Any], b: Sequence[Any], whole: Sequence[Any]) -> float:
         """Return to how many bits two rules agree, the first two of their sums relatively to those of the whole."""
         apart = [x - y for x, y in zip(a, b, strict=True)]
-        worst = [float(gmpy2.log2(abs(d / size))) for d, size in zip(apart, whole[:2], strict=False) if d]
-        most = max(map(abs, apart[2:]))
-        return -max([*worst, float(gmpy2.log2(most)) - self.width - self.heavy if most else -math.inf])
+        worst = [mpfr_log2(d / size) for d, size in zip(apart, whole[:2], strict=False) if d]
+        return -max([*worst, mpfr_log2(max(map(abs, apart[2:]))) - self.width - self.heavy])
 
 
 def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:

@@ -21,6 +21,7 @@ import gmpy2
 from gmpy2 import mpfr
 
 from ntkcalc.node_sums import NodeSums
+from ntkcalc.precision import mpfr_log2
 from ntkcalc.rules import gauss_legendre
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Panel:
 
     @cached_property
     def length(self) -> float:
-        """B − a."""
+        """Its own, b − a."""
         return float(self.b - self.a)
 
     def nodes(self, n: int) -> list[tuple[Any, Any]]:
@@ -186,9 +187,9 @@ def _needed(sums: NodeSums, panel: _Panel, probe: int) -> float:
     for row in zip(*values, strict=True):
         size = max(map(abs, row))
         if size:
-            bits = sums.bits + float(gmpy2.log2(size)) + 4
+            bits = sums.bits + mpfr_log2(size) + 4
             last = max(abs(sum(map(mul, line, row), mpfr(0))) for line in _legendre(probe, precision))
-            rate = -float(gmpy2.log2(last / size)) / (probe - 2) if last else math.inf
+            rate = -mpfr_log2(last / size) / (probe - 2)
             most = max(most, bits / (2 * rate) if rate > 0.1 else math.inf)
     return 4 + most + _WAVES * math.sqrt(sums.degree) * panel.length
 

@@ -212,11 +212,14 @@ class Pieces:
         return None if None in rows else [row for row in rows if row is not None]
 
     def evaluator(self, ctx: Context) -> Program:
-        """Return x ↦ [φ(x), φ'(x)]; at a removable singularity their limits."""
-        return self._evaluator(RealField(ctx), [joint.at(ctx) for joint in self.joints], lambda x: self._limit(x, ctx))
+        """Return x ↦ [φ(x), φ'(x)], with what roundings take to spare; at a removable singularity their limits."""
+        wide = context(ctx.prec + self.guard)
+        places = [joint.at(wide) for joint in self.joints]
+        run = self._evaluator(RealField(wide), places, lambda x: self._limit(x, wide))
+        return lambda x: [ctx.convert(value) for value in run(wide.convert(x))]
 
     def mpfr_evaluator(self, bits: int) -> Program:
-        """Return the same for numbers of MPFR, with what roundings take to spare."""
+        """Return the same for numbers of MPFR."""
         ctx = context(bits + self.guard)
         wide = mpfr_context(ctx.prec)
         with wide:

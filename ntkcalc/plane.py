@@ -24,7 +24,7 @@ from gmpy2 import mpfr
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
 from ntkcalc.integrand import Integrand, size_and_reach
-from ntkcalc.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
+from ntkcalc.precision import Real, context, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
 from ntkcalc.rules import gauss_legendre
 
 _MOST_POINTS = 400_000
@@ -85,7 +85,7 @@ def correlated_means(
 def _agreement(a: list[Any], b: list[Any], sizes: tuple[float, float]) -> float:
     """Return to how many bits of their sizes two pairs agree."""
     apart = [abs(x - y) for x, y in zip(a, b, strict=True)]
-    return min(size - float(gmpy2.log2(d)) if d else math.inf for size, d in zip(sizes, apart, strict=True))
+    return min(size - mpfr_log2(d) for size, d in zip(sizes, apart, strict=True))
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,13 @@ def from_mpfr(ctx: Context, x: Any) -> Real:
     return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
 
 
+def mpfr_log2(x: Any) -> float:
+    """Return log2 |x| of a number of MPFR or an integer of GMP, −∞ of 0."""
+    import gmpy2
+
+    return float(gmpy2.log2(abs(x))) if x else -math.inf
+
+
 def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
     """Return `x` rounded once to `digits` significant decimal digits, where it is beyond 2**±20000 nearly so."""
     rounded = DecimalContext(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)

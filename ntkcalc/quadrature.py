@@ -95,8 +95,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int, asked: int | No
             found = _on_line(sums, places, cells)
         else:
             found = sums_on_panels(sums, planned(sums, list(pairwise(places)), cells))
-        square, slope = found[:2]
-        square, slope, *moments = [from_mpfr(ctx, value) for value in (square, slope, *sums.moments(found))]
+        square, slope, *moments = [from_mpfr(ctx, value) for value in (*found[:2], *sums.moments(found))]
     if not square > 0:
         raise AccuracyError(f"what the normal law sees of {integrand.text} is all but zero")
     return Means(bits, scale, moments, ctx.ldexp(square, 2 * scale), ctx.ldexp(slope, 2 * scale))
@@ -114,8 +113,11 @@ def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
         pass
     try:
         plan = planned(sums, list(pairwise(places)), cells)
-    except AccuracyError:
-        return _by_halving(sums, line, mpfr(first), cells, sums.most)
+    except AccuracyError as refusal:
+        try:
+            return _by_halving(sums, line, mpfr(first), cells, sums.most)
+        except AccuracyError:
+            raise refusal from None  # panels take the fewer nodes where φ is steep
     try:
         return _by_halving(sums, line, mpfr(first), cells, min(_CHEAP * nodes_of(plan), sums.most))
     except AccuracyError:

@@ -3,20 +3,22 @@ r"""How finely a formula can vary: cells of the line on which φ keeps its chara
 Two rules of quadrature agree where both are blind: no node of theirs may see exp(−1e10 (x − 0.7)²). Interval arithmetic
 is never blind. On a cell φ is tame if the argument of each function in φ and φ' moves little there,
 
-.. math::  \operatorname{width} u ≤ 2 + |u|/2, \qquad \max |v| ≤ 4 \min |v|,
+.. math::  \operatorname{width} u ≤ 2 + d/2, \qquad \max |v| ≤ 4 \min |v|,
 
-u that of an exponential or of its kin, v a factor of that of a root or a logarithm, or of a denominator; or if an
-exponential is so small that it does not count. Cells that are not tame are halved. An argument is enclosed twice, by
-the formula and by the mean value theorem, u(middle) ± h max |u'| on a cell of width 2h: the formula x⁴ − 4x² + 4 alone,
-each x on its own, would move far more than it does.
+u that of an exponential or of its kin, v a factor of that of a root or a logarithm, or of a denominator. What of an
+exponential f(u) follows no straight line, times |∂φ/∂f|, is e^{−d} of √E[φ²] as the normal law sees it: steep flanks
+far down matter little, and beyond the bits that are asked for not at all. Cells that are
+not tame are halved. An argument is enclosed twice, by the formula and by the mean value theorem, u(middle) ± h max |u'|
+on a cell of width 2h: the formula x⁴ − 4x² + 4 alone, each x on its own, would move far more than it does.
 
-Enclosures are not rounded outwards: they measure lengths, not digits.
+Sums are rounded outwards, so that what floats absorb or cancel is not taken for constant; other roundings do not
+matter, for enclosures measure lengths, not digits.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -24,9 +26,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ntkcalc.functions import RealField, derivative, program, singular_argument
+from ntkcalc.functions import derivative, program, sensitivities, singular_argument
 from ntkcalc.pieces import Piece, Pieces
-from ntkcalc.precision import context, log2
 from ntkcalc.trees import Tree, in_order
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -42,8 +43,9 @@ _ZERO = 2.0**-40  # part of its largest value, at which the argument of a root i
 _MOST_PLACES = 24
 _ROUNDING = 2.0**-52
 _GREATEST, _LEAST = 1.7e308, 5e-324
+_BLOCK = 4096  # cells whose parts are weighed at once
 _AT_JOINT = 256  # samples of what tends to a limit at a joint
-_SPARE = 64  # bits by which what saturates may be multiplied
+_SPARE = 64  # bits by which φ' may be larger than φ
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,7 @@ def cells(phi: Pieces, reach: float, bits: int, scale: int = 0) -> Cells:
     reach
         The largest |x|.
     bits, scale
-        What does not count: φ(x) e^{−x²/4} below 2**(scale − bits), and exponentials yet smaller.
+        What does not count: φ(x) e^{−x²/4} below 2**(scale − bits), and parts of φ yet smaller.
     """
     with np.errstate(all="ignore"):
         found = [
@@ -144,40 +146,83 @@ class _Look:
     """Whether a smooth formula is tame on cells, and whether they matter."""
 
     def __init__(self, tree: Tree, slope: Tree, ends: tuple[float | None, float | None], bits: int, scale: int) -> None:
-        self.ends, self.least = ends, scale - bits
-        self.limit = (bits + _SPARE + _log2_of_constants(tree)) * math.log(2)
+        self.ends, self.scale, self.bits = ends, scale, bits
         self.demands = list(dict.fromkeys(d for t in in_order(tree) for d in _demands(t)))  # φ' is as fine as φ
-        arguments = [u for _, u in self.demands]
+        arguments, slopes = [d.argument for d in self.demands], sensitivities(tree)
         self.count = len(arguments)
         self.run = program([*arguments, *map(derivative, arguments)], _IntervalField())
         self.values = program([tree, slope], _IntervalField())
+        self.order = [t for t in in_order(tree) if not t.constant]
+        self.worth = program([*self.order, *(slopes[t] for t in self.order)], _IntervalField())
 
     def tame(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
         """Return for each cell whether all arguments move little."""
-        found = np.ones(low.shape, dtype=bool)
         if not self.count:
-            return found
-        middle = (low + high) / 2
-        spans = self.run(_Span(np.concatenate([low, middle]), np.concatenate([high, middle])))
-        n, half = len(low), (high - low) / 2
-        at_joint = self._at_joint(low, high)
-        for (kind, _), u, rise in zip(self.demands, spans[: self.count], spans[self.count :], strict=True):
-            natural, first, last = _Span(u.low[:n], u.high[:n]), u.low[n:], u.high[n:]
-            if kind is _wave:  # of which only the width counts
-                last = first
-            steep = np.broadcast_to(rise.size, u.low.shape)[:n]
-            inside = _intersection(natural, _Span(first - half * steep, last + half * steep))
-            found &= kind(inside, self.limit)
-        for i, opposite, joint in at_joint:
+            return np.ones(low.shape, dtype=bool)
+        inside = self._enclosures(low, high)
+        found = self._all_tame(inside, [np.zeros_like(low)] * self.count)
+        if not found.all():  # then what they are worth is looked at
+            bad = ~found
+            wild = [_Span(u.low[bad], u.high[bad]) for u in inside]
+            found[bad] = self._all_tame(wild, self._depths(wild, low[bad], high[bad]))
+        for i, opposite, joint in self._at_joint(low, high):
             found[i] = self._tame_at_joint(opposite, joint)
         return found
+
+    def _enclosures(self, low: Array, high: Array) -> list[_Span]:
+        """Return what the arguments may be on cells."""
+        middle, n, half = (low + high) / 2, len(low), (high - low) / 2
+        spans = self.run(_Span(np.concatenate([low, middle]), np.concatenate([high, middle])))
+        found = []
+        for demand, u, rise in zip(self.demands, spans[: self.count], spans[self.count :], strict=True):
+            ends = np.broadcast_arrays(u.low, u.high, rise.size, np.empty(2 * n))
+            natural, first, last, steep = _Span(ends[0][:n], ends[1][:n]), ends[0][n:], ends[1][n:], ends[2][:n]
+            if demand.kind is _wave:  # of which only the width counts
+                last = first
+            found.append(_intersection(natural, _Span(first - half * steep, last + half * steep)))
+        return found
+
+    def _all_tame(self, arguments: Sequence[_Span], depths: Sequence[Array]) -> npt.NDArray[np.bool_]:
+        """Return for each cell whether its arguments move little for what they are worth."""
+        limit = (self.bits + _SPARE) * math.log(2)
+        rows = zip(self.demands, arguments, depths, strict=True)
+        return np.asarray(np.all([(depth > limit) | d.kind(u, depth) for d, u, depth in rows], axis=0))
+
+    def _depths(self, arguments: Sequence[_Span], low: Array, high: Array) -> list[Array]:
+        """Return d for each demand: −ln of what of its function is bent and counts, as the normal law sees it."""
+        found = [np.zeros_like(low) for _ in self.demands]
+        for i in range(0, len(low), _BLOCK):
+            here = slice(i, i + _BLOCK)
+            a, b = low[here], high[here]
+            nearest = np.where(a * b < 0, 0.0, np.minimum(abs(a), abs(b)))
+            hidden = nearest**2 / 4 + self.scale * math.log(2)
+            weights, bounds = self._worths(_Span(a, b))
+            for depth, demand, u in zip(found, self.demands, arguments, strict=True):
+                if demand.bent is not None:
+                    own = weights[demand.node] + demand.bent(_Span(u.low[here], u.high[here]))
+                    depth[here] = np.maximum(hidden - np.minimum(own, bounds[demand.node]), 0.0)
+        return found
+
+    def _worths(self, x: _Span) -> tuple[dict[Tree, Array], dict[Tree, Array]]:
+        """Return for each node v bounds of ln |∂φ/∂v|, and of ln of what v can do to φ through what is made of it."""
+        spans, n = self.worth(x), len(self.order)
+        logs = [np.broadcast_to(np.log(np.maximum(u.size, _LEAST)), x.low.shape) for u in spans]
+        weights = dict(zip(self.order, logs[n:], strict=True))
+        sizes = dict(zip(self.order, logs, strict=False))
+        bounds = {t: np.full(x.low.shape, -np.inf) for t in self.order} | {self.order[-1]: sizes[self.order[-1]]}
+        for t in reversed(self.order):
+            most = np.minimum(bounds[t], weights[t] + sizes[t])
+            for v in t.arguments:
+                if not v.constant:
+                    bounds[v] = np.maximum(bounds[v], most)
+        return weights, bounds
 
     def matters(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
         """Return for each cell whether φ e^{−x²/4} or φ' e^{−x²/4} may be large enough to count."""
         nearest = np.where(low * high < 0, 0.0, np.minimum(abs(low), abs(high)))
         value, slope = self.values(_Span(low, high))
         size = np.log2(np.maximum(value.size, slope.size) + np.zeros_like(low))
-        return np.asarray(~(size - nearest**2 / 4 * math.log2(math.e) < self.least - 12))
+        return np.asarray(~(size - nearest**2 / 4 * math.log2(math.e) < self.scale - self.bits - 12))
 
     def _at_joint(self, low: Array, high: Array) -> list[tuple[int, float, float]]:
         """Return which cells end at a joint, with their other end and the joint."""
@@ -191,26 +236,18 @@ class _Look:
         low, high = min(opposite, joint), max(opposite, joint)
         parts = np.concatenate([[1, 1 / 2, 1 / 4, 1 / 8], np.arange(1, _AT_JOINT) / _AT_JOINT, [0]])
         points = joint + (opposite - joint) * parts
-        spans = self.run(_Span(np.append(points, low), np.append(points, high)))
-        for (kind, _), u in zip(self.demands, spans, strict=False):
-            samples, end = u.low[: len(parts) - 1], u.low[len(parts) - 1]
-            whole = _Span(u.low[len(parts) :], u.high[len(parts) :])
+        spans = self.run(_Span(np.append(points, low), np.append(points, high)))[: self.count]
+        n, wholes = len(parts), []
+        for demand, u in zip(self.demands, spans, strict=True):
+            samples, end = u.low[: n - 1], u.low[n - 1]
+            whole = _Span(u.low[n:], u.high[n:])
             if not np.isfinite(whole.size[0]):  # 0/0 or the like: what tends to a limit is tame
-                grows = abs(samples[3]) >= abs(samples[0])
                 whole = _Span(samples.min(keepdims=True), samples.max(keepdims=True))
-                if not kind(whole, self.limit if grows else math.inf)[0]:
-                    return False
-            elif not kind(whole, self.limit)[0] and not (kind is _ratio and abs(end) <= _ZERO * abs(samples[0])):
-                return False
-        return True
-
-
-def _log2_of_constants(tree: Tree) -> float:
-    """Return log2 of the product of all constants above 1 in a formula: what an exponential may be multiplied by."""
-    outer = {a for t in in_order(tree) if not t.constant for a in t.arguments if a.constant}
-    ctx = context(64)
-    values = [abs(program([t], RealField(ctx))(ctx.zero)[0]) for t in outer]
-    return sum(log2(value) for value in values if value > 1)
+            elif demand.kind is _ratio and abs(end) <= _ZERO * abs(samples[0]):
+                whole = _Span(np.ones(1), np.ones(1))  # quadrature expects it to end there
+            wholes.append(whole)
+        depths = self._depths(wholes, np.array([low]), np.array([high]))
+        return bool(self._all_tame(wholes, depths)[0])
 
 
 class _Span:
@@ -219,8 +256,8 @@ class _Span:
     __slots__ = ("high", "low")
 
     def __init__(self, low: Any, high: Any) -> None:
-        self.low = np.where(np.isnan(low), -np.inf, low)
-        self.high = np.where(np.isnan(high), np.inf, high)
+        self.low = np.minimum(np.where(np.isnan(low), -np.inf, low), _GREATEST)  # what overflows may be any so large
+        self.high = np.maximum(np.where(np.isnan(high), np.inf, high), -_GREATEST)
 
     @property
     def size(self) -> Array:
@@ -281,10 +318,9 @@ class _IntervalField:
         try:
             near = float(value)
         except OverflowError:
-            near = math.copysign(math.inf, value > 0 or -1)
-        if math.isinf(near) or (value and not near):
-            ends = sorted((near, math.copysign(_GREATEST if near else _LEAST, value > 0 or -1)))
-            return _Span(ends[0], ends[1])
+            near = math.inf if value > 0 else -math.inf
+        if value and not near:
+            return _Span(0.0, _LEAST) if value > 0 else _Span(-_LEAST, 0.0)
         return _Span(near, near)
 
     def divide(self, a: _Span, b: _Span) -> _Span:
@@ -374,50 +410,65 @@ _INCREASING: dict[str, Callable[[Array], Array]] = {
 
 # ---------------------------------------------------------------- what is asked of an argument
 
-Kind: TypeAlias = Callable[[_Span, float], npt.NDArray[np.bool_]]
-"""From what an argument may be on cells, and the −u from which e^u does not count, whether its function is tame."""
+Kind: TypeAlias = Callable[[_Span, Array], npt.NDArray[np.bool_]]
+"""From what an argument may be on cells, and d (see the head of this room), whether its function is tame."""
 
 
-def _exponential(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
-    """Of e^{±u}: flanks may be the steeper, the farther they are from 1; all that is seen passes there."""
-    return np.asarray((u.width <= _VARIATION * (1 + u.least / 4)) | (u.least > limit))
+def _exponential(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
+    """Of e^{±u}: flanks may be the steeper, the farther they are down; all that is seen passes there."""
+    return np.asarray(u.width <= _VARIATION * (1 + depth / 4))
 
 
-def _fast_step(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+def _fast_step(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what tends to straight lines like e^{−u²}."""
-    return np.asarray((u.width <= _VARIATION) | (u.least > math.sqrt(limit)))
+    return np.asarray(u.width <= _VARIATION)
 
 
-def _wave(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+def _wave(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what never comes to rest: two rules together have two nodes a period, and not evenly spaced."""
     return np.asarray(u.width <= _PERIOD)
 
 
-def _slow_step(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+def _slow_step(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what tends to straight lines like 1/u."""
     return np.asarray(u.width <= _VARIATION * (1 + u.least))
 
 
-def _ratio(u: _Span, limit: float) -> npt.NDArray[np.bool_]:
+def _ratio(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what is not analytic at 0: what is large, as 1 + e^{ws²} is, may grow the faster."""
     return np.asarray((u.least > 0) & (u.size <= _RATIO * u.least * np.maximum(u.least, 1) ** 0.25))
 
 
-_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("exp", "expm1", "tanh", "sigmoid", "softplus", "sinh", "cosh"), _exponential),
-    **dict.fromkeys(("erf", "erfc"), _fast_step),
-    **dict.fromkeys(("sin", "cos", "sinc"), _wave),
-    **dict.fromkeys(("atan", "asinh"), _slow_step),
+Bent: TypeAlias = Callable[[_Span], Array] | None
+"""From what an argument may be, ln of what of its function is no straight line; None where that is always much."""
+
+_KINDS: dict[str, tuple[Kind, Bent]] = {
+    **dict.fromkeys(("exp", "expm1"), (_exponential, lambda u: u.high)),
+    **dict.fromkeys(("sinh", "cosh"), (_exponential, lambda u: u.size)),
+    **dict.fromkeys(("tanh", "sigmoid", "softplus"), (_exponential, lambda u: -u.least)),
+    **dict.fromkeys(("erf", "erfc"), (_fast_step, lambda u: -(u.least**2))),
+    **dict.fromkeys(("sin", "cos", "sinc"), (_wave, None)),
+    **dict.fromkeys(("atan", "asinh"), (_slow_step, None)),
 }
 
 
-def _demands(t: Tree) -> Iterator[tuple[Kind, Tree]]:
+@dataclass(frozen=True)
+class _Demand:
+    """What a node of φ asks of an argument, and what of it is bent."""
+
+    node: Tree
+    argument: Tree
+    kind: Kind
+    bent: Bent
+
+
+def _demands(t: Tree) -> Iterator[_Demand]:
     """Yield what a node asks of which arguments that are no constants."""
     singular = singular_argument(t)
     if singular is not None:
-        yield from ((_ratio, v) for v in _vanishing(singular))
-    elif not t.constant and (kind := _KINDS.get(t.word)) is not None:
-        yield kind, t.arguments[0]
+        yield from (_Demand(t, v, _ratio, None) for v in _vanishing(singular))
+    elif not t.constant and t.word in _KINDS:
+        yield _Demand(t, t.arguments[0], *_KINDS[t.word])
 
 
 _POSITIVE = ("exp", "sigmoid", "softplus", "erfc", "cosh")

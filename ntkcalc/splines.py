@@ -31,7 +31,7 @@ import gmpy2
 from gmpy2 import mpfr
 
 from ntkcalc.errors import AccuracyError
-from ntkcalc.precision import Context, Real, from_mpfr, mpfr_context, to_mpfr
+from ntkcalc.precision import Context, Real, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
 from ntkcalc.rules import erfc, gauss_legendre
 
 _MOST_NODES = 2000
@@ -124,7 +124,7 @@ class Spline:
         for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
             parts += [jump * integral for jump, integral in zip(jumps, row, strict=False)]
         size = max(map(abs, parts))
-        return from_mpfr(self.ctx, self._mean(0)), float(gmpy2.log2(size)) if size else 0.0
+        return from_mpfr(self.ctx, self._mean(0)), mpfr_log2(size) if size else 0.0
 
     @_precisely
     def log_size(self) -> float:
@@ -132,7 +132,7 @@ class Spline:
         sizes = [abs(m) for m in self._means]
         for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
             sizes += [abs(jump) * integral for jump, integral in zip(jumps, row, strict=False)]
-        return max((float(gmpy2.log2(s)) for s in sizes if s), default=0.0)
+        return max((mpfr_log2(s) for s in sizes if s), default=0.0)
 
     @cached_property
     def _knots(self) -> list[tuple[Any, list[Any], Any]]:

@@ -80,6 +80,38 @@ def test_sixty_coefficients_to_forty_digits_of_ball_arithmetic(name: str) -> Non
         assert abs(ours - theirs) <= abs(theirs) * CTX.mpf("1e-40"), k
 
 
+@pytest.mark.parametrize("beta", ["1e-3", "1e-6", "1e-15", "1e-30"])
+def test_softplus_that_hardly_bends(beta: str) -> None:
+    """log(1 + e^z) = log 2 + z/2 + Σ (4^n − 1) B_2n z^2n/(2n (2n)!), E[Z^m He_k] = m!/(2^j j!), j = (m − k)/2."""
+    b = CTX.mpf(beta)
+    series = {0: CTX.log(2) / b, 1: CTX.mpf(1) / 2}
+    for m in range(2, 34, 2):  # what is left out is below 1e-60 of the first that is left in
+        series[m] = (2**m - 1) * CTX.bernoulli(m) / (m * CTX.factorial(m)) * b ** (m - 1)
+    for k, found in enumerate(activation(f"softplus:beta={beta}").hermite(8, 120)):
+        parts = [
+            c * CTX.factorial(m) / (2 ** ((m - k) // 2) * CTX.factorial((m - k) // 2))
+            for m, c in series.items()
+            if m >= k and (m - k) % 2 == 0
+        ]
+        assert abs(found - CTX.fsum(parts) / CTX.sqrt(CTX.factorial(k))) <= abs(found) * CTX.mpf("1e-35"), k
+
+
+@pytest.mark.parametrize("beta", [17, 100, 10**6])
+def test_softplus_that_is_steep(beta: int) -> None:
+    """By quadrature of the definition next to the bend and away from it."""
+    b = CTX.mpf(beta)
+    ends = [s * x for x in (14, 1, 40 / b, 8 / b, 1 / b) for s in (-1, 1)]
+    for k, found in enumerate(activation(f"softplus:beta={beta}").hermite(4, 100)):
+
+        def integrand(x: Any, k: int = k) -> Any:
+            z = b * x
+            value = (max(z, CTX.zero) + CTX.log1p(CTX.exp(-abs(z)))) / b
+            return value * CTX.hermite(k, x / CTX.sqrt(2)) / CTX.sqrt(2) ** k * CTX.npdf(x)
+
+        defined = CTX.quad(integrand, sorted([CTX.zero, *ends]), maxdegree=8) / CTX.sqrt(CTX.factorial(k))
+        assert abs(found - defined) < CTX.mpf("1e-25")
+
+
 @pytest.mark.parametrize(("name", "k", "size"), [("tanh", 201, 2.25e-10), ("sigmoid", 201, 2.7e-19)])
 def test_small_coefficients_have_all_their_digits(name: str, k: int, size: float) -> None:
     found = activation(name).hermite(k, 110)[k]
