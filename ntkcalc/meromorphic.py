@@ -394,7 +394,9 @@ def _add_pole(ctx: Context, total: list[Any], low: int, top: int, w: Real, resid
     anything far enough up, go down to I_0 = √(π/2) e^{w²/2} erfc(w/√2), and scale.
     """
     values = _descend(to_mpfr(ctx.convert(w.real)), to_mpfr(ctx.convert(w.imag)), top, float(w.real), bits)
-    origin = ctx.sqrt(ctx.pi / 2) * ctx.exp(w * w / 2) * ctx.erfc(w / ctx.sqrt(2))
+    wide = context(ctx.prec + 2 * max(0, math.ceil(log2(abs(w)))))  # e^{w²/2} has the relative error of w², times w²/2
+    far = wide.convert(w)
+    origin = ctx.convert(wide.sqrt(wide.pi / 2) * wide.exp(far * far / 2) * wide.erfc(far / wide.sqrt(2)))
     re, im = values[0]
     scale = 2 * residue * ctx.mpc(0, 1) * origin / ctx.mpc(from_mpfr(ctx, re), from_mpfr(ctx, im))
     phases = [scale * ctx.mpc(0, -1) ** k for k in range(4)]

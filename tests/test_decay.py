@@ -100,6 +100,12 @@ def test_sigmoid_and_its_kin_have_poles_at_i_pi(act: str) -> None:
     assert covers(fit.parameters["rate"], 2 * pi)
 
 
+def test_steep_softplus_keeps_the_law_of_its_poles() -> None:
+    """Its coefficients come from quadrature, the nearest pole is at iπ/20."""
+    (law,) = found("softplus:beta=20").theory
+    assert law.rate == pytest.approx(2 * pi / 20, rel=1e-12)
+
+
 @pytest.mark.parametrize("sigma", [Fraction(1, 2), Fraction(1), Fraction(2)])
 @pytest.mark.parametrize("gamma_b2", [Fraction(0), Fraction(1, 10), Fraction(1, 2)])
 def test_gaussians_are_geometric(sigma: Fraction, gamma_b2: Fraction) -> None:
