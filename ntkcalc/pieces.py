@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from itertools import pairwise
 from typing import Any
 
@@ -32,9 +32,9 @@ from ntkcalc.functions import (
     singular_argument,
     taylor,
 )
-from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, real, to_mpfr
+from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, mpfr_log2, real, to_mpfr
 from ntkcalc.rounding import bits_at_stake
-from ntkcalc.trees import Tree, in_order, negated, number, over, rebuilt
+from ntkcalc.trees import ONE, Tree, in_order, negated, number, over, rebuilt
 
 MOST_JOINTS = 64
 
@@ -43,6 +43,9 @@ REACH, _STEP = 64, Fraction(1, 32)
 
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _PROBE = 320  # bits of checks at joints
+_ROUGH = 128  # bits of zeros that may be multiple
+_MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
+_HALVINGS = 8  # after which a pole shows
 _DOUBTFUL = 1e-9  # value of a float that may be all error
 _NEAR = 3.0  # |x| that the normal law sees
 _SAMPLES = (0.0713, 0.2137, 0.5171, 0.8331, 0.9573)  # parts of an interval
@@ -98,9 +101,27 @@ def _place(joint: Joint, bits: int) -> Real:
             f"for |x| < {REACH} only; lower --digits"
         )
     assert joint.vanishing is not None
+    start = _place(joint, bits // 2 + 32) if bits > _ROUGH else None
     with mpfr_context(bits):
-        low, high = (to_mpfr(real(ctx, end)) for end in (joint.low, joint.high))
-        return from_mpfr(ctx, _root(joint.vanishing, low, high, bits))
+        low, high = gmpy2.mpfr(joint.low), gmpy2.mpfr(joint.high)
+        found = None if start is None else _refined(joint.vanishing, to_mpfr(start), bits)
+        if found is None or not low < found < high:
+            found = _root(joint.vanishing, low, high, bits)
+        return from_mpfr(ctx, found)
+
+
+def _refined(tree: Tree, x: Any, bits: int) -> Any:
+    """Return a zero known to half of the bits by Newton's method, None where that does not converge at once."""
+    run = program([tree, derivative(tree)], MpfrField())
+    for _ in range(4):
+        try:
+            value, steep = run(x)
+        except DomainError:
+            return None
+        before, x = x, x - value / steep if steep else x
+        if abs(x - before) <= gmpy2.exp2(gmpy2.mpfr(-bits // 2 - 16)) * (1 + abs(x)):
+            return x if steep else None
+    return None
 
 
 def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
@@ -109,7 +130,10 @@ def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
     sign, least = run(low)[0] > 0, gmpy2.exp2(gmpy2.mpfr(4 - bits))
     x, step = (low + high) / 2, high - low
     for _ in range(3 * bits):
-        value = run(x)[0]
+        try:
+            value = run(x)[0]
+        except DomainError:  # next to a pole of 1/tree
+            return x
         if (value > 0) == sign:
             low = x
         else:
@@ -241,8 +265,11 @@ class Pieces:
     @cached_property
     def guard(self) -> int:
         """Bits that roundings take from φ and φ', beyond a few."""
-        pairs = zip(self.pieces, self.slopes, strict=True)
-        lost = max(bits_at_stake(tree, piece.samples()) for piece, slope in pairs for tree in (piece.tree, slope))
+        places: dict[Tree, list[float]] = {}
+        for piece, slope in zip(self.pieces, self.slopes, strict=True):
+            for tree in (piece.tree, slope):
+                places.setdefault(tree, []).extend(piece.samples())
+        lost = max(bits_at_stake(tree, where) for tree, where in places.items())
         if lost > _MOST_GUARD:
             raise InputError(f"rounding takes {lost:.0f} bits of {self.text}: write it without what is so large in it")
         return 32 * math.ceil((lost - _SPARE) / 32) if lost > _SPARE else 0
@@ -453,8 +480,58 @@ def _whole_grid() -> tuple[tuple[Fraction, ...], list[float]]:
 
 
 def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
-    joint = Joint(float(low + high) / 2, None, tree, low, high)
-    return Joint(float(joint.at(context(64))), None, tree, low, high)
+    """Return where a tree changes its sign: where it, its reciprocal, or a derivative of these has a simple zero."""
+    with mpfr_context(_ROUGH):
+        a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
+        vanishing = over(ONE, tree) if _grows_between(tree, a, b) else tree
+        rough = _root(vanishing, a, b, _ROUGH)
+        flat = _simple(vanishing, rough)
+    joint = Joint(float(rough), None, vanishing, low, high)
+    return (flat is not vanishing and _there(vanishing, flat, joint.near)) or joint
+
+
+def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
+    """Return whether a tree that changes its sign between two points does so at a pole."""
+    run = program([tree], MpfrField())
+    a, b = run(low)[0], run(high)[0]
+    size = max(abs(a), abs(b))
+    for _ in range(_HALVINGS):
+        x = (low + high) / 2
+        try:
+            value = run(x)[0]
+        except DomainError:
+            return True
+        if (value > 0) == (a > 0):
+            low, a = x, value
+        else:
+            high, b = x, value
+    return bool(min(abs(a), abs(b)) > size)
+
+
+def _simple(tree: Tree, x: Any) -> Tree:
+    """Return the derivative of order m − 1 that has a simple zero where a tree has one of order m next to x.
+
+    As many zeros are within r of a point as the index k of the largest |c_k| r^k in the Taylor series there.
+    """
+    field, slope = MpfrField(), derivative(tree)
+    try:
+        rises = [program([slope], field)(x + d)[0] for d in (-_BESIDE, 0, _BESIDE)]
+        if min(rises) > max(rises) / 2 > 0 or max(rises) < min(rises) / 2 < 0:
+            return tree
+        series = taylor(tree, field, x, _MOST_MULTIPLE)
+    except (DomainError, ZeroDivisionError):
+        return tree
+    sizes = [mpfr_log2(c) + k * math.log2(_BESIDE) for k, c in enumerate(series)]
+    return reduce(lambda t, _: derivative(t), range(1, sizes.index(max(sizes))), tree)
+
+
+def _there(tree: Tree, flat: Tree, near: float) -> Joint | None:
+    """Return the simple zero of a derivative next to a point, where the tree itself vanishes too."""
+    ctx, low, high = context(_PROBE), Fraction(near - _BESIDE), Fraction(near + _BESIDE)
+    joint, run = Joint(near, None, flat, low, high), program([tree, flat], RealField(ctx))
+    if run(real(ctx, low))[1] * run(real(ctx, high))[1] < 0:
+        return joint if abs(run(joint.at(ctx))[0]) < ctx.ldexp(1, -_PROBE // 2) else None
+    return None
 
 
 def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:
@@ -489,7 +566,7 @@ def _reals(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
     """Return values at a point in high precision."""
     try:
         with mpfr_context(_PROBE):
-            return _mpfr_program(tuple(trees))(to_mpfr(real(context(_PROBE), x)))
+            return _mpfr_program(tuple(trees))(gmpy2.mpfr(x))
     except DomainError as error:
         if "division" in str(error):
             return [0.0] * len(trees)  # a joint, looked at later

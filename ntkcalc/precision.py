@@ -144,7 +144,10 @@ def mpfr_log2(x: Any) -> float:
     """Return log2 |x| of a number of MPFR or an integer of GMP, −∞ of 0."""
     import gmpy2
 
-    return float(gmpy2.log2(abs(x))) if x else -math.inf
+    if not x:
+        return -math.inf
+    exponent, mantissa = gmpy2.frexp(x)
+    return math.log2(abs(mantissa)) + exponent
 
 
 def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:

@@ -111,27 +111,28 @@ def cells(phi: Pieces, reach: float, bits: int, scale: int = 0) -> Cells:
     bits, scale
         What does not count: φ(x) e^{−x²/4} below 2**(scale − bits), and parts of φ yet smaller.
     """
+    pieces: dict[tuple[Tree, Tree], list[Piece]] = {}
+    for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
+        pieces.setdefault((piece.tree, slope), []).append(piece)
     with np.errstate(all="ignore"):
         found = [
             level
-            for piece, slope in zip(phi.pieces, phi.slopes, strict=True)
-            for level in _levels(piece, slope, reach, bits, scale)
+            for (tree, slope), where in pieces.items()
+            for level in _levels(_Look(tree, slope, where, bits, scale), where, reach)
         ]
     low, high, length = (np.concatenate(rows) for rows in zip(*found, strict=True))
     return Cells(low, high, length)
 
 
-def _levels(piece: Piece, slope: Tree, reach: float, bits: int, scale: int) -> Iterator[tuple[Array, Array, Array]]:
-    """Yield the ends and lengths of the cells of a piece that are tame, or as narrow as cells get; widest first."""
-    left, right = (None if joint is None else joint.near for joint in (piece.left, piece.right))
-    a, b = max(left if left is not None else -reach, -reach), min(right if right is not None else reach, reach)
-    if a >= b:
+def _levels(look: _Look, pieces: Sequence[Piece], reach: float) -> Iterator[tuple[Array, Array, Array]]:
+    """Yield the ends and lengths of the cells of pieces that are tame, or as narrow as cells get; widest first."""
+    edges = [edge for piece in pieces if (edge := _edges(piece, reach)).size]
+    if not edges:
         return
-    look = _Look(piece.tree, slope, (left, right), bits, scale)
-    edges = np.linspace(a, b, math.ceil((b - a) / _WIDEST / 2) * 2 + 1)
-    low, high, narrow = edges[:-1], edges[1:], False
+    low, high = (np.concatenate([edge[part] for edge in edges]) for part in (slice(-1), slice(1, None)))
+    narrow = False
     while low.size:
-        last = high[0] - low[0] < _FINEST or low.size > _MOST_CELLS
+        last = (high - low < _FINEST) | (low.size > _MOST_CELLS)
         bad = ~look.tame(low, high)
         bad[bad] = look.matters(low[bad], high[bad])
         done = ~bad | last
@@ -142,11 +143,20 @@ def _levels(piece: Piece, slope: Tree, reach: float, bits: int, scale: int) -> I
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
 
 
+def _edges(piece: Piece, reach: float) -> Array:
+    """Return the ends of the first cells of a piece."""
+    a = -reach if piece.left is None else max(piece.left.near, -reach)
+    b = reach if piece.right is None else min(piece.right.near, reach)
+    return np.linspace(a, b, math.ceil((b - a) / _WIDEST / 2) * 2 + 1) if a < b else np.empty(0)
+
+
 class _Look:
     """Whether a smooth formula is tame on cells, and whether they matter."""
 
-    def __init__(self, tree: Tree, slope: Tree, ends: tuple[float | None, float | None], bits: int, scale: int) -> None:
-        self.ends, self.scale, self.bits = ends, scale, bits
+    def __init__(self, tree: Tree, slope: Tree, pieces: Sequence[Piece], bits: int, scale: int) -> None:
+        self.scale, self.bits = scale, bits
+        self.starts = [piece.left.near for piece in pieces if piece.left is not None]
+        self.ends = [piece.right.near for piece in pieces if piece.right is not None]
         self.demands = list(dict.fromkeys(d for t in in_order(tree) for d in _demands(t)))  # φ' is as fine as φ
         arguments, slopes = [d.argument for d in self.demands], sensitivities(tree)
         self.count = len(arguments)
@@ -165,8 +175,10 @@ class _Look:
             bad = ~found
             wild = [_Span(u.low[bad], u.high[bad]) for u in inside]
             found[bad] = self._all_tame(wild, self._depths(wild, low[bad], high[bad]))
-        for i, opposite, joint in self._at_joint(low, high):
-            found[i] = self._tame_at_joint(opposite, joint)
+        for joints, joint, opposite in ((self.starts, low, high), (self.ends, high, low)):
+            there = np.isin(joint, joints)
+            if there.any():
+                found[there] = self._tame_at_joints(opposite[there], joint[there])
         return found
 
     def _enclosures(self, low: Array, high: Array) -> list[_Span]:
@@ -224,30 +236,22 @@ class _Look:
         size = np.log2(np.maximum(value.size, slope.size) + np.zeros_like(low))
         return np.asarray(~(size - nearest**2 / 4 * math.log2(math.e) < self.scale - self.bits - 12))
 
-    def _at_joint(self, low: Array, high: Array) -> list[tuple[int, float, float]]:
-        """Return which cells end at a joint, with their other end and the joint."""
-        left, right = self.ends
-        first = [(int(i), float(high[i]), left) for i in np.flatnonzero(low == left)] if left is not None else []
-        last = [(int(i), float(low[i]), right) for i in np.flatnonzero(high == right)] if right is not None else []
-        return first + last
-
-    def _tame_at_joint(self, opposite: float, joint: float) -> bool:
-        """Return whether all arguments move little on a cell at a joint, or end there as quadrature expects it."""
-        low, high = min(opposite, joint), max(opposite, joint)
+    def _tame_at_joints(self, opposite: Array, joint: Array) -> npt.NDArray[np.bool_]:
+        """Return whether all arguments move little on cells at joints, or end there as quadrature expects it."""
+        low, high = np.minimum(opposite, joint), np.maximum(opposite, joint)
         parts = np.concatenate([[1, 1 / 2, 1 / 4, 1 / 8], np.arange(1, _AT_JOINT) / _AT_JOINT, [0]])
-        points = joint + (opposite - joint) * parts
-        spans = self.run(_Span(np.append(points, low), np.append(points, high)))[: self.count]
+        points = joint[:, None] + (opposite - joint)[:, None] * parts
+        spans = self.run(_Span(np.column_stack([points, low]), np.column_stack([points, high])))[: self.count]
         n, wholes = len(parts), []
         for demand, u in zip(self.demands, spans, strict=True):
-            samples, end = u.low[: n - 1], u.low[n - 1]
-            whole = _Span(u.low[n:], u.high[n:])
-            if not np.isfinite(whole.size[0]):  # 0/0 or the like: what tends to a limit is tame
-                whole = _Span(samples.min(keepdims=True), samples.max(keepdims=True))
-            elif demand.kind is _ratio and abs(end) <= _ZERO * abs(samples[0]):
-                whole = _Span(np.ones(1), np.ones(1))  # quadrature expects it to end there
+            (samples, end), whole = np.split(u.low[:, :n], [n - 1], axis=1), _Span(u.low[:, n], u.high[:, n])
+            limited = ~np.isfinite(whole.size)  # 0/0 or the like: what tends to a limit is tame
+            whole.low[limited], whole.high[limited] = samples[limited].min(axis=1), samples[limited].max(axis=1)
+            if demand.kind is _ratio:
+                expected = ~limited & (abs(end[:, 0]) <= _ZERO * abs(samples[:, 0]))  # quadrature expects it to end there
+                whole.low[expected] = whole.high[expected] = 1.0
             wholes.append(whole)
-        depths = self._depths(wholes, np.array([low]), np.array([high]))
-        return bool(self._all_tame(wholes, depths)[0])
+        return self._all_tame(wholes, self._depths(wholes, low, high))
 
 
 class _Span:
