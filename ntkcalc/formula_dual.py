@@ -16,6 +16,7 @@ from ntkcalc.faint import faintest
 from ntkcalc.functions import DomainError
 from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.integrand import Integrand, Shape
+from ntkcalc.labour import Labour
 from ntkcalc.node_sums import TooNarrowError
 from ntkcalc.pieces import Joint, Pieces
 from ntkcalc.precision import Context, Real, context, log2
@@ -52,19 +53,19 @@ class FormulaDual(HermiteDual):
         self._means: list[Means] = []
         self._refused: dict[tuple[int, int, int], AccuracyError] = {}
 
-    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
-        means = self._quadrature(degree, bits, bits if asked is None else asked)
+        means = self._quadrature(degree, bits, labour)
         ctx = context(bits + 32)
         return [ctx.ldexp(m, means.scale) for m in means.moments[: degree + 1]]
 
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]."""
-        return self._quadrature(0, bits, bits).square
+        return self._quadrature(0, bits).square
 
     def slope_square(self, bits: int) -> Real | Fraction:
         """Return E[φ'²]."""
-        return self._quadrature(0, bits, bits).slope
+        return self._quadrature(0, bits).slope
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `ntkcalc.duals.Dual.value`."""
@@ -174,27 +175,28 @@ class FormulaDual(HermiteDual):
             return Shape.SINGULAR
         return Shape.KINKED
 
-    def _quadrature(self, degree: int, bits: int, asked: int) -> Means:
+    def _quadrature(self, degree: int, bits: int, labour: Labour | None = None) -> Means:
         """Return quadratures to at least this degree and so many bits, kept for the next few demands."""
         known = next((m for m in self._means if m.bits >= bits and len(m.moments) > degree), None)
         if known is None:
-            least = degree + degree // 16 + 8, 64 * (bits // 64 + 1) + 16
+            least = degree + degree // 16 + 8, 64 * ((bits + bits // 16) // 64 + 1) + 16
             roomy = max(least[0], _USUAL[0]), max(least[1], _USUAL[1])
             requests = [roomy, least] if roomy[1] == _USUAL[1] else [least]
-            known = self._obtained([(*request, min(asked, request[1])) for request in requests])
+            known = self._obtained(requests, labour or Labour(bits))
             self._means = [known, *self._means[:3]]
         return known
 
-    def _obtained(self, requests: list[tuple[int, int, int]]) -> Means:
+    def _obtained(self, requests: list[tuple[int, int]], labour: Labour) -> Means:
         """Return the first of some quadratures that is not refused; refusals are kept."""
-        for request in requests:
-            if not self._refusals(*request):
+        for degree, bits in requests:
+            if not self._refusals(degree, bits, labour.asked):
                 try:
-                    return self._computed(*request)
+                    return self._computed(degree, bits, labour)
                 except AccuracyError as error:
-                    least = (0, 0, 1 << 30) if isinstance(error, TooNarrowError) else request
+                    always = isinstance(error, TooNarrowError)
+                    least = (0, 0, 1 << 30) if always else (degree, bits, labour.asked)
                     self._refused[least] = error.with_traceback(None)
-        raise self._refusals(*requests[-1])[-1]
+        raise self._refusals(*requests[-1], labour.asked)[-1]
 
     def _refusals(self, degree: int, bits: int, asked: int) -> list[AccuracyError]:
         """Return what was said of requests that asked for no more, with no less to spend."""
@@ -207,16 +209,16 @@ class FormulaDual(HermiteDual):
 
         return lru_cache(maxsize=4)(partial(cells, self.phi))
 
-    def _computed(self, degree: int, bits: int, asked: int) -> Means:
+    def _computed(self, degree: int, bits: int, labour: Labour) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
         whole = self.integrand
         try:
-            return gaussian_means(whole, degree, bits, asked)
+            return gaussian_means(whole, degree, bits, labour)
         except AccuracyError as error:
             if len(self.phi.kinked) == len(self.phi.joints) or isinstance(error, TooNarrowError):
                 raise
             return gaussian_means(
-                replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits, asked
+                replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits, labour
             )
 
     @cached_property

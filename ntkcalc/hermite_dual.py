@@ -25,6 +25,7 @@ import gmpy2
 
 from ntkcalc.duals import Correlation, Expansion, Point
 from ntkcalc.errors import AccuracyError
+from ntkcalc.labour import Labour
 from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
@@ -66,10 +67,10 @@ class HermiteDual(ABC):
     """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
 
     @abstractmethod
-    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
         """Return µ_0 … µ_degree, absolute errors below 2**-bits √E[φ²].
 
-        Of these bits so many were `asked` for, which bounds what may be spent; the others are for small coefficients.
+        By default so many bits may be paid for; those that small coefficients take are not what was asked for.
         """
 
     @abstractmethod
@@ -106,10 +107,10 @@ class HermiteDual(ABC):
         AccuracyError
             For a coefficient too small to be told from zero.
         """
-        wide, most = bits + 32, bits + self.most_lost(degree)
+        wide, most, labour = bits + 32, bits + self.most_lost(degree), Labour(bits + 64)
         while wide <= most:
             ctx = context(wide + 16)
-            moments = self.moments(degree + 2, ctx.prec, bits + 64)  # before squares, which come with them
+            moments = self.moments(degree + 2, ctx.prec, labour)  # before squares, which come with them
             size = log2(self._total(ctx)) / 2
             mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(moments)]
             sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu)}
@@ -186,7 +187,7 @@ class HermiteDual(ABC):
     def _expanded(self, point: Point, degree: int, bits: int, tails: bool) -> Expansion:
         """Take as many bits and terms as bounds on all errors ask for."""
         a, delta = point.at(context(64))
-        wide, most = bits + 64, bits + self.most_lost(degree)
+        wide, most, labour = bits + 64, bits + self.most_lost(degree), Labour(bits + 64)
         terms = max(degree + degree // 8 + 16, 64) if a else degree + 2
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
@@ -197,7 +198,7 @@ class HermiteDual(ABC):
                 terms = self.degree
             elif a:
                 terms = min(terms, self.most_terms)
-            known = self._known(terms, wide, bits + 64)
+            known = self._known(terms, wide, labour)
             found = self._regrouped(known, point, degree, tails)
             more = self._terms_needed(known, point, found, bits)
             if more > terms and known.rests[-1] > 16 * known.error:
@@ -214,11 +215,11 @@ class HermiteDual(ABC):
                 wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
 
-    def _known(self, terms: int, wide: int, asked: int | None = None) -> _Known:
+    def _known(self, terms: int, wide: int, labour: Labour | None = None) -> _Known:
         ctx = context(wide + 16)
         squares = [
             ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2
-            for k, m in enumerate(self.moments(terms, ctx.prec, asked)[: terms + 1])
+            for k, m in enumerate(self.moments(terms, ctx.prec, labour)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
         if not steepness > 0:

@@ -21,6 +21,7 @@ from ntkcalc.formula_dual import MOST_BY_QUADRATURE, MOST_TERMS, SHORT, FormulaD
 from ntkcalc.functions import DomainError
 from ntkcalc.hermite_dual import FixedSeries
 from ntkcalc.integrand import Shape
+from ntkcalc.labour import Labour
 from ntkcalc.pieces import Pieces
 from ntkcalc.plane import correlated_means
 from ntkcalc.precision import Real, context, log2
@@ -55,11 +56,11 @@ class KinkedDual(FormulaDual):
         """Where splines take over, any number."""
         return MOST_TERMS if self._meeting(64) else MOST_BY_QUADRATURE
 
-    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
         if degree <= 512 or (meeting := self._meeting(bits)) is None or degree <= meeting.degree:
-            return super().moments(degree, bits, asked)
-        low = super().moments(meeting.degree, bits, asked)
+            return super().moments(degree, bits, labour)
+        low = super().moments(meeting.degree, bits, labour)
         return [*low, *meeting.spline.hermite(degree)[meeting.degree + 1 :]]
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
@@ -98,7 +99,7 @@ class KinkedDual(FormulaDual):
 
     def _met(self, bits: int) -> _Meeting | None:
         """Find where the smallest term of the jumps' series is small enough, and check it there."""
-        scale = self._quadrature(0, 64, 64).scale
+        scale = self._quadrature(0, 64).scale
         try:
             rough = with_jumps(self.phi, [context(128).zero], 16 + min(bits, 600) // 3, context(128))
         except (DomainError, ZeroDivisionError):

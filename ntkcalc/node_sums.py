@@ -16,13 +16,10 @@ from gmpy2 import mpfr, mpz
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.integrand import Integrand
+from ntkcalc.labour import Labour
 from ntkcalc.precision import mpfr_context, mpfr_log2
 
 _MOST_NODES = 1 << 16
-_MOST_WORK, _LEAST_WORK = 2.4e8, 9e5
-"""What may be spent on the largest request, and on the smallest, in units of about a microsecond (where measured: an
-operation of φ and φ' at ±x took 4.5 at 200 bits, a Hermite polynomial 0.3 there and 0.5 at 400)."""
-
 _SPARE = 24  # bits, a fifth at most, that need not agree: the better of two rules has far more than they agree to
 _SMALLEST = (8, 80, 16.0)  # request: degree, bits, and the reach that they need
 
@@ -39,19 +36,25 @@ class NodeSums:
     enough
         The bits to which two rules must agree.
     most
-        How many nodes there is time for.
+        How many nodes there was time for at the start.
     """
 
-    def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float, asked: int) -> None:
-        self.integrand, self.degree, self.bits = integrand, degree, bits
+    def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float, labour: Labour) -> None:
+        self.integrand, self.degree, self.bits, self._labour = integrand, degree, bits, labour
         self.enough = bits - min(_SPARE, bits // 5)
         self.width, self.heavy, self._reach = *_widths(degree, bits, reach), reach
         self.precision = self.width + 48
         with mpfr_context(self.precision):
             self.run, self.unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-scale))
-        self.most = _most_nodes(degree, bits, reach, integrand.operations, asked)
-        self._most_ever = _most_nodes(*_SMALLEST, integrand.operations, 0)
+        self._node = _work(degree, bits, reach, integrand.operations)
+        self.most = self.left
+        self._most_ever = Labour(0).left(0) / _work(*_SMALLEST, integrand.operations)
         self._shifts = list(self._exponents())
+
+    @property
+    def left(self) -> int:
+        """How many nodes there is time for yet."""
+        return int(min(_MOST_NODES, self._labour.left(self.degree) / self._node))
 
     def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
         """Say where φ varies too fast, and how many nodes that asks for."""
@@ -73,6 +76,7 @@ class NodeSums:
 
     def values(self, x: Any) -> list[Any]:
         """Return φ(x), φ'(x), φ(−x) and φ'(−x)."""
+        self._labour.spent += self._node
         return [v * self.unit for y in (x, -x) for v in self.run(y)]
 
     def over(self, nodes: Sequence[tuple[Any, Any]]) -> list[Any]:
@@ -127,11 +131,10 @@ def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
     return width, width + math.ceil(reach * reach / 4 / math.log(2)) + 8  # He_k reaches √k! e^{x²/4}
 
 
-def _most_nodes(degree: int, bits: int, reach: float, operations: int, asked: int) -> int:
-    """Return how many nodes there is time for: φ and φ' take a few units an operation, polynomials less a term."""
+def _work(degree: int, bits: int, reach: float, operations: int) -> float:
+    """Return what a node takes: φ and φ' a few units an operation, polynomials less a term."""
     width, heavy = _widths(degree, bits, reach)
-    node = 4.5 * operations * (1 + width / 500) + (degree + 8) * (0.2 + (heavy + width) / 6400)
-    return int(min(_MOST_NODES, min(_MOST_WORK, _LEAST_WORK * (1 + asked * (degree + 16) / 8000)) / node))
+    return 4.5 * operations * (1 + width / 500) + (degree + 8) * (0.2 + (heavy + width) / 6400)
 
 
 def _rough(length: float) -> str:

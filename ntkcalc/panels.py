@@ -118,7 +118,7 @@ def sums_on_panels(sums: NodeSums, found: list[_Estimate]) -> list[Any]:
         Where the rules do not come to agree within bounds.
     """
     spent = nodes_of(found)
-    if spent > sums.most:
+    if spent > sums.left:
         raise sums.refusal(0, 0)
     for e in found:
         e.shorter, e.longer = (sums.over(e.panel.nodes(n)) for n in (_length_before(e.n), e.n))
@@ -132,9 +132,9 @@ def sums_on_panels(sums: NodeSums, found: list[_Estimate]) -> list[Any]:
             return whole
         short = [e for e in found if e.agreed < sums.bits + share]
         lengths = [e.next_length(sums.bits + share) for e in short]
-        spent += sum(lengths)
-        if spent > sums.most or max(lengths) > _LONG * _short(sums):
+        if sum(lengths) > sums.left or max(lengths) > _LONG * _short(sums):
             raise sums.refusal(spent, together)
+        spent += sum(lengths)
         for e, n in zip(short, lengths, strict=True):
             e.n, e.shorter, e.longer = n, e.longer, sums.over(e.panel.nodes(n))
 
@@ -166,7 +166,7 @@ def _panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> 
     todo = [_Panel(a, b, narrow.between(float(a), float(b))) for a, b in pieces]
     done: list[tuple[_Panel, float]] = []
     while todo:
-        if (len(done) + len(todo)) * short > sums.most:
+        if (len(done) + len(todo)) * short > sums.left:
             least = sum(max(panel.fine, short) for panel in todo) + len(done) * short
             raise sums.unresolved(*min(panel.narrowest for panel in todo), least)
         panel = todo.pop()

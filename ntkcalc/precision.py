@@ -147,7 +147,7 @@ def mpfr_log2(x: Any) -> float:
     if not x:
         return -math.inf
     exponent, mantissa = gmpy2.frexp(x)
-    return math.log2(abs(mantissa)) + exponent
+    return math.log2(abs(mantissa)) + int(exponent)
 
 
 def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:

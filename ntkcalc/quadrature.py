@@ -25,6 +25,7 @@ from gmpy2 import mpfr
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.integrand import Integrand, Shape, size_and_reach
+from ntkcalc.labour import Labour
 from ntkcalc.node_sums import NodeSums
 from ntkcalc.panels import nodes_of, planned, sums_on_panels
 from ntkcalc.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
@@ -36,7 +37,7 @@ _BEND = 0.5  # largest b of the map of the line
 _EARLY = 300  # nodes with which no rule is given up
 _AT_HOME = 6  # bits that say that a rule sees what φ does
 _USUAL = 4  # times as many nodes as the first rule has, the last one has
-_SHORT = 5  # nodes a bit, with which a trapezoidal rule is tried first
+_SHORT = 12  # nodes a bit, with which a trapezoidal rule is tried first
 _CHEAP = 2  # nodes of a trapezoidal rule for one of a rule on panels: their sums nest
 _TINY = 2.0**-52
 
@@ -64,7 +65,7 @@ class Means:
     slope: Real
 
 
-def gaussian_means(integrand: Integrand, degree: int, bits: int, asked: int | None = None) -> Means:
+def gaussian_means(integrand: Integrand, degree: int, bits: int, labour: Labour | None = None) -> Means:
     """Return µ_0 … µ_degree, E[φ²] and E[φ'²].
 
     Parameters
@@ -75,8 +76,8 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int, asked: int | No
         The largest k.
     bits
         -log2 of the error, for φ scaled to E[φ²] of about 1.
-    asked
-        Those of these bits that bound what may be spent, all by default.
+    labour
+        What may be spent, by default what so many bits allow.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int, asked: int | No
     """
     scale, reach = size_and_reach(integrand, bits)
     cells = integrand.cells(reach, bits, scale)
-    sums = NodeSums(integrand, scale, degree, bits, reach, bits if asked is None else asked)
+    sums = NodeSums(integrand, scale, degree, bits, reach, labour or Labour(bits))
     ctx = context(sums.precision)
     with mpfr_context(sums.precision):
         places = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(ctx) if 0 < x < reach], mpfr(reach)]
@@ -108,18 +109,18 @@ def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
     first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(sums.degree) / 2)))
     line = [_Map(None, math.asinh(bend * reach) / bend, bend)]
     try:
-        return _by_halving(sums, line, mpfr(first), cells, min(_SHORT * bits, sums.most))
+        return _by_halving(sums, line, mpfr(first), cells, min(_SHORT * bits, sums.left))
     except AccuracyError:
         pass
     try:
         plan = planned(sums, list(pairwise(places)), cells)
     except AccuracyError as refusal:
         try:
-            return _by_halving(sums, line, mpfr(first), cells, sums.most)
+            return _by_halving(sums, line, mpfr(first), cells, sums.left)
         except AccuracyError:
             raise refusal from None  # panels take the fewer nodes where φ is steep
     try:
-        return _by_halving(sums, line, mpfr(first), cells, min(_CHEAP * nodes_of(plan), sums.most))
+        return _by_halving(sums, line, mpfr(first), cells, min(_CHEAP * nodes_of(plan), sums.left))
     except AccuracyError:
         return sums_on_panels(sums, plan)
 
@@ -135,7 +136,7 @@ def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]
         else:
             near += [(a, a + 1)] if last else [(a, a + 1), (b - 1, b)]
             far.append((a + 1, b if last else b - 1))
-    beside = _by_halving(sums, [_Map(piece, end) for piece in near], mpfr(1) / 4, cells, sums.most)
+    beside = _by_halving(sums, [_Map(piece, end) for piece in near], mpfr(1) / 4, cells, sums.left)
     if not far:
         return beside
     elsewhere = sums_on_panels(sums, planned(sums, far, cells))

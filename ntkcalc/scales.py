@@ -35,7 +35,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 _WIDEST = 1 / 8  # cell to start with
 _LONG = 10 * _WIDEST  # what is as wide as such a cell is seen by nodes so far apart, e^{−s²/w²} at s = 5w
 _FINEST, _NONE = 2.0**-30, 2.0**-60
-_MOST_CELLS = 100_000  # of one level
+_MOST_CELLS = 1 << 15  # of one level: no rule has so many nodes
+_MOST_WORK = 4e6  # operations on cells, of all pieces together
 _VARIATION = 2.0  # of an exponent on a tame cell
 _PERIOD = 6.5  # of a wave on a tame cell, radians
 _RATIO = 4.0 + 1e-9  # of what has a root, a logarithm or a reciprocal
@@ -114,17 +115,18 @@ def cells(phi: Pieces, reach: float, bits: int, scale: int = 0) -> Cells:
     pieces: dict[tuple[Tree, Tree], list[Piece]] = {}
     for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
         pieces.setdefault((piece.tree, slope), []).append(piece)
+    most = _MOST_WORK / len(pieces)
     with np.errstate(all="ignore"):
         found = [
             level
             for (tree, slope), where in pieces.items()
-            for level in _levels(_Look(tree, slope, where, bits, scale), where, reach)
+            for level in _levels(_Look(tree, slope, where, bits, scale), where, reach, most)
         ]
     low, high, length = (np.concatenate(rows) for rows in zip(*found, strict=True))
     return Cells(low, high, length)
 
 
-def _levels(look: _Look, pieces: Sequence[Piece], reach: float) -> Iterator[tuple[Array, Array, Array]]:
+def _levels(look: _Look, pieces: Sequence[Piece], reach: float, most: float) -> Iterator[tuple[Array, Array, Array]]:
     """Yield the ends and lengths of the cells of pieces that are tame, or as narrow as cells get; widest first."""
     edges = [edge for piece in pieces if (edge := _edges(piece, reach)).size]
     if not edges:
@@ -132,7 +134,8 @@ def _levels(look: _Look, pieces: Sequence[Piece], reach: float) -> Iterator[tupl
     low, high = (np.concatenate([edge[part] for edge in edges]) for part in (slice(-1), slice(1, None)))
     narrow = False
     while low.size:
-        last = (high - low < _FINEST) | (low.size > _MOST_CELLS)
+        most -= look.work(low, high)
+        last = (high - low < _FINEST) | (low.size > _MOST_CELLS or most < 0)
         bad = ~look.tame(low, high)
         bad[bad] = look.matters(low[bad], high[bad])
         done = ~bad | last
@@ -164,6 +167,11 @@ class _Look:
         self.values = program([tree, slope], _IntervalField())
         self.order = [t for t in in_order(tree) if not t.constant]
         self.worth = program([*self.order, *(slopes[t] for t in self.order)], _IntervalField())
+
+    def work(self, low: Array, high: Array) -> float:
+        """Return how many operations on cells it takes to tell."""
+        joints = np.isin(low, self.starts).sum() + np.isin(high, self.ends).sum()
+        return float(len(self.order) * (low.size + _AT_JOINT * joints))
 
     def tame(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
         """Return for each cell whether all arguments move little."""
@@ -248,7 +256,9 @@ class _Look:
             limited = ~np.isfinite(whole.size)  # 0/0 or the like: what tends to a limit is tame
             whole.low[limited], whole.high[limited] = samples[limited].min(axis=1), samples[limited].max(axis=1)
             if demand.kind is _ratio:
-                expected = ~limited & (abs(end[:, 0]) <= _ZERO * abs(samples[:, 0]))  # quadrature expects it to end there
+                expected = ~limited & (
+                    abs(end[:, 0]) <= _ZERO * abs(samples[:, 0])
+                )  # quadrature expects it to end there
                 whole.low[expected] = whole.high[expected] = 1.0
             wholes.append(whole)
         return self._all_tame(wholes, self._depths(wholes, low, high))

@@ -15,6 +15,7 @@ from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
 from ntkcalc.formula_dual import MOST_LOST, MOST_TERMS, SHORT, FormulaDual, is_short
 from ntkcalc.functions import MpfrField, program
+from ntkcalc.labour import Labour
 from ntkcalc.pieces import Pieces
 from ntkcalc.precision import Context, Real, context, from_mpfr, log2, mpfr_context, to_mpfr
 from ntkcalc.splines import Spline
@@ -84,7 +85,7 @@ class SplineDual(FormulaDual):
                 self._evaluated = bits, [program(row, MpfrField())(gmpy2.mpfr(0)) for row in self._rows]
         return self._evaluated[1]
 
-    def moments(self, degree: int, bits: int, asked: int | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
         known, series = self._moments
         if known < bits or len(series) <= degree:

@@ -35,6 +35,7 @@ ROOMS = [
     "exponential_linear",
     "meromorphic",
     "splines",
+    "labour",
     "integrand",
     "node_sums",
     "panels",

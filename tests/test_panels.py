@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ntkcalc.activations import activation
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.integrand import size_and_reach
+from ntkcalc.labour import Labour
 from ntkcalc.node_sums import NodeSums
 from ntkcalc.panels import planned, sums_on_panels
 from ntkcalc.precision import context, mpfr_context, to_mpfr
@@ -61,7 +62,7 @@ def test_panels_agree_with_tanh_sinh_quadrature(text: str, degree: int, bits: in
     integrand = dual(text).integrand
     means = gaussian_means(integrand, degree, bits)
     scale, reach = size_and_reach(integrand, bits)
-    rule = NodeSums(integrand, scale, degree, bits, reach, bits)
+    rule = NodeSums(integrand, scale, degree, bits, reach, Labour(bits))
     with mpfr_context(rule.precision):
         ends = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(context(rule.precision)) if 0 < x < reach], mpfr(reach)]
         nodes = [
@@ -81,7 +82,7 @@ def test_panels_agree_with_tanh_sinh_quadrature(text: str, degree: int, bits: in
 def sums(text: str, bits: int) -> tuple[NodeSums, float, Any]:
     integrand = dual(text).integrand
     scale, reach = size_and_reach(integrand, bits)
-    return NodeSums(integrand, scale, 4, bits, reach, bits), reach, integrand.cells(reach, bits, scale)
+    return NodeSums(integrand, scale, 4, bits, reach, Labour(bits)), reach, integrand.cells(reach, bits, scale)
 
 
 def test_steps_cost_what_their_steepness_has_digits() -> None:

@@ -17,6 +17,7 @@ from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.formulas import formula_dual
 from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
+from ntkcalc.labour import Labour
 from ntkcalc.node_sums import NodeSums
 from ntkcalc.pieces import Pieces, cut
 from ntkcalc.precision import context
@@ -276,7 +277,7 @@ def test_the_refusal_is_one_line_of_the_command() -> None:
 def test_where_fewer_coefficients_help_the_refusal_says_so() -> None:
     dual = formula_dual(pieces("x+sin(10*x)"))
     assert isinstance(dual, FormulaDual)
-    sums = NodeSums(dual.integrand, 0, 8, 100, 20.0, 100)
+    sums = NodeSums(dual.integrand, 0, 8, 100, 20.0, Labour(100))
     assert "lower --digits, --truncation or --depth" in str(sums.unresolved(0.1, 1.0, 100))
     assert "widen it" in str(sums.unresolved(0.1, 1.0, 1e7))
 
