@@ -32,7 +32,7 @@ _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _SEEN = 16.0  # |x| up to which what is narrow must not be overlooked
 _USUAL = (20, 208)  # degree and bits of a quadrature that serves most of what few terms and digits need
 _MOST_FAINT = 4096  # bits of values that tell a polynomial
-_FEW_ORDERS = 24  # of derivatives among which one that jumps is looked for
+_FIRST_ORDERS, _FEW_ORDERS = 2, 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 SHORT = 8192
 """Terms of a series that are summed faster than the dual of a spline is integrated."""
@@ -150,14 +150,17 @@ class FormulaDual(HermiteDual):
         """Return what `ntkcalc.activations.Activation` calls jumps and roughness."""
         if self._shape is Shape.SMOOTH or self._shape is Shape.SINGULAR:
             return (), None
-        ctx, orders = context(256), []
-        for joint in self.phi.kinked:
-            found = self.phi.jumps(joint, _FEW_ORDERS, ctx)
-            orders.append([m for m, j in enumerate(found) if abs(j) > ctx.ldexp(1, -128)])
         if [joint.exact for joint in self.phi.kinked] != [Fraction(0)]:
-            return (), min((order for known in orders for order in known), default=None)
-        least = [next((m for m in orders[0] if m % 2 == parity), None) for parity in (0, 1)]
+            return (), min(self._jumping(_FIRST_ORDERS) or self._jumping(_FEW_ORDERS), default=None)
+        found = self._jumping(_FEW_ORDERS)
+        least = [min((m for m in found if m % 2 == parity), default=None) for parity in (0, 1)]
         return tuple((m, self._jump(m)) for m in sorted(m for m in least if m is not None)), None
+
+    def _jumping(self, most: int) -> list[int]:
+        """Return the orders, up to some, of derivatives that jump at kinks."""
+        ctx = context(256)
+        rows = [self.phi.jumps(joint, most, ctx) for joint in self.phi.kinked]
+        return [m for row in rows for m, jump in enumerate(row) if abs(jump) > ctx.ldexp(1, -128)]
 
     def _jump(self, order: int) -> Callable[[Context], Real]:
         """Return the jump of a derivative at the only kink, from a context."""
@@ -199,8 +202,8 @@ class FormulaDual(HermiteDual):
         raise self._refusals(*requests[-1], labour.asked)[-1]
 
     def _refusals(self, degree: int, bits: int, asked: int) -> list[AccuracyError]:
-        """Return what was said of requests that asked for no more, with no less to spend."""
-        return [e for (d, b, most), e in self._refused.items() if d <= degree and b <= bits and most >= asked]
+        """Return what was said of requests that asked for no more, with not much less to spend."""
+        return [e for (d, b, most), e in self._refused.items() if d <= degree and b <= bits and 2 * most >= asked]
 
     @cached_property
     def _cells(self) -> Callable[[float, int, int], Cells]:
@@ -225,8 +228,9 @@ class FormulaDual(HermiteDual):
     def integrand(self) -> Integrand:
         """φ, as quadrature sees it."""
         phi = self.phi
-        operations = math.ceil(phi.operations * (1 + phi.guard / 500))
-        return Integrand(phi.mpfr_evaluator, operations, self._shape, _ends(phi.kinked), self._cells, self.name)
+        return Integrand(
+            phi.mpfr_evaluator, phi.effort, phi.guard, self._shape, _ends(phi.kinked), self._cells, self.name
+        )
 
 
 def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from ntkcalc.errors import InputError
@@ -604,6 +604,7 @@ def _coefficient(head: str, own: list[Any], a: list[list[Any]], k: int, zero: An
     return (a[0][k] - sum((own[j] * a[1][k - j] for j in range(k)), zero)) / a[1][0]
 
 
+@lru_cache(maxsize=256)
 def polynomial(tree: Tree) -> list[Tree] | None:
     """Return the coefficients, constant trees, of a tree that is plainly a polynomial in x, else None."""
     known: dict[Tree, list[Tree] | None] = {}

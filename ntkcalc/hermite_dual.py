@@ -120,7 +120,7 @@ class HermiteDual(ABC):
             if lost < wide - 8:
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
             elif wide < _DOUBTFUL:
-                wide = 2 * wide
+                wide = min(2 * wide, _DOUBTFUL)
             elif self.faint > most:
                 raise self._too_faint()
             elif not (doubtful := self._doubtful(sizes, wide)):

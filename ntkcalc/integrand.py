@@ -37,8 +37,10 @@ class Integrand:
     ----------
     phi
         From a precision, x ↦ [φ(x), φ'(x)] for numbers of MPFR.
-    operations
-        How many that takes.
+    effort
+        What that takes, in exponentials.
+    guard
+        Bits that it takes beyond the precision.
     shape
         What φ is like.
     kinks
@@ -50,7 +52,8 @@ class Integrand:
     """
 
     phi: Callable[[int], Program]
-    operations: int
+    effort: float
+    guard: int
     shape: Shape
     kinks: Callable[[Context], list[Real]]
     cells: Callable[[float, int, int], Cells]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _MOST, _LEAST = 2.4e8, 1e6
-"""Of the largest request, and of the smallest, in units of about a microsecond (where measured: an operation of φ and
-φ' at ±x took 4.5 at 200 bits, a Hermite polynomial 0.3 there and 0.5 at 400)."""
+"""Of the largest request, and of the smallest, in units of about a microsecond."""
 
 
 @dataclass

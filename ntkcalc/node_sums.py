@@ -46,9 +46,9 @@ class NodeSums:
         self.precision = self.width + 48
         with mpfr_context(self.precision):
             self.run, self.unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-scale))
-        self._node = _work(degree, bits, reach, integrand.operations)
+        self._node = _work(degree, bits, reach, integrand)
         self.most = self.left
-        self._most_ever = Labour(0).left(0) / _work(*_SMALLEST, integrand.operations)
+        self._most_ever = Labour(0).left(0) / _work(*_SMALLEST, integrand)
         self._shifts = list(self._exponents())
 
     @property
@@ -131,10 +131,11 @@ def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
     return width, width + math.ceil(reach * reach / 4 / math.log(2)) + 8  # He_k reaches √k! e^{x²/4}
 
 
-def _work(degree: int, bits: int, reach: float, operations: int) -> float:
-    """Return what a node takes: φ and φ' a few units an operation, polynomials less a term."""
+def _work(degree: int, bits: int, reach: float, integrand: Integrand) -> float:
+    """Return what a node takes: φ and φ' at ±x, and the Hermite polynomials, in the units of `ntkcalc.labour`."""
     width, heavy = _widths(degree, bits, reach)
-    return 4.5 * operations * (1 + width / 500) + (degree + 8) * (0.2 + (heavy + width) / 6400)
+    exponential = 4 * (1 + (width + integrand.guard) / 350)
+    return (2 * integrand.effort + 1.5) * exponential + (degree + 8) * (0.2 + (heavy + width) / 6400)
 
 
 def _rough(length: float) -> str:

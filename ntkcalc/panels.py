@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LONGEST = 8.0  # panel: the bell itself is no polynomial
 _SHORTEST = 2.0**-80  # panel: what is not smooth there has no end
 _LONG = 4  # times as many nodes as the first estimate may have, with which a rule is given up
+_PLANNING = 4  # part of all nodes there is time for that may go into planning
 _WAVES = 0.3  # nodes a unit length that He_k takes, over √k
 _LENGTHS = [math.ceil(8 * 2 ** (i / 4)) for i in range(48)]
 """Of rules: few, since nodes are dear."""
@@ -162,11 +163,12 @@ def _short(sums: NodeSums) -> float:
 def _panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> list[tuple[_Panel, float]]:
     """Return panels, each with how many nodes it takes by what a few of them say."""
     short, probe = _short(sums), _next_length(max(15, sums.bits / 8))
+    reserve = sums.left - sums.left // _PLANNING
     narrow = cells.narrow
     todo = [_Panel(a, b, narrow.between(float(a), float(b))) for a, b in pieces]
     done: list[tuple[_Panel, float]] = []
     while todo:
-        if (len(done) + len(todo)) * short > sums.left:
+        if (len(done) + len(todo)) * short > sums.left or sums.left < reserve:
             least = sum(max(panel.fine, short) for panel in todo) + len(done) * short
             raise sums.unresolved(*min(panel.narrowest for panel in todo), least)
         panel = todo.pop()

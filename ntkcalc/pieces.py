@@ -45,17 +45,27 @@ _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _PROBE = 320  # bits of checks at joints
 _ROUGH = 128  # bits of zeros that may be multiple
 _MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
-_HALVINGS = 8  # after which a pole shows
+_HALVINGS, _APPROACHES = 8, 24  # after which a pole shows, and that there is no zero
+_STEEPER = 8  # times as steep as at its ends, a function may be between two points next to an extremum
 _DOUBTFUL = 1e-9  # value of a float that may be all error
 _NEAR = 3.0  # |x| that the normal law sees
 _SAMPLES = (0.0713, 0.2137, 0.5171, 0.8331, 0.9573)  # parts of an interval
-_LABOUR = {"erf": 16, "erfc": 16}  # operations
+_EFFORT = {
+    **dict.fromkeys(("+", "-", "*", "neg"), 0.1),
+    **dict.fromkeys(("/", "sqrt"), 0.2),
+    **dict.fromkeys(("power", "softplus"), 1.5),
+    "x": 0.0,
+    "atan": 2.5,
+    **dict.fromkeys(("erf", "erfc"), 10.0),
+}
+"""What operations take, in exponentials."""
+
 _NEAR_SAMPLES = (-1e-2, -1e-4, 1e-9, 1e-6, 1e-3)
 _FAR_SAMPLES = (-28.0, -20.0, -14.0, -9.0, -5.0, 5.0, 9.0, 14.0, 20.0, 28.0)
 _SPARE = 24  # bits that those who ask for values have
 _MOST_GUARD = 1 << 14  # bits that roundings may take
 _KINK_BITS = 1024  # of jumps
-_ORDERS = 24  # derivatives compared on both sides of a joint
+_FIRST_ORDERS, _ORDERS = 2, 24  # derivatives compared on both sides of a joint
 
 
 @dataclass(frozen=True)
@@ -224,10 +234,10 @@ class Pieces:
         return tuple(derivative(p.tree) for p in self.pieces)
 
     @cached_property
-    def operations(self) -> int:
-        """How many operations φ and φ' take on the most laborious piece; error functions are several."""
+    def effort(self) -> float:
+        """What φ and φ' take on the most laborious piece, in exponentials."""
         rows = (in_order(p.tree, s) for p, s in zip(self.pieces, self.slopes, strict=True))
-        return max(sum(_LABOUR.get(t.word, 1) for t in row if not t.constant) for row in rows)
+        return max(sum(_EFFORT.get(t.word, 1.0) for t in row if not t.constant) for row in rows)
 
     @cached_property
     def polynomials(self) -> list[list[Tree]] | None:
@@ -454,6 +464,8 @@ def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
 
 def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, text: str) -> list[Joint]:
     """Return the zeros of a tree next to an extremum: that, where it touches zero, or one on each side of it."""
+    if _keeps_away(tree, slope, low, high):
+        return []
     joint, ctx = _between(slope, low, high), context(_PROBE)
     middle = joint.at(ctx)
     value = program([tree], RealField(ctx))(middle)[0]
@@ -464,6 +476,29 @@ def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, tex
     if (value > 0) == (_reals([tree], low, text)[0] > 0):
         return []
     return [_between(tree, low, place), _between(tree, place, high)]
+
+
+def _keeps_away(tree: Tree, slope: Tree, low: Fraction, high: Fraction) -> bool:
+    """Return whether the extremum between two points is plainly no zero: a few halvings show that."""
+    with mpfr_context(_ROUGH):
+        run = program([tree, slope], MpfrField())
+        a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
+        try:
+            (left, fall), (right, rise) = run(a), run(b)
+            for _ in range(_APPROACHES):
+                if min(abs(left), abs(right)) > _STEEPER * (b - a) * max(abs(fall), abs(rise)):
+                    return True
+                x = (a + b) / 2
+                value, steep = run(x)
+                if (value > 0) != (left > 0):
+                    return False
+                if (steep > 0) == (fall > 0):
+                    a, left, fall = x, value, steep
+                else:
+                    b, right, rise = x, value, steep
+        except DomainError:
+            pass
+    return False
 
 
 def _grid(piece: Piece) -> tuple[Fraction, ...]:
@@ -647,11 +682,14 @@ def _is_kink(phi: Pieces, joint: Joint) -> bool:
     if all(polynomial(phi.pieces[k].tree) is not None for k in (i, i + 1)):
         return not _alike(phi.pieces[i].tree, phi.pieces[i + 1].tree)
     try:
-        jumps = phi.jumps(joint, _ORDERS, ctx)
+        return any(
+            abs(jump) > ctx.ldexp(ctx.factorial(n), -_KINK_BITS // 2)
+            for orders in (_FIRST_ORDERS, _ORDERS)
+            for n, jump in enumerate(phi.jumps(joint, orders, ctx))
+        )
     except (DomainError, ZeroDivisionError):
         only_divided = all(_only_denominators(phi.pieces[k].tree, joint) for k in (i, i + 1))
         return not (only_divided and phi.pieces[i].tree is phi.pieces[i + 1].tree)
-    return any(abs(jump) > ctx.ldexp(ctx.factorial(n), -_KINK_BITS // 2) for n, jump in enumerate(jumps))
 
 
 def _only_denominators(tree: Tree, joint: Joint) -> bool:

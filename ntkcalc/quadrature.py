@@ -37,7 +37,7 @@ _BEND = 0.5  # largest b of the map of the line
 _EARLY = 300  # nodes with which no rule is given up
 _AT_HOME = 6  # bits that say that a rule sees what φ does
 _USUAL = 4  # times as many nodes as the first rule has, the last one has
-_SHORT = 12  # nodes a bit, with which a trapezoidal rule is tried first
+_SHORT, _FIRST = 6, 3  # nodes a bit, and part of all there is time for, with which a trapezoidal rule is tried first
 _CHEAP = 2  # nodes of a trapezoidal rule for one of a rule on panels: their sums nest
 _TINY = 2.0**-52
 
@@ -107,20 +107,21 @@ def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
     bend = min(_BEND, 2 / math.sqrt(sums.degree + 1))  # high polynomials swing far out
     bits, reach = sums.bits, float(places[-1])
     first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(sums.degree) / 2)))
-    line = [_Map(None, math.asinh(bend * reach) / bend, bend)]
+    line = _Halving(sums, [_Map(None, math.asinh(bend * reach) / bend, bend)], mpfr(first), cells)
     try:
-        return _by_halving(sums, line, mpfr(first), cells, min(_SHORT * bits, sums.left))
+        even = not cells.narrow.length.size  # panels are for what is steep in some places
+        return line.sums(sums.left if even else min(_SHORT * bits, sums.left // _FIRST))
     except AccuracyError:
         pass
     try:
         plan = planned(sums, list(pairwise(places)), cells)
     except AccuracyError as refusal:
         try:
-            return _by_halving(sums, line, mpfr(first), cells, sums.left)
+            return line.sums(line.count + sums.left)
         except AccuracyError:
             raise refusal from None  # panels take the fewer nodes where φ is steep
     try:
-        return _by_halving(sums, line, mpfr(first), cells, min(_CHEAP * nodes_of(plan), sums.left))
+        return line.sums(line.count + min(_CHEAP * nodes_of(plan), sums.left))
     except AccuracyError:
         return sums_on_panels(sums, plan)
 
@@ -136,7 +137,7 @@ def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]
         else:
             near += [(a, a + 1)] if last else [(a, a + 1), (b - 1, b)]
             far.append((a + 1, b if last else b - 1))
-    beside = _by_halving(sums, [_Map(piece, end) for piece in near], mpfr(1) / 4, cells, sums.left)
+    beside = _Halving(sums, [_Map(piece, end) for piece in near], mpfr(1) / 4, cells).sums(sums.left)
     if not far:
         return beside
     elsewhere = sums_on_panels(sums, planned(sums, far, cells))
@@ -187,38 +188,61 @@ class _Map:
             yield a + near, weight
 
 
-def _resolved(sums: NodeSums, maps: list[_Map], step: Any, cells: Cells, most: int) -> Any:
-    """Return a step with which the nodes of one rule are nowhere farther apart than φ's variation is long."""
-    length = 2 * sum(m.reach * (1 if m.ends is None else 2) for m in maps)  # of u, for two rules
-    narrow = cells.narrow
-    if narrow.length.size:
-        rate = max((m.stretch(narrow) / narrow.length for m in maps), key=lambda r: float(r.max()))
-        if length * rate.max() > most:
-            i = int(rate.argmax())
-            low, high = float(narrow.low[i]), float(narrow.high[i])
-            raise sums.unresolved(high - low, (low + high) / 2, _USUAL * length * float(rate[i]))
-        step = min(step, 1 / mpfr(max(float(rate.max()), _TINY)))
-    rates = [m.stretch(cells) / cells.length for m in maps]
-    while 2 * length <= most * step and any((rate * float(step) > 1.001).any() for rate in rates):
-        step /= 2
-    return step
+class _Halving:
+    """Trapezoidal rules on images of a line, their step halved until two of them agree; goes on where it stopped."""
 
+    def __init__(self, rule: NodeSums, maps: list[_Map], step: Any, cells: Cells) -> None:
+        self.rule, self.maps, self.step, self.cells = rule, maps, step, cells
+        self.whole: list[Any] = []
+        self.count, self.agreed, self.before = 0, 0.0, 0.0
 
-def _by_halving(sums: NodeSums, maps: list[_Map], step: Any, cells: Cells, most: int) -> list[Any]:
-    """Return sums by trapezoidal rules, their step halved until two of them agree."""
-    step = _resolved(sums, maps, step, cells, most)
-    before, whole = 0.0, sums.over([node for m in maps for node in m.nodes(step, half=False)])
-    while True:
-        nodes = [node for m in maps for node in m.nodes(step, half=True)]
-        between = sums.over(nodes)
-        agreed, count = sums.agreement(whole, between, whole), 2 * len(nodes)
-        whole = [(a + b) / 2 for a, b in zip(whole, between, strict=True)]
-        if agreed >= sums.enough:
-            return whole
-        more = _halvings(agreed, before, sums.enough) if count > _EARLY else 1.0
-        if count * 2 ** math.ceil(more) > most:
-            raise sums.refusal(count, agreed)
-        step, before = step / 2, agreed
+    def sums(self, most: int) -> list[Any]:
+        """Return the sums, by no more nodes than these, of which those before count.
+
+        Raises
+        ------
+        AccuracyError
+            Where more are needed.
+        """
+        if not self.whole:
+            self._resolve(most)
+            nodes = self._nodes(half=False)
+            if 2 * len(nodes) > most:
+                raise self.rule.refusal(0, 0)
+            self.whole, self.count = self.rule.over(nodes), len(nodes)
+            self._go_on()
+        while self.agreed < self.rule.enough:
+            more = _halvings(self.agreed, self.before, self.rule.enough) if self.count > _EARLY else 1.0
+            if self.count * 2 ** math.ceil(more) > most:
+                raise self.rule.refusal(self.count, self.agreed)
+            self.step, self.before = self.step / 2, self.agreed
+            self._go_on()
+        return self.whole
+
+    def _go_on(self) -> None:
+        """Compare with the rule of the points half-way, which together are the next."""
+        nodes = self._nodes(half=True)
+        between = self.rule.over(nodes)
+        self.agreed, self.count = self.rule.agreement(self.whole, between, self.whole), self.count + len(nodes)
+        self.whole = [(a + b) / 2 for a, b in zip(self.whole, between, strict=True)]
+
+    def _nodes(self, half: bool) -> list[tuple[Any, Any]]:
+        return [node for m in self.maps for node in m.nodes(self.step, half)]
+
+    def _resolve(self, most: int) -> None:
+        """Take a step with which the nodes of one rule are nowhere farther apart than φ's variation is long."""
+        length = 2 * sum(m.reach * (1 if m.ends is None else 2) for m in self.maps)  # of u, for two rules
+        narrow = self.cells.narrow
+        if narrow.length.size:
+            rate = max((m.stretch(narrow) / narrow.length for m in self.maps), key=lambda r: float(r.max()))
+            if length * rate.max() > most:
+                i = int(rate.argmax())
+                low, high = float(narrow.low[i]), float(narrow.high[i])
+                raise self.rule.unresolved(high - low, (low + high) / 2, _USUAL * length * float(rate[i]))
+            self.step = min(self.step, 1 / mpfr(max(float(rate.max()), _TINY)))
+        rates = [m.stretch(self.cells) / self.cells.length for m in self.maps]
+        while 2 * length <= most * self.step and any((rate * float(self.step) > 1.001).any() for rate in rates):
+            self.step /= 2
 
 
 def _halvings(agreed: float, before: float, enough: int) -> float:

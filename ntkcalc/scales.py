@@ -166,12 +166,13 @@ class _Look:
         self.run = program([*arguments, *map(derivative, arguments)], _IntervalField())
         self.values = program([tree, slope], _IntervalField())
         self.order = [t for t in in_order(tree) if not t.constant]
+        self.steps = len([t for t in in_order(*arguments, *map(derivative, arguments), slope) if not t.constant])
         self.worth = program([*self.order, *(slopes[t] for t in self.order)], _IntervalField())
 
     def work(self, low: Array, high: Array) -> float:
         """Return how many operations on cells it takes to tell."""
         joints = np.isin(low, self.starts).sum() + np.isin(high, self.ends).sum()
-        return float(len(self.order) * (low.size + _AT_JOINT * joints))
+        return float(self.steps * (low.size + _AT_JOINT * joints))
 
     def tame(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
         """Return for each cell whether all arguments move little."""
