@@ -12,8 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache, reduce
-from itertools import pairwise
+from functools import cached_property, lru_cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import gmpy2
@@ -34,7 +34,7 @@ from ntkcalc.functions import (
 )
 from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, mpfr_log2, real, to_mpfr
 from ntkcalc.rounding import bits_at_stake
-from ntkcalc.trees import ONE, Tree, in_order, negated, number, over, rebuilt
+from ntkcalc.trees import ONE, ZERO, Tree, in_order, negated, number, over, rebuilt
 
 MOST_JOINTS = 64
 
@@ -45,6 +45,7 @@ _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _PROBE = 320  # bits of checks at joints
 _ROUGH = 128  # bits of zeros that may be multiple
 _MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
+_LOOKS = 256  # for others there
 _HALVINGS, _APPROACHES = 8, 24  # after which a pole shows, and that there is no zero
 _STEEPER = 8  # times as steep as at its ends, a function may be between two points next to an extremum
 _DOUBTFUL = 1e-9  # value of a float that may be all error
@@ -334,7 +335,7 @@ def cut(tree: Tree, text: str) -> Pieces:
 
 def _cut(tree: Tree, text: str) -> Pieces:
     found = _joined(_singularities(list(_smooth(Piece(None, None, tree), text)), text))
-    if len(found) == 1 and derivative(found[0].tree) is _ZERO:
+    if len(found) == 1 and derivative(found[0].tree) is ZERO:
         raise InputError(f"{text} is constant: a network of it computes nothing")
     for piece in found:
         polynomial(piece.tree)  # refuses high degrees
@@ -343,9 +344,6 @@ def _cut(tree: Tree, text: str) -> Pieces:
     kinks = tuple(_is_kink(raw, joint) for joint in raw.joints)
     _check_growth(raw)
     return Pieces(raw.pieces, kinks, text)
-
-
-_ZERO = number(0)
 
 
 def _smooth(piece: Piece, text: str) -> Iterator[Piece]:
@@ -454,7 +452,7 @@ def _zeros_on_grid(tree: Tree, piece: Piece, text: str) -> list[Joint]:
     found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
     for (low, a, rise), (high, b, later) in pairwise(rows):
         if a * b < 0:
-            found.append(_between(tree, low, high))
+            found.append(_between(tree, low, high, text))
         elif a * b > 0 and rise * later < 0 and rise * a < 0:  # |u| falls, then rises
             found += _around_extremum(tree, slope, low, high, text)
         if len(found) > MOST_JOINTS:
@@ -466,7 +464,7 @@ def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, tex
     """Return the zeros of a tree next to an extremum: that, where it touches zero, or one on each side of it."""
     if _keeps_away(tree, slope, low, high):
         return []
-    joint, ctx = _between(slope, low, high), context(_PROBE)
+    joint, ctx = _between(slope, low, high, text), context(_PROBE)
     middle = joint.at(ctx)
     value = program([tree], RealField(ctx))(middle)[0]
     if abs(value) < ctx.ldexp(1, -_PROBE // 2):
@@ -475,7 +473,7 @@ def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, tex
     place = Fraction(int(mantissa)) * Fraction(2) ** int(exponent) * (-1 if middle < 0 else 1)
     if (value > 0) == (_reals([tree], low, text)[0] > 0):
         return []
-    return [_between(tree, low, place), _between(tree, place, high)]
+    return [_between(tree, low, place, text), _between(tree, place, high, text)]
 
 
 def _keeps_away(tree: Tree, slope: Tree, low: Fraction, high: Fraction) -> bool:
@@ -514,15 +512,20 @@ def _whole_grid() -> tuple[tuple[Fraction, ...], list[float]]:
     return points, [float(x) for x in points]
 
 
-def _between(tree: Tree, low: Fraction, high: Fraction) -> Joint:
+def _between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
     """Return where a tree changes its sign: where it, its reciprocal, or a derivative of these has a simple zero."""
     with mpfr_context(_ROUGH):
         a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
         vanishing = over(ONE, tree) if _grows_between(tree, a, b) else tree
         rough = _root(vanishing, a, b, _ROUGH)
-        flat = _simple(vanishing, rough)
+        order = _zeros_beside(vanishing, rough)
     joint = Joint(float(rough), None, vanishing, low, high)
-    return (flat is not vanishing and _there(vanishing, flat, joint.near)) or joint
+    if order < 2:
+        return joint
+    if (multiple := _multiple(vanishing, order, joint.near)) is not None:
+        return multiple
+    _check_lone(vanishing, joint, text)
+    return joint
 
 
 def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
@@ -543,30 +546,39 @@ def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
     return bool(min(abs(a), abs(b)) > size)
 
 
-def _simple(tree: Tree, x: Any) -> Tree:
-    """Return the derivative of order m − 1 that has a simple zero where a tree has one of order m next to x.
-
-    As many zeros are within r of a point as the index k of the largest |c_k| r^k in the Taylor series there.
-    """
-    field, slope = MpfrField(), derivative(tree)
+def _zeros_beside(tree: Tree, x: Any) -> int:
+    """Return how many zeros are within r of a point: the k of the largest |c_k| r^k in the Taylor series there."""
+    field = MpfrField()
+    slope = program([derivative(tree)], field)
     try:
-        rises = [program([slope], field)(x + d)[0] for d in (-_BESIDE, 0, _BESIDE)]
+        rises = [slope(x + d)[0] for d in (-_BESIDE, 0, _BESIDE)]
         if min(rises) > max(rises) / 2 > 0 or max(rises) < min(rises) / 2 < 0:
-            return tree
+            return 1
         series = taylor(tree, field, x, _MOST_MULTIPLE)
     except (DomainError, ZeroDivisionError):
-        return tree
+        return 1
     sizes = [mpfr_log2(c) + k * math.log2(_BESIDE) for k, c in enumerate(series)]
-    return reduce(lambda t, _: derivative(t), range(1, sizes.index(max(sizes))), tree)
+    return sizes.index(max(sizes))
 
 
-def _there(tree: Tree, flat: Tree, near: float) -> Joint | None:
-    """Return the simple zero of a derivative next to a point, where the tree itself vanishes too."""
+def _multiple(tree: Tree, order: int, near: float) -> Joint | None:
+    """Return a zero of some order, where the derivative of one order less has a simple one; None if it is not that."""
     ctx, low, high = context(_PROBE), Fraction(near - _BESIDE), Fraction(near + _BESIDE)
-    joint, run = Joint(near, None, flat, low, high), program([tree, flat], RealField(ctx))
-    if run(real(ctx, low))[1] * run(real(ctx, high))[1] < 0:
-        return joint if abs(run(joint.at(ctx))[0]) < ctx.ldexp(1, -_PROBE // 2) else None
-    return None
+    trees = list(accumulate(range(order - 1), lambda t, _: derivative(t), initial=tree))
+    run, joint = program(trees, RealField(ctx)), Joint(near, None, trees[-1], low, high)
+    if run(real(ctx, low))[-1] * run(real(ctx, high))[-1] >= 0:
+        return None
+    return joint if all(abs(v) < ctx.ldexp(1, -_PROBE // 2) for v in run(joint.at(ctx))[:-1]) else None
+
+
+def _check_lone(tree: Tree, joint: Joint, text: str) -> None:
+    """Refuse a zero that has others next to it."""
+    ctx = context(_PROBE)
+    run = program([tree], RealField(ctx))
+    places = [joint.near + _BESIDE * (2 * i + 1) / _LOOKS for i in range(-_LOOKS // 2, _LOOKS // 2)]
+    signs = [run(ctx.mpf(x))[0] > 0 for x in places if joint.low < x < joint.high]
+    if sum(a != b for a, b in pairwise(signs)) > 1:
+        raise InputError(f"{text} has kinks within {2 * _BESIDE:.0e} of each other near x = {joint.near:.10g}")
 
 
 def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:

@@ -137,6 +137,12 @@ def test_kinks_at_rational_places_are_exact(text: str, places: list[int | Fracti
         ("relu(x^3-2)", lambda c: [c.cbrt(2)]),
         ("abs((x-0.01)*(x-0.02))", lambda c: [c.mpf("0.01"), c.mpf("0.02")]),
         ("relu((x-0.4)^2-1e-6)", lambda c: [c.mpf("0.399"), c.mpf("0.401")]),
+        ("max(x-1,atan(x-1))", lambda c: [c.one]),
+        ("max(x-pi,sinh(x-pi))", lambda c: [c.pi]),
+        ("abs(cosh(x-1)-1-1e-13)", lambda c: [1 - c.acosh(1 + c.mpf("1e-13")), 1 + c.acosh(1 + c.mpf("1e-13"))]),
+        ("max((x-pi)*(1e-9+(x-pi)^2),0)", lambda c: [c.pi]),
+        ("exp(-abs(1/(x-0.3)))", lambda c: [c.mpf("0.3")]),
+        ("exp(-abs(1/(exp(x)-2)))", lambda c: [c.log(2)]),
         ("abs((x-0.4)^2-1e-30)", lambda c: [c.mpf("0.4") - c.mpf("1e-15"), c.mpf("0.4") + c.mpf("1e-15")]),
     ],
 )
@@ -151,10 +157,24 @@ def test_other_kinks_are_found_to_any_precision(text: str, places: Any, bits: in
         assert abs(ours - theirs) < ctx.ldexp(1 + abs(theirs), 12 - bits), text
 
 
-def test_all_kinks_of_a_wave_are_found() -> None:
-    found = [joint.at(CTX) for joint in pieces("abs(sin(x))").kinked]
+@pytest.mark.parametrize("bits", [320, 1000])
+@pytest.mark.parametrize("text", ["abs(sin(x))", "max(sin(x),atan(sin(x)))"])  # zeros of order 3 in the second
+def test_all_kinks_of_a_wave_are_found(text: str, bits: int) -> None:
+    ctx = context(bits)
+    found = [joint.at(ctx) for joint in pieces(text).kinked]
     assert len(found) == 2 * 20 + 1  # multiples of π up to 64
+    assert all(abs(x - n * ctx.pi) < ctx.ldexp(1, 20 - bits) for x, n in zip(found, range(-20, 21), strict=True))
+
+
+def test_poles_where_a_branch_changes_are_places_too() -> None:
+    found = [joint.at(CTX) for joint in pieces("exp(-abs(tan(x/2)))").joints]
+    assert len(found) == 2 * 20 + 1  # zeros at even multiples of π, poles at odd ones
     assert all(abs(x - n * CTX.pi) < CTX.ldexp(1, -300) for x, n in zip(found, range(-20, 21), strict=True))
+
+
+def test_kinks_that_nearly_coincide_are_refused() -> None:
+    with pytest.raises(InputError, match=r"has kinks within 3e-05 of each other near x = 3\.14159"):
+        pieces("abs((x-pi)^3-1e-12*(x-pi))")
 
 
 @pytest.mark.parametrize(
