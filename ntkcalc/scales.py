@@ -171,7 +171,7 @@ class _Look:
 
     def work(self, low: Array, high: Array) -> float:
         """Return how many operations on cells it takes to tell."""
-        joints = np.isin(low, self.starts).sum() + np.isin(high, self.ends).sum()
+        joints = _among(low, self.starts).sum() + _among(high, self.ends).sum()
         return float(self.steps * (low.size + _AT_JOINT * joints))
 
     def tame(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
@@ -185,7 +185,7 @@ class _Look:
             wild = [_Span(u.low[bad], u.high[bad]) for u in inside]
             found[bad] = self._all_tame(wild, self._depths(wild, low[bad], high[bad]))
         for joints, joint, opposite in ((self.starts, low, high), (self.ends, high, low)):
-            there = np.isin(joint, joints)
+            there = _among(joint, joints)
             if there.any():
                 found[there] = self._tame_at_joints(opposite[there], joint[there])
         return found
@@ -263,6 +263,11 @@ class _Look:
                 whole.low[expected] = whole.high[expected] = 1.0
             wholes.append(whole)
         return self._all_tame(wholes, self._depths(wholes, low, high))
+
+
+def _among(values: Array, few: Sequence[float]) -> npt.NDArray[np.bool_]:
+    """Return which values are among a few others."""
+    return np.asarray((values[:, None] == np.array(few)).any(axis=1))
 
 
 class _Span:
