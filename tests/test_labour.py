@@ -1,0 +1,66 @@
+"""What one request may spend on quadrature: all its attempts together, whatever the formula."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ntkcalc.formula_dual
+from ntkcalc.errors import AccuracyError
+from ntkcalc.formula_dual import FormulaDual
+from ntkcalc.formulas import formula_dual
+from ntkcalc.functions import WORDS, plain
+from ntkcalc.grammar import parsed
+from ntkcalc.integrand import Integrand
+from ntkcalc.labour import Labour
+from ntkcalc.pieces import cut
+from ntkcalc.quadrature import Means, gaussian_means
+
+HARD = ["sin(x^2)+x", "phi(tan(x))", "tanh(abs(sinc(x))^1.5)", "log1p(sinc(x^3))", "sin(60*x)", "gelu(tanh(sin(9*x)))"]
+
+
+def dual(text: str) -> FormulaDual:
+    return formula_dual(cut(plain(parsed(text, WORDS)), text))
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000))
+def test_more_may_be_spent_on_more_digits_and_terms(bits: int, more: int, degree: int, higher: int) -> None:
+    least = Labour(0).left(0)
+    assert 0 < least <= Labour(bits).left(degree) <= Labour(bits + more).left(degree + higher) < 1000 * least
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_one_quadrature_keeps_to_it(text: str) -> None:
+    labour = Labour(60)
+    with suppress(AccuracyError):
+        gaussian_means(dual(text).integrand, 8, 144, labour)
+    assert 0 < labour.spent <= Labour(60).left(8)
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_all_quadratures_of_a_request_share_it(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Precision grows until small coefficients are seen: what one attempt took, the next has not."""
+    seen: list[tuple[int, Labour]] = []
+
+    def watched(integrand: Integrand, degree: int, bits: int, labour: Labour) -> Means:
+        seen.append((degree, labour))
+        return gaussian_means(integrand, degree, bits, labour)
+
+    monkeypatch.setattr(ntkcalc.formula_dual, "gaussian_means", watched)
+    with suppress(AccuracyError):
+        dual(text).hermite(5, 40)
+    assert len({id(labour) for _, labour in seen}) == 1
+    assert 0 < seen[0][1].spent <= Labour(seen[0][1].asked).left(max(degree for degree, _ in seen))
+
+
+def test_what_was_refused_is_refused_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hopeless = dual("abs(x)^0.6")
+    with pytest.raises(AccuracyError) as first:
+        hopeless.hermite(5, 100)
+    monkeypatch.setattr(ntkcalc.formula_dual, "gaussian_means", None)  # cannot be called
+    with pytest.raises(AccuracyError) as again:
+        hopeless.hermite(5, 100)
+    assert str(again.value) == str(first.value)
