@@ -242,9 +242,9 @@ def _softplus(name: str, beta: Fraction) -> Activation:
 
 def _dual_of(formula: Tree, name: str) -> FormulaDual:
     """Return the dual of a formula, under some name."""
+    from ntkcalc.cutting import cut
     from ntkcalc.formulas import formula_dual
     from ntkcalc.functions import plain
-    from ntkcalc.pieces import cut
 
     return formula_dual(cut(plain(formula), name))
 

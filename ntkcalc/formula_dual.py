@@ -16,9 +16,10 @@ from ntkcalc.faint import faintest
 from ntkcalc.functions import DomainError
 from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.integrand import Integrand, Shape
+from ntkcalc.joints import Joint
 from ntkcalc.labour import Labour
 from ntkcalc.node_sums import TooNarrowError
-from ntkcalc.pieces import Joint, Pieces
+from ntkcalc.pieces import Pieces
 from ntkcalc.precision import Context, Real, context, log2
 from ntkcalc.quadrature import Means, gaussian_means
 

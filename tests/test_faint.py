@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError, ntk_coefficients
+from ntkcalc.cutting import cut
 from ntkcalc.faint import faintest
 from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
-from ntkcalc.pieces import cut
 from ntkcalc.precision import context, decimal
 from ntkcalc.trees import text_of
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ntkcalc.formula_dual
+from ntkcalc.cutting import cut
 from ntkcalc.errors import AccuracyError
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.formulas import formula_dual
@@ -16,7 +17,6 @@ from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
 from ntkcalc.integrand import Integrand
 from ntkcalc.labour import Labour
-from ntkcalc.pieces import cut
 from ntkcalc.quadrature import Means, gaussian_means
 
 HARD = ["sin(x^2)+x", "phi(tan(x))", "tanh(abs(sinc(x))^1.5)", "log1p(sinc(x^3))", "sin(60*x)", "gelu(tanh(sin(9*x)))"]

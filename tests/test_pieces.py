@@ -10,10 +10,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ntkcalc.cutting import cut
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
-from ntkcalc.pieces import MOST_JOINTS, Pieces, cut
+from ntkcalc.joints import MOST_JOINTS
+from ntkcalc.pieces import Pieces
 from ntkcalc.precision import context
 from ntkcalc.trees import text_of
 

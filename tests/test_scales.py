@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shell import inside
 
+from ntkcalc.cutting import cut
 from ntkcalc.errors import AccuracyError
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.formulas import formula_dual
@@ -19,7 +20,7 @@ from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
 from ntkcalc.labour import Labour
 from ntkcalc.node_sums import NodeSums
-from ntkcalc.pieces import Pieces, cut
+from ntkcalc.pieces import Pieces
 from ntkcalc.precision import context
 from ntkcalc.scales import Cells, cells
 from ntkcalc.trees import text_of

@@ -1,0 +1,364 @@
+r"""Where a smooth formula vanishes: there pieces of φ meet, at places known to any precision.
+
+Exact where the formula is linear in x, else found on a grid and solved for by Newton's method. A zero of order m is a
+simple one of the derivative of order m − 1, and a pole is one of the reciprocal: so every step doubles the digits.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Any
+
+import gmpy2
+
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.functions import (
+    DomainError,
+    FloatField,
+    MpfrField,
+    Program,
+    RealField,
+    derivative,
+    polynomial,
+    program,
+    taylor,
+)
+from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, mpfr_log2, real, to_mpfr
+from ntkcalc.trees import ONE, Tree, negated, number, over
+
+MOST_JOINTS = 64
+
+REACH, _STEP = 64, Fraction(1, 32)
+"""Joints that are no zeros of linear functions are looked for up to this x, in steps of this size."""
+
+PROBE = 320  # bits of checks at joints
+_GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
+_ROUGH = 128  # bits of zeros that may be multiple
+_MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
+_LOOKS = 256  # for others there
+_HALVINGS, _APPROACHES = 8, 24  # after which a pole shows, and that there is no zero
+_STEEPER = 8  # times as steep as at its ends, a function may be between two points next to an extremum
+_DOUBTFUL = 1e-9  # value of a float that may be all error
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A point where two pieces meet.
+
+    Parameters
+    ----------
+    near
+        Where it is, nearly.
+    place
+        A constant that is exactly where it is, or None.
+    vanishing
+        Else a tree with a simple zero there and no other one between `low` and `high`.
+    low, high
+        A bracket.
+    """
+
+    near: float
+    place: Tree | None
+    vanishing: Tree | None = None
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The place where it is a rational number."""
+        return None if self.place is None else self.place.number
+
+    def at(self, ctx: Context) -> Real:
+        """Return the place in the precision of `ctx`."""
+        return _place(self, ctx.prec)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The line between two joints, None for infinity."""
+
+    left: Joint | None
+    right: Joint | None
+
+    @property
+    def inside(self) -> float:
+        """A point inside."""
+        if self.left is None or self.right is None:
+            end = self.left or self.right
+            return 0.1234 if end is None else end.near + (1.1 if self.left else -1.1)
+        return (self.left.near + self.right.near) / 2
+
+    def holds(self, x: float) -> bool:
+        """Return whether a point is inside."""
+        return (self.left is None or self.left.near < x) and (self.right is None or x < self.right.near)
+
+    def grid(self) -> tuple[Fraction, ...]:
+        """Return the points of the grid inside."""
+        points, places = _whole_grid()
+        first = 0 if self.left is None else bisect_right(places, self.left.near)
+        return points[first : None if self.right is None else bisect_left(places, self.right.near)]
+
+
+@lru_cache(maxsize=512)
+def _place(joint: Joint, bits: int) -> Real:
+    ctx = context(bits)
+    if joint.place is not None:
+        return program([joint.place], RealField(ctx))(ctx.zero)[0]
+    if bits > _GRID_BITS:
+        raise AccuracyError(
+            f"kinks at places such as {joint.near:.4g}, which no linear function gives, are known "
+            f"for |x| < {REACH} only; lower --digits"
+        )
+    assert joint.vanishing is not None
+    start = _place(joint, bits // 2 + 32) if bits > _ROUGH else None
+    with mpfr_context(bits):
+        low, high = gmpy2.mpfr(joint.low), gmpy2.mpfr(joint.high)
+        found = None if start is None else _refined(joint.vanishing, to_mpfr(start), bits)
+        if found is None or not low < found < high:
+            found = _root(joint.vanishing, low, high, bits)
+        return from_mpfr(ctx, found)
+
+
+def _refined(tree: Tree, x: Any, bits: int) -> Any:
+    """Return a zero known to half of the bits by Newton's method, None where that does not converge at once."""
+    run = program([tree, derivative(tree)], MpfrField())
+    for _ in range(4):
+        try:
+            value, steep = run(x)
+        except DomainError:
+            return None
+        before, x = x, x - value / steep if steep else x
+        if abs(x - before) <= gmpy2.exp2(gmpy2.mpfr(-bits // 2 - 16)) * (1 + abs(x)):
+            return x if steep else None
+    return None
+
+
+def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
+    """Return a zero of a tree by Newton's method inside a bracket that shrinks."""
+    run, slope = (program([t], MpfrField()) for t in (tree, derivative(tree)))
+    sign, least = run(low)[0] > 0, gmpy2.exp2(gmpy2.mpfr(4 - bits))
+    x, step = (low + high) / 2, high - low
+    for _ in range(3 * bits):
+        try:
+            value = run(x)[0]
+        except DomainError:  # next to a pole of 1/tree
+            return x
+        if (value > 0) == sign:
+            low = x
+        else:
+            high = x
+        if not value or high - low <= least * (abs(x) + 1):
+            break
+        steep = slope(x)[0]
+        guess = x - value / steep if steep else low
+        if abs(guess - x) <= least * (abs(x) + 1):
+            return guess
+        halves = abs(guess - x) <= step / 2  # else Newton's method creeps
+        guess = guess if low < guess < high and halves else (low + high) / 2
+        x, step = guess, abs(guess - x)
+    return x
+
+
+def zeros(tree: Tree, on: Stretch, text: str) -> list[Joint]:
+    """Return where a smooth tree vanishes on a stretch: where its factors do."""
+    if tree.head in ("*", "neg"):
+        return list({zero.near: zero for t in dict.fromkeys(tree.arguments) for zero in zeros(t, on, text)}.values())
+    row = polynomial(tree)
+    if row is not None and len(row) <= 2:
+        if len(row) == 1:
+            return []
+        place = negated(over(row[0], row[1]))
+        near = float(constant(place))
+        if math.isinf(near):
+            raise InputError(f"{text} has a kink or a pole farther out than 1e308; write it without")
+        return [Joint(near, place)] if on.holds(near) else []
+    return _zeros_on_grid(tree, on, text)
+
+
+def constant(tree: Tree) -> Real:
+    """Return the value of a constant, nearly."""
+    ctx = context(64)
+    return program([tree], RealField(ctx))(ctx.zero)[0]
+
+
+def _zeros_on_grid(tree: Tree, on: Stretch, text: str) -> list[Joint]:
+    """Return the zeros between and at the points of a grid, those that only touch zero included."""
+    slope = derivative(tree)
+    rows = [(x, *_signs(tree, slope, x, text)) for x in on.grid()]
+    found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
+    for (low, a, rise), (high, b, later) in pairwise(rows):
+        if a * b < 0:
+            found.append(_between(tree, low, high, text))
+        elif a * b > 0 and rise * later < 0 and rise * a < 0:  # |u| falls, then rises
+            found += _around_extremum(tree, slope, low, high, text)
+        if len(found) > MOST_JOINTS:
+            raise too_many(text)
+    return found
+
+
+def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, text: str) -> list[Joint]:
+    """Return the zeros of a tree next to an extremum: that, where it touches zero, or one on each side of it."""
+    if _keeps_away(tree, slope, low, high):
+        return []
+    joint, ctx = _between(slope, low, high, text), context(PROBE)
+    middle = joint.at(ctx)
+    value = program([tree], RealField(ctx))(middle)[0]
+    if abs(value) < ctx.ldexp(1, -PROBE // 2):
+        return [joint]
+    mantissa, exponent = middle.man_exp
+    place = Fraction(int(mantissa)) * Fraction(2) ** int(exponent) * (-1 if middle < 0 else 1)
+    if (value > 0) == (reals([tree], low, text)[0] > 0):
+        return []
+    return [_between(tree, low, place, text), _between(tree, place, high, text)]
+
+
+def _keeps_away(tree: Tree, slope: Tree, low: Fraction, high: Fraction) -> bool:
+    """Return whether the extremum between two points is plainly no zero: a few halvings show that."""
+    with mpfr_context(_ROUGH):
+        run = program([tree, slope], MpfrField())
+        a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
+        try:
+            (left, fall), (right, rise) = run(a), run(b)
+            for _ in range(_APPROACHES):
+                if min(abs(left), abs(right)) > _STEEPER * (b - a) * max(abs(fall), abs(rise)):
+                    return True
+                x = (a + b) / 2
+                value, steep = run(x)
+                if (value > 0) != (left > 0):
+                    return False
+                if (steep > 0) == (fall > 0):
+                    a, left, fall = x, value, steep
+                else:
+                    b, right, rise = x, value, steep
+        except DomainError:
+            pass
+    return False
+
+
+@lru_cache(maxsize=1)
+def _whole_grid() -> tuple[tuple[Fraction, ...], list[float]]:
+    points = tuple(i * _STEP for i in range(-int(REACH / _STEP), int(REACH / _STEP) + 1))
+    return points, [float(x) for x in points]
+
+
+def _between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
+    """Return where a tree changes its sign: where it, its reciprocal, or a derivative of these has a simple zero."""
+    with mpfr_context(_ROUGH):
+        a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
+        vanishing = over(ONE, tree) if _grows_between(tree, a, b) else tree
+        rough = _root(vanishing, a, b, _ROUGH)
+        order = _zeros_beside(vanishing, rough)
+    joint = Joint(float(rough), None, vanishing, low, high)
+    if order < 2:
+        return joint
+    if (multiple := _multiple(vanishing, order, joint.near)) is not None:
+        return multiple
+    _check_lone(vanishing, joint, text)
+    return joint
+
+
+def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
+    """Return whether a tree that changes its sign between two points does so at a pole."""
+    run = program([tree], MpfrField())
+    a, b = run(low)[0], run(high)[0]
+    size = max(abs(a), abs(b))
+    for _ in range(_HALVINGS):
+        x = (low + high) / 2
+        try:
+            value = run(x)[0]
+        except DomainError:
+            return True
+        if (value > 0) == (a > 0):
+            low, a = x, value
+        else:
+            high, b = x, value
+    return bool(min(abs(a), abs(b)) > size)
+
+
+def _zeros_beside(tree: Tree, x: Any) -> int:
+    """Return how many zeros are within r of a point: the k of the largest |c_k| r^k in the Taylor series there."""
+    field = MpfrField()
+    slope = program([derivative(tree)], field)
+    try:
+        rises = [slope(x + d)[0] for d in (-_BESIDE, 0, _BESIDE)]
+        if min(rises) > max(rises) / 2 > 0 or max(rises) < min(rises) / 2 < 0:
+            return 1
+        series = taylor(tree, field, x, _MOST_MULTIPLE)
+    except (DomainError, ZeroDivisionError):
+        return 1
+    sizes = [mpfr_log2(c) + k * math.log2(_BESIDE) for k, c in enumerate(series)]
+    return sizes.index(max(sizes))
+
+
+def _multiple(tree: Tree, order: int, near: float) -> Joint | None:
+    """Return a zero of some order, where the derivative of one order less has a simple one; None if it is not that."""
+    ctx, low, high = context(PROBE), Fraction(near - _BESIDE), Fraction(near + _BESIDE)
+    trees = list(accumulate(range(order - 1), lambda t, _: derivative(t), initial=tree))
+    run, joint = program(trees, RealField(ctx)), Joint(near, None, trees[-1], low, high)
+    if run(real(ctx, low))[-1] * run(real(ctx, high))[-1] >= 0:
+        return None
+    return joint if all(abs(v) < ctx.ldexp(1, -PROBE // 2) for v in run(joint.at(ctx))[:-1]) else None
+
+
+def _check_lone(tree: Tree, joint: Joint, text: str) -> None:
+    """Refuse a zero that has others next to it."""
+    ctx = context(PROBE)
+    run = program([tree], RealField(ctx))
+    places = [joint.near + _BESIDE * (2 * i + 1) / _LOOKS for i in range(-_LOOKS // 2, _LOOKS // 2)]
+    signs = [run(ctx.mpf(x))[0] > 0 for x in places if joint.low < x < joint.high]
+    if sum(a != b for a, b in pairwise(signs)) > 1:
+        raise InputError(f"{text} has kinks within {2 * _BESIDE:.0e} of each other near x = {joint.near:.10g}")
+
+
+def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:
+    value, rise = values([tree, slope], x, text)
+    if abs(value) < _DOUBTFUL:  # rounding or underflow of floats is no zero
+        value, rise = reals([tree, slope], x, text)
+    return (value > 0) - (value < 0), (rise > 0) - (rise < 0)
+
+
+@lru_cache(maxsize=1024)
+def _float_program(trees: tuple[Tree, ...]) -> Program:
+    return program(trees, FloatField())
+
+
+@lru_cache(maxsize=256)
+def _mpfr_program(trees: tuple[Tree, ...]) -> Program:
+    return program(trees, MpfrField())
+
+
+def values(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
+    """Return values at a point: floats where they are finite, else reals; refuse a point where there are none."""
+    try:
+        values = _float_program(tuple(trees))(float(x))
+        if all(isinstance(v, float) and abs(v) < 1e300 for v in values):
+            return values
+    except (ArithmeticError, ValueError, TypeError):
+        pass
+    return reals(trees, x, text)
+
+
+def reals(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
+    """Return values at a point in high precision."""
+    try:
+        with mpfr_context(PROBE):
+            return _mpfr_program(tuple(trees))(gmpy2.mpfr(x))
+    except DomainError as error:
+        if "division" in str(error):
+            return [0.0] * len(trees)  # a joint, looked at later
+        raise undefined(text, error, float(x)) from None
+
+
+def undefined(text: str, error: Exception, x: float) -> InputError:
+    """Return the refusal of a φ that has no value at a point."""
+    return InputError(f"{text} is not finite and real everywhere: {error}, at x = {x:.6g}")
+
+
+def too_many(text: str) -> InputError:
+    """Return the refusal of a φ with too many kinks."""
+    return InputError(f"{text} has more than {MOST_JOINTS} kinks within |x| < {REACH}; write one with fewer")
