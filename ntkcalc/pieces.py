@@ -158,7 +158,10 @@ class Pieces:
         ctx = context(6 * around.prec)
         beside = ctx.convert(x) + ctx.ldexp(1, -around.prec)
         piece = sum(1 for joint in self.joints if joint.at(ctx) < beside)
-        return program([self.pieces[piece].tree, self.slopes[piece]], RealField(ctx))(beside)
+        try:
+            return program([self.pieces[piece].tree, self.slopes[piece]], RealField(ctx))(beside)
+        except DomainError as error:
+            raise DomainError(f"{self.text} cannot be computed at x = {float(x):.6g}: {error}") from None
 
     def jumps(self, joint: Joint, order: int, ctx: Context) -> list[Real]:
         """Return by how much φ, φ', …, φ^(order) jump at a joint.
