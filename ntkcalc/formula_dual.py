@@ -229,9 +229,8 @@ class FormulaDual(HermiteDual):
     def integrand(self) -> Integrand:
         """φ, as quadrature sees it."""
         phi = self.phi
-        return Integrand(
-            phi.mpfr_evaluator, phi.effort, phi.guard, self._shape, _ends(phi.kinked), self._cells, self.name
-        )
+        kinks, sign = _ends(phi.kinked), {"even": 1, "odd": -1, None: 0}[self.parity]
+        return Integrand(phi.mpfr_evaluator, phi.effort, phi.guard, self._shape, kinks, self._cells, self.name, sign)
 
 
 def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:

@@ -49,6 +49,8 @@ class Integrand:
         From a reach, bits, and log2 of about √E[φ²], the cells of |x| within that reach (see `ntkcalc.scales.cells`).
     text
         φ, for messages.
+    sign
+        φ(−x)/φ(x), or 0 if that depends on x.
     """
 
     phi: Callable[[int], Program]
@@ -58,6 +60,7 @@ class Integrand:
     kinks: Callable[[Context], list[Real]]
     cells: Callable[[float, int, int], Cells]
     text: str
+    sign: int = 0
 
 
 def size_and_reach(integrand: Integrand, bits: int) -> tuple[int, float]:

@@ -40,7 +40,8 @@ PROBE = 320  # bits of checks at joints
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
 _ROUGH = 128  # bits of zeros that may be multiple
 _MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
-_LOOKS = 256  # for others there
+_LOOKS = 64  # for others there
+_APART = -4  # log2 of the part of that distance which a zero, solved for in few bits, is from where it is
 _HALVINGS, _APPROACHES = 8, 24  # after which a pole shows, and that there is no zero
 _STEEPER = 8  # times as steep as at its ends, a function may be between two points next to an extremum
 _DOUBTFUL = 1e-9  # value of a float that may be all error
@@ -190,6 +191,8 @@ def _zeros_on_grid(tree: Tree, on: Stretch, text: str) -> list[Joint]:
     """Return the zeros between and at the points of a grid, those that only touch zero included."""
     slope = derivative(tree)
     rows = [(x, *_signs(tree, slope, x, text)) for x in on.grid()]
+    if sum(a * b <= 0 for (_, a, _), (_, b, _) in pairwise(rows)) > 2 * MOST_JOINTS:  # a zero on the grid counts twice
+        raise too_many(text)
     found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
     for (low, a, rise), (high, b, later) in pairwise(rows):
         if a * b < 0:
@@ -252,11 +255,11 @@ def _between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
         a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
         vanishing = over(ONE, tree) if _grows_between(tree, a, b) else tree
         rough = _root(vanishing, a, b, _ROUGH)
-        order = _zeros_beside(vanishing, rough)
+        order, together = _zeros_beside(vanishing, rough)
     joint = Joint(float(rough), None, vanishing, low, high)
     if order < 2:
         return joint
-    if (multiple := _multiple(vanishing, order, joint.near)) is not None:
+    if together and (multiple := _multiple(vanishing, order, joint.near)) is not None:
         return multiple
     _check_lone(vanishing, joint, text)
     return joint
@@ -280,19 +283,24 @@ def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
     return bool(min(abs(a), abs(b)) > size)
 
 
-def _zeros_beside(tree: Tree, x: Any) -> int:
-    """Return how many zeros are within r of a point: the k of the largest |c_k| r^k in the Taylor series there."""
+def _zeros_beside(tree: Tree, x: Any) -> tuple[int, bool]:
+    """Return how many zeros are within r of a point, and whether they may all be one.
+
+    The number is the k of the largest |c_k| r^k in the Taylor series there; for zeros of some order m next to x, not
+    for others, every |c_k/c_m|^{1/(m − k)} is far below r.
+    """
     field = MpfrField()
     slope = program([derivative(tree)], field)
     try:
         rises = [slope(x + d)[0] for d in (-_BESIDE, 0, _BESIDE)]
         if min(rises) > max(rises) / 2 > 0 or max(rises) < min(rises) / 2 < 0:
-            return 1
-        series = taylor(tree, field, x, _MOST_MULTIPLE)
+            return 1, True
+        series = taylor(tree, field, x, _MOST_MULTIPLE + 1)
     except (DomainError, ZeroDivisionError):
-        return 1
+        return 1, True
     sizes = [mpfr_log2(c) + k * math.log2(_BESIDE) for k, c in enumerate(series)]
-    return sizes.index(max(sizes))
+    order = sizes.index(max(sizes))
+    return order, order <= _MOST_MULTIPLE and all(sizes[k] - sizes[order] < _APART * (order - k) for k in range(order))
 
 
 def _multiple(tree: Tree, order: int, near: float) -> Joint | None:

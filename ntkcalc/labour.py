@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_MOST, _LEAST = 2.4e8, 1e6
+_MOST, _LEAST = 2.4e8, 9e5
 """Of the largest request, and of the smallest, in units of about a microsecond."""
 
 

@@ -77,7 +77,10 @@ class NodeSums:
     def values(self, x: Any) -> list[Any]:
         """Return φ(x), φ'(x), φ(−x) and φ'(−x)."""
         self._labour.spent += self._node
-        return [v * self.unit for y in (x, -x) for v in self.run(y)]
+        value, slope = (v * self.unit for v in self.run(x))
+        if sign := self.integrand.sign:
+            return [value, slope, sign * value, -sign * slope]
+        return [value, slope, *(v * self.unit for v in self.run(-x))]
 
     def over(self, nodes: Sequence[tuple[Any, Any]]) -> list[Any]:
         """Return the sums over nodes x > 0 with their dx: of φ², of φ'², and of φ g_0, φ g_1, … as integers."""
@@ -135,7 +138,9 @@ def _work(degree: int, bits: int, reach: float, integrand: Integrand) -> float:
     """Return what a node takes: φ and φ' at ±x, and the Hermite polynomials, in the units of `ntkcalc.labour`."""
     width, heavy = _widths(degree, bits, reach)
     exponential = 4 * (1 + (width + integrand.guard) / 350)
-    return (2 * integrand.effort + 1.5) * exponential + (degree + 8) * (0.2 + (heavy + width) / 6400)
+    return ((1 if integrand.sign else 2) * integrand.effort + 1.5) * exponential + (degree + 8) * (
+        0.2 + (heavy + width) / 6400
+    )
 
 
 def _rough(length: float) -> str:
