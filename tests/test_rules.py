@@ -1,6 +1,8 @@
 """Quadrature rules and erfc against ball arithmetic."""
 
 import math
+import subprocess
+import sys
 
 import gmpy2
 import pytest
@@ -58,3 +60,19 @@ def test_erfc_has_all_its_digits(bits: int, x: float) -> None:
     with mpfr_context(bits):
         found = erf(mpfr(x))
     assert not x or abs(as_ball(found) / arb(x).erf() - 1) < arb(2) ** (2 - bits)
+
+
+@pytest.mark.parametrize("square", [2, 3, 5])
+def test_the_error_function_stops_no_process(square: int) -> None:
+    """MPFR's own does, by an assertion that fails, for √3 to 2048 bits."""
+    script = f"""
+import gmpy2
+from ntkcalc.rules import erf
+gmpy2.get_context().precision = 2048
+print(*erf(gmpy2.sqrt(gmpy2.mpfr({square}))).as_mantissa_exp())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    ctx.prec = 2200
+    mantissa, exponent = map(int, done.stdout.split())
+    assert abs(arb(mantissa) * arb(2) ** exponent / arb(square).sqrt().erf() - 1) < arb(2) ** -2040
