@@ -254,6 +254,7 @@ class Fuzz:
                 outcome = attempt(text)
         except Hang:
             outcome = "hang"
+            self.watch.seen.clear()  # Python's own, where it swallows an alarm
             self.fault(f"no end within {self.limit:g} s", text)
         except Exception as error:
             self.watch.on = False
