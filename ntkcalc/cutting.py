@@ -7,7 +7,6 @@ Assumptions 2 and 3 ask of φ is checked: finite and real everywhere, no jumps, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
 
 from ntkcalc.errors import InputError
@@ -133,13 +132,13 @@ def _singular_at(tree: Tree, joint: Joint) -> bool:
 def _positive(decider: Tree, piece: Piece, text: str) -> bool:
     if decider.constant:
         return bool(constant(decider) > 0)
-    return bool(reals([decider], Fraction(piece.inside), text)[0] > 0)
+    return bool(reals([decider], piece.inside, text)[0] > 0)
 
 
 def _check_values(phi: Pieces) -> None:
     """Refuse a φ that is not finite and real on a grid, or unbounded or torn at a joint."""
     for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
-        for x in (*piece.grid(), Fraction(piece.inside)):
+        for x in (*piece.grid(), piece.inside):
             values([piece.tree, slope], x, phi.text)
     for i, joint in enumerate(phi.joints):
         _check_joint(phi, i, joint)

@@ -38,6 +38,7 @@ REACH, _STEP = 64, Fraction(1, 32)
 
 PROBE = 320  # bits of checks at joints
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
+_CLOSE, _SAME = 1280, 1e-9  # bits that tell zeros from each other, where floats may not
 _ROUGH = 128  # bits of zeros that may be multiple
 _MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
 _LOOKS = 64  # for others there
@@ -87,12 +88,15 @@ class Stretch:
     right: Joint | None
 
     @property
-    def inside(self) -> float:
+    def inside(self) -> Fraction:
         """A point inside."""
         if self.left is None or self.right is None:
             end = self.left or self.right
-            return 0.1234 if end is None else end.near + (1.1 if self.left else -1.1)
-        return (self.left.near + self.right.near) / 2
+            return Fraction(0.1234 if end is None else end.near + (1.1 if self.left else -1.1))
+        middle = (self.left.near + self.right.near) / 2
+        if abs(self.right.near - self.left.near) > _SAME * (1 + abs(middle)):
+            return Fraction(middle)
+        return (_rational(self.left) + _rational(self.right)) / 2
 
     def holds(self, x: float) -> bool:
         """Return whether a point is inside."""
@@ -103,6 +107,13 @@ class Stretch:
         points, places = _whole_grid()
         first = 0 if self.left is None else bisect_right(places, self.left.near)
         return points[first : None if self.right is None else bisect_left(places, self.right.near)]
+
+
+def _rational(joint: Joint) -> Fraction:
+    """Return where a joint is, to so many bits that it is told from those next to it."""
+    place = joint.at(context(_CLOSE))
+    mantissa, exponent = place.man_exp
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent) * (-1 if place < 0 else 1)
 
 
 @lru_cache(maxsize=512)
@@ -208,13 +219,10 @@ def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, tex
     """Return the zeros of a tree next to an extremum: that, where it touches zero, or one on each side of it."""
     if _keeps_away(tree, slope, low, high):
         return []
-    joint, ctx = _between(slope, low, high, text), context(PROBE)
-    middle = joint.at(ctx)
-    value = program([tree], RealField(ctx))(middle)[0]
-    if abs(value) < ctx.ldexp(1, -PROBE // 2):
+    joint, ctx = _between(slope, low, high, text), context(_CLOSE)
+    value, place = program([tree], RealField(ctx))(joint.at(ctx))[0], _rational(joint)
+    if abs(value) < ctx.ldexp(1, -_CLOSE // 2):
         return [joint]
-    mantissa, exponent = middle.man_exp
-    place = Fraction(int(mantissa)) * Fraction(2) ** int(exponent) * (-1 if middle < 0 else 1)
     if (value > 0) == (reals([tree], low, text)[0] > 0):
         return []
     return [_between(tree, low, place, text), _between(tree, place, high, text)]
@@ -305,12 +313,12 @@ def _zeros_beside(tree: Tree, x: Any) -> tuple[int, bool]:
 
 def _multiple(tree: Tree, order: int, near: float) -> Joint | None:
     """Return a zero of some order, where the derivative of one order less has a simple one; None if it is not that."""
-    ctx, low, high = context(PROBE), Fraction(near - _BESIDE), Fraction(near + _BESIDE)
+    ctx, low, high = context(_CLOSE), Fraction(near - _BESIDE), Fraction(near + _BESIDE)
     trees = list(accumulate(range(order - 1), lambda t, _: derivative(t), initial=tree))
     run, joint = program(trees, RealField(ctx)), Joint(near, None, trees[-1], low, high)
     if run(real(ctx, low))[-1] * run(real(ctx, high))[-1] >= 0:
         return None
-    return joint if all(abs(v) < ctx.ldexp(1, -PROBE // 2) for v in run(joint.at(ctx))[:-1]) else None
+    return joint if all(abs(v) < ctx.ldexp(1, -_CLOSE // 2) for v in run(joint.at(ctx))[:-1]) else None
 
 
 def _check_lone(tree: Tree, joint: Joint, text: str) -> None:

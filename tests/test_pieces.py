@@ -168,6 +168,15 @@ def test_all_kinks_of_a_wave_are_found(text: str, bits: int) -> None:
     assert all(abs(x - n * ctx.pi) < ctx.ldexp(1, 20 - bits) for x, n in zip(found, range(-20, 21), strict=True))
 
 
+@pytest.mark.parametrize("exponent", [12, 18, 22, 30])
+def test_two_kinks_close_to_each_other_stay_two(exponent: int) -> None:
+    found = [joint.at(CTX) for joint in pieces(f"abs((x-0.4)^2-1e-{2 * exponent})").kinked]
+    apart = [CTX.mpf(10) ** -exponent * sign for sign in (-1, 1)]
+    assert len(found) == 2
+    for ours, theirs in zip(found, apart, strict=True):
+        assert abs(ours - CTX.mpf(2) / 5 - theirs) < CTX.ldexp(1, 4 * exponent - 300)  # values of x² near 1 are rounded
+
+
 def test_poles_where_a_branch_changes_are_places_too() -> None:
     found = [joint.at(CTX) for joint in pieces("exp(-abs(tan(x/2)))").joints]
     assert len(found) == 2 * 20 + 1  # zeros at even multiples of π, poles at odd ones
