@@ -3,7 +3,7 @@ r"""How faint a part of φ may be beside the rest: before that is looked for, no
 :math:`1 + x + 10^{−300} \sin² x` has an even part, and ``max(x, -30)`` an even part of about :math:`e^{−450}`. Where a
 sum's terms differ by b bits, where a function hardly changes with its argument (tanh of x − 200), and where a piece of
 φ is far out, all that depends on x there is so much smaller than what it is added to. Of sin(kx), the normal law sees
-no more than :math:`e^{−k²/2}`.
+no more than :math:`e^{−k²/2}`; frequencies of factors add up, and an even function of a wave has twice its frequency.
 """
 
 from __future__ import annotations
@@ -24,32 +24,38 @@ if TYPE_CHECKING:
 
 _BITS = 2048  # of what saturates
 _WAVES = ("sin", "cos", "sinc")
+_EVEN = ("cos", "cosh", "sinc")
 
 
-def faintest(phi: Pieces, narrow: Sequence[float]) -> tuple[float, float]:
-    """Return by how many bits the faintest part of φ is smaller than the rest, and than what the normal law sees of it.
+@dataclass(frozen=True)
+class Faintness:
+    """By how many bits the faintest part of φ is smaller than the rest; ∞ where it does not show at all.
 
     Parameters
     ----------
-    phi
-        φ.
-    narrow
-        Where it varies fast, as narrow bumps do.
-
-    Returns
-    -------
-    tuple
-        Two numbers, the second no smaller; ∞ where the faintest part does not show at all.
+    near
+        By its values.
+    likely, most
+        As the normal law sees it, no less than that: as a rule, and where the slower waves of a product cancel.
     """
+
+    near: float
+    likely: float
+    most: float
+
+
+def faintness(phi: Pieces, narrow: Sequence[float]) -> Faintness:
+    """Return how faint a part of φ is, where `narrow` says where φ varies fast, as narrow bumps do."""
     sights = {piece.tree: _Sight(piece.tree) for piece in phi.pieces}
     either = [x for y in narrow for x in (y, -y)]  # what shows in one piece shows
-    near = seen = 0.0
+    near = likely = most = 0.0
     for piece in phi.pieces:
         sight, places, nearest = sights[piece.tree], piece.samples() + either, _bell(_nearest(piece))
         hidden = {x: max(0.0, _bell(x) - nearest) for x in [*places, *piece.far_samples()]}
-        near = max(near, sight.faintest(dict.fromkeys(places, 0.0), waves=False))
-        seen = max(seen, sight.faintest(hidden, waves=True) + nearest)
-    return near, max(near, seen)
+        near = max(near, sight.faintest(dict.fromkeys(places, 0.0))[0])
+        bits, slow, fast = sight.faintest(hidden)
+        likely, most = max(likely, bits + slow + nearest), max(most, bits + max(slow, fast) + nearest)
+    return Faintness(near, max(near, likely), max(near, most))
 
 
 def _nearest(piece: Piece) -> float:
@@ -61,6 +67,14 @@ def _nearest(piece: Piece) -> float:
 def _bell(x: float) -> float:
     """Return −log2 e^{−x²/2}."""
     return x * x / 2 * math.log2(math.e)
+
+
+def _sum(values: Sequence[float]) -> float:
+    return sum(values)
+
+
+def _largest(values: Sequence[float]) -> float:
+    return max(values, default=0.0)
 
 
 @dataclass(frozen=True)
@@ -85,27 +99,33 @@ class _Sight:
             self.run = program(self.trees, MpfrField())
         self.views: dict[float, _View | None] = {}
 
-    def faintest(self, hidden: dict[float, float], waves: bool) -> float:
-        """Return the bits of a node beside those of what it is made of, for the whole formula.
+    def faintest(self, hidden: dict[float, float]) -> tuple[float, float, float]:
+        """Return bits of the whole formula beside those of what it is made of, where some bits of places are hidden.
 
-        Parameters
-        ----------
-        hidden
-            Places, and how many bits of what is there are hidden.
-        waves
-            Whether sin(kx) is as faint as the normal law sees it.
+        Returns
+        -------
+        tuple
+            The bits of what is no wave, and −log2 of what the normal law sees of the waves, twice: each factor by
+            itself, and the fastest wave of which there may be nothing slower.
         """
         sizes, changes, slopes = self._together(hidden)
         bits: dict[Tree, float] = {}
+        bells: dict[Tree, float] = {}
+        frequencies: dict[Tree, float] = {}
         for t in self.order:
-            parts = [bits.get(a, 0.0) for a in t.arguments]
-            bits[t] = sum(parts) if t.head in ("*", "/") else max(parts, default=0.0)  # the faintest of all products
+            join = _sum if t.head in ("*", "/") else _largest  # what is faintest in all factors
+            for known in (bits, bells, frequencies):
+                known[t] = join([known.get(a, 0.0) for a in t.arguments])
             if t.head in ("+", "-") and all(a in sizes for a in t.arguments):
                 bits[t] += abs(sizes[t.arguments[0]] - sizes[t.arguments[1]])
             elif t in self.outer:
-                bits[t] += _bell(slopes.get(t, 0.0)) if waves else 0.0
                 bits[t] += max(0.0, -changes.get(t, 0.0)) if t in sizes or t.arguments[0] not in sizes else math.inf
-        return bits[self.order[-1]] if self.order else 0.0
+                bells[t] += _bell(slopes.get(t, 0.0))
+                frequencies[t] = frequencies[t] * (2 if t.head in _EVEN else 1) + slopes.get(t, 0.0)
+        if not self.order:
+            return 0.0, 0.0, 0.0
+        whole = self.order[-1]
+        return bits[whole], bells[whole], _bell(frequencies[whole])
 
     def _together(self, hidden: dict[float, float]) -> tuple[dict[Tree, float], dict[Tree, float], dict[Tree, float]]:
         """Return the largest sizes and changes, and the least slopes, of what is not hidden."""

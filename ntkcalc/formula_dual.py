@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
-from ntkcalc.faint import faintest
+from ntkcalc.faint import Faintness, faintness
 from ntkcalc.functions import DomainError
 from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.integrand import Integrand, Shape
@@ -75,13 +75,9 @@ class FormulaDual(HermiteDual):
         return self._value(t, bits)
 
     @cached_property
-    def faint(self) -> float:
+    def faint(self) -> Faintness:
         """See `HermiteDual.faint`."""
-        return self._faintest[1]
-
-    @cached_property
-    def _faintest(self) -> tuple[float, float]:
-        return faintest(self.phi, self._narrow)
+        return faintness(self.phi, self._narrow)
 
     @cached_property
     def _narrow(self) -> list[float]:
@@ -120,9 +116,9 @@ class FormulaDual(HermiteDual):
         rough = self._parts(_ZERO_BITS // 8)
         if rough == (None, None):
             return rough
-        if self._faintest[0] > _MOST_FAINT:
+        if self.faint.near > _MOST_FAINT:
             raise self._too_faint()
-        return self._parts(_ZERO_BITS + 2 * math.ceil(self._faintest[0]))
+        return self._parts(_ZERO_BITS + 2 * math.ceil(self.faint.near))
 
     def _parts(self, bits: int) -> tuple[int | None, int | None]:
         """Return the degrees that values to so many bits tell."""

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gmpy2
 
@@ -28,6 +28,9 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.labour import Labour
 from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
+
+if TYPE_CHECKING:
+    from ntkcalc.faint import Faintness
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
 _ZERO_BITS = 320  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
@@ -79,8 +82,8 @@ class HermiteDual(ABC):
 
     @property
     @abstractmethod
-    def faint(self) -> float:
-        """By how many bits the faintest part of φ may be smaller than the rest."""
+    def faint(self) -> Faintness:
+        """How much smaller the faintest part of φ is than the rest."""
 
     @property
     @abstractmethod
@@ -121,7 +124,7 @@ class HermiteDual(ABC):
                 wide = bits + 32 * math.ceil(lost / 32 + 1)
             elif wide < _DOUBTFUL:
                 wide = min(2 * wide, _DOUBTFUL)
-            elif self.faint > most:
+            elif self.faint.likely > most:
                 raise self._too_faint()
             elif not (doubtful := self._doubtful(sizes, wide)):
                 wide = self._wider(wide, 2 * wide, bits, most)
@@ -137,13 +140,14 @@ class HermiteDual(ABC):
         for k, own in sizes.items():
             around = max(sizes.get(k - 2, -math.inf), sizes.get(k + 2, -math.inf))
             if not self._is_zero(k) and own < 8 - wide and around > own + 24:
-                found[k] = _ZERO_BITS + math.ceil(self.faint + max(0.0, -around))
+                found[k] = _ZERO_BITS + math.ceil(self.faint.most + max(0.0, -around))
         return found
 
     def _wider(self, wide: int, more: int, bits: int, most: int) -> int:
         """Return more bits: as many as show what is faint in φ, and `most` before that is exceeded."""
-        if wide >= _DOUBTFUL and wide < bits + self.faint + 32 <= most:
-            more = bits + math.ceil(self.faint) + 32
+        if wide >= _DOUBTFUL:
+            enough = (bits + faint + 32 for faint in (self.faint.likely, self.faint.most))
+            more = math.ceil(next((e for e in enough if wide < e <= most), more))
         return min(more, most) if wide < most else most + 1
 
     @property
@@ -161,7 +165,7 @@ class HermiteDual(ABC):
         )
 
     def _too_faint(self) -> AccuracyError:
-        size = f"about 2^-{self.faint:.0f} of" if self.faint < math.inf else "nothing beside"
+        size = f"about 2^-{self.faint.likely:.0f} of" if self.faint.likely < math.inf else "nothing beside"
         return AccuracyError(
             f"a part of {self.name} is {size} what the normal law sees of the rest, and coefficients that come of it "
             "alone cannot be told from zero; leave it out, or make it larger"

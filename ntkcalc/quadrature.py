@@ -31,7 +31,8 @@ from ntkcalc.panels import nodes_of, planned, sums_on_panels
 from ntkcalc.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
 
 if TYPE_CHECKING:
-    from ntkcalc.scales import Array, Cells
+    from ntkcalc.intervals import Array
+    from ntkcalc.scales import Cells
 
 _BEND = 0.5  # largest b of the map of the line
 _EARLY = 300  # nodes with which no rule is given up

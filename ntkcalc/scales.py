@@ -20,17 +20,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ntkcalc.functions import derivative, program, sensitivities, singular_argument
+from ntkcalc.intervals import LEAST, Array, IntervalField, Span, intersection
 from ntkcalc.pieces import Piece, Pieces
 from ntkcalc.trees import Tree, in_order
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 _WIDEST = 1 / 8  # cell to start with
 _LONG = 10 * _WIDEST  # what is as wide as such a cell is seen by nodes so far apart, e^{−s²/w²} at s = 5w
@@ -42,8 +40,6 @@ _PERIOD = 6.5  # of a wave on a tame cell, radians
 _RATIO = 4.0 + 1e-9  # of what has a root, a logarithm or a reciprocal
 _ZERO = 2.0**-40  # part of its largest value, at which the argument of a root is zero at a joint
 _MOST_PLACES = 24
-_ROUNDING = 2.0**-52
-_GREATEST, _LEAST = 1.7e308, 5e-324
 _BLOCK = 4096  # cells whose parts are weighed at once
 _AT_JOINT = 256  # samples of what tends to a limit at a joint
 _SPARE = 64  # bits by which φ' may be larger than φ
@@ -163,11 +159,11 @@ class _Look:
         self.demands = list(dict.fromkeys(d for t in in_order(tree) for d in _demands(t)))  # φ' is as fine as φ
         arguments, slopes = [d.argument for d in self.demands], sensitivities(tree)
         self.count = len(arguments)
-        self.run = program([*arguments, *map(derivative, arguments)], _IntervalField())
-        self.values = program([tree, slope], _IntervalField())
+        self.run = program([*arguments, *map(derivative, arguments)], IntervalField())
+        self.values = program([tree, slope], IntervalField())
         self.order = [t for t in in_order(tree) if not t.constant]
         self.steps = len([t for t in in_order(*arguments, *map(derivative, arguments), slope) if not t.constant])
-        self.worth = program([*self.order, *(slopes[t] for t in self.order)], _IntervalField())
+        self.worth = program([*self.order, *(slopes[t] for t in self.order)], IntervalField())
 
     def work(self, low: Array, high: Array) -> float:
         """Return how many operations on cells it takes to tell."""
@@ -182,7 +178,7 @@ class _Look:
         found = self._all_tame(inside, [np.zeros_like(low)] * self.count)
         if not found.all():  # then what they are worth is looked at
             bad = ~found
-            wild = [_Span(u.low[bad], u.high[bad]) for u in inside]
+            wild = [Span(u.low[bad], u.high[bad]) for u in inside]
             found[bad] = self._all_tame(wild, self._depths(wild, low[bad], high[bad]))
         for joints, joint, opposite in ((self.starts, low, high), (self.ends, high, low)):
             there = _among(joint, joints)
@@ -190,26 +186,26 @@ class _Look:
                 found[there] = self._tame_at_joints(opposite[there], joint[there])
         return found
 
-    def _enclosures(self, low: Array, high: Array) -> list[_Span]:
+    def _enclosures(self, low: Array, high: Array) -> list[Span]:
         """Return what the arguments may be on cells."""
         middle, n, half = (low + high) / 2, len(low), (high - low) / 2
-        spans = self.run(_Span(np.concatenate([low, middle]), np.concatenate([high, middle])))
+        spans = self.run(Span(np.concatenate([low, middle]), np.concatenate([high, middle])))
         found = []
         for demand, u, rise in zip(self.demands, spans[: self.count], spans[self.count :], strict=True):
             ends = np.broadcast_arrays(u.low, u.high, rise.size, np.empty(2 * n))
-            natural, first, last, steep = _Span(ends[0][:n], ends[1][:n]), ends[0][n:], ends[1][n:], ends[2][:n]
+            natural, first, last, steep = Span(ends[0][:n], ends[1][:n]), ends[0][n:], ends[1][n:], ends[2][:n]
             if demand.kind is _wave:  # of which only the width counts
                 last = first
-            found.append(_intersection(natural, _Span(first - half * steep, last + half * steep)))
+            found.append(intersection(natural, Span(first - half * steep, last + half * steep)))
         return found
 
-    def _all_tame(self, arguments: Sequence[_Span], depths: Sequence[Array]) -> npt.NDArray[np.bool_]:
+    def _all_tame(self, arguments: Sequence[Span], depths: Sequence[Array]) -> npt.NDArray[np.bool_]:
         """Return for each cell whether its arguments move little for what they are worth."""
         limit = (self.bits + _SPARE) * math.log(2)
         rows = zip(self.demands, arguments, depths, strict=True)
         return np.asarray(np.all([(depth > limit) | d.kind(u, depth) for d, u, depth in rows], axis=0))
 
-    def _depths(self, arguments: Sequence[_Span], low: Array, high: Array) -> list[Array]:
+    def _depths(self, arguments: Sequence[Span], low: Array, high: Array) -> list[Array]:
         """Return d for each demand: −ln of what of its function is bent and counts, as the normal law sees it."""
         found = [np.zeros_like(low) for _ in self.demands]
         for i in range(0, len(low), _BLOCK):
@@ -217,17 +213,17 @@ class _Look:
             a, b = low[here], high[here]
             nearest = np.where(a * b < 0, 0.0, np.minimum(abs(a), abs(b)))
             hidden = nearest**2 / 4 + self.scale * math.log(2)
-            weights, bounds = self._worths(_Span(a, b))
+            weights, bounds = self._worths(Span(a, b))
             for depth, demand, u in zip(found, self.demands, arguments, strict=True):
                 if demand.bent is not None:
-                    own = weights[demand.node] + demand.bent(_Span(u.low[here], u.high[here]))
+                    own = weights[demand.node] + demand.bent(Span(u.low[here], u.high[here]))
                     depth[here] = np.maximum(hidden - np.minimum(own, bounds[demand.node]), 0.0)
         return found
 
-    def _worths(self, x: _Span) -> tuple[dict[Tree, Array], dict[Tree, Array]]:
+    def _worths(self, x: Span) -> tuple[dict[Tree, Array], dict[Tree, Array]]:
         """Return for each node v bounds of ln |∂φ/∂v|, and of ln of what v can do to φ through what is made of it."""
         spans, n = self.worth(x), len(self.order)
-        logs = [np.broadcast_to(np.log(np.maximum(u.size, _LEAST)), x.low.shape) for u in spans]
+        logs = [np.broadcast_to(np.log(np.maximum(u.size, LEAST)), x.low.shape) for u in spans]
         weights = dict(zip(self.order, logs[n:], strict=True))
         sizes = dict(zip(self.order, logs, strict=False))
         bounds = {t: np.full(x.low.shape, -np.inf) for t in self.order} | {self.order[-1]: sizes[self.order[-1]]}
@@ -241,7 +237,7 @@ class _Look:
     def matters(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
         """Return for each cell whether φ e^{−x²/4} or φ' e^{−x²/4} may be large enough to count."""
         nearest = np.where(low * high < 0, 0.0, np.minimum(abs(low), abs(high)))
-        value, slope = self.values(_Span(low, high))
+        value, slope = self.values(Span(low, high))
         size = np.log2(np.maximum(value.size, slope.size) + np.zeros_like(low))
         return np.asarray(~(size - nearest**2 / 4 * math.log2(math.e) < self.scale - self.bits - 12))
 
@@ -250,10 +246,10 @@ class _Look:
         low, high = np.minimum(opposite, joint), np.maximum(opposite, joint)
         parts = np.concatenate([[1, 1 / 2, 1 / 4, 1 / 8], np.arange(1, _AT_JOINT) / _AT_JOINT, [0]])
         points = joint[:, None] + (opposite - joint)[:, None] * parts
-        spans = self.run(_Span(np.column_stack([points, low]), np.column_stack([points, high])))[: self.count]
+        spans = self.run(Span(np.column_stack([points, low]), np.column_stack([points, high])))[: self.count]
         n, wholes = len(parts), []
         for demand, u in zip(self.demands, spans, strict=True):
-            (samples, end), whole = np.split(u.low[:, :n], [n - 1], axis=1), _Span(u.low[:, n], u.high[:, n])
+            (samples, end), whole = np.split(u.low[:, :n], [n - 1], axis=1), Span(u.low[:, n], u.high[:, n])
             limited = ~np.isfinite(whole.size)  # 0/0 or the like: what tends to a limit is tame
             whole.low[limited], whole.high[limited] = samples[limited].min(axis=1), samples[limited].max(axis=1)
             if demand.kind is _ratio:
@@ -270,196 +266,38 @@ def _among(values: Array, few: Sequence[float]) -> npt.NDArray[np.bool_]:
     return np.asarray((values[:, None] == np.array(few)).any(axis=1))
 
 
-class _Span:
-    """Numbers between two ends, arrays of them; what is no number is any."""
-
-    __slots__ = ("high", "low")
-
-    def __init__(self, low: Any, high: Any) -> None:
-        self.low = np.minimum(np.where(np.isnan(low), -np.inf, low), _GREATEST)  # what overflows may be any so large
-        self.high = np.maximum(np.where(np.isnan(high), np.inf, high), -_GREATEST)
-
-    @property
-    def size(self) -> Array:
-        """The largest |u|."""
-        return np.asarray(np.maximum(abs(self.low), abs(self.high)))
-
-    @property
-    def least(self) -> Array:
-        """The smallest |u|."""
-        return np.asarray(np.maximum(np.maximum(self.low, -self.high), 0.0))
-
-    @property
-    def width(self) -> Array:
-        """How far u may move."""
-        return np.asarray(self.high - self.low)
-
-    def __neg__(self) -> _Span:
-        return _Span(-self.high, -self.low)
-
-    def __add__(self, other: _Span) -> _Span:
-        """Rounded outwards: what is absorbed or cancels is not lost."""
-        spare = _ROUNDING * (self.size + other.size)
-        spare = np.where(np.isfinite(spare), spare, 0.0)
-        return _Span(self.low + other.low - spare, self.high + other.high + spare)
-
-    def __sub__(self, other: _Span) -> _Span:
-        return self + -other
-
-    def __mul__(self, other: _Span) -> _Span:
-        if other is self:
-            return _Span(self.least**2, self.size**2)
-        products = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
-        products = [np.where(np.isnan(p), 0.0, p) for p in products]  # 0 · ∞
-        return _Span(_smallest(products), _largest(products))
-
-
-def _smallest(rows: list[Array]) -> Array:
-    return np.minimum(np.minimum(rows[0], rows[1]), np.minimum(rows[2], rows[3]))
-
-
-def _largest(rows: list[Array]) -> Array:
-    return np.maximum(np.maximum(rows[0], rows[1]), np.maximum(rows[2], rows[3]))
-
-
-def _intersection(a: _Span, b: _Span) -> _Span:
-    return _Span(np.maximum(a.low, b.low), np.minimum(a.high, b.high))
-
-
-class _IntervalField:
-    """Numbers between two ends, as a field for `program`."""
-
-    def constant(self, name: str) -> _Span:
-        """See `ntkcalc.functions.Field`."""
-        return _Span(getattr(math, name), getattr(math, name))
-
-    def number(self, value: Fraction) -> _Span:
-        """See `ntkcalc.functions.Field`."""
-        try:
-            near = float(value)
-        except OverflowError:
-            near = math.inf if value > 0 else -math.inf
-        if value and not near:
-            return _Span(0.0, _LEAST) if value > 0 else _Span(-_LEAST, 0.0)
-        return _Span(near, near)
-
-    def divide(self, a: _Span, b: _Span) -> _Span:
-        """Return a/b; anything where b may be 0 on both sides."""
-        torn = (b.low < 0) & (b.high > 0)
-        low, high = np.where(b.high == 0, -np.inf, 1 / b.high), np.where(b.low == 0, np.inf, 1 / b.low)
-        return a * _Span(np.where(torn, -np.inf, low), np.where(torn, np.inf, high))
-
-    def power(self, a: _Span, r: _Span) -> _Span:
-        """Return a^r, a ≥ 0."""
-        low, high = np.maximum(a.low, 0.0) ** r.low, np.maximum(a.high, 0.0) ** r.low
-        return _Span(np.minimum(low, high), np.maximum(low, high))
-
-    def sqrt(self, u: _Span) -> _Span:
-        """Return √u."""
-        return _Span(np.sqrt(np.maximum(u.low, 0.0)), np.sqrt(np.maximum(u.high, 0.0)))
-
-    def log(self, u: _Span) -> _Span:
-        """Return ln u."""
-        return _Span(np.log(np.maximum(u.low, 0.0)), np.log(np.maximum(u.high, 0.0)))
-
-    def log1p(self, u: _Span) -> _Span:
-        """Return ln(1 + u)."""
-        return _Span(np.log1p(np.maximum(u.low, -1.0)), np.log1p(np.maximum(u.high, -1.0)))
-
-    def cosh(self, u: _Span) -> _Span:
-        """Return cosh u."""
-        return _Span(np.cosh(u.least), np.cosh(u.size))
-
-    def cos(self, u: _Span) -> _Span:
-        """Return cos u: ±1 where a multiple of π is inside."""
-        a, b = np.cos(u.low), np.cos(u.high)
-        up, down = (
-            np.floor((u.high - peak) / (2 * np.pi)) >= np.ceil((u.low - peak) / (2 * np.pi)) for peak in (0, np.pi)
-        )
-        return _Span(np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b)))
-
-    def sin(self, u: _Span) -> _Span:
-        """Return sin u."""
-        return self.cos(_Span(u.low - np.pi / 2, u.high - np.pi / 2))
-
-    def sinc(self, u: _Span) -> _Span:
-        """Return sin(u)/u, whose slope is below 1/2."""
-        middle = np.sinc((u.low + u.high) / (2 * np.pi))
-        return _Span(np.maximum(middle - u.width / 4, -0.22), np.minimum(middle + u.width / 4, 1.0))
-
-    def erfc(self, u: _Span) -> _Span:
-        """Return erfc u."""
-        return _Span(_erfc(u.high), _erfc(u.low))
-
-    def __getattr__(self, name: str) -> Callable[[_Span], _Span]:
-        """Return a function that increases."""
-        f = _INCREASING[name]
-        return lambda u: _Span(f(u.low), f(u.high))
-
-
-_each_erf, _each_erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
-
-
-def _erf(u: Array) -> Array:
-    return np.asarray(_each_erf(u), dtype=np.float64)
-
-
-def _erfc(u: Array) -> Array:
-    return np.asarray(_each_erfc(u), dtype=np.float64)
-
-
-def _sigmoid(u: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-u)))
-
-
-def _softplus(u: Array) -> Array:
-    return np.asarray(np.logaddexp(0.0, u))
-
-
-_INCREASING: dict[str, Callable[[Array], Array]] = {
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "sinh": np.sinh,
-    "tanh": np.tanh,
-    "asinh": np.arcsinh,
-    "atan": np.arctan,
-    "erf": _erf,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-}
-
 # ---------------------------------------------------------------- what is asked of an argument
 
-Kind: TypeAlias = Callable[[_Span, Array], npt.NDArray[np.bool_]]
+Kind: TypeAlias = Callable[[Span, Array], npt.NDArray[np.bool_]]
 """From what an argument may be on cells, and d (see the head of this room), whether its function is tame."""
 
 
-def _exponential(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
+def _exponential(u: Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of e^{±u}: flanks may be the steeper, the farther they are down; all that is seen passes there."""
     return np.asarray(u.width <= _VARIATION * (1 + depth / 4))
 
 
-def _fast_step(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
+def _fast_step(u: Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what tends to straight lines like e^{−u²}."""
     return np.asarray(u.width <= _VARIATION)
 
 
-def _wave(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
+def _wave(u: Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what never comes to rest: two rules together have two nodes a period, and not evenly spaced."""
     return np.asarray(u.width <= _PERIOD)
 
 
-def _slow_step(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
+def _slow_step(u: Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what tends to straight lines like 1/u."""
     return np.asarray(u.width <= _VARIATION * (1 + u.least))
 
 
-def _ratio(u: _Span, depth: Array) -> npt.NDArray[np.bool_]:
+def _ratio(u: Span, depth: Array) -> npt.NDArray[np.bool_]:
     """Of what is not analytic at 0: what is large, as 1 + e^{ws²} is, may grow the faster."""
     return np.asarray((u.least > 0) & (u.size <= _RATIO * u.least * np.maximum(u.least, 1) ** 0.25))
 
 
-Bent: TypeAlias = Callable[[_Span], Array] | None
+Bent: TypeAlias = Callable[[Span], Array] | None
 """From what an argument may be, ln of what of its function is no straight line; None where that is always much."""
 
 _KINDS: dict[str, tuple[Kind, Bent]] = {

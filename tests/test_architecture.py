@@ -24,6 +24,7 @@ ROOMS = [
     "grammar",
     "functions",
     "rounding",
+    "intervals",
     "joints",
     "pieces",
     "cutting",

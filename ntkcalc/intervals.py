@@ -1,0 +1,180 @@
+"""Interval arithmetic in floats: what a formula may be on cells of the line, never blind to what is narrow.
+
+Sums are rounded outwards, so that what floats absorb or cancel is not taken for constant, and by so much that errors of
+products and functions are in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+_ROUNDING = 2.0**-48
+_GREATEST, LEAST = 1.7e308, 5e-324
+
+
+class Span:
+    """Numbers between two ends, arrays of them; what is no number is any."""
+
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: Any, high: Any) -> None:
+        self.low = np.minimum(np.where(np.isnan(low), -np.inf, low), _GREATEST)  # what overflows may be any so large
+        self.high = np.maximum(np.where(np.isnan(high), np.inf, high), -_GREATEST)
+
+    @property
+    def size(self) -> Array:
+        """The largest |u|."""
+        return np.asarray(np.maximum(abs(self.low), abs(self.high)))
+
+    @property
+    def least(self) -> Array:
+        """The smallest |u|."""
+        return np.asarray(np.maximum(np.maximum(self.low, -self.high), 0.0))
+
+    @property
+    def width(self) -> Array:
+        """How far u may move."""
+        return np.asarray(self.high - self.low)
+
+    def __neg__(self) -> Span:
+        return Span(-self.high, -self.low)
+
+    def __add__(self, other: Span) -> Span:
+        """Rounded outwards: what is absorbed or cancels is not lost."""
+        spare = _ROUNDING * (self.size + other.size)
+        spare = np.where(np.isfinite(spare), spare, 0.0)
+        return Span(self.low + other.low - spare, self.high + other.high + spare)
+
+    def __sub__(self, other: Span) -> Span:
+        return self + -other
+
+    def __mul__(self, other: Span) -> Span:
+        if other is self:
+            return Span(self.least**2, self.size**2)
+        products = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
+        products = [np.where(np.isnan(p), 0.0, p) for p in products]  # 0 · ∞
+        return Span(_smallest(products), _largest(products))
+
+
+def _smallest(rows: list[Array]) -> Array:
+    return np.minimum(np.minimum(rows[0], rows[1]), np.minimum(rows[2], rows[3]))
+
+
+def _largest(rows: list[Array]) -> Array:
+    return np.maximum(np.maximum(rows[0], rows[1]), np.maximum(rows[2], rows[3]))
+
+
+def intersection(a: Span, b: Span) -> Span:
+    """Return what is in both."""
+    return Span(np.maximum(a.low, b.low), np.minimum(a.high, b.high))
+
+
+class IntervalField:
+    """Numbers between two ends, as a field for `program`."""
+
+    def constant(self, name: str) -> Span:
+        """See `ntkcalc.functions.Field`."""
+        return Span(getattr(math, name), getattr(math, name))
+
+    def number(self, value: Fraction) -> Span:
+        """See `ntkcalc.functions.Field`."""
+        try:
+            near = float(value)
+        except OverflowError:
+            near = math.inf if value > 0 else -math.inf
+        if value and not near:
+            return Span(0.0, LEAST) if value > 0 else Span(-LEAST, 0.0)
+        return Span(near, near)
+
+    def divide(self, a: Span, b: Span) -> Span:
+        """Return a/b; anything where b may be 0 on both sides."""
+        torn = (b.low < 0) & (b.high > 0)
+        low, high = np.where(b.high == 0, -np.inf, 1 / b.high), np.where(b.low == 0, np.inf, 1 / b.low)
+        return a * Span(np.where(torn, -np.inf, low), np.where(torn, np.inf, high))
+
+    def power(self, a: Span, r: Span) -> Span:
+        """Return a^r, a ≥ 0."""
+        low, high = np.maximum(a.low, 0.0) ** r.low, np.maximum(a.high, 0.0) ** r.low
+        return Span(np.minimum(low, high), np.maximum(low, high))
+
+    def sqrt(self, u: Span) -> Span:
+        """Return √u."""
+        return Span(np.sqrt(np.maximum(u.low, 0.0)), np.sqrt(np.maximum(u.high, 0.0)))
+
+    def log(self, u: Span) -> Span:
+        """Return ln u."""
+        return Span(np.log(np.maximum(u.low, 0.0)), np.log(np.maximum(u.high, 0.0)))
+
+    def log1p(self, u: Span) -> Span:
+        """Return ln(1 + u)."""
+        return Span(np.log1p(np.maximum(u.low, -1.0)), np.log1p(np.maximum(u.high, -1.0)))
+
+    def cosh(self, u: Span) -> Span:
+        """Return cosh u."""
+        return Span(np.cosh(u.least), np.cosh(u.size))
+
+    def cos(self, u: Span) -> Span:
+        """Return cos u: ±1 where a multiple of π is inside."""
+        a, b = np.cos(u.low), np.cos(u.high)
+        up, down = (
+            np.floor((u.high - peak) / (2 * np.pi)) >= np.ceil((u.low - peak) / (2 * np.pi)) for peak in (0, np.pi)
+        )
+        return Span(np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b)))
+
+    def sin(self, u: Span) -> Span:
+        """Return sin u."""
+        return self.cos(Span(u.low - np.pi / 2, u.high - np.pi / 2))
+
+    def sinc(self, u: Span) -> Span:
+        """Return sin(u)/u, whose slope is below 1/2."""
+        middle = np.sinc((u.low + u.high) / (2 * np.pi))
+        return Span(np.maximum(middle - u.width / 4, -0.22), np.minimum(middle + u.width / 4, 1.0))
+
+    def erfc(self, u: Span) -> Span:
+        """Return erfc u."""
+        return Span(_erfc(u.high), _erfc(u.low))
+
+    def __getattr__(self, name: str) -> Callable[[Span], Span]:
+        """Return a function that increases."""
+        f = _INCREASING[name]
+        return lambda u: Span(f(u.low), f(u.high))
+
+
+_each_erf, _each_erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
+
+
+def _erf(u: Array) -> Array:
+    return np.asarray(_each_erf(u), dtype=np.float64)
+
+
+def _erfc(u: Array) -> Array:
+    return np.asarray(_each_erfc(u), dtype=np.float64)
+
+
+def _sigmoid(u: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-u)))
+
+
+def _softplus(u: Array) -> Array:
+    return np.asarray(np.logaddexp(0.0, u))
+
+
+_INCREASING: dict[str, Callable[[Array], Array]] = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "sinh": np.sinh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "atan": np.arctan,
+    "erf": _erf,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+}
