@@ -7,6 +7,7 @@ Assumptions 2 and 3 ask of φ is checked: finite and real everywhere, no jumps, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cmp_to_key
 from itertools import pairwise
 
 from ntkcalc.errors import InputError
@@ -21,10 +22,11 @@ from ntkcalc.functions import (
     singular_argument,
     taylor,
 )
-from ntkcalc.joints import MOST_JOINTS, PROBE, Joint, constant, reals, too_many, undefined, values, zeros
+from ntkcalc.joints import MOST_JOINTS, PROBE, Joint, constant, reals, too_many, undefined, values
 from ntkcalc.pieces import Piece, Pieces
 from ntkcalc.precision import Real, context
 from ntkcalc.trees import ZERO, Tree, in_order, rebuilt
+from ntkcalc.zeros import zeros
 
 _KINK_BITS = 1024  # of jumps
 _FIRST_ORDERS, _ORDERS = 2, 24  # derivatives compared on both sides of a joint
@@ -85,19 +87,17 @@ def _singularities(pieces: list[Piece], text: str) -> list[Piece]:
 def _divided(piece: Piece, joints: list[Joint], text: str) -> list[Piece]:
     """Cut a piece at joints."""
     inner: list[Joint] = []
-    for joint in sorted(joints, key=lambda j: j.near):
-        if piece.holds(joint.near) and not (inner and _same(inner[-1], joint)):
+    for joint in sorted(joints, key=cmp_to_key(_order)):
+        if piece.holds_joint(joint) and not (inner and inner[-1].same(joint)):
             inner.append(joint)
     if len(inner) > MOST_JOINTS:
         raise too_many(text)
     return [Piece(a, b, piece.tree) for a, b in pairwise([piece.left, *inner, piece.right])]
 
 
-def _same(a: Joint, b: Joint) -> bool:
-    if abs(a.near - b.near) > 1e-9 * (1 + abs(a.near)):
-        return False
-    ctx = context(PROBE)
-    return bool(abs(a.at(ctx) - b.at(ctx)) < ctx.ldexp(1 + abs(a.at(ctx)), -PROBE // 2))
+def _order(a: Joint, b: Joint) -> int:
+    """Return −1, 0 or 1, as a is before, at, or after b."""
+    return b.before(a) - a.before(b)
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

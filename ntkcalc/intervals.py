@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-_ROUNDING = 2.0**-48
+_ROUNDING, _ERROR = 2.0**-48, 2.0**-50
 _GREATEST, LEAST = 1.7e308, 5e-324
 
 
@@ -58,10 +58,10 @@ class Span:
 
     def __mul__(self, other: Span) -> Span:
         if other is self:
-            return Span(self.least**2, self.size**2)
+            return _rounded(self.least**2, self.size**2)
         products = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
         products = [np.where(np.isnan(p), 0.0, p) for p in products]  # 0 · ∞
-        return Span(_smallest(products), _largest(products))
+        return _rounded(_smallest(products), _largest(products))
 
 
 def _smallest(rows: list[Array]) -> Array:
@@ -70,6 +70,12 @@ def _smallest(rows: list[Array]) -> Array:
 
 def _largest(rows: list[Array]) -> Array:
     return np.maximum(np.maximum(rows[0], rows[1]), np.maximum(rows[2], rows[3]))
+
+
+def _rounded(low: Any, high: Any) -> Span:
+    """Return two ends rounded outwards, by more than a product or a function errs."""
+    below, above = (np.where(np.isfinite(end), _ERROR * abs(end), 0.0) for end in (low, high))
+    return Span(low - below, high + above)
 
 
 def intersection(a: Span, b: Span) -> Span:
@@ -82,7 +88,7 @@ class IntervalField:
 
     def constant(self, name: str) -> Span:
         """See `ntkcalc.functions.Field`."""
-        return Span(getattr(math, name), getattr(math, name))
+        return _rounded(getattr(math, name), getattr(math, name))
 
     def number(self, value: Fraction) -> Span:
         """See `ntkcalc.functions.Field`."""
@@ -92,7 +98,7 @@ class IntervalField:
             near = math.inf if value > 0 else -math.inf
         if value and not near:
             return Span(0.0, LEAST) if value > 0 else Span(-LEAST, 0.0)
-        return Span(near, near)
+        return Span(near, near) if math.isinf(near) or Fraction(near) == value else _rounded(near, near)
 
     def divide(self, a: Span, b: Span) -> Span:
         """Return a/b; anything where b may be 0 on both sides."""
@@ -103,49 +109,57 @@ class IntervalField:
     def power(self, a: Span, r: Span) -> Span:
         """Return a^r, a ≥ 0."""
         low, high = np.maximum(a.low, 0.0) ** r.low, np.maximum(a.high, 0.0) ** r.low
-        return Span(np.minimum(low, high), np.maximum(low, high))
+        return _rounded(np.minimum(low, high), np.maximum(low, high))
 
     def sqrt(self, u: Span) -> Span:
         """Return √u."""
-        return Span(np.sqrt(np.maximum(u.low, 0.0)), np.sqrt(np.maximum(u.high, 0.0)))
+        return _rounded(np.sqrt(np.maximum(u.low, 0.0)), np.sqrt(np.maximum(u.high, 0.0)))
 
     def log(self, u: Span) -> Span:
         """Return ln u."""
-        return Span(np.log(np.maximum(u.low, 0.0)), np.log(np.maximum(u.high, 0.0)))
+        return _rounded(np.log(np.maximum(u.low, 0.0)), np.log(np.maximum(u.high, 0.0)))
 
     def log1p(self, u: Span) -> Span:
         """Return ln(1 + u)."""
-        return Span(np.log1p(np.maximum(u.low, -1.0)), np.log1p(np.maximum(u.high, -1.0)))
+        return _rounded(np.log1p(np.maximum(u.low, -1.0)), np.log1p(np.maximum(u.high, -1.0)))
 
     def cosh(self, u: Span) -> Span:
         """Return cosh u."""
-        return Span(np.cosh(u.least), np.cosh(u.size))
+        return _rounded(np.cosh(u.least), np.cosh(u.size))
 
     def cos(self, u: Span) -> Span:
-        """Return cos u: ±1 where a multiple of π is inside."""
-        a, b = np.cos(u.low), np.cos(u.high)
-        up, down = (
-            np.floor((u.high - peak) / (2 * np.pi)) >= np.ceil((u.low - peak) / (2 * np.pi)) for peak in (0, np.pi)
-        )
-        return Span(np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b)))
+        """Return cos u."""
+        return self._wave(np.cos, u, 0.0)
 
     def sin(self, u: Span) -> Span:
         """Return sin u."""
-        return self.cos(Span(u.low - np.pi / 2, u.high - np.pi / 2))
+        return self._wave(np.sin, u, np.pi / 2)
+
+    def _wave(self, f: Callable[[Array], Array], u: Span, top: float) -> Span:
+        """Return a wave: ±1 where a top or a bottom is inside, or may be."""
+        a, b = f(u.low), f(u.high)
+        up, down = (
+            np.floor((u.high - peak) / (2 * np.pi) + 1e-9) >= np.ceil((u.low - peak) / (2 * np.pi) - 1e-9)
+            for peak in (top, top + np.pi)
+        )
+        low, high = np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b))
+        spare = np.where(np.isfinite(u.size), _ERROR * u.size, 0.0)  # the argument is rounded too
+        return Span(np.where(down, -1.0, low - spare), np.where(up, 1.0, high + spare))
 
     def sinc(self, u: Span) -> Span:
         """Return sin(u)/u, whose slope is below 1/2."""
         middle = np.sinc((u.low + u.high) / (2 * np.pi))
-        return Span(np.maximum(middle - u.width / 4, -0.22), np.minimum(middle + u.width / 4, 1.0))
+        spare = u.width / 4 + _ERROR
+        return Span(np.maximum(middle - spare, -0.22), np.minimum(middle + spare, 1.0 + _ERROR))
 
     def erfc(self, u: Span) -> Span:
         """Return erfc u."""
-        return Span(_erfc(u.high), _erfc(u.low))
+        return _rounded(_erfc(u.high), _erfc(u.low))
 
     def __getattr__(self, name: str) -> Callable[[Span], Span]:
         """Return a function that increases."""
         f = _INCREASING[name]
-        return lambda u: Span(f(u.low), f(u.high))
+        return lambda u: _rounded(f(u.low), f(u.high))
 
 
 _each_erf, _each_erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)

@@ -24,12 +24,11 @@ from ntkcalc.functions import (
     Program,
     RealField,
     derivative,
-    polynomial,
     program,
     taylor,
 )
 from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, mpfr_log2, real, to_mpfr
-from ntkcalc.trees import ONE, Tree, negated, number, over
+from ntkcalc.trees import ONE, ZERO, Tree, over
 
 MOST_JOINTS = 64
 
@@ -42,10 +41,12 @@ _CLOSE, _SAME = 1280, 1e-9  # bits that tell zeros from each other, where floats
 _ROUGH = 128  # bits of zeros that may be multiple
 _MOST_MULTIPLE, _BESIDE = 5, 2.0**-16  # order of a zero, and how near several may be one
 _LOOKS = 64  # for others there
+CLUSTER = Fraction(1, 1 << 10)
+"""Width of a run of cells in which floats do not tell a formula from 0: zeros not simple are multiple there."""
+
 _APART = -4  # log2 of the part of that distance which a zero, solved for in few bits, is from where it is
 _HALVINGS, _APPROACHES = 8, 24  # after which a pole shows, and that there is no zero
 _STEEPER = 8  # times as steep as at its ends, a function may be between two points next to an extremum
-_DOUBTFUL = 1e-9  # value of a float that may be all error
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,23 @@ class Joint:
         """Return the place in the precision of `ctx`."""
         return _place(self, ctx.prec)
 
+    def same(self, other: Joint) -> bool:
+        """Return whether another one is at the same place."""
+        if self._told_apart(other):
+            return False
+        ctx = context(_CLOSE)
+        return bool(abs(self.at(ctx) - other.at(ctx)) < ctx.ldexp(1 + abs(self.at(ctx)), -_CLOSE // 2))
+
+    def before(self, other: Joint) -> bool:
+        """Return whether it is to the left of another one, and not at the same place."""
+        if self._told_apart(other):
+            return self.near < other.near
+        return not self.same(other) and bool(self.at(context(_CLOSE)) < other.at(context(_CLOSE)))
+
+    def _told_apart(self, other: Joint) -> bool:
+        """Return whether floats do to tell two places from each other."""
+        return abs(self.near - other.near) > _SAME * (1 + abs(self.near))
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -101,6 +119,16 @@ class Stretch:
     def holds(self, x: float) -> bool:
         """Return whether a point is inside."""
         return (self.left is None or self.left.near < x) and (self.right is None or x < self.right.near)
+
+    def reaches(self, low: Fraction, high: Fraction) -> bool:
+        """Return whether some of what is between two points may be inside."""
+        return (self.left is None or self.left.near <= float(high)) and (
+            self.right is None or float(low) <= self.right.near
+        )
+
+    def holds_joint(self, joint: Joint) -> bool:
+        """Return whether another joint is inside, and not at an end."""
+        return (self.left is None or self.left.before(joint)) and (self.right is None or joint.before(self.right))
 
     def grid(self) -> tuple[Fraction, ...]:
         """Return the points of the grid inside."""
@@ -176,56 +204,23 @@ def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
     return x
 
 
-def zeros(tree: Tree, on: Stretch, text: str) -> list[Joint]:
-    """Return where a smooth tree vanishes on a stretch: where its factors do."""
-    if tree.head in ("*", "neg"):
-        return list({zero.near: zero for t in dict.fromkeys(tree.arguments) for zero in zeros(t, on, text)}.values())
-    row = polynomial(tree)
-    if row is not None and len(row) <= 2:
-        if len(row) == 1:
-            return []
-        place = negated(over(row[0], row[1]))
-        near = float(constant(place))
-        if math.isinf(near):
-            raise InputError(f"{text} has a kink or a pole farther out than 1e308; write it without")
-        return [Joint(near, place)] if on.holds(near) else []
-    return _zeros_on_grid(tree, on, text)
-
-
 def constant(tree: Tree) -> Real:
     """Return the value of a constant, nearly."""
     ctx = context(64)
     return program([tree], RealField(ctx))(ctx.zero)[0]
 
 
-def _zeros_on_grid(tree: Tree, on: Stretch, text: str) -> list[Joint]:
-    """Return the zeros between and at the points of a grid, those that only touch zero included."""
-    slope = derivative(tree)
-    rows = [(x, *_signs(tree, slope, x, text)) for x in on.grid()]
-    if sum(a * b <= 0 for (_, a, _), (_, b, _) in pairwise(rows)) > 2 * MOST_JOINTS:  # a zero on the grid counts twice
-        raise too_many(text)
-    found = [Joint(float(x), number(x)) for x, value, _ in rows if value == 0]
-    for (low, a, rise), (high, b, later) in pairwise(rows):
-        if a * b < 0:
-            found.append(_between(tree, low, high, text))
-        elif a * b > 0 and rise * later < 0 and rise * a < 0:  # |u| falls, then rises
-            found += _around_extremum(tree, slope, low, high, text)
-        if len(found) > MOST_JOINTS:
-            raise too_many(text)
-    return found
-
-
-def _around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, text: str) -> list[Joint]:
+def around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, text: str) -> list[Joint]:
     """Return the zeros of a tree next to an extremum: that, where it touches zero, or one on each side of it."""
     if _keeps_away(tree, slope, low, high):
         return []
-    joint, ctx = _between(slope, low, high, text), context(_CLOSE)
+    joint, ctx = between(slope, low, high, text), context(_CLOSE)
     value, place = program([tree], RealField(ctx))(joint.at(ctx))[0], _rational(joint)
     if abs(value) < ctx.ldexp(1, -_CLOSE // 2):
         return [joint]
     if (value > 0) == (reals([tree], low, text)[0] > 0):
         return []
-    return [_between(tree, low, place, text), _between(tree, place, high, text)]
+    return [crossing(tree, low, place), crossing(tree, place, high)]
 
 
 def _keeps_away(tree: Tree, slope: Tree, low: Fraction, high: Fraction) -> bool:
@@ -257,14 +252,30 @@ def _whole_grid() -> tuple[tuple[Fraction, ...], list[float]]:
     return points, [float(x) for x in points]
 
 
-def _between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
-    """Return where a tree changes its sign: where it, its reciprocal, or a derivative of these has a simple zero."""
+def crossing(tree: Tree, low: Fraction, high: Fraction) -> Joint:
+    """Return the zero or pole between two points where a tree has different signs, where there is one only."""
     with mpfr_context(_ROUGH):
         a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
         vanishing = over(ONE, tree) if _grows_between(tree, a, b) else tree
-        rough = _root(vanishing, a, b, _ROUGH)
-        order, together = _zeros_beside(vanishing, rough)
-    joint = Joint(float(rough), None, vanishing, low, high)
+        return Joint(float(_root(vanishing, a, b, _ROUGH)), None, vanishing, low, high)
+
+
+def lone(tree: Tree, x: Fraction, text: str) -> bool:
+    """Return whether a tree has no zeros next to one at a point but that."""
+    with mpfr_context(PROBE):
+        try:
+            order, together = _zeros_beside(tree, gmpy2.mpfr(x))
+        except DomainError:
+            return True
+    return order < 2 or together
+
+
+def between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
+    """Return where a tree changes its sign: where it, its reciprocal, or a derivative of these has a simple zero."""
+    joint = crossing(tree, low, high)
+    vanishing = joint.vanishing or ZERO
+    with mpfr_context(_ROUGH):
+        order, together = _zeros_beside(vanishing, to_mpfr(joint.at(context(_ROUGH))))
     if order < 2:
         return joint
     if together and (multiple := _multiple(vanishing, order, joint.near)) is not None:
@@ -325,16 +336,20 @@ def _check_lone(tree: Tree, joint: Joint, text: str) -> None:
     """Refuse a zero that has others next to it."""
     ctx = context(PROBE)
     run = program([tree], RealField(ctx))
-    places = [joint.near + _BESIDE * (2 * i + 1) / _LOOKS for i in range(-_LOOKS // 2, _LOOKS // 2)]
-    signs = [run(ctx.mpf(x))[0] > 0 for x in places if joint.low < x < joint.high]
-    if sum(a != b for a, b in pairwise(signs)) > 1:
-        raise InputError(f"{text} has kinks within {2 * _BESIDE:.0e} of each other near x = {joint.near:.10g}")
+    width = joint.high - joint.low
+    places = [Fraction(joint.near) + Fraction(_BESIDE) * (2 * i + 1) / _LOOKS for i in range(-_LOOKS // 2, _LOOKS // 2)]
+    seen = [run(real(ctx, x))[0] > 0 for x in places if joint.low < x < joint.high]
+    if width <= CLUSTER or sum(a != b for a, b in pairwise(seen)) > 1:
+        apart = min(float(width), 2 * _BESIDE)
+        raise InputError(f"{text} has kinks within {apart:.0e} of each other near x = {joint.near:.10g}")
 
 
-def _signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int]:
-    value, rise = values([tree, slope], x, text)
-    if abs(value) < _DOUBTFUL:  # rounding or underflow of floats is no zero
+def signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int] | None:
+    """Return the signs of a tree and its slope at a point, 0 next to 0/0; None where there is no value."""
+    try:
         value, rise = reals([tree, slope], x, text)
+    except InputError:
+        return None
     return (value > 0) - (value < 0), (rise > 0) - (rise < 0)
 
 

@@ -26,6 +26,7 @@ ROOMS = [
     "rounding",
     "intervals",
     "joints",
+    "zeros",
     "pieces",
     "cutting",
     "faint",
