@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ntkcalc.intervals import Array
 
 _CELLS = 8  # a unit length, to start with
-_MOST_CELLS = 60_000
+_MOST_CELLS, _FINEST = 60_000, 2.0**-40
 _GRID = Fraction(1, 32)
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
 _POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "erfc")
@@ -144,7 +144,7 @@ def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], li
             blind = ((first <= 0) & (last >= 0))[n:].reshape(3, n).all(axis=0)
             near = ~((whole.low > 0) | (whole.high < 0))
             monotone = near & ((steep[:n] > 0) | (fall[:n] < 0))
-            left = near & ~monotone & (blind | (room < 0))
+            left = near & ~monotone & (blind | (room < 0) | (high - low <= _FINEST))
             for kept, chosen in ((single, monotone), (aside, left)):
                 kept.append(np.column_stack([low[chosen], high[chosen]]))
             go = near & ~monotone & ~left
@@ -194,7 +194,7 @@ def _beyond_reach(tree: Tree, text: str) -> Iterator[_Place]:
     for side in (-1, 1):
         points = [side * REACH * Fraction(2**i) for i in range(9)]
         for pair in pairwise(points):
-            found = list(_at_ends(tree, slope, sorted(pair), "crossing", text))
+            found = [p for p in _at_ends(tree, slope, sorted(pair), "crossing", text) if p.kind == "crossing"]
             if found:
                 yield found[0]
                 break
