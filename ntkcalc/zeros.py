@@ -126,12 +126,13 @@ def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], li
 
     from ntkcalc.intervals import IntervalField, Span, intersection
 
-    run, room = program([tree, slope], IntervalField()), _MOST_CELLS
+    room = _MOST_CELLS
     edges = np.arange(-_CELLS * REACH, _CELLS * REACH + 1) / _CELLS
     low, high = edges[:-1], edges[1:]
     single: list[Array] = []
     aside: list[Array] = []
     with np.errstate(all="ignore"):
+        run = program([tree, slope], IntervalField())
         while low.size:
             n, middle, room = low.size, (low + high) / 2, room - low.size
             u, rise = run(Span(np.concatenate([low, low, middle, high]), np.concatenate([high, low, middle, high])))

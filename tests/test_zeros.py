@@ -1,0 +1,149 @@
+"""Zeros of what decides a branch: none is stepped over, wherever it is, and no formula bends where it does not."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+from ntkcalc import AccuracyError, InputError, ntk_coefficients
+from ntkcalc.cutting import cut
+from ntkcalc.functions import WORDS, plain
+from ntkcalc.grammar import parsed
+from ntkcalc.joints import Stretch
+from ntkcalc.pieces import Pieces
+from ntkcalc.precision import context
+from ntkcalc.zeros import zeros
+
+CTX = context(320)
+LINE = Stretch(None, None)
+
+
+@cache
+def pieces(text: str) -> Pieces:
+    return cut(plain(parsed(text, WORDS)), text)
+
+
+def found(text: str) -> list[Any]:
+    """The zeros of a formula, in order."""
+    return sorted(zero.at(CTX) for zero in zeros(plain(parsed(text, WORDS)), LINE, text))
+
+
+def mean(text: str, kinks: list[Any], digits: int) -> str:
+    """E[φ], by mpmath's quadrature of the text itself on pieces between kinks."""
+    mp.dps = 40
+    names = {name: getattr(mp, name) for name in ("exp", "sin", "cos", "sinh", "cosh", "tanh")}
+    names |= {"relu": lambda u: max(u, mpf(0)), "max": max, "abs": abs, "pi": mp.pi}
+    phi = eval("lambda x: " + text.replace("^", "**"), names)  # a formula of this file
+    ends = sorted({mpf(n) for n in (-14, -8, -4, -2, -1, 0, 1, 2, 4, 8, 14)} | set(kinks))
+    return str(mp.nstr(mp.quad(lambda x: phi(x) * mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi), ends), digits))
+
+
+# ---------------------------------------------------------------- laws
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(-3000, 3000), min_size=1, max_size=4, unique=True), st.sampled_from([1, 2, 3]))
+def test_zeros_of_any_order_are_found_and_told_apart(places: list[int], order: int) -> None:
+    """Of a sum of two equal products, which is no product; two zeros are 0.001 apart at the least."""
+    product = "*".join(f"sinh((x-({n}/1000))/9)^{order}" for n in places)
+    ours, theirs = found(f"{product}+{product}"), sorted(CTX.mpf(n) / 1000 for n in places)
+    assert len(ours) == len(theirs)
+    assert all(abs(a - b) < CTX.ldexp(1, -200) for a, b in zip(ours, theirs, strict=True))
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(-50, 50),
+    st.integers(-90, 90),
+    st.sampled_from([30, 200, 1000, 10_000]),
+    st.sampled_from([1.01, 1.2, 5]),
+)
+def test_a_narrow_bump_that_reaches_a_level_does_so_twice(a: int, b: int, steep: int, height: float) -> None:
+    """h e^{−(k(x − c))²} = 1 at x = c ± √(ln h)/k, however narrow, and wherever it is on the grid."""
+    place = CTX.mpf(a) + CTX.mpf(b) / 97
+    ours = found(f"{height}*exp(-({steep}*(x-({a}+{b}/97)))^2)-1")
+    apart = CTX.sqrt(CTX.log(CTX.mpf(str(height)))) / steep
+    assert len(ours) == 2
+    assert all(abs(x - y) < CTX.ldexp(1, -250) for x, y in zip(ours, (place - apart, place + apart), strict=True))
+
+
+@settings(max_examples=30)
+@given(st.integers(-300, 300), st.integers(3, 12))
+def test_three_zeros_in_a_row_are_three(a: int, exponent: int) -> None:
+    """u³ − c² u with u = sinh(x − a)."""
+    u = f"sinh(x-({a}/7))"
+    ours = found(f"{u}^3-1e-{2 * exponent}*{u}")
+    middle, apart = CTX.mpf(a) / 7, CTX.asinh(CTX.mpf(10) ** -exponent)
+    assert len(ours) == 3
+    assert all(abs(x - middle - k * apart) < CTX.ldexp(1, -120) for k, x in zip((-1, 0, 1), ours, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "kinks"),
+    [
+        ("max(abs(x),0.01*cos(x))", lambda: [mp.findroot(lambda x: x - mp.cos(x) / 100, 0.01 * s) * s for s in (1,)]),
+        ("abs(abs(exp(x)-2)-0.01)", lambda: [mp.log(mpf(v)) for v in ("1.99", "2", "2.01")]),
+        ("relu(1-abs(x^2-1)*100)+x", lambda: [s * mp.sqrt(mpf(v)) for s in (1, -1) for v in ("0.99", "1", "1.01")]),
+        ("max(abs(tanh(x)),0.01)", lambda: [mp.atanh(mpf("0.01")) * s for s in (1, -1)]),
+        ("relu(abs(tanh(x-0.3))-0.01)", lambda: [mpf("0.3") + mp.atanh(mpf("0.01")) * s for s in (1, -1)]),
+        ("abs((x-pi)^3-1e-5*(x-pi))", lambda: [mp.pi + s * mp.sqrt(mpf("1e-5")) for s in (-1, 0, 1)]),
+        (
+            "relu(1.2*exp(-(200*(x-0.297))^2)-1)+x",
+            lambda: [mpf("0.297") + s * mp.sqrt(mp.log(1.2)) / 200 for s in (-1, 1)],
+        ),
+        ("max(sin(x)+1,2/cosh(400*(x-0.297)))", lambda: []),
+    ],
+)
+def test_the_mean_is_that_of_the_definition(text: str, kinks: Any) -> None:
+    mp.dps = 40
+    places = kinks() or [mpf(str(joint.near)) for joint in pieces(text).kinked]
+    places += [-x for x in places] if "cos(x)" in text else []
+    ours = ntk_coefficients(text, 1, 0, which="mu", sigma_w2="max", digits=12).values[0]
+    assert abs(mpf(str(ours)) / mpf(mean(text, places, 20)) - 1) < 1e-11
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max(elu(x),0.01*cos(x))",
+        "relu(selu(x-0.3)+0.002)",
+        "max(relu(x-0.3),0.01*x^2)",
+        "clip(exp(x),1.51,1.52)",
+        "clip(sinh(x),0.295,0.3)",
+        "relu(elu(x-0.3)+0.01*cos(x))",
+    ],
+)
+def test_kinks_next_to_kinks_are_no_jumps(text: str) -> None:
+    assert pieces(text).kinked
+
+
+@pytest.mark.parametrize(
+    "text", ["exp(-x^2)", "softplus(x)-x", "cosh(x)-0.999", "2+sin(50*x)", "1-tanh(x)+1e-30", "erfc(x)"]
+)
+def test_what_never_vanishes_has_no_zeros(text: str) -> None:
+    """Even where floats cannot tell it from 0."""
+    assert found(text) == []
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize("text", ["relu(exp(x/50)-4)+x", "relu(sinh(x/20)-13.6)+x"])
+def test_kinks_beyond_what_the_normal_law_sees_are_not_overlooked(text: str) -> None:
+    with pytest.raises(AccuracyError, match="coefficients that come of it alone cannot be told from zero"):
+        ntk_coefficients(text, 2, 3, sigma_w2="max", digits=6)
+
+
+def test_more_kinks_than_are_followed_are_refused() -> None:
+    with pytest.raises(InputError, match="more than 64 kinks"):
+        pieces("relu(sin(x)^3-0.00001*sin(x))")
+
+
+def test_a_pole_far_out_is_a_pole() -> None:
+    with pytest.raises(InputError, match=r"unbounded at x = -157\.08"):
+        pieces("tan(x/100)")
