@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
 _GRID = Fraction(1, 32)
+_BITS = 300
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
 _POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "erfc")
 
@@ -109,7 +110,9 @@ def _within_reach(tree: Tree, text: str) -> Iterator[_Place]:
     slope = derivative(tree)
     single, aside = _cells(tree, slope)
     for low, high in single:
-        yield from _at_ends(tree, slope, [low, high], "simple", text)
+        tiny = (high - low) / 2**_BITS  # for what has no value at an end, as log x has none at 0
+        ends = [x if signs(tree, slope, x, text) else x + d for x, d in ((low, tiny), (high, -tiny))]
+        yield from _at_ends(tree, slope, ends, "simple", text)
     for region in _regions(aside):
         low, high = region[0], region[-1]
         if high - low <= CLUSTER:
