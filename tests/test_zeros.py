@@ -122,6 +122,13 @@ def test_kinks_next_to_kinks_are_no_jumps(text: str) -> None:
     assert pieces(text).kinked
 
 
+@pytest.mark.parametrize("depth", [3, 40])
+def test_zeros_next_to_where_there_are_no_values_are_found(depth: int) -> None:
+    (left, right) = pieces(f"x*relu(log(abs(x))+{depth})").kinked
+    for joint, sign in ((left, -1), (right, 1)):
+        assert abs(joint.at(CTX) - sign * CTX.exp(-depth)) < CTX.ldexp(1, -300)
+
+
 @pytest.mark.parametrize(
     "text", ["exp(-x^2)", "softplus(x)-x", "cosh(x)-0.999", "2+sin(50*x)", "1-tanh(x)+1e-30", "erfc(x)"]
 )
