@@ -1,7 +1,8 @@
 r"""Where a smooth formula vanishes: there pieces of φ meet, at places known to any precision.
 
-Exact where the formula is linear in x, else found on a grid and solved for by Newton's method. A zero of order m is a
-simple one of the derivative of order m − 1, and a pole is one of the reciprocal: so every step doubles the digits.
+Exact where the formula is linear in x, else between two points and solved for by Newton's method. A zero of order m is
+a simple one of the derivative of order m − 1, and a pole is one of the reciprocal: so every step doubles the digits.
+Which points, `ntkcalc.zeros` says.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ntkcalc.trees import ONE, ZERO, Tree, over
 MOST_JOINTS = 64
 
 REACH, _STEP = 64, Fraction(1, 32)
-"""Joints that are no zeros of linear functions are looked for up to this x, in steps of this size."""
+"""Joints that are no zeros of linear functions are looked for up to this x; φ is checked there in steps of this size."""
 
 PROBE = 320  # bits of checks at joints
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954

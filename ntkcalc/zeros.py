@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
 _GRID = Fraction(1, 32)
-_BITS = 300
+_BITS = 300  # by which what is beside a point is nearer than the other end of a cell
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
 _POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "erfc")
 
