@@ -34,7 +34,7 @@ from ntkcalc.trees import ONE, ZERO, Tree, over
 MOST_JOINTS = 64
 
 REACH, _STEP = 64, Fraction(1, 32)
-"""Joints that are no zeros of linear functions are looked for up to this x, where φ is checked in steps of this size."""
+"""Joints that are no zeros of linear functions are looked for up to this x, and φ is checked there in such steps."""
 
 PROBE = 320  # bits of checks at joints
 _GRID_BITS = 2800  # the Gaussian weight beyond `REACH` is below 2**-2954
