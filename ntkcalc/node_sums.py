@@ -66,6 +66,13 @@ class NodeSums:
             f"quadrature cannot resolve (it takes more than {self.most} nodes): {way}"
         )
 
+    def too_long(self) -> AccuracyError:
+        """Say that nothing in φ is too narrow, but all of it too much."""
+        return AccuracyError(
+            f"quadrature of {self.integrand.text} to {self.bits} bits takes more than {self.most} nodes; "
+            "lower --digits, --truncation or --depth"
+        )
+
     def refusal(self, nodes: int, agreed: float) -> AccuracyError:
         """Say how far it went."""
         return AccuracyError(

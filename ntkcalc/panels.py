@@ -169,6 +169,8 @@ def _panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> 
     done: list[tuple[_Panel, float]] = []
     while todo:
         if (len(done) + len(todo)) * short > sums.left or sums.left < reserve:
+            if not any(panel.narrow.length.size for panel in todo):
+                raise sums.too_long()
             least = sum(max(panel.fine, short) for panel in todo) + len(done) * short
             raise sums.unresolved(*min(panel.narrowest for panel in todo), least)
         panel = todo.pop()

@@ -27,7 +27,7 @@ _EFFORT = {
     **dict.fromkeys(("power", "softplus"), 1.5),
     "x": 0.0,
     "atan": 2.5,
-    **dict.fromkeys(("erf", "erfc"), 10.0),
+    **dict.fromkeys(("erf", "erfc"), 6.0),
 }
 """What operations take, in exponentials."""
 
