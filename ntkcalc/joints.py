@@ -261,14 +261,15 @@ def crossing(tree: Tree, low: Fraction, high: Fraction) -> Joint:
         return Joint(float(_root(vanishing, a, b, _ROUGH)), None, vanishing, low, high)
 
 
-def lone(tree: Tree, x: Fraction, text: str) -> bool:
-    """Return whether a tree has no zeros next to one at a point but that."""
-    with mpfr_context(PROBE):
+def lone(tree: Tree, x: Fraction) -> bool:
+    """Return whether a tree has no zeros next to one at a point but that, of any order."""
+    with mpfr_context(_CLOSE):
         try:
-            order, together = _zeros_beside(tree, gmpy2.mpfr(x))
-        except DomainError:
+            series = taylor(tree, MpfrField(), gmpy2.mpfr(x), _MOST_MULTIPLE + 1)
+        except (DomainError, ZeroDivisionError):
             return True
-    return order < 2 or together
+    sizes = [mpfr_log2(c) + k * math.log2(_BESIDE) for k, c in enumerate(series)]
+    return all(size < -_CLOSE // 2 for size in sizes[: sizes.index(max(sizes))])
 
 
 def between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
@@ -337,12 +338,26 @@ def _check_lone(tree: Tree, joint: Joint, text: str) -> None:
     """Refuse a zero that has others next to it."""
     ctx = context(PROBE)
     run = program([tree], RealField(ctx))
-    width = joint.high - joint.low
     places = [Fraction(joint.near) + Fraction(_BESIDE) * (2 * i + 1) / _LOOKS for i in range(-_LOOKS // 2, _LOOKS // 2)]
     seen = [run(real(ctx, x))[0] > 0 for x in places if joint.low < x < joint.high]
-    if width <= CLUSTER or sum(a != b for a, b in pairwise(seen)) > 1:
-        apart = min(float(width), 2 * _BESIDE)
-        raise InputError(f"{text} has kinks within {apart:.0e} of each other near x = {joint.near:.10g}")
+    if joint.high - joint.low <= CLUSTER or sum(a != b for a, b in pairwise(seen)) > 1:
+        raise too_near(text, joint.low, joint.high)
+
+
+def crowded(tree: Tree, low: Fraction, high: Fraction) -> bool:
+    """Return whether there may be zeros between two points: unless c_0 is the largest c_k r^k of the Taylor series."""
+    with mpfr_context(PROBE):
+        try:
+            series = taylor(tree, MpfrField(), gmpy2.mpfr((low + high) / 2), _MOST_MULTIPLE + 1)
+        except (DomainError, ZeroDivisionError):
+            return False
+    sizes = [mpfr_log2(c) + k * math.log2(high - low) for k, c in enumerate(series)]
+    return sizes[0] < max(sizes[1:]) + 1
+
+
+def too_near(text: str, low: Fraction, high: Fraction) -> InputError:
+    """Return the refusal of a φ with kinks that are not told from each other."""
+    return InputError(f"{text} has kinks within {float(high - low):.0e} of each other near x = {float(low):.10g}")
 
 
 def signs(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int] | None:

@@ -27,9 +27,11 @@ from ntkcalc.joints import (
     between,
     constant,
     crossing,
+    crowded,
     lone,
     signs,
     too_many,
+    too_near,
 )
 from ntkcalc.trees import Tree, negated, number, over
 
@@ -183,13 +185,17 @@ def _at_ends(tree: Tree, slope: Tree, points: list[Fraction], kind: str, text: s
 
 def _in_cluster(tree: Tree, slope: Tree, region: list[Fraction], text: str) -> Iterator[_Place]:
     """Yield the zero of higher order, or those two or three next to each other, in a run of tiny cells."""
-    rows = [(x, *found) for x in region if (found := signs(tree, slope, x, text)) is not None]
-    exact = [x for x, value, _ in rows if value == 0]
-    if len(exact) == 1 and lone(tree, exact[0], text):
+    low, high = region[0], region[-1]
+    exact = [x for x in region if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
+    if exact:
+        if len(exact) > 1 or not lone(tree, exact[0]):
+            raise too_near(text, low, high)
         yield _Place(exact[0], exact[0], "exact")
-    else:
-        ends = [region[0], region[-1]] if not exact else region
-        yield from _at_ends(tree, slope, ends, "crossing", text)
+        return
+    places = list(_at_ends(tree, slope, [low, high], "crossing", text))
+    if not places and crowded(tree, low, high):
+        raise too_near(text, low, high)
+    yield from places
 
 
 def _beyond_reach(tree: Tree, text: str) -> Iterator[_Place]:
