@@ -66,6 +66,8 @@ def _smooth(piece: Piece, text: str) -> Iterator[Piece]:
         yield piece
         return
     node, choice = found
+    for x in (*piece.grid(), piece.inside):
+        values([choice.decider], x, text)  # refuses one that is not real
     for part in _divided(piece, zeros(choice.decider, piece, text), text):
         chosen = choice.above if _positive(choice.decider, part, text) else choice.below
         tree = rebuilt(piece.tree, lambda t, chosen=chosen: chosen if t is node else t)  # type: ignore[misc]
@@ -227,7 +229,7 @@ def _check_growth(phi: Pieces) -> None:
             try:
                 values = run(x)
             except DomainError as error:
-                if "too large" not in str(error):  # a branch beyond `REACH`
+                if not any(said in str(error) for said in ("too large", "division")):  # a branch beyond `REACH`
                     continue
                 raise InputError(
                     f"{phi.text} is not square-integrable under the Gaussian weight: {error}, at x = {side * 2**power}"

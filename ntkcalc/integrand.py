@@ -74,6 +74,8 @@ def size_and_reach(integrand: Integrand, bits: int) -> tuple[int, float]:
         step = mpfr(1) / 8
         points = [step * (2 * n + 1) / 2 for n in range(96)]
         square = sum((run(x)[0] ** 2 + run(-x)[0] ** 2) * gmpy2.exp(-x * x / 2) for x in points) * step
+        if not gmpy2.is_finite(square):
+            raise AccuracyError(f"E[φ^2] of {integrand.text} is too large to be computed")
         scale = math.ceil(mpfr_log2(square) / 2) if square else 0
         least, reach = gmpy2.exp2(mpfr(scale - bits - 12)), 2 * math.sqrt((bits + 12) * math.log(2))
         while any(weighted(mpfr(reach * f)) > least for f in (1, 1.2, 1.5, 2)):

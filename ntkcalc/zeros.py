@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
 _GRID = Fraction(1, 32)
+_VAST = 1e300
 _BITS = 300  # by which what is beside a point is nearer than the other end of a cell
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
 _POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "erfc")
@@ -148,8 +149,10 @@ def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], li
             about = Span(first[2 * n : 3 * n] - reach, last[2 * n : 3 * n] + reach)  # the mean value theorem
             whole = intersection(Span(first[:n], last[:n]), about)
             blind = ((first <= 0) & (last >= 0))[n:].reshape(3, n).all(axis=0)
-            near = ~((whole.low > 0) | (whole.high < 0))
-            monotone = near & ((steep[:n] > 0) | (fall[:n] < 0))
+            away, sizes = (whole.low > 0) | (whole.high < 0), np.maximum(abs(first), abs(last))
+            pole = away & (whole.size > _VAST) & (sizes[2 * n : 3 * n] < _VAST)  # at an end, as 1/x has at 0
+            near = pole | ~away
+            monotone = near & ~pole & ((steep[:n] > 0) | (fall[:n] < 0))
             left = near & ~monotone & (blind | (room < 0) | (high - low <= _FINEST))
             for kept, chosen in ((single, monotone), (aside, left)):
                 kept.append(np.column_stack([low[chosen], high[chosen]]))

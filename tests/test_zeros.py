@@ -107,6 +107,22 @@ def test_the_mean_is_that_of_the_definition(text: str, kinks: Any) -> None:
     assert abs(mpf(str(ours)) / mpf(mean(text, places, 20)) - 1) < 1e-11
 
 
+@pytest.mark.parametrize("text", ["min(max(1/x,1),x)", "min(max(1/(x-1/3),1),x-1/3)", "min(max(1/x,Phi(x)),x)"])
+def test_poles_change_signs_too(text: str) -> None:
+    """For x < 0 the larger is no reciprocal, and from 1 (or where Φ is) on it is none either."""
+    assert [round(joint.near, 3) for joint in pieces(text).kinked] == {
+        "min(max(1/x,1),x)": [1.0],
+        "min(max(1/(x-1/3),1),x-1/3)": [1.333],
+        "min(max(1/x,Phi(x)),x)": [1.0, 1.144],
+    }[text]
+
+
+@pytest.mark.parametrize("text", ["max(sqrt(x),x)", "clip((x^x)^1.5,1e6,x)", "max(x^0.5-sigmoid(x),1/3)"])
+def test_what_decides_must_be_real_too(text: str) -> None:
+    with pytest.raises(InputError, match="is not finite and real everywhere"):
+        pieces(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
