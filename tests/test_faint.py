@@ -52,6 +52,18 @@ def test_a_kink_far_out_shows(far: int) -> None:
     assert kappa(f"max(x,-{far})+1", 3) == str(decimal(4 * (far * density) ** 2 / 6 / total, 12))
 
 
+@pytest.mark.parametrize("exponent", [50, 100])
+def test_what_is_faint_in_one_piece_only_shows(exponent: int) -> None:
+    """φ = x + c e^x (x − 1/2)_+^2: κ_2 = 3 c² E[e^Z (Z − 1/2)_+^2 (Z² − 1)/√2]²; E[e^Z f(Z)] = √e E[f(Z + 1)]."""
+    with CTX.workprec(200):
+        mean = CTX.quad(
+            lambda x: (x + CTX.mpf(1) / 2) ** 2 * ((x + 1) ** 2 - 1) * CTX.exp(-x * x / 2), [-0.5, 0, 1, 3, 6, 20]
+        )
+        moment = CTX.sqrt(CTX.e) * mean / CTX.sqrt(2 * CTX.pi) / CTX.sqrt(2)
+    expected = 3 * (moment * CTX.mpf(10) ** -exponent) ** 2
+    assert kappa(f"x+1e-{exponent}*exp(x)*relu(x-0.5)^2", 2, 10) == str(decimal(expected, 10))
+
+
 @pytest.mark.parametrize("exponent", [10, 100, 150])
 def test_a_faint_smooth_part_shows(exponent: int) -> None:
     """1 + x + c sin²x, κ_2 = 3 µ_2²/2: sin² = (1 − cos 2x)/2, and E[cos 2Z (Z² − 1)]/√2 = −4 e^{−2}/√2."""
