@@ -66,8 +66,8 @@ def _smooth(piece: Piece, text: str) -> Iterator[Piece]:
         yield piece
         return
     node, choice = found
-    for x in (*piece.grid(), piece.inside):
-        values([choice.decider], x, text)  # refuses one that is not real
+    if polynomial(choice.decider) is None:
+        _check_real(piece, [choice.decider], text)
     for part in _divided(piece, zeros(choice.decider, piece, text), text):
         chosen = choice.above if _positive(choice.decider, part, text) else choice.below
         tree = rebuilt(piece.tree, lambda t, chosen=chosen: chosen if t is node else t)  # type: ignore[misc]
@@ -137,11 +137,16 @@ def _positive(decider: Tree, piece: Piece, text: str) -> bool:
     return bool(reals([decider], piece.inside, text)[0] > 0)
 
 
+def _check_real(piece: Piece, trees: list[Tree], text: str) -> None:
+    """Refuse trees that are not finite and real on the grid."""
+    for x in (*piece.grid(), piece.inside):
+        values(trees, x, text)
+
+
 def _check_values(phi: Pieces) -> None:
     """Refuse a φ that is not finite and real on a grid, or unbounded or torn at a joint."""
     for piece, slope in zip(phi.pieces, phi.slopes, strict=True):
-        for x in (*piece.grid(), piece.inside):
-            values([piece.tree, slope], x, phi.text)
+        _check_real(piece, [piece.tree, slope], phi.text)
     for i, joint in enumerate(phi.joints):
         _check_joint(phi, i, joint)
 

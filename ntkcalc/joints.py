@@ -33,7 +33,7 @@ from ntkcalc.trees import ONE, ZERO, Tree, over
 
 MOST_JOINTS = 64
 
-REACH, _STEP = 64, Fraction(1, 32)
+REACH, STEP = 64, Fraction(1, 32)
 """Joints that are no zeros of linear functions are looked for up to this x, and φ is checked there in such steps."""
 
 PROBE = 320  # bits of checks at joints
@@ -249,7 +249,7 @@ def _keeps_away(tree: Tree, slope: Tree, low: Fraction, high: Fraction) -> bool:
 
 @lru_cache(maxsize=1)
 def _whole_grid() -> tuple[tuple[Fraction, ...], list[float]]:
-    points = tuple(i * _STEP for i in range(-int(REACH / _STEP), int(REACH / _STEP) + 1))
+    points = tuple(i * STEP for i in range(-int(REACH / STEP), int(REACH / STEP) + 1))
     return points, [float(x) for x in points]
 
 

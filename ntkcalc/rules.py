@@ -139,7 +139,7 @@ def erfc(x: Any) -> Any:
 
 
 def erf(x: Any) -> Any:
-    r"""Return the error function; MPFR's, which stops the process for x = 1.7 and 2048 bits, for few bits only.
+    r"""Return the error function; MPFR's, which stops the process for √3 to 2048 bits, for few bits only.
 
     Notes
     -----

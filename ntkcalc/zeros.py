@@ -2,8 +2,9 @@ r"""All zeros and poles of a smooth formula u, found by interval arithmetic: no 
 
 The line is cut into cells. A cell is done where u keeps away from 0, and where u' does: there u has one zero at the
 most, which the signs at its ends tell. Others are halved, until floats no longer tell u from 0: what is left then is
-looked at in high precision, tiny cells around zeros of higher order as clusters, and wide ones, where u saturates or
-underflows, on a grid.
+looked at in high precision, tiny cells around zeros of higher order as clusters, and wide ones, where u saturates,
+underflows, or swings too fast for so many cells, on a grid. Beyond `REACH` one place a side is looked for, and only
+where there is none within.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ntkcalc.joints import (
     CLUSTER,
     MOST_JOINTS,
     REACH,
+    STEP,
     Joint,
     Stretch,
     around_extremum,
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
-_GRID = Fraction(1, 32)
 _VAST = 1e300
 _BITS = 300  # by which what is beside a point is nearer than the other end of a cell
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
@@ -121,8 +122,8 @@ def _within_reach(tree: Tree, text: str) -> Iterator[_Place]:
         if high - low <= CLUSTER:
             yield from _in_cluster(tree, slope, region, text)
         else:
-            first, last = math.floor(low / _GRID) + 1, math.ceil(high / _GRID)
-            points = [low, *(i * _GRID for i in range(first, last)), high]
+            first, last = math.floor(low / STEP) + 1, math.ceil(high / STEP)
+            points = [low, *(i * STEP for i in range(first, last)), high]
             yield from _at_ends(tree, slope, points, "crossing", text)
 
 
@@ -158,7 +159,11 @@ def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], li
                 kept.append(np.column_stack([low[chosen], high[chosen]]))
             go = near & ~monotone & ~left
             low, high = np.concatenate([low[go], middle[go]]), np.concatenate([middle[go], high[go]])
-    return tuple([(Fraction(a), Fraction(b)) for a, b in np.concatenate(kept)] for kept in (single, aside))  # type: ignore[return-value]
+    return _fractions(np.concatenate(single)), _fractions(np.concatenate(aside))
+
+
+def _fractions(rows: Array) -> list[tuple[Fraction, Fraction]]:
+    return [(Fraction(a), Fraction(b)) for a, b in rows]
 
 
 def _regions(cells: list[tuple[Fraction, Fraction]]) -> Iterator[list[Fraction]]:
@@ -187,7 +192,7 @@ def _at_ends(tree: Tree, slope: Tree, points: list[Fraction], kind: str, text: s
 
 
 def _in_cluster(tree: Tree, slope: Tree, region: list[Fraction], text: str) -> Iterator[_Place]:
-    """Yield the zero of higher order, or those two or three next to each other, in a run of tiny cells."""
+    """Yield the zero in a run of tiny cells, of any order, or two about an extremum; refuse more."""
     low, high = region[0], region[-1]
     exact = [x for x in region if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
     if exact:
