@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ntkcalc.engine import Engine, bits_lost
 from ntkcalc.errors import AccuracyError, InputError, near_miss
 from ntkcalc.kernel import Kernel
+from ntkcalc.labour import one_request
 from ntkcalc.precision import Real, bits_for, context, decimal, log2, real, whole
 from ntkcalc.recurrence import Layer, Observer, error_bound, layers, paper_layers
 from ntkcalc.results import Coefficient, Coefficients, KernelFacts
@@ -122,6 +123,12 @@ def coefficients_by_depth(
     kernel: Kernel, depths: Sequence[int], request: Request, observer: Observer | None = None
 ) -> list[Coefficients]:
     """Return the series of one activation at several depths ≤ kernel.depth, from one run of the recurrence."""
+    with one_request():
+        return _by_depth(kernel, depths, request, observer)
+
+
+def _by_depth(kernel: Kernel, depths: Sequence[int], request: Request, observer: Observer | None) -> list[Coefficients]:
+    """Return them by the first engine that has the digits."""
     if request.which == "mu":
         return [_hermite_series(kernel, depth, request) for depth in depths]
     if request.paper_truncation:

@@ -8,7 +8,10 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import gmpy2
+from gmpy2 import mpfr
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
@@ -17,10 +20,10 @@ from ntkcalc.functions import DomainError
 from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.integrand import Integrand, Shape
 from ntkcalc.joints import Joint
-from ntkcalc.labour import Labour
+from ntkcalc.labour import Labour, labour_for
 from ntkcalc.node_sums import TooNarrowError
 from ntkcalc.pieces import Pieces
-from ntkcalc.precision import Context, Real, context, log2
+from ntkcalc.precision import Context, Real, context, log2, mpfr_context, to_mpfr
 from ntkcalc.quadrature import Means, gaussian_means
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ class FormulaDual(HermiteDual):
         self.phi, self.name = phi, phi.text
         self.degree: int | None = None
         self._means: list[Means] = []
-        self._refused: dict[tuple[int, int, int], AccuracyError] = {}
+        self._refused: dict[tuple[int, int, float], AccuracyError] = {}
 
     def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
@@ -122,15 +125,15 @@ class FormulaDual(HermiteDual):
 
     def _parts(self, bits: int) -> tuple[int | None, int | None]:
         """Return the degrees that values to so many bits tell."""
-        ctx = context(bits)
-        run = self.phi.evaluator(ctx)
-        places = [*_test_points(self.phi, ctx, self._trial_degree), [ctx.mpf(abs(x)) for x in self._narrow if x]]
-        pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]
-        even, odd = ([[(x, a + sign * b) for x, a, b in row] for row in pairs] for sign in (1, -1))
-        odd = [[(x, f / x) for x, f in row] for row in odd]  # a polynomial in x², as the even part is
-        size = sum(max(abs(f) for row in part for _, f in row) for part in (even, odd))
-        least = ctx.ldexp(size, -bits // 2)
-        parts = [_degree_in_square(row, least) for row in (even, odd)]
+        rows, narrow = _test_points(self.phi, context(bits), self._trial_degree), [abs(x) for x in self._narrow if x]
+        with mpfr_context(bits):
+            run = self.phi.mpfr_evaluator(bits)
+            places = [*[[to_mpfr(x) for x in row] for row in rows], [mpfr(x) for x in narrow]]
+            pairs = [[(x, run(x)[0], run(-x)[0]) for x in row] for row in places]
+            even, odd = ([[(x, a + sign * b) for x, a, b in row] for row in pairs] for sign in (1, -1))
+            odd = [[(x, f / x) for x, f in row] for row in odd]  # a polynomial in x², as the even part is
+            least = sum(max(abs(f) for row in part for _, f in row) for part in (even, odd)) * gmpy2.exp2(-bits // 2)
+            parts = [_degree_in_square(row, least) for row in (even, odd)]
         return parts[0], parts[1] + 1 if parts[1] is not None and parts[1] >= 0 else parts[1]
 
     @property
@@ -182,25 +185,26 @@ class FormulaDual(HermiteDual):
             least = degree + degree // 16 + 8, 64 * ((bits + bits // 16) // 64 + 1) + 16
             roomy = max(least[0], _USUAL[0]), max(least[1], _USUAL[1])
             requests = [roomy, least] if roomy[1] == _USUAL[1] else [least]
-            known = self._obtained(requests, labour or Labour(bits))
+            known = self._obtained(requests, labour or labour_for(bits))
             self._means = [known, *self._means[:3]]
         return known
 
     def _obtained(self, requests: list[tuple[int, int]], labour: Labour) -> Means:
         """Return the first of some quadratures that is not refused; refusals are kept."""
         for degree, bits in requests:
-            if not self._refusals(degree, bits, labour.asked):
+            left = labour.left(degree)
+            if not self._refusals(degree, bits, left):
                 try:
                     return self._computed(degree, bits, labour)
                 except AccuracyError as error:
                     always = isinstance(error, TooNarrowError)
-                    least = (0, 0, 1 << 30) if always else (degree, bits, labour.asked)
+                    least = (0, 0, math.inf) if always else (degree, bits, left)
                     self._refused[least] = error.with_traceback(None)
-        raise self._refusals(*requests[-1], labour.asked)[-1]
+        raise self._refusals(*requests[-1], 0.0)[-1]
 
-    def _refusals(self, degree: int, bits: int, asked: int) -> list[AccuracyError]:
-        """Return what was said of requests that asked for no more, with not much less to spend."""
-        return [e for (d, b, most), e in self._refused.items() if d <= degree and b <= bits and 2 * most >= asked]
+    def _refusals(self, degree: int, bits: int, left: float) -> list[AccuracyError]:
+        """Return what was said of requests that asked for no more, with not much less left to spend."""
+        return [e for (d, b, most), e in self._refused.items() if d <= degree and b <= bits and 2 * most >= left]
 
     @cached_property
     def _cells(self) -> Callable[[float, int, int], Cells]:
@@ -251,9 +255,9 @@ def _test_points(phi: Pieces, ctx: Context, degree: int) -> list[list[Real]]:
     ]
 
 
-def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int | None:
+def _degree_in_square(rows: list[list[tuple[Any, Any]]], least: Any) -> int | None:
     """Return the degree in x of the polynomial in x² through all points, None where there is none."""
-    (first, *_), ctx = rows, rows[0][0][0].context
+    first = rows[0]
     nodes = [x * x for x, _ in first]
     newton = [f for _, f in first]
     for level in range(1, len(newton)):
@@ -264,8 +268,8 @@ def _degree_in_square(rows: list[list[tuple[Real, Real]]], least: Real) -> int |
     if len(newton) > len(nodes) - 3:
         return None
 
-    def at(x: Real) -> Real:
-        total = ctx.zero
+    def at(x: Any) -> Any:
+        total = mpfr(0)
         for c, node in zip(reversed(newton), reversed(nodes[: len(newton)]), strict=True):
             total = total * (x * x - node) + c
         return total

@@ -25,7 +25,7 @@ import gmpy2
 
 from ntkcalc.duals import Correlation, Expansion, Point
 from ntkcalc.errors import AccuracyError
-from ntkcalc.labour import Labour
+from ntkcalc.labour import Labour, labour_for
 from ntkcalc.mpmath_engine import MpmathEngine
 from ntkcalc.precision import Context, Real, context, log2, log_binomial, log_chance, real
 
@@ -110,7 +110,7 @@ class HermiteDual(ABC):
         AccuracyError
             For a coefficient too small to be told from zero.
         """
-        wide, most, labour = bits + 32, bits + self.most_lost(degree), Labour(bits + 64)
+        wide, most, labour = bits + 32, bits + self.most_lost(degree), labour_for(bits + 64)
         while wide <= most:
             ctx = context(wide + 16)
             moments = self.moments(degree + 2, ctx.prec, labour)  # before squares, which come with them
@@ -191,7 +191,7 @@ class HermiteDual(ABC):
     def _expanded(self, point: Point, degree: int, bits: int, tails: bool) -> Expansion:
         """Take as many bits and terms as bounds on all errors ask for."""
         a, delta = point.at(context(64))
-        wide, most, labour = bits + 64, bits + self.most_lost(degree), Labour(bits + 64)
+        wide, most, labour = bits + 64, bits + self.most_lost(degree), labour_for(bits + 64)
         terms = max(degree + degree // 8 + 16, 64) if a else degree + 2
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)

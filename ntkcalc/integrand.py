@@ -38,7 +38,7 @@ class Integrand:
     phi
         From a precision, x ↦ [φ(x), φ'(x)] for numbers of MPFR.
     effort
-        What that takes, in exponentials.
+        From a precision, what that takes, in exponentials.
     guard
         Bits that it takes beyond the precision.
     shape
@@ -54,7 +54,7 @@ class Integrand:
     """
 
     phi: Callable[[int], Program]
-    effort: float
+    effort: Callable[[int], float]
     guard: int
     shape: Shape
     kinks: Callable[[Context], list[Real]]

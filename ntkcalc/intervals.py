@@ -58,10 +58,16 @@ class Span:
 
     def __mul__(self, other: Span) -> Span:
         if other is self:
-            return _rounded(self.least**2, self.size**2)
-        products = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
-        products = [np.where(np.isnan(p), 0.0, p) for p in products]  # 0 · ∞
+            return _rounded(*(_product(end, end) for end in (self.least, self.size)))
+        products = [_product(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
         return _rounded(_smallest(products), _largest(products))
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Return a b, 0 of 0 · ∞, and what underflows as the least float."""
+    p = a * b
+    p = np.where((p == 0) & (a != 0) & (b != 0), np.copysign(LEAST, p), p)
+    return np.asarray(np.where(np.isnan(p), 0.0, p))
 
 
 def _smallest(rows: list[Array]) -> Array:
@@ -73,9 +79,12 @@ def _largest(rows: list[Array]) -> Array:
 
 
 def _rounded(low: Any, high: Any) -> Span:
-    """Return two ends rounded outwards, by more than a product or a function errs."""
-    below, above = (np.where(np.isfinite(end), _ERROR * abs(end), 0.0) for end in (low, high))
-    return Span(low - below, high + above)
+    """Return two ends rounded outwards, by more than a product or a function errs; 0 is exact, and not passed."""
+    below, above = (np.where(np.isfinite(end) & (end != 0), _ERROR * abs(end) + LEAST, 0.0) for end in (low, high))
+    return Span(
+        np.where(low > 0, np.maximum(low - below, 0.0), low - below),
+        np.where(high < 0, np.minimum(high + above, 0.0), high + above),
+    )
 
 
 def intersection(a: Span, b: Span) -> Span:
@@ -101,14 +110,15 @@ class IntervalField:
         return Span(near, near) if math.isinf(near) or Fraction(near) == value else _rounded(near, near)
 
     def divide(self, a: Span, b: Span) -> Span:
-        """Return a/b; anything where b may be 0 on both sides."""
-        torn = (b.low < 0) & (b.high > 0)
+        """Return a/b; anything where b may be 0 on both sides, or nothing else, as in 0/0."""
+        torn, none = (b.low < 0) & (b.high > 0), (b.low == 0) & (b.high == 0)
         low, high = np.where(b.high == 0, -np.inf, 1 / b.high), np.where(b.low == 0, np.inf, 1 / b.low)
-        return a * Span(np.where(torn, -np.inf, low), np.where(torn, np.inf, high))
+        found = a * Span(np.where(torn, -np.inf, low), np.where(torn, np.inf, high))
+        return Span(np.where(none, -np.inf, found.low), np.where(none, np.inf, found.high))
 
     def power(self, a: Span, r: Span) -> Span:
         """Return a^r, a ≥ 0."""
-        low, high = np.maximum(a.low, 0.0) ** r.low, np.maximum(a.high, 0.0) ** r.low
+        low, high = (np.where(end > 0, np.maximum(end**r.low, LEAST), 0.0**r.low) for end in (a.low, a.high))
         return _rounded(np.minimum(low, high), np.maximum(low, high))
 
     def sqrt(self, u: Span) -> Span:
@@ -138,13 +148,12 @@ class IntervalField:
     def _wave(self, f: Callable[[Array], Array], u: Span, top: float) -> Span:
         """Return a wave: ±1 where a top or a bottom is inside, or may be."""
         a, b = f(u.low), f(u.high)
+        spare = 1e-9 + _ERROR * u.size  # of periods, which are rounded
         up, down = (
-            np.floor((u.high - peak) / (2 * np.pi) + 1e-9) >= np.ceil((u.low - peak) / (2 * np.pi) - 1e-9)
+            np.floor((u.high - peak) / (2 * np.pi) + spare) >= np.ceil((u.low - peak) / (2 * np.pi) - spare)
             for peak in (top, top + np.pi)
         )
-        low, high = np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b))
-        spare = np.where(np.isfinite(u.size), _ERROR * u.size, 0.0)  # the argument is rounded too
-        return Span(np.where(down, -1.0, low - spare), np.where(up, 1.0, high + spare))
+        return _rounded(np.where(down, -1.0, np.fmin(a, b)), np.where(up, 1.0, np.fmax(a, b)))
 
     def sinc(self, u: Span) -> Span:
         """Return sin(u)/u, whose slope is below 1/2."""
@@ -170,19 +179,28 @@ def _erf(u: Array) -> Array:
 
 
 def _erfc(u: Array) -> Array:
-    return np.asarray(_each_erfc(u), dtype=np.float64)
+    return _positive(np.asarray(_each_erfc(u), dtype=np.float64))
+
+
+def _exp(u: Array) -> Array:
+    return _positive(np.exp(u))
 
 
 def _sigmoid(u: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-u)))
+    return _positive(1 / (1 + np.exp(-u)))
 
 
 def _softplus(u: Array) -> Array:
-    return np.asarray(np.logaddexp(0.0, u))
+    return _positive(np.logaddexp(0.0, u))
+
+
+def _positive(value: Array) -> Array:
+    """Return what is not zero, for all that it may underflow."""
+    return np.asarray(np.maximum(value, LEAST))
 
 
 _INCREASING: dict[str, Callable[[Array], Array]] = {
-    "exp": np.exp,
+    "exp": _exp,
     "expm1": np.expm1,
     "sinh": np.sinh,
     "tanh": np.tanh,

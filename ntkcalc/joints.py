@@ -28,7 +28,7 @@ from ntkcalc.functions import (
     program,
     taylor,
 )
-from ntkcalc.precision import Context, Real, context, from_mpfr, mpfr_context, mpfr_log2, real, to_mpfr
+from ntkcalc.precision import Context, Real, context, from_mpfr, log2, mpfr_context, mpfr_log2, real, to_mpfr
 from ntkcalc.trees import ONE, ZERO, Tree, over
 
 MOST_JOINTS = 64
@@ -167,7 +167,7 @@ def _place(joint: Joint, bits: int) -> Real:
 
 def _refined(tree: Tree, x: Any, bits: int) -> Any:
     """Return a zero known to half of the bits by Newton's method, None where that does not converge at once."""
-    run = program([tree, derivative(tree)], MpfrField())
+    run = _mpfr_program(tree, derivative(tree))
     for _ in range(4):
         try:
             value, steep = run(x)
@@ -181,7 +181,7 @@ def _refined(tree: Tree, x: Any, bits: int) -> Any:
 
 def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
     """Return a zero of a tree by Newton's method inside a bracket that shrinks."""
-    run, slope = (program([t], MpfrField()) for t in (tree, derivative(tree)))
+    run, slope = (_mpfr_program(t) for t in (tree, derivative(tree)))
     sign, least = run(low)[0] > 0, gmpy2.exp2(gmpy2.mpfr(4 - bits))
     x, step = (low + high) / 2, high - low
     for _ in range(3 * bits):
@@ -216,18 +216,25 @@ def around_extremum(tree: Tree, slope: Tree, low: Fraction, high: Fraction, text
     if _keeps_away(tree, slope, low, high):
         return []
     joint, ctx = between(slope, low, high, text), context(_CLOSE)
-    value, place = program([tree], RealField(ctx))(joint.at(ctx))[0], _rational(joint)
+    run = program([tree, derivative(slope)], RealField(ctx))
+    (value, bend), place = run(joint.at(ctx)), _rational(joint)
     if abs(value) < ctx.ldexp(1, -_CLOSE // 2):
         return [joint]
-    if (value > 0) == (reals([tree], low, text)[0] > 0):
+    outside = reals([tree], low, text)[0] > 0
+    if (value > 0) == outside:
         return []
+    if bend:  # u is about value + bend (x − place)²/2: brackets in which Newton's method does not creep
+        reach = Fraction(2) ** math.ceil(log2(abs(2 * value / bend)) / 2 + 1)
+        near = max(low, place - reach), min(high, place + reach)
+        narrow = all((run(real(ctx, x))[0] > 0) == outside for x in near)
+        low, high = near if narrow else (low, high)
     return [crossing(tree, low, place), crossing(tree, place, high)]
 
 
 def _keeps_away(tree: Tree, slope: Tree, low: Fraction, high: Fraction) -> bool:
     """Return whether the extremum between two points is plainly no zero: a few halvings show that."""
     with mpfr_context(_ROUGH):
-        run = program([tree, slope], MpfrField())
+        run = _mpfr_program(tree, slope)
         a, b = gmpy2.mpfr(low), gmpy2.mpfr(high)
         try:
             (left, fall), (right, rise) = run(a), run(b)
@@ -288,7 +295,7 @@ def between(tree: Tree, low: Fraction, high: Fraction, text: str) -> Joint:
 
 def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
     """Return whether a tree that changes its sign between two points does so at a pole."""
-    run = program([tree], MpfrField())
+    run = _mpfr_program(tree)
     a, b = run(low)[0], run(high)[0]
     size = max(abs(a), abs(b))
     for _ in range(_HALVINGS):
@@ -374,8 +381,13 @@ def _float_program(trees: tuple[Tree, ...]) -> Program:
     return program(trees, FloatField())
 
 
-@lru_cache(maxsize=256)
-def _mpfr_program(trees: tuple[Tree, ...]) -> Program:
+def _mpfr_program(*trees: Tree) -> Program:
+    return _program_of(trees, gmpy2.get_context().precision)
+
+
+@lru_cache(maxsize=512)
+def _program_of(trees: tuple[Tree, ...], precision: int) -> Program:
+    """Return a program for this precision, that of the context: its constants are rounded to it."""
     return program(trees, MpfrField())
 
 
@@ -394,7 +406,7 @@ def reals(trees: list[Tree], x: Fraction, text: str) -> list[Any]:
     """Return values at a point in high precision."""
     try:
         with mpfr_context(PROBE):
-            return _mpfr_program(tuple(trees))(gmpy2.mpfr(x))
+            return _mpfr_program(*trees)(gmpy2.mpfr(x))
     except DomainError as error:
         if "division" in str(error):
             return [0.0] * len(trees)  # a joint, looked at later

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-_MOST, _LEAST = 2.4e8, 9e5
-"""Of the largest request, and of the smallest, in units of about a microsecond."""
+_MOST, _LEAST = 2.4e8, 1.4e6
+"""Of the largest request, and of small ones, in units of about a microsecond."""
+
+_SMALL, _MORE = 5000, 110
+"""Bits times coefficients of small requests, and what may be spent for every one beyond."""
 
 
 @dataclass
@@ -25,4 +31,26 @@ class Labour:
 
     def left(self, degree: int) -> float:
         """Return what may be spent yet, for Hermite coefficients up to this degree."""
-        return max(0.0, min(_MOST, _LEAST * (1 + self.asked * (degree + 16) / 8000)) - self.spent)
+        size = self.asked * (degree + 16)
+        return max(0.0, min(_MOST, _LEAST + _MORE * max(0, size - _SMALL)) - self.spent)
+
+
+_shared: ContextVar[Labour | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """Let all demands made inside share what the largest of them may spend, as engines that are tried in turn do."""
+    before = _shared.get()
+    _shared.set(before or Labour(0))
+    try:
+        yield
+    finally:
+        _shared.set(before)
+
+
+def labour_for(asked: int) -> Labour:
+    """Return what a demand for so many bits may spend."""
+    labour = _shared.get() or Labour(asked)
+    labour.asked = max(labour.asked, asked)
+    return labour

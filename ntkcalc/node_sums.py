@@ -144,9 +144,10 @@ def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
 def _work(degree: int, bits: int, reach: float, integrand: Integrand) -> float:
     """Return what a node takes: φ and φ' at ±x, and the Hermite polynomials, in the units of `ntkcalc.labour`."""
     width, heavy = _widths(degree, bits, reach)
-    exponential = 4 * (1 + (width + integrand.guard) / 350)
+    precision = width + integrand.guard
+    exponential = 4 * (1 + precision / 350)
     polynomials = (degree + 8) * (0.2 + (heavy + width) / 6400)
-    return ((1 if integrand.sign else 2) * integrand.effort + 1.5) * exponential + polynomials
+    return ((1 if integrand.sign else 2) * integrand.effort(precision) + 1.5) * exponential + polynomials
 
 
 def _rough(length: float) -> str:

@@ -27,9 +27,8 @@ _EFFORT = {
     **dict.fromkeys(("power", "softplus"), 1.5),
     "x": 0.0,
     "atan": 2.5,
-    **dict.fromkeys(("erf", "erfc"), 6.0),
 }
-"""What operations take, in exponentials."""
+"""What operations take, in exponentials; error functions take the more the more bits there are."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,16 @@ class Pieces:
         """φ' on each piece."""
         return tuple(derivative(p.tree) for p in self.pieces)
 
+    def effort(self, bits: int) -> float:
+        """Return what φ and φ' take on the most laborious piece, in exponentials."""
+        efforts = _EFFORT | dict.fromkeys(("erf", "erfc"), 3 + bits / 130)
+        return max(sum(efforts.get(word, 1.0) for word in row) for row in self._words)
+
     @cached_property
-    def effort(self) -> float:
-        """What φ and φ' take on the most laborious piece, in exponentials."""
+    def _words(self) -> set[tuple[str, ...]]:
+        """The operations of φ and φ' on each piece."""
         rows = (in_order(p.tree, s) for p, s in zip(self.pieces, self.slopes, strict=True))
-        return max(sum(_EFFORT.get(t.word, 1.0) for t in row if not t.constant) for row in rows)
+        return {tuple(t.word for t in row if not t.constant) for row in rows}
 
     @cached_property
     def polynomials(self) -> list[list[Tree]] | None:
@@ -143,7 +147,9 @@ class Pieces:
         return 32 * math.ceil((lost - _SPARE) / 32) if lost > _SPARE else 0
 
     def _evaluator(self, field: RealField, places: list[Any], limit: Program) -> Program:
-        runs = [program([p.tree, s], field) for p, s in zip(self.pieces, self.slopes, strict=True)]
+        slopes = {p.tree: slope for p, slope in zip(self.pieces, self.slopes, strict=True)}
+        programs = {tree: program([tree, slope], field) for tree, slope in slopes.items()}
+        runs = [programs[p.tree] for p in self.pieces]
 
         def run(x: Any) -> list[Any]:
             try:
@@ -174,6 +180,8 @@ class Pieces:
         after = self.joints.index(joint) + 1
         with mpfr_context(ctx.prec):
             x, field = to_mpfr(joint.at(ctx)), MpfrField()
-            left, right = (taylor(self.pieces[i].tree, field, x, order) for i in (after - 1, after))
+            trees = [self.pieces[i].tree for i in (after - 1, after)]
+            sides = {tree: taylor(tree, field, x, order) for tree in dict.fromkeys(trees)}
+            left, right = (sides[tree] for tree in trees)
             apart = [math.factorial(i) * (b - a) for i, (a, b) in enumerate(zip(left, right, strict=True))]
         return [from_mpfr(ctx, jump) for jump in apart]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
 _VAST = 1e300
+_MOST_UNTOLD = 1024  # edges of cells of a cluster
 _BITS = 300  # by which what is beside a point is nearer than the other end of a cell
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
 _POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "erfc")
@@ -112,13 +113,14 @@ def _places(tree: Tree, text: str) -> list[_Place]:
 
 def _within_reach(tree: Tree, text: str) -> Iterator[_Place]:
     slope = derivative(tree)
-    single, aside = _cells(tree, slope)
-    for low, high in single:
+    crossed, unsure, aside = _cells(tree, slope)
+    yield from (_Place(Fraction(low), Fraction(high), "simple") for low, high in crossed)
+    for low, high in (map(Fraction, cell) for cell in unsure):
         tiny = (high - low) / 2**_BITS  # for what has no value at an end, as log x has none at 0
         ends = [x if signs(tree, slope, x, text) else x + d for x, d in ((low, tiny), (high, -tiny))]
         yield from _at_ends(tree, slope, ends, "simple", text)
     for region in _regions(aside):
-        low, high = region[0], region[-1]
+        low, high = Fraction(region[0]), Fraction(region[-1])
         if high - low <= CLUSTER:
             yield from _in_cluster(tree, slope, region, text)
         else:
@@ -127,8 +129,8 @@ def _within_reach(tree: Tree, text: str) -> Iterator[_Place]:
             yield from _at_ends(tree, slope, points, "crossing", text)
 
 
-def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], list[tuple[Fraction, Fraction]]]:
-    """Return cells in which u is monotone and may vanish, and others in which floats do not tell it from 0."""
+def _cells(tree: Tree, slope: Tree) -> list[list[list[float]]]:
+    """Return cells in which u is monotone and vanishes, or may, and others in which floats do not tell it from 0."""
     import numpy as np
 
     from ntkcalc.intervals import IntervalField, Span, intersection
@@ -136,8 +138,7 @@ def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], li
     room = _MOST_CELLS
     edges = np.arange(-_CELLS * REACH, _CELLS * REACH + 1) / _CELLS
     low, high = edges[:-1], edges[1:]
-    single: list[Array] = []
-    aside: list[Array] = []
+    kinds: tuple[list[Array], ...] = ([], [], [])
     with np.errstate(all="ignore"):
         run = program([tree, slope], IntervalField())
         while low.size:
@@ -149,26 +150,24 @@ def _cells(tree: Tree, slope: Tree) -> tuple[list[tuple[Fraction, Fraction]], li
             reach = (high - low) / 2 * np.maximum(abs(steep[:n]), abs(fall[:n]))
             about = Span(first[2 * n : 3 * n] - reach, last[2 * n : 3 * n] + reach)  # the mean value theorem
             whole = intersection(Span(first[:n], last[:n]), about)
-            blind = ((first <= 0) & (last >= 0))[n:].reshape(3, n).all(axis=0)
+            left, _, right = at = ((first > 0) * 1 - (last < 0))[n:].reshape(3, n)  # signs, 0 where they are unknown
+            finite = np.isfinite(first + last)[n:].reshape(3, n).all(axis=0)
             away, sizes = (whole.low > 0) | (whole.high < 0), np.maximum(abs(first), abs(last))
             pole = away & (whole.size > _VAST) & (sizes[2 * n : 3 * n] < _VAST)  # at an end, as 1/x has at 0
             near = pole | ~away
             monotone = near & ~pole & ((steep[:n] > 0) | (fall[:n] < 0))
-            left = near & ~monotone & (blind | (room < 0) | (high - low <= _FINEST))
-            for kept, chosen in ((single, monotone), (aside, left)):
+            told = monotone & finite & (left * right != 0)
+            aside = near & ~monotone & ((at == 0).all(axis=0) | (room < 0) | (high - low <= _FINEST))
+            for kept, chosen in zip(kinds, (told & (left != right), monotone & ~told, aside), strict=True):
                 kept.append(np.column_stack([low[chosen], high[chosen]]))
-            go = near & ~monotone & ~left
+            go = near & ~monotone & ~aside
             low, high = np.concatenate([low[go], middle[go]]), np.concatenate([middle[go], high[go]])
-    return _fractions(np.concatenate(single)), _fractions(np.concatenate(aside))
+    return [np.concatenate(kept).tolist() for kept in kinds]
 
 
-def _fractions(rows: Array) -> list[tuple[Fraction, Fraction]]:
-    return [(Fraction(a), Fraction(b)) for a, b in rows]
-
-
-def _regions(cells: list[tuple[Fraction, Fraction]]) -> Iterator[list[Fraction]]:
+def _regions(cells: list[list[float]]) -> Iterator[list[float]]:
     """Yield the edges of each run of neighbouring cells."""
-    run: list[Fraction] = []
+    run: list[float] = []
     for low, high in sorted(cells):
         if run and low == run[-1]:
             run.append(high)
@@ -191,10 +190,13 @@ def _at_ends(tree: Tree, slope: Tree, points: list[Fraction], kind: str, text: s
             yield _Place(low, high, "extremum")
 
 
-def _in_cluster(tree: Tree, slope: Tree, region: list[Fraction], text: str) -> Iterator[_Place]:
+def _in_cluster(tree: Tree, slope: Tree, region: list[float], text: str) -> Iterator[_Place]:
     """Yield the zero in a run of tiny cells, of any order, or two about an extremum; refuse more."""
-    low, high = region[0], region[-1]
-    exact = [x for x in region if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
+    low, high = Fraction(region[0]), Fraction(region[-1])
+    likely = _untold(tree, region)
+    if len(likely) > _MOST_UNTOLD:
+        raise too_near(text, low, high)
+    exact = [x for x in likely if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
     if exact:
         if len(exact) > 1 or not lone(tree, exact[0]):
             raise too_near(text, low, high)
@@ -204,6 +206,18 @@ def _in_cluster(tree: Tree, slope: Tree, region: list[Fraction], text: str) -> I
     if not places and crowded(tree, low, high):
         raise too_near(text, low, high)
     yield from places
+
+
+def _untold(tree: Tree, points: list[float]) -> list[Fraction]:
+    """Return the points at which floats do not tell u from 0."""
+    import numpy as np
+
+    from ntkcalc.intervals import IntervalField, Span
+
+    with np.errstate(all="ignore"):
+        x = np.array(points)
+        u = program([tree], IntervalField())(Span(x, x))[0]
+        return [Fraction(at) for at in x[(u.low <= 0) & (u.high >= 0)].tolist()]
 
 
 def _beyond_reach(tree: Tree, text: str) -> Iterator[_Place]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ntkcalc.formula_dual
+from ntkcalc import ntk_coefficients
 from ntkcalc.cutting import cut
 from ntkcalc.errors import AccuracyError
 from ntkcalc.formula_dual import FormulaDual
@@ -40,20 +41,37 @@ def test_one_quadrature_keeps_to_it(text: str) -> None:
     assert 0 < labour.spent <= Labour(60).left(8)
 
 
-@pytest.mark.parametrize("text", HARD)
-def test_all_quadratures_of_a_request_share_it(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Precision grows until small coefficients are seen: what one attempt took, the next has not."""
-    seen: list[tuple[int, Labour]] = []
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, Labour]]:
+    """The degrees of all quadratures, and what each may spend."""
+    found: list[tuple[int, Labour]] = []
 
     def watched(integrand: Integrand, degree: int, bits: int, labour: Labour) -> Means:
-        seen.append((degree, labour))
+        found.append((degree, labour))
         return gaussian_means(integrand, degree, bits, labour)
 
     monkeypatch.setattr(ntkcalc.formula_dual, "gaussian_means", watched)
+    return found
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_all_quadratures_of_a_request_share_it(text: str, seen: list[tuple[int, Labour]]) -> None:
+    """Precision grows until small coefficients are seen: what one attempt took, the next has not."""
     with suppress(AccuracyError):
         dual(text).hermite(5, 40)
     assert len({id(labour) for _, labour in seen}) == 1
     assert 0 < seen[0][1].spent <= Labour(seen[0][1].asked).left(max(degree for degree, _ in seen))
+
+
+@pytest.mark.parametrize("text", [*HARD, "erfc(sinc(x)-20)"])
+def test_engines_that_are_tried_in_turn_share_it(text: str, seen: list[tuple[int, Labour]]) -> None:
+    for _ in range(2):  # what the first request took, the second has again
+        with suppress(AccuracyError):
+            ntk_coefficients(text, 3, 6, sigma_w2="max", digits=6)
+        assert len({id(labour) for _, labour in seen}) <= 1
+        for _, labour in seen:
+            assert 0 < labour.spent <= Labour(labour.asked).left(max(degree for degree, _ in seen))
+        seen.clear()
 
 
 def test_what_was_refused_is_refused_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
