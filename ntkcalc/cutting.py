@@ -19,13 +19,14 @@ from ntkcalc.functions import (
     derivative,
     polynomial,
     program,
+    replaced,
     singular_argument,
     taylor,
 )
 from ntkcalc.joints import MOST_JOINTS, PROBE, Joint, constant, reals, too_many, undefined, values
 from ntkcalc.pieces import Piece, Pieces
 from ntkcalc.precision import Real, context
-from ntkcalc.trees import ZERO, Tree, in_order, rebuilt
+from ntkcalc.trees import ZERO, Tree, in_order
 from ntkcalc.zeros import zeros
 
 _KINK_BITS = 1024  # of jumps
@@ -70,8 +71,7 @@ def _smooth(piece: Piece, text: str) -> Iterator[Piece]:
         _check_real(piece, [choice.decider], text)
     for part in _divided(piece, zeros(choice.decider, piece, text), text):
         chosen = choice.above if _positive(choice.decider, part, text) else choice.below
-        tree = rebuilt(piece.tree, lambda t, chosen=chosen: chosen if t is node else t)  # type: ignore[misc]
-        yield from _smooth(Piece(part.left, part.right, tree), text)
+        yield from _smooth(Piece(part.left, part.right, replaced(piece.tree, node, chosen)), text)
 
 
 def _singularities(pieces: list[Piece], text: str) -> list[Piece]:

@@ -437,6 +437,11 @@ def branch(t: Tree) -> Branch | None:
     return Branch(*(rebuilt(substituted(_definition(text), values), _plain) for text in texts))
 
 
+def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
+    """Return a plain tree with one node in the place of another, simplified: √(max(v, 0)²) is |v| where v > 0."""
+    return rebuilt(tree, lambda t: new if t is old else _plain(t))
+
+
 def singular_argument(t: Tree) -> Tree | None:
     """Return the argument of a node that is not analytic where that is zero, for all that it is smooth elsewhere."""
     return {
@@ -554,7 +559,7 @@ def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
     DomainError
         Where the tree is not analytic at x.
     """
-    order = list(_with_derivatives(tree))
+    order = _with_derivatives(tree)
     place = {t: i for i, t in enumerate(order)}
     outer = {t: place[outer_derivative(t)] for t in order if is_function(t)}
     rows: list[list[Any]] = [[] for _ in order]
@@ -582,6 +587,7 @@ def is_function(t: Tree) -> bool:
     return not t.constant and (t.head in _SMOOTH or t.head == "power")
 
 
+@lru_cache(maxsize=256)
 def _with_derivatives(tree: Tree) -> list[Tree]:
     """Return the nodes of a tree and of all derivatives of its functions, in order."""
     roots, found = [tree], list(in_order(tree))
