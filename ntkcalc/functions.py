@@ -307,7 +307,7 @@ WORDS = Vocabulary(
     {name: _signature(name) for name in (*_SMOOTH, *_BRANCHES, *_SHORT)},
     ("pi", "e"),
     ("x",),
-    {"swish": "silu"},
+    {"swish": "silu", "ln": "log"},
 )
 """The words of users' formulas."""
 

@@ -94,7 +94,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, place)
         if match is None or match.group() == "//":
             sign = text[place]
-            hint = f" Write {SIGNS[sign]} for {sign}." if sign in SIGNS else _WAY_OUT
+            hint = f" Write {SIGNS[sign]} for {_MEANT.get(sign, sign)}." if sign in SIGNS else _WAY_OUT
             raise _refusal(text, f"unexpected {sign!r}", place + 1, hint)
         found.append(_Token(str(match.lastgroup or _kind(match)), match.group(), place + 1))
         place = match.end()
@@ -108,8 +108,11 @@ def _tokens(text: str) -> list[_Token]:
 SIGNS = {
     **{sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **{"×": "*", "·": "*", "⋅": "*", "−": "-", "÷": "/", "π": "pi", "√": "sqrt"},
+    **{"|": "abs(x)", ">": "step(x)", "<": "step(-x)"},
 }
-"""What print has and a keyboard has not, and how it is typed."""
+"""What other notations have, and how it is typed here."""
+
+_MEANT = {"|": "|x|", ">": "x > 0", "<": "x < 0"}
 
 _WAY_OUT = " A formula holds numbers, x, functions, + - * / ^ and parentheses."
 
@@ -158,7 +161,9 @@ class _Reader:
             ends = left.kind != "sign" or left.text == ")"
             starts = right.kind != "sign" or (right.text == "(" and left.kind != "name")
             if ends and starts:
-                raise self._error(f"an operator is missing before '{right.text}'", right, " Write 2*x, not 2x.")
+                called = left.text in (*self.words.functions, *self.words.aliases)
+                way_out = f"{left.text}(x), not {left.text} x" if called else "2*x, not 2x"
+                raise self._error(f"an operator is missing before '{right.text}'", right, f" Write {way_out}.")
 
     def _walk(self, item: ast.expr) -> Tree:
         """Return the tree of what Python's parser found."""
@@ -203,7 +208,8 @@ class _Reader:
             raise self._error(
                 f"unknown function '{token.text[:40]}'",
                 token,
-                near_miss(token.text, [*words.functions, *words.aliases]),
+                near_miss(token.text, [*words.functions, *words.aliases])
+                or f" There are {', '.join(words.functions)}.",
             )
         arguments = [self._walk(a) for a in item.args if not isinstance(a, ast.Starred)]
         if len(arguments) < len(item.args):

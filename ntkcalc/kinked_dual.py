@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ntkcalc.duals import Correlation
 from ntkcalc.errors import AccuracyError
@@ -29,6 +28,7 @@ from ntkcalc.spline_dual import with_jumps
 from ntkcalc.splines import Spline
 
 _LATEST_MEETING = 2500
+_RUN = 8  # terms of the jumps' series that tell where it may end: some vanish, as every other one of |sin x| does
 _FEW_TERMS = 1024  # of a series, found and summed faster than any integral is computed
 
 
@@ -132,10 +132,9 @@ def _smallest(spline: Spline, bits: int) -> tuple[int, int] | None:
         sizes.append(max(parts, default=-math.inf) + 1)
     degree = spline.order + 2
     while degree < _LATEST_MEETING:
-        # a vanishing jump says nothing of what comes later: two terms that follow each other must be small
         terms = [s - i / 2 * math.log2(degree - i) for i, s in enumerate(sizes, 2)]
-        for i, pair in enumerate(pairwise(terms), 1):
-            if max(pair) < -bits:
+        for i in range(1, len(terms) - _RUN + 1):
+            if max(terms[i : i + _RUN]) < -bits and max(terms[:i]) > -math.inf:
                 return degree, i + 1
         degree += degree // 8 + 1
     return None

@@ -16,7 +16,7 @@ _SMALL, _MORE = 5000, 110
 
 @dataclass
 class Labour:
-    """What may be spent, and what was.
+    """What may be spent, by the largest demand, and what was.
 
     Parameters
     ----------
@@ -24,14 +24,18 @@ class Labour:
         The bits asked for, which bound it; others are for coefficients that are small.
     spent
         In the units of this room.
+    degree
+        The largest of Hermite coefficients yet.
     """
 
     asked: int
     spent: float = 0.0
+    degree: int = 0
 
     def left(self, degree: int) -> float:
-        """Return what may be spent yet, for Hermite coefficients up to this degree."""
-        size = self.asked * (degree + 16)
+        """Return what may be spent yet, where Hermite coefficients up to this degree are asked for, too."""
+        self.degree = max(self.degree, degree)
+        size = self.asked * (self.degree + 16)
         return max(0.0, min(_MOST, _LEAST + _MORE * max(0, size - _SMALL)) - self.spent)
 
 

@@ -48,6 +48,7 @@ def high(c: Any, x: Any, high: Any) -> Any:
 MEANT: dict[str, Callable[[Any, Any], Any]] = {
     "exp(x)": lambda c, x: c.exp(x),
     "log(x+3)": lambda c, x: c.log(x + 3),
+    "ln(x+3)": lambda c, x: c.log(x + 3),
     "log1p(x/2)": lambda c, x: c.log(1 + x / 2),
     "expm1(x)": lambda c, x: c.exp(x) - 1,
     "sqrt(x+3)": lambda c, x: c.sqrt(x + 3),

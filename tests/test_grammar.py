@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import time
 from fractions import Fraction
 
 import pytest
@@ -189,7 +188,7 @@ def test_constants_and_the_variable() -> None:
         ("x*sigmiod(x)", "'x*sigmiod(x)': unknown function 'sigmiod' at column 3. Did you mean 'sigmoid'?"),
         ("1 + swihs(x)", "'1 + swihs(x)': unknown function 'swihs' at column 5. Did you mean 'swish'?"),
         ("Sin(x)", "'Sin(x)': unknown function 'Sin' at column 1. Did you mean 'sin'?"),
-        ("qqq(x)", "'qqq(x)': unknown function 'qqq' at column 1."),
+        ("qqq(x)", f"'qqq(x)': unknown function 'qqq' at column 1. There are {', '.join(WORDS.functions)}."),
         ("2*y", "'2*y': unknown name 'y' at column 3. The variable is x."),
         ("X+1", "'X+1': unknown name 'X' at column 1. The variable is a small x."),
         ("x+ReLU(x)", "'x+ReLU(x)': unknown function 'ReLU' at column 3. Did you mean 'relu'?"),
@@ -198,6 +197,9 @@ def test_constants_and_the_variable() -> None:
         ("2×x", "'2×x': unexpected '×' at column 2. Write * for ×."),
         ("sin(π*x)", "'sin(π*x)': unexpected 'π' at column 5. Write pi for π."),
         ("x+sin", "'x+sin': sin is a function, used as a number at column 3. Write sin(x)."),
+        ("sin x", "'sin x': an operator is missing before 'x' at column 5. Write sin(x), not sin x."),
+        ("|x|", "'|x|': unexpected '|' at column 1. Write abs(x) for |x|."),
+        ("x*(x>0)", "'x*(x>0)': unexpected '>' at column 5. Write step(x) for x > 0."),
         ("2x", "'2x': an operator is missing before 'x' at column 2. Write 2*x, not 2x."),
         ("x sin(x)", "'x sin(x)': an operator is missing before 'sin' at column 3. Write 2*x, not 2x."),
         ("(x)(x)", "'(x)(x)': an operator is missing before '(' at column 4. Write 2*x, not 2x."),
@@ -408,12 +410,11 @@ def test_long_chains_are_read(text: str) -> None:
     ],
     ids=lambda text: text[:30],
 )
-def test_what_is_too_large_is_refused_at_once(text: str) -> None:
-    start = time.perf_counter()
+def test_what_is_too_large_is_refused_at_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in ("cutting", "functions", "pieces", "zeros"):
+        monkeypatch.setattr(f"ntkcalc.{room}.program", None)  # no value is computed
     with pytest.raises(InputError) as refused:
         activation(text)
-    # nothing is computed: a second is what a loaded machine may take for it
-    assert time.perf_counter() - start < 1
     assert len(str(refused.value)) < 300
 
 

@@ -33,6 +33,13 @@ def test_more_may_be_spent_on_more_digits_and_terms(bits: int, more: int, degree
     assert 0 < least <= Labour(bits).left(degree) <= Labour(bits + more).left(degree + higher) < 1000 * least
 
 
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0, 1e9))
+def test_small_demands_live_on_what_the_largest_left(bits: int, degree: int, lower: int, spent: float) -> None:
+    labour = Labour(bits, spent)
+    left = labour.left(degree)
+    assert labour.left(min(lower, degree)) == left
+
+
 @pytest.mark.parametrize("text", HARD)
 def test_one_quadrature_keeps_to_it(text: str) -> None:
     labour = Labour(60)

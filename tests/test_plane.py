@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ntkcalc.activations import activation
 from ntkcalc.duals import Correlation
-from ntkcalc.formula_dual import FormulaDual
+from ntkcalc.formula_dual import MOST_TERMS, FormulaDual
 from ntkcalc.integrand import Shape
 from ntkcalc.plane import correlated_means
 from ntkcalc.precision import context, log2, real
@@ -49,6 +49,18 @@ def test_a_plane_and_a_series_say_the_same(text: str, t: str) -> None:
     value, slope = by_plane(text, t, 90)
     assert abs(value - CTX.fsum(c * x**k for k, c in enumerate(squares))) < CTX.ldexp(1, -86)
     assert abs(slope - CTX.fsum(k * c * x ** (k - 1) for k, c in enumerate(squares) if k)) < CTX.ldexp(1, -84)
+
+
+@pytest.mark.parametrize("text", ["max(x,sin(x))", "max(x,x*cos(x)^2)", "min(x^3,sin(x)^3)+x"])
+@pytest.mark.parametrize("t", ["0.9999999", "-0.999"])
+def test_a_plane_and_a_spline_say_the_same(text: str, t: str) -> None:
+    """Splines have the jumps of φ's derivatives, wherever the first one is; the plane knows nothing of them."""
+    dual = activation(text).dual
+    assert isinstance(dual, FormulaDual)
+    assert dual.most_terms == MOST_TERMS  # by a spline
+    plane = by_plane(text, t, 90)
+    spline = dual.value(Correlation.of(Fraction(t), 160), 90)
+    assert all(abs(a - CTX.convert(b)) < CTX.ldexp(1, -84) for a, b in zip(plane, spline, strict=True))
 
 
 @settings(max_examples=8)
