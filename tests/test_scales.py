@@ -232,6 +232,15 @@ def test_what_is_narrow_is_right(text: str, place: float, length: float) -> None
         assert close(found, defined, 1e-15)  # mpmath's rule of degree 7 leaves 1e-18
 
 
+@pytest.mark.parametrize("c", ["1e-6", "0.01", "1", "30"])
+@pytest.mark.parametrize("power", [1, 3])
+def test_what_is_flat_at_a_removable_singularity_is_right(c: str, power: int) -> None:
+    """φ = e^{−c/x²}/x^n: E[Z φ] = e^{−√(2c)} for n = 1, and of e^{−c/x²}/x², −d/dc of that, for n = 3."""
+    root = CTX.sqrt(2 * CTX.mpf(c))
+    _, mu = formula_dual(pieces(f"exp(-{c}/x^2)/x^{power}")).hermite(1, 80)
+    assert abs(mu / (CTX.exp(-root) / (1 if power == 1 else root)) - 1) < CTX.ldexp(1, -79)
+
+
 @pytest.mark.parametrize("text", ["x+sin(50*x)", "sin(30*x)^2+x"])
 def test_waves_are_right(text: str) -> None:
     """E[(x + sin kx)²] = 1 + 2k e^{−k²/2} + (1 − e^{−2k²})/2, and all of e^{−k²/2} is below 1e-195."""
