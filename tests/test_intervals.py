@@ -26,6 +26,8 @@ FORMULAS: dict[str, Callable[[Any], Any]] = {
     "sinh(x)": mp.sinh,
     "cosh(3*x)": lambda x: mp.cosh(3 * x),
     "tanh(x/7)": lambda x: mp.tanh(x / 7),
+    "sin(x)": mp.sin,
+    "cos(x)": mp.cos,
     "sin(10*x)": lambda x: mp.sin(10 * x),
     "sin(1e6*x)": lambda x: mp.sin(10**6 * x),
     "sin(1e15*x+x^2)": lambda x: mp.sin(mpf(10) ** 15 * x + x**2),
@@ -76,6 +78,29 @@ def test_every_value_is_inside(text: str, low: float, width: float, part: Fracti
         assume(mp.im(value) == 0)
         below, above = span(text, low, high)
         assert below <= value <= above
+
+
+@pytest.mark.parametrize("text", ["sin(x)", "cos(x)"])
+@pytest.mark.parametrize("start", [1e3, 1e9, 1e15])
+def test_tops_and_bottoms_are_inside_however_far_out(text: str, start: float) -> None:
+    """Next to which the ends of a cell alone say little, and the number of periods is rounded."""
+    step = max(0.125, float(np.spacing(start)))
+    for n in range(200):
+        low, high = start + n * step, start + n * step + 1
+        below, above = span(text, low, high)
+        with mp.workdps(60):
+            first = mp.ceil((low - (mp.pi / 2 if text == "sin(x)" else 0)) / mp.pi)
+            extremum = (first + (mpf(1) / 2 if text == "sin(x)" else 0)) * mp.pi
+            if extremum < high:
+                assert below <= FORMULAS[text](extremum) <= above
+
+
+@pytest.mark.parametrize("text", ["exp(x)", "x^2", "erfc(-x)", "sigmoid(x)", "softplus(x)", "exp(x)*exp(-x^2)"])
+@pytest.mark.parametrize("x", [-1e4, -800.0, -710.0, -30.0, -1.0])
+def test_what_is_positive_stays_so(text: str, x: float) -> None:
+    """Roundings outwards, and what underflows, leave signs alone."""
+    below, above = span(text, x, x + 0.5)
+    assert 0 <= below < above
 
 
 @pytest.mark.parametrize("text", ["x/x", "sin(x)/x", "cos(x)-x/x", "(exp(x)-1)/(2*x)"])

@@ -17,7 +17,7 @@ from ntkcalc.formulas import formula_dual
 from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
 from ntkcalc.integrand import Integrand
-from ntkcalc.labour import Labour
+from ntkcalc.labour import Labour, labour_for, one_request
 from ntkcalc.quadrature import Means, gaussian_means
 
 HARD = ["sin(x^2)+x", "phi(tan(x))", "tanh(abs(sinc(x))^1.5)", "log1p(sinc(x^3))", "sin(60*x)", "gelu(tanh(sin(9*x)))"]
@@ -38,6 +38,16 @@ def test_small_demands_live_on_what_the_largest_left(bits: int, degree: int, low
     labour = Labour(bits, spent)
     left = labour.left(degree)
     assert labour.left(min(lower, degree)) == left
+
+
+def test_a_request_inside_another_is_part_of_it() -> None:
+    with one_request():
+        outer = labour_for(10)
+        with one_request():
+            assert labour_for(20) is outer
+        assert labour_for(5) is outer
+    assert labour_for(10) is not outer
+    assert outer.asked == 20
 
 
 @pytest.mark.parametrize("text", HARD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -15,9 +16,10 @@ from ntkcalc import AccuracyError, InputError, ntk_coefficients
 from ntkcalc.cutting import cut
 from ntkcalc.functions import WORDS, plain
 from ntkcalc.grammar import parsed
-from ntkcalc.joints import Stretch
+from ntkcalc.joints import Stretch, signs
 from ntkcalc.pieces import Pieces
 from ntkcalc.precision import context
+from ntkcalc.trees import Tree
 from ntkcalc.zeros import zeros
 
 CTX = context(320)
@@ -207,3 +209,17 @@ def test_more_kinks_than_are_followed_are_refused() -> None:
 def test_a_pole_far_out_is_a_pole() -> None:
     with pytest.raises(InputError, match=r"unbounded at x = -157\.08"):
         pieces("tan(x/100)")
+
+
+def test_zeros_without_end_are_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Next to 0 floats tell most of the zeros and poles of tan(1/x); high precision is for what they do not tell."""
+    looks: list[Any] = []
+
+    def watched(tree: Tree, slope: Tree, x: Fraction, text: str) -> tuple[int, int] | None:
+        looks.append(x)
+        return signs(tree, slope, x, text)
+
+    monkeypatch.setattr("ntkcalc.zeros.signs", watched)
+    with pytest.raises(InputError, match="has kinks within"):
+        cut(plain(parsed("tan(silu((x-1)/-x))", WORDS)), "phi")
+    assert len(looks) < 2000
