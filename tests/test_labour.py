@@ -33,6 +33,11 @@ def test_more_may_be_spent_on_more_digits_and_terms(bits: int, more: int, degree
     assert 0 < least <= Labour(bits).left(degree) <= Labour(bits + more).left(degree + higher) < 1000 * least
 
 
+def test_error_functions_take_the_more_exponentials_the_more_bits() -> None:
+    efforts = [dual(text).phi.effort(bits) for text in ("exp(x)+x", "erf(x)") for bits in (200, 2000)]
+    assert efforts[0] == efforts[1] < efforts[2] < efforts[3] / 2
+
+
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0, 1e9))
 def test_small_demands_live_on_what_the_largest_left(bits: int, degree: int, lower: int, spent: float) -> None:
     labour = Labour(bits, spent)
@@ -99,3 +104,22 @@ def test_what_was_refused_is_refused_again_at_once(monkeypatch: pytest.MonkeyPat
     with pytest.raises(AccuracyError) as again:
         hopeless.hermite(5, 100)
     assert str(again.value) == str(first.value)
+
+
+def test_what_there_was_no_time_for_is_not_refused_for_ever() -> None:
+    phi = dual("tanh(3*x)")
+    with one_request():
+        labour_for(0).spent = 1e12
+        with pytest.raises(AccuracyError):
+            phi.hermite(5, 40)
+    assert phi.hermite(5, 40)
+
+
+def test_where_many_digits_are_refused_few_are_not() -> None:
+    phi = dual("tanh(3*x)")
+    with one_request():
+        labour = labour_for(1000)
+        labour.spent = labour.left(16) - 2e5
+        with pytest.raises(AccuracyError):
+            phi.hermite(5, 900)
+        assert phi.hermite(5, 20)

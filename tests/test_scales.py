@@ -241,6 +241,20 @@ def test_what_is_flat_at_a_removable_singularity_is_right(c: str, power: int) ->
     assert abs(mu / (CTX.exp(-root) / (1 if power == 1 else root)) - 1) < CTX.ldexp(1, -79)
 
 
+@pytest.mark.parametrize("c", ["0.01", "1"])
+def test_so_it_is_beside_what_is_not_flat(c: str) -> None:
+    _, mu = formula_dual(pieces(f"x+exp(-{c}/x^2)/x")).hermite(1, 80)
+    assert abs(mu / (1 + CTX.exp(-CTX.sqrt(2 * CTX.mpf(c)))) - 1) < CTX.ldexp(1, -79)
+
+
+def test_so_are_waves_without_end_that_die_away() -> None:
+    """2 ∫ x e^{−1/x²} sin(1/x) w(x) dx over x > 0, of which e^{−400} is below 1/20."""
+    _, mu = formula_dual(pieces("exp(-1/x^2)*sin(1/x)")).hermite(1, 80)
+    ends = [CTX.mpf(x) / 20 for x in (1, 1.5, 2, 3, 4, 6, 10, 20, 40, 80, 160, 320)]
+    mean = CTX.quad(lambda x: 2 * x * CTX.exp(-1 / x**2) * CTX.sin(1 / x) * CTX.npdf(x), ends)
+    assert abs(mu / mean - 1) < CTX.ldexp(1, -79)
+
+
 @pytest.mark.parametrize("text", ["x+sin(50*x)", "sin(30*x)^2+x"])
 def test_waves_are_right(text: str) -> None:
     """E[(x + sin kx)²] = 1 + 2k e^{−k²/2} + (1 − e^{−2k²})/2, and all of e^{−k²/2} is below 1e-195."""
