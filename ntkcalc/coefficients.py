@@ -23,6 +23,7 @@ WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
 MOST_TERMS = 20_000
 MOST_DIGITS = 10_000
+_FLOAT, _SPARE = 53, 96  # bits of what either engine asks for, and what it takes beyond them
 
 
 def ntk_coefficients(
@@ -123,7 +124,7 @@ def coefficients_by_depth(
     kernel: Kernel, depths: Sequence[int], request: Request, observer: Observer | None = None
 ) -> list[Coefficients]:
     """Return the series of one activation at several depths ≤ kernel.depth, from one run of the recurrence."""
-    with one_request():
+    with one_request(max(bits_for(request.digits), _FLOAT) + _SPARE):
         return _by_depth(kernel, depths, request, observer)
 
 

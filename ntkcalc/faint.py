@@ -4,6 +4,10 @@ r"""How faint a part of φ may be beside the rest: before that is looked for, no
 sum's terms differ by b bits, where a function hardly changes with its argument (tanh of x − 200), and where a piece of
 φ is far out, all that depends on x there is so much smaller than what it is added to. Of sin(kx), the normal law sees
 no more than :math:`e^{−k²/2}`; frequencies of factors add up, and an even function of a wave has twice its frequency.
+
+Two more things hide parts of φ, and are counted before anything is taken to be zero: functions of what hardly varies
+(sin(10^{−60} x), whose bend is :math:`10^{−120}` of its slope), and constants next to others (clip(x, −1, 1 + 10^{−400})
+is all but odd).
 """
 
 from __future__ import annotations
@@ -15,7 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from gmpy2 import mpfr
 
-from ntkcalc.functions import DomainError, MpfrField, derivative, is_function, outer_derivative, program
+from ntkcalc.functions import (
+    DomainError,
+    MpfrField,
+    derivative,
+    is_function,
+    outer_derivative,
+    polynomial,
+    program,
+    singular_argument,
+)
 from ntkcalc.precision import mpfr_context, mpfr_log2
 from ntkcalc.trees import Tree, in_order
 
@@ -23,6 +36,8 @@ if TYPE_CHECKING:
     from ntkcalc.pieces import Piece, Pieces
 
 _BITS = 2048  # of what saturates
+_USUAL = 64  # bits of the constants of a formula that are given away
+_ORDERS = 14  # of a function of what hardly varies, the last of which shows that it is no polynomial of low degree
 _WAVES = ("sin", "cos", "sinc")
 _EVEN = ("cos", "cosh", "sinc")
 
@@ -34,9 +49,10 @@ class Faintness:
     Parameters
     ----------
     near
-        By its values.
+        By its values, where they must tell φ from a polynomial of low degree.
     likely, most
-        As the normal law sees it, no less than that: as a rule, and where the slower waves of a product cancel.
+        As the normal law sees it, no less than that: as a rule, and where the slower waves of a product cancel, and all
+        that constants hide.
     """
 
     near: float
@@ -55,7 +71,45 @@ def faintness(phi: Pieces, narrow: Sequence[float]) -> Faintness:
         near = max(near, sight.faintest(dict.fromkeys(places, 0.0))[0])
         bits, slow, fast = sight.faintest(hidden)
         likely, most = max(likely, bits + slow + nearest), max(most, bits + max(slow, fast) + nearest)
-    return Faintness(near, max(near, likely), max(near, most))
+    hidden_by_constants = max(0.0, _height(phi) - _USUAL)
+    straight = max(_straightness(piece.tree, piece.samples()) for piece in phi.pieces)
+    return Faintness(
+        near + hidden_by_constants + _ORDERS * straight,
+        max(near, likely),
+        max(near, most) + hidden_by_constants + 2 * straight,
+    )
+
+
+def _height(phi: Pieces) -> float:
+    """Return how many bits the constants of φ have, and by how many they, or the terms of their sums, differ in size."""
+    constants = [t for t in in_order(*(piece.tree for piece in phi.pieces)) if t.constant]
+    with mpfr_context(_BITS):
+        values = dict(zip(constants, program(constants, MpfrField())(mpfr(0)), strict=True))
+    sizes = {t: mpfr_log2(value) if value else 0.0 for t, value in values.items()}
+    bits = 0.0
+    for t, size in sizes.items():
+        if t.number is not None:
+            bits += t.number.numerator.bit_length() + t.number.denominator.bit_length()
+        elif t.head in ("+", "-") and all(values[a] for a in t.arguments):
+            bits += abs(sizes[t.arguments[0]] - sizes[t.arguments[1]])
+        else:
+            bits += abs(size)
+    return bits
+
+
+def _straightness(tree: Tree, places: Sequence[float]) -> float:
+    """Return by how many bits a polynomial varies less than a function that is made of it, or its reciprocal, bends."""
+    made = [t for t in in_order(tree) if is_function(t) or (t.head == "/" and not t.arguments[1].constant)]
+    singular = [singular_argument(t) for t in made]
+    arguments = [t.arguments[0] if v is None else v for t, v in zip(made, singular, strict=True)]
+    most = 0.0
+    with mpfr_context(_BITS):
+        for argument, v in zip(arguments, singular, strict=True):
+            if polynomial(argument) is not None:
+                values = [program([argument], MpfrField())(mpfr(x))[0] for x in places]
+                scale = mpfr_log2(max(map(abs, values))) if v is not None else 0.0
+                most = max(most, scale - mpfr_log2(max(values) - min(values)))
+    return most
 
 
 def _nearest(piece: Piece) -> float:

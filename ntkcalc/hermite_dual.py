@@ -125,7 +125,7 @@ class HermiteDual(ABC):
             elif wide < _DOUBTFUL:
                 wide = min(2 * wide, _DOUBTFUL)
             elif self.faint.likely > most:
-                raise self._too_faint()
+                raise self._too_faint(self.faint.likely)
             elif not (doubtful := self._doubtful(sizes, wide)):
                 wide = self._wider(wide, 2 * wide, bits, most)
             elif wide < (enough := max(doubtful.values()) + 64):
@@ -164,10 +164,10 @@ class HermiteDual(ABC):
             f"{self.most_terms} Hermite coefficients; lower --depth, --truncation or --digits"
         )
 
-    def _too_faint(self) -> AccuracyError:
-        size = f"about 2^-{self.faint.likely:.0f} of" if self.faint.likely < math.inf else "nothing beside"
+    def _too_faint(self, bits: float) -> AccuracyError:
+        size = f"about 2^-{bits:.0f} of" if bits < math.inf else "nothing beside"
         return AccuracyError(
-            f"a part of {self.name} is {size} what the normal law sees of the rest, and coefficients that come of it "
+            f"a part of {self.name} may be {size} what the normal law sees of the rest, and coefficients that come of it "
             "alone cannot be told from zero; leave it out, or make it larger"
         )
 

@@ -160,7 +160,8 @@ def _place(joint: Joint, bits: int) -> Real:
     with mpfr_context(bits):
         low, high = gmpy2.mpfr(joint.low), gmpy2.mpfr(joint.high)
         found = None if start is None else _refined(joint.vanishing, to_mpfr(start), bits)
-        if found is None or not low < found < high:
+        spare = gmpy2.exp2(gmpy2.mpfr(8 - bits)) * (1 + abs(low))  # it may be at an end
+        if found is None or not low - spare < found < high + spare:
             found = _root(joint.vanishing, low, high, bits)
         return from_mpfr(ctx, found)
 
@@ -182,7 +183,7 @@ def _refined(tree: Tree, x: Any, bits: int) -> Any:
 def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
     """Return a zero of a tree by Newton's method inside a bracket that shrinks."""
     run, slope = (_mpfr_program(t) for t in (tree, derivative(tree)))
-    sign, least = run(low)[0] > 0, gmpy2.exp2(gmpy2.mpfr(4 - bits))
+    sign, least = _falls(run(low)[0], run(high)[0]), gmpy2.exp2(gmpy2.mpfr(4 - bits))
     x, step = (low + high) / 2, high - low
     for _ in range(3 * bits):
         try:
@@ -203,6 +204,11 @@ def _root(tree: Tree, low: Any, high: Any, bits: int) -> Any:
         guess = guess if low < guess < high and halves else (low + high) / 2
         x, step = guess, abs(guess - x)
     return x
+
+
+def _falls(a: Any, b: Any) -> bool:
+    """Return whether two values of unlike signs fall; the smaller one may be all rounding, next to a zero at an end."""
+    return bool(a > 0 if abs(a) > abs(b) else b < 0)
 
 
 def constant(tree: Tree) -> Real:
@@ -297,14 +303,14 @@ def _grows_between(tree: Tree, low: Any, high: Any) -> bool:
     """Return whether a tree that changes its sign between two points does so at a pole."""
     run = _mpfr_program(tree)
     a, b = run(low)[0], run(high)[0]
-    size = max(abs(a), abs(b))
+    size, falls = max(abs(a), abs(b)), _falls(a, b)
     for _ in range(_HALVINGS):
         x = (low + high) / 2
         try:
             value = run(x)[0]
         except DomainError:
             return True
-        if (value > 0) == (a > 0):
+        if (value > 0) == falls:
             low, a = x, value
         else:
             high, b = x, value

@@ -43,10 +43,10 @@ _shared: ContextVar[Labour | None] = ContextVar("shared", default=None)
 
 
 @contextmanager
-def one_request() -> Iterator[None]:
-    """Let all demands made inside share what the largest of them may spend, as engines that are tried in turn do."""
+def one_request(asked: int) -> Iterator[None]:
+    """Let all demands made inside share what so many bits may spend, as engines that are tried in turn do."""
     before = _shared.get()
-    _shared.set(before or Labour(0))
+    _shared.set(before or Labour(asked))
     try:
         yield
     finally:
@@ -54,7 +54,5 @@ def one_request() -> Iterator[None]:
 
 
 def labour_for(asked: int) -> Labour:
-    """Return what a demand for so many bits may spend."""
-    labour = _shared.get() or Labour(asked)
-    labour.asked = max(labour.asked, asked)
-    return labour
+    """Return what is shared, or else what a demand for so many bits may spend."""
+    return _shared.get() or Labour(asked)

@@ -28,6 +28,7 @@ class SplineDual(FormulaDual):
     """The dual of a piecewise polynomial."""
 
     slow = True
+    _most_faint = 1 << 16
 
     def __init__(self, phi: Pieces) -> None:
         super().__init__(phi)

@@ -125,9 +125,11 @@ def times(a: Tree, b: Tree) -> Tree:
 
 
 def over(a: Tree, b: Tree) -> Tree:
-    """Return a/b; a division by the number zero is kept, for its evaluation to refuse."""
+    """Return a/b; a division by what is zero everywhere is kept, for its evaluation to refuse."""
     if a.number is not None and b.number:
         return number(a.number / b.number)
+    if a is ZERO and not b.constant:
+        return ZERO
     return a if b is ONE else node("/", a, b)
 
 

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
 _VAST = 1e300
-_MOST_UNTOLD = 1024  # edges of cells of a cluster
 _BITS = 300  # by which what is beside a point is nearer than the other end of a cell
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
 _POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "erfc")
@@ -193,10 +192,7 @@ def _at_ends(tree: Tree, slope: Tree, points: list[Fraction], kind: str, text: s
 def _in_cluster(tree: Tree, slope: Tree, region: list[float], text: str) -> Iterator[_Place]:
     """Yield the zero in a run of tiny cells, of any order, or two about an extremum; refuse more."""
     low, high = Fraction(region[0]), Fraction(region[-1])
-    likely = _untold(tree, region)
-    if len(likely) > _MOST_UNTOLD:
-        raise too_near(text, low, high)
-    exact = [x for x in likely if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
+    exact = [x for x in _untold(tree, region) if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
     if exact:
         if len(exact) > 1 or not lone(tree, exact[0]):
             raise too_near(text, low, high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError, ntk_coefficients
+from ntkcalc.activations import activation
 from ntkcalc.cutting import cut
 from ntkcalc.faint import faintness
 from ntkcalc.functions import WORDS, plain
@@ -131,6 +133,56 @@ def test_a_faint_kink_shows(n: int) -> None:
     density = CTX.exp(CTX.mpf(-9) / 2) / CTX.sqrt(2 * CTX.pi)
     mu = 12 * CTX.mpf(10) ** -n * density / CTX.sqrt(24)
     assert abs(CTX.mpf(kappa(f"1+x+1e-{n}*abs(x-3)^3", 4)) / (5 * mu**2 / 2) - 1) < 1e-11 + CTX.mpf(10) ** (2 - n)
+
+
+def moments(text: str, degree: int) -> list[Any]:
+    """µ_0 …, with 60 bits."""
+    return [CTX.convert(mu) for mu in activation(text).hermite(degree, 60)]
+
+
+@pytest.mark.parametrize("exponent", [30, 300, 400, 700])
+def test_constants_next_to_others_show(exponent: int) -> None:
+    """clip(x, −1, 1 + c) is x's clip and c beyond 1; |x| and (c/2)x, nearly; all to relative c."""
+    c, density = CTX.mpf(10) ** -exponent, CTX.exp(CTX.mpf(-1) / 2) / CTX.sqrt(2 * CTX.pi)
+    tail = CTX.erfc(CTX.sqrt(CTX.mpf(1) / 2)) / 2
+    even, _, more = moments(f"clip(x,-1,1+1e-{exponent})", 2)
+    assert abs(even / (c * tail) - 1) < 1e-15
+    assert abs(more / (c * density / CTX.sqrt(2)) - 1) < 1e-15
+    for text in (f"leaky_relu(x,-1+1e-{exponent})", f"max(x,-x*(1-1e-{exponent}))"):
+        assert abs(moments(text, 1)[1] / (c / 2) - 1) < 1e-15
+
+
+def test_so_do_functions_of_others() -> None:
+    c, tail = CTX.exp(-900), CTX.erfc(CTX.sqrt(CTX.mpf(1) / 2)) / 2
+    assert abs(moments("clip(x,-1,1+exp(-900))", 0)[0] / (c * tail) - 1) < 1e-15
+
+
+@pytest.mark.parametrize("exponent", [3, 20, 40, 60, 80, 100, 150, 300])
+def test_functions_of_what_hardly_varies_are_right_or_refused(exponent: int) -> None:
+    """sin(cx): µ_k = ±c^k e^{−c²/2}/√k!; e^{cx}: c^k e^{c²/2}/√k!; e^{cx²}: (2k − 1)!! (2c)^k/√(2k)!, nearly."""
+    c = CTX.mpf(10) ** -exponent
+    meant = {
+        f"sin(1e-{exponent}*x)": lambda k: (-1) ** (k // 2) * (k % 2) * c**k / CTX.sqrt(CTX.factorial(k)),
+        f"exp(1e-{exponent}*x)": lambda k: c**k / CTX.sqrt(CTX.factorial(k)),
+        f"x+exp(1e-{exponent}*x^2)": lambda k: (
+            (k == 1) + (k % 2 == 0) * CTX.fac2(k - 1) * (2 * c) ** (k // 2) / CTX.sqrt(CTX.factorial(k))
+        ),
+    }
+    for text, mu in meant.items():
+        with suppress(AccuracyError):
+            for k, found in enumerate(moments(text, 7)):
+                assert found == mu(k) == 0 or abs(found / mu(k) - 1) < 40 * max(c, 1e-15)
+
+
+@pytest.mark.parametrize("exponent", [20, 100, 200, 300])
+def test_powers_that_are_almost_whole_are_right_or_refused(exponent: int) -> None:
+    """(1 + x²)^{1 + c}: µ_4 = c E[(1 + Z²) ln(1 + Z²) h_4], nearly."""
+    with suppress(AccuracyError):
+        *_, found = moments(f"(1+x^2)^(1+1e-{exponent})", 4)
+        mean = CTX.quad(
+            lambda x: (1 + x**2) * CTX.log1p(x**2) * (x**4 - 6 * x**2 + 3) * CTX.npdf(x), [-30, -8, -3, 0, 3, 8, 30]
+        )
+        assert abs(found / (CTX.mpf(10) ** -exponent * mean / CTX.sqrt(24)) - 1) < 1e-15
 
 
 def test_what_is_exactly_zero_still_is() -> None:

@@ -143,6 +143,7 @@ def test_a_plain_call_is_the_named_activation(call: str, name: str) -> None:
         ["abs(x)*tanh(x)", "x*tanh(abs(x))", "x*abs(tanh(x))"],
         ["sqrt(1+x^2)", "(1+x^2)^0.5", "abs(1+x^2)/sqrt(x^2+1)"],
         ["sinc(x)", "sin(x)/x"],
+        ["abs(relu(x)/(1+x^2))^1.5", "(relu(x)/(1+x^2))^1.5", "relu(x)^1.5/(1+x^2)^1.5+0/x"],
         ["max(cos(x),x/x)+x", "1+x", "min(cosh(x),x/x)+x"],
         ["elu(sqrt(relu(x*x)))", "elu(abs(x))", "elu(sqrt(x^2))", "abs(x)"],
         ["selu(sqrt(max(x*x,1)))-2*x", "selu(max(abs(x),1))-2*x"],

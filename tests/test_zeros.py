@@ -211,6 +211,30 @@ def test_a_pole_far_out_is_a_pole() -> None:
         pieces("tan(x/100)")
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("abs(x)^1.5-8", [-4, 4]),
+        ("2*x-abs(x)^1.5", [0, 4]),
+        ("3*x-abs(x)^1.5", [0, 9]),
+        ("abs(x)^1.25-2*abs(x)", [-16, 16]),
+        ("2^x-4", [2]),
+        ("3^x-9^(x/4)-6", [2]),
+        ("atan(x)-pi/4", [1]),
+        ("erf(x)-erf(1)", [1]),
+        ("exp(x)-exp(1/8)", [0.125]),
+        ("cosh(x)-cosh(3)", [-3, 3]),
+        ("log1p(x^2)-log(17)", [-4, 4]),
+    ],
+)
+def test_a_zero_at_the_end_of_a_cell_is_where_it_is(text: str, places: list[float]) -> None:
+    """Where the formula's value is all rounding, of one sign in some digits and of the other in others."""
+    joints = pieces(f"relu({text})+x").joints
+    for bits in (64, 128, 320, 640, 1280):
+        for joint, place in zip(joints, places, strict=True):
+            assert abs(joint.at(context(bits)) - place) < context(bits).ldexp(1, 16 - bits)
+
+
 def test_zeros_without_end_are_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Next to 0 floats tell most of the zeros and poles of tan(1/x); high precision is for what they do not tell."""
     looks: list[Any] = []
