@@ -6,8 +6,8 @@ sum's terms differ by b bits, where a function hardly changes with its argument 
 no more than :math:`e^{−k²/2}`; frequencies of factors add up, and an even function of a wave has twice its frequency.
 
 Two more things hide parts of φ, and are counted before anything is taken to be zero: functions of what hardly varies
-(sin(10^{−60} x), whose bend is :math:`10^{−120}` of its slope), and constants next to others (clip(x, −1, 1 + 10^{−400})
-is all but odd).
+(of sin(cx), c = :math:`10^{−60}`, the bend is c² of its slope), and constants next to others (clip(x, −1, 1 + c) is all
+but odd).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def faintness(phi: Pieces, narrow: Sequence[float]) -> Faintness:
 
 
 def _height(phi: Pieces) -> float:
-    """Return how many bits the constants of φ have, and by how many they, or the terms of their sums, differ in size."""
+    """Return how many bits the constants of φ have, and by how many they, and terms of their sums, differ in size."""
     constants = [t for t in in_order(*(piece.tree for piece in phi.pieces)) if t.constant]
     with mpfr_context(_BITS):
         values = dict(zip(constants, program(constants, MpfrField())(mpfr(0)), strict=True))

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import gmpy2
 from gmpy2 import mpfr
 
-from ntkcalc.duals import Correlation
+from ntkcalc.duals import Correlation, Expansion, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.faint import Faintness, faintness
 from ntkcalc.functions import DomainError
@@ -21,9 +21,10 @@ from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.integrand import Integrand, Shape
 from ntkcalc.joints import Joint
 from ntkcalc.labour import Labour, labour_for
+from ntkcalc.near_one import coefficients_near_one
 from ntkcalc.node_sums import TooNarrowError
 from ntkcalc.pieces import Pieces
-from ntkcalc.precision import Context, Real, context, log2, mpfr_context, to_mpfr
+from ntkcalc.precision import Context, Real, context, log2, mpfr_context, real, to_mpfr
 from ntkcalc.quadrature import Means, gaussian_means
 
 if TYPE_CHECKING:
@@ -106,6 +107,28 @@ class FormulaDual(HermiteDual):
         run = self.phi.evaluator(ctx)
         places = _test_points(self.phi, ctx, 0)
         return not any(run(x)[0] * run(-x)[0] for row in places for x in row)
+
+    def _near_one(self, point: Point, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
+        """See `HermiteDual._near_one`: d_j as means, tails as differences from E[φ²] and E[φ'²], with bits to spare."""
+        if self._shape is not Shape.SMOOTH or not point.near_one:
+            return None
+        try:
+            d = coefficients_near_one(self.integrand, point, degree + 3, bits + 8 + degree.bit_length(), labour)
+            wide = bits + 16 + max(0, math.ceil(log2(d[0]) - log2(d[-1])))
+            totals = self.mean_square(wide), self.slope_square(wide)
+        except AccuracyError:
+            return None
+        ctx = d[0].context
+        delta = point.at(ctx)[1]
+        total, steepness = (real(ctx, x) if isinstance(x, Fraction) else ctx.convert(x) for x in totals)
+        rest = [total - part for part in accumulate(d[: degree + 1])]
+        slope_rest = [
+            steepness - part for part in accumulate((i + 1) * c / delta for i, c in enumerate(d[1 : degree + 2]))
+        ]
+        beyond = sum(d[degree + 1 :]), sum(i * c / delta for i, c in enumerate(d) if i > degree + 1)
+        if not all(left >= seen for left, seen in zip((rest[-1], slope_rest[-1]), beyond, strict=True)):
+            return None  # some of φ was not seen
+        return Expansion(d[: degree + 2], rest, slope_rest) if tails else Expansion(d[: degree + 2], [], [])
 
     def vanishes(self, k: int) -> bool:
         """See `HermiteDual.vanishes`."""

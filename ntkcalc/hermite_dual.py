@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ntkcalc.faint import Faintness
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
+_MANY, _MORE = 600, 8  # terms of a series, in all and for every coefficient, beyond which another way is looked for
 _ZERO_BITS = 320  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
 
 
@@ -167,8 +168,8 @@ class HermiteDual(ABC):
     def _too_faint(self, bits: float) -> AccuracyError:
         size = f"about 2^-{bits:.0f} of" if bits < math.inf else "nothing beside"
         return AccuracyError(
-            f"a part of {self.name} may be {size} what the normal law sees of the rest, and coefficients that come of it "
-            "alone cannot be told from zero; leave it out, or make it larger"
+            f"a part of {self.name} may be {size} what the normal law sees of the rest, and coefficients that come of "
+            "it alone cannot be told from zero; leave it out, or make it larger"
         )
 
     def _too_small(self, degree: int) -> AccuracyError:
@@ -206,6 +207,8 @@ class HermiteDual(ABC):
             found = self._regrouped(known, point, degree, tails)
             more = self._terms_needed(known, point, found, bits)
             if more > terms and known.rests[-1] > 16 * known.error:
+                if more > max(_MANY, _MORE * degree) and (beside := self._near_one(point, degree, bits, tails, labour)):
+                    return beside
                 if terms == self.most_terms:
                     raise self._too_many(point)
                 terms = min(more, 3 * terms)
@@ -218,6 +221,10 @@ class HermiteDual(ABC):
             else:
                 wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
+
+    def _near_one(self, point: Point, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
+        """Return what `_expanded` does, where there is a way without a series of many terms."""
+        return None
 
     def _known(self, terms: int, wide: int, labour: Labour | None = None) -> _Known:
         ctx = context(wide + 16)

@@ -144,10 +144,19 @@ def _widths(degree: int, bits: int, reach: float) -> tuple[int, int]:
 def _work(degree: int, bits: int, reach: float, integrand: Integrand) -> float:
     """Return what a node takes: φ and φ' at ±x, and the Hermite polynomials, in the units of `ntkcalc.labour`."""
     width, heavy = _widths(degree, bits, reach)
-    precision = width + integrand.guard
-    exponential = 4 * (1 + precision / 350)
+    sides = 1 if integrand.sign else 2
     polynomials = (degree + 8) * (0.2 + (heavy + width) / 6400)
-    return ((1 if integrand.sign else 2) * integrand.effort(precision) + 1.5) * exponential + polynomials
+    return sides * work_of_values(integrand, width) + 1.5 * _exponential(width + integrand.guard) + polynomials
+
+
+def work_of_values(integrand: Integrand, bits: int) -> float:
+    """Return what φ and φ' take at one place."""
+    precision = bits + integrand.guard
+    return integrand.effort(precision) * _exponential(precision)
+
+
+def _exponential(precision: int) -> float:
+    return 4 * (1 + precision / 350)
 
 
 def _rough(length: float) -> str:

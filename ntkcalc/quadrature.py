@@ -15,10 +15,10 @@ which φ may vary (`ntkcalc.scales`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gmpy2
 from gmpy2 import mpfr
@@ -41,6 +41,24 @@ _USUAL = 4  # times as many nodes as the first rule has, the last one has
 _SHORT, _FIRST = 6, 3  # nodes a bit, and part of all there is time for, with which a trapezoidal rule is tried first
 _CHEAP = 2  # nodes of a trapezoidal rule for one of a rule on panels: their sums nest
 _TINY = 2.0**-52
+
+
+class Rule(Protocol):
+    """Sums over nodes, which two rules must agree on; see `ntkcalc.node_sums.NodeSums`."""
+
+    enough: int
+
+    def over(self, nodes: Sequence[tuple[Any, Any]]) -> list[Any]:
+        """Return the sums over nodes x > 0 with their dx."""
+
+    def agreement(self, a: Sequence[Any], b: Sequence[Any], whole: Sequence[Any]) -> float:
+        """Return to how many bits two of them agree."""
+
+    def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
+        """Say where φ varies too fast, and how many nodes that asks for."""
+
+    def refusal(self, nodes: int, agreed: float) -> AccuracyError:
+        """Say how far it went."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +123,8 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int, labour: Labour 
 
 def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
     """Return sums by trapezoidal rules on the whole half-line where these are short, else what takes fewer nodes."""
-    bend = min(_BEND, 2 / math.sqrt(sums.degree + 1))  # high polynomials swing far out
-    bits, reach = sums.bits, float(places[-1])
-    first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(sums.degree) / 2)))
-    line = _Halving(sums, [_Map(None, math.asinh(bend * reach) / bend, bend)], mpfr(first), cells)
+    bits = sums.bits
+    line = on_line(sums, bits, sums.degree, float(places[-1]), cells)
     try:
         even = not cells.narrow.length.size  # panels are for what is steep in some places
         return line.sums(sums.left if even else min(_SHORT * bits, sums.left // _FIRST))
@@ -127,6 +143,13 @@ def _on_line(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
         return sums_on_panels(sums, plan)
 
 
+def on_line(rule: Rule, bits: int, degree: int, reach: float, cells: Cells) -> Halving:
+    """Return trapezoidal rules on the whole half-line, for so many bits and polynomials of this degree."""
+    bend = min(_BEND, 2 / math.sqrt(degree + 1))  # high polynomials swing far out
+    first = 2.0 ** -math.floor(math.log2(max(math.sqrt(bits) / 4, bits * bend / 17, math.sqrt(degree) / 2)))
+    return Halving(rule, [Map(None, math.asinh(bend * reach) / bend, bend)], mpfr(first), cells)
+
+
 def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]:
     """Return sums by tanh-sinh rules within 1 of kinks of any kind, and on panels elsewhere."""
     end = math.asinh((sums.bits + 40) * math.log(2) / math.pi) + 0.5
@@ -138,7 +161,7 @@ def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]
         else:
             near += [(a, a + 1)] if last else [(a, a + 1), (b - 1, b)]
             far.append((a + 1, b if last else b - 1))
-    beside = _Halving(sums, [_Map(piece, end) for piece in near], mpfr(1) / 4, cells).sums(sums.left)
+    beside = Halving(sums, [Map(piece, end) for piece in near], mpfr(1) / 4, cells).sums(sums.left)
     if not far:
         return beside
     elsewhere = sums_on_panels(sums, planned(sums, far, cells))
@@ -146,7 +169,7 @@ def _next_to_kinks(sums: NodeSums, places: list[Any], cells: Cells) -> list[Any]
 
 
 @dataclass(frozen=True)
-class _Map:
+class Map:
     """Half a line (no ends), or a piece of it from a to b, as the image of a line."""
 
     ends: tuple[Any, Any] | None
@@ -189,10 +212,10 @@ class _Map:
             yield a + near, weight
 
 
-class _Halving:
+class Halving:
     """Trapezoidal rules on images of a line, their step halved until two of them agree; goes on where it stopped."""
 
-    def __init__(self, rule: NodeSums, maps: list[_Map], step: Any, cells: Cells) -> None:
+    def __init__(self, rule: Rule, maps: list[Map], step: Any, cells: Cells) -> None:
         self.rule, self.maps, self.step, self.cells = rule, maps, step, cells
         self.whole: list[Any] = []
         self.count, self.agreed, self.before = 0, 0.0, 0.0

@@ -46,6 +46,7 @@ ROOMS = [
     "quadrature",
     "hermite_dual",
     "plane",
+    "near_one",
     "formula_dual",
     "spline_dual",
     "kinked_dual",
