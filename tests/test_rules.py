@@ -37,13 +37,13 @@ def test_nodes_and_weights_are_those_of_legendre_polynomials(n: int, bits: int) 
 @pytest.mark.parametrize("bits", [64, 300, 1000])
 @pytest.mark.parametrize("n", [2, 3, 12, 49, 200])
 def test_a_rule_for_the_normal_law_has_its_moments(n: int, bits: int) -> None:
-    """E[Z^{2m}] = (2m − 1)!! for all 2m < 2n, odd ones vanish by symmetry; nodes are apart and in order."""
+    """E[Z^{2m}] = (2m − 1)!! for all m < n, odd ones vanish by symmetry; nodes are apart and in order."""
     with mpfr_context(bits + 64):
         pairs = gauss_hermite(n, bits)
         assert len(pairs) == n
         assert all(a[0] < b[0] for a, b in pairwise(pairs))
         assert all(x == -y and v == w for (x, v), (y, w) in zip(pairs, reversed(pairs), strict=True))
-        for m in {0, 1, 2, n // 2, n - 1}:
+        for m in {0, 1, n // 2, n - 1}:
             moment = math.prod(range(1, 2 * m, 2))
             assert abs(sum(w * x ** (2 * m) for x, w in pairs) / moment - 1) < gmpy2.exp2(8 - bits) * n
 
