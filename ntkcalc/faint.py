@@ -81,19 +81,17 @@ def faintness(phi: Pieces, narrow: Sequence[float]) -> Faintness:
 
 
 def _height(phi: Pieces) -> float:
-    """Return how many bits the constants of φ have, and by how many they, and terms of their sums, differ in size."""
+    """Return how many bits the numbers in φ have, and by how many the terms of sums of constants differ in size."""
     constants = [t for t in in_order(*(piece.tree for piece in phi.pieces)) if t.constant]
     with mpfr_context(_BITS):
         values = dict(zip(constants, program(constants, MpfrField())(mpfr(0)), strict=True))
     sizes = {t: mpfr_log2(value) if value else 0.0 for t, value in values.items()}
     bits = 0.0
-    for t, size in sizes.items():
+    for t in sizes:
         if t.number is not None:
             bits += t.number.numerator.bit_length() + t.number.denominator.bit_length()
         elif t.head in ("+", "-") and all(values[a] for a in t.arguments):
             bits += abs(sizes[t.arguments[0]] - sizes[t.arguments[1]])
-        else:
-            bits += abs(size)
     return bits
 
 

@@ -36,6 +36,7 @@ MOST_LOST = 1 << 14  # bits by which a Hermite coefficient may be smaller than t
 _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _SEEN = 16.0  # |x| up to which what is narrow must not be overlooked
 _USUAL = (20, 208)  # degree and bits of a quadrature that serves most of what few terms and digits need
+_MOST_FAINT = 4096
 _FIRST_ORDERS, _FEW_ORDERS = 2, 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 SHORT = 8192
@@ -158,8 +159,10 @@ class FormulaDual(HermiteDual):
             parts = [_degree_in_square(row, least) for row in (even, odd)]
         return parts[0], parts[1] + 1 if parts[1] is not None and parts[1] >= 0 else parts[1]
 
-    _most_faint = 4096
-    """By how many bits a part of φ may be smaller than the rest, where values must tell φ from a polynomial."""
+    @property
+    def _most_faint(self) -> int:
+        """By how many bits a part of φ may be smaller than the rest, where values must tell φ from a polynomial."""
+        return _MOST_FAINT
 
     @property
     def _trial_degree(self) -> int:

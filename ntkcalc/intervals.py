@@ -93,7 +93,17 @@ def intersection(a: Span, b: Span) -> Span:
 
 
 class IntervalField:
-    """Numbers between two ends, as a field for `program`."""
+    """Numbers between two ends, as a field for `program`.
+
+    Parameters
+    ----------
+    least
+        What an exponential that underflows is below: 0 where what is flat, as e^{−1/x²}/x is at 0, must not be taken
+        for what has no bound.
+    """
+
+    def __init__(self, least: float = LEAST) -> None:
+        self._least = least
 
     def constant(self, name: str) -> Span:
         """See `ntkcalc.functions.Field`."""
@@ -163,12 +173,15 @@ class IntervalField:
 
     def erfc(self, u: Span) -> Span:
         """Return erfc u."""
-        return _rounded(_erfc(u.high), _erfc(u.low))
+        return _rounded(*(np.maximum(_erfc(end), self._least) for end in (u.high, u.low)))
 
     def __getattr__(self, name: str) -> Callable[[Span], Span]:
         """Return a function that increases."""
-        f = _INCREASING[name]
-        return lambda u: _rounded(f(u.low), f(u.high))
+        if name in _POSITIVE:
+            f, least = _POSITIVE[name], self._least
+            return lambda u: _rounded(np.maximum(f(u.low), least), np.maximum(f(u.high), least))
+        g = _INCREASING[name]
+        return lambda u: _rounded(g(u.low), g(u.high))
 
 
 _each_erf, _each_erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
@@ -179,34 +192,25 @@ def _erf(u: Array) -> Array:
 
 
 def _erfc(u: Array) -> Array:
-    return _positive(np.asarray(_each_erfc(u), dtype=np.float64))
-
-
-def _exp(u: Array) -> Array:
-    return _positive(np.exp(u))
+    return np.asarray(_each_erfc(u), dtype=np.float64)
 
 
 def _sigmoid(u: Array) -> Array:
-    return _positive(1 / (1 + np.exp(-u)))
+    return np.asarray(1 / (1 + np.exp(-u)))
 
 
 def _softplus(u: Array) -> Array:
-    return _positive(np.logaddexp(0.0, u))
+    return np.asarray(np.logaddexp(0.0, u))
 
 
-def _positive(value: Array) -> Array:
-    """Return what is not zero, for all that it may underflow."""
-    return np.asarray(np.maximum(value, LEAST))
-
+_POSITIVE: dict[str, Callable[[Array], Array]] = {"exp": np.exp, "sigmoid": _sigmoid, "softplus": _softplus}
+"""Functions that increase, and are never zero, for all that they may underflow."""
 
 _INCREASING: dict[str, Callable[[Array], Array]] = {
-    "exp": _exp,
     "expm1": np.expm1,
     "sinh": np.sinh,
     "tanh": np.tanh,
     "asinh": np.arcsinh,
     "atan": np.arctan,
     "erf": _erf,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
 }

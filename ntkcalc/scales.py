@@ -159,11 +159,11 @@ class _Look:
         self.demands = list(dict.fromkeys(d for t in in_order(tree) for d in _demands(t)))  # φ' is as fine as φ
         arguments, slopes = [d.argument for d in self.demands], sensitivities(tree)
         self.count = len(arguments)
-        self.run = program([*arguments, *map(derivative, arguments)], IntervalField())
-        self.values = program([tree, slope], IntervalField())
+        self.run = program([*arguments, *map(derivative, arguments)], IntervalField(least=0.0))
+        self.values = program([tree, slope], IntervalField(least=0.0))
         self.order = [t for t in in_order(tree) if not t.constant]
         self.steps = len([t for t in in_order(*arguments, *map(derivative, arguments), slope) if not t.constant])
-        self.worth = program([*self.order, *(slopes[t] for t in self.order)], IntervalField())
+        self.worth = program([*self.order, *(slopes[t] for t in self.order)], IntervalField(least=0.0))
 
     def work(self, low: Array, high: Array) -> float:
         """Return how many operations on cells it takes to tell."""
@@ -205,30 +205,25 @@ class _Look:
         rows = zip(self.demands, arguments, depths, strict=True)
         return np.asarray(np.all([(depth > limit) | d.kind(u, depth) for d, u, depth in rows], axis=0))
 
-    def _depths(self, arguments: Sequence[Span], low: Array, high: Array, points: Array | None = None) -> list[Array]:
-        """Return d for each demand: −ln of what of its function is bent and counts, as the normal law sees it.
-
-        On cells with a joint, points of which tell what tends to a limit there.
-        """
+    def _depths(self, arguments: Sequence[Span], low: Array, high: Array) -> list[Array]:
+        """Return d for each demand: −ln of what of its function is bent and counts, as the normal law sees it."""
         found = [np.zeros_like(low) for _ in self.demands]
         for i in range(0, len(low), _BLOCK):
             here = slice(i, i + _BLOCK)
             a, b = low[here], high[here]
             nearest = np.where(a * b < 0, 0.0, np.minimum(abs(a), abs(b)))
             hidden = nearest**2 / 4 + self.scale * math.log(2)
-            weights, bounds = self._worths(Span(a, b), None if points is None else points[here])
+            weights, bounds = self._worths(Span(a, b))
             for depth, demand, u in zip(found, self.demands, arguments, strict=True):
                 if demand.bent is not None:
                     own = weights[demand.node] + demand.bent(Span(u.low[here], u.high[here]))
                     depth[here] = np.maximum(hidden - np.minimum(own, bounds[demand.node]), 0.0)
         return found
 
-    def _worths(self, x: Span, points: Array | None) -> tuple[dict[Tree, Array], dict[Tree, Array]]:
+    def _worths(self, x: Span) -> tuple[dict[Tree, Array], dict[Tree, Array]]:
         """Return for each node v bounds of ln |∂φ/∂v|, and of ln of what v can do to φ through what is made of it."""
-        logs, n = self._logs(x), len(self.order)
-        if points is not None:
-            seen = [log.max(axis=1) for log in self._logs(Span(points, points))]
-            logs = [np.where(np.isfinite(log), log, most) for log, most in zip(logs, seen, strict=True)]
+        spans, n = self.worth(x), len(self.order)
+        logs = [np.broadcast_to(np.log(np.maximum(u.size, LEAST)), x.low.shape) for u in spans]
         weights = dict(zip(self.order, logs[n:], strict=True))
         sizes = dict(zip(self.order, logs, strict=False))
         bounds = {t: np.full(x.low.shape, -np.inf) for t in self.order} | {self.order[-1]: sizes[self.order[-1]]}
@@ -239,32 +234,20 @@ class _Look:
                     bounds[v] = np.maximum(bounds[v], most)
         return weights, bounds
 
-    def _logs(self, x: Span) -> list[Array]:
-        """Return ln of the largest |v| and |∂φ/∂v| for each node v."""
-        return [np.broadcast_to(np.log(np.maximum(u.size, LEAST)), x.low.shape) for u in self.worth(x)]
-
     def matters(self, low: Array, high: Array) -> npt.NDArray[np.bool_]:
         """Return for each cell whether φ e^{−x²/4} or φ' e^{−x²/4} may be large enough to count."""
         nearest = np.where(low * high < 0, 0.0, np.minimum(abs(low), abs(high)))
-        size = self._size(Span(low, high))
-        for joints, joint, opposite in ((self.starts, low, high), (self.ends, high, low)):
-            limited = _among(joint, joints) & ~np.isfinite(size)
-            if limited.any():
-                points = _points(joint[limited], opposite[limited])
-                size[limited] = self._size(Span(points, points)).max(axis=1)
-        return np.asarray(~(np.log2(size) - nearest**2 / 4 * math.log2(math.e) < self.scale - self.bits - 12))
-
-    def _size(self, x: Span) -> Array:
-        """Return the largest |φ| and |φ'|."""
-        value, slope = self.values(x)
-        return np.asarray(np.maximum(value.size, slope.size) + np.zeros_like(x.low))
+        value, slope = self.values(Span(low, high))
+        size = np.log2(np.maximum(value.size, slope.size) + np.zeros_like(low))
+        return np.asarray(~(size - nearest**2 / 4 * math.log2(math.e) < self.scale - self.bits - 12))
 
     def _tame_at_joints(self, opposite: Array, joint: Array) -> npt.NDArray[np.bool_]:
         """Return whether all arguments move little on cells at joints, or end there as quadrature expects it."""
         low, high = np.minimum(opposite, joint), np.maximum(opposite, joint)
-        points = np.column_stack([_points(joint, opposite), joint])
+        parts = np.concatenate([[1, 1 / 2, 1 / 4, 1 / 8], np.arange(1, _AT_JOINT) / _AT_JOINT, [0]])
+        points = joint[:, None] + (opposite - joint)[:, None] * parts
         spans = self.run(Span(np.column_stack([points, low]), np.column_stack([points, high])))[: self.count]
-        n, wholes = points.shape[1], []
+        n, wholes = len(parts), []
         for demand, u in zip(self.demands, spans, strict=True):
             (samples, end), whole = np.split(u.low[:, :n], [n - 1], axis=1), Span(u.low[:, n], u.high[:, n])
             limited = ~np.isfinite(whole.size)  # 0/0 or the like: what tends to a limit is tame
@@ -275,13 +258,7 @@ class _Look:
                 )  # quadrature expects it to end there
                 whole.low[expected] = whole.high[expected] = 1.0
             wholes.append(whole)
-        return self._all_tame(wholes, self._depths(wholes, low, high, points[:, :-1]))
-
-
-def _points(joint: Array, opposite: Array) -> Array:
-    """Return points of cells that tell what tends to a limit at a joint."""
-    parts = np.concatenate([[1, 1 / 2, 1 / 4, 1 / 8], np.arange(1, _AT_JOINT) / _AT_JOINT])
-    return np.asarray(joint[:, None] + (opposite - joint)[:, None] * parts)
+        return self._all_tame(wholes, self._depths(wholes, low, high))
 
 
 def _among(values: Array, few: Sequence[float]) -> npt.NDArray[np.bool_]:

@@ -28,7 +28,6 @@ class SplineDual(FormulaDual):
     """The dual of a piecewise polynomial."""
 
     slow = True
-    _most_faint = 1 << 16
 
     def __init__(self, phi: Pieces) -> None:
         super().__init__(phi)
@@ -56,6 +55,10 @@ class SplineDual(FormulaDual):
     def _rows(self) -> list[list[Tree]]:
         assert self.phi.polynomials is not None
         return self.phi.polynomials
+
+    @property
+    def _most_faint(self) -> int:
+        return 1 << 16 if self._exact_rows is not None else super()._most_faint
 
     @property
     def _trial_degree(self) -> int:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _CELLS = 8  # a unit length, to start with
 _MOST_CELLS, _FINEST = 60_000, 2.0**-40
+_MOST_REGIONS = 1024  # runs of cells in which floats do not tell a formula from 0
 _VAST = 1e300
 _BITS = 300  # by which what is beside a point is nearer than the other end of a cell
 _SAME_SIGN = ("tanh", "sinh", "asinh", "atan", "erf", "expm1", "log1p", "sqrt", "power")  # as their arguments
@@ -118,10 +119,14 @@ def _within_reach(tree: Tree, text: str) -> Iterator[_Place]:
         tiny = (high - low) / 2**_BITS  # for what has no value at an end, as log x has none at 0
         ends = [x if signs(tree, slope, x, text) else x + d for x, d in ((low, tiny), (high, -tiny))]
         yield from _at_ends(tree, slope, ends, "simple", text)
-    for region in _regions(aside):
+    regions = list(_regions(aside))
+    if len(regions) > _MOST_REGIONS:
+        raise too_many(text)
+    untold = _untold(tree, [x for region in regions for x in region])
+    for region in regions:
         low, high = Fraction(region[0]), Fraction(region[-1])
         if high - low <= CLUSTER:
-            yield from _in_cluster(tree, slope, region, text)
+            yield from _in_cluster(tree, slope, low, high, [Fraction(x) for x in region if x in untold], text)
         else:
             first, last = math.floor(low / STEP) + 1, math.ceil(high / STEP)
             points = [low, *(i * STEP for i in range(first, last)), high]
@@ -189,10 +194,11 @@ def _at_ends(tree: Tree, slope: Tree, points: list[Fraction], kind: str, text: s
             yield _Place(low, high, "extremum")
 
 
-def _in_cluster(tree: Tree, slope: Tree, region: list[float], text: str) -> Iterator[_Place]:
+def _in_cluster(
+    tree: Tree, slope: Tree, low: Fraction, high: Fraction, untold: list[Fraction], text: str
+) -> Iterator[_Place]:
     """Yield the zero in a run of tiny cells, of any order, or two about an extremum; refuse more."""
-    low, high = Fraction(region[0]), Fraction(region[-1])
-    exact = [x for x in _untold(tree, region) if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
+    exact = [x for x in untold if (found := signs(tree, slope, x, text)) is not None and found[0] == 0]
     if exact:
         if len(exact) > 1 or not lone(tree, exact[0]):
             raise too_near(text, low, high)
@@ -204,7 +210,7 @@ def _in_cluster(tree: Tree, slope: Tree, region: list[float], text: str) -> Iter
     yield from places
 
 
-def _untold(tree: Tree, points: list[float]) -> list[Fraction]:
+def _untold(tree: Tree, points: list[float]) -> set[float]:
     """Return the points at which floats do not tell u from 0."""
     import numpy as np
 
@@ -213,7 +219,7 @@ def _untold(tree: Tree, points: list[float]) -> list[Fraction]:
     with np.errstate(all="ignore"):
         x = np.array(points)
         u = program([tree], IntervalField())(Span(x, x))[0]
-        return [Fraction(at) for at in x[(u.low <= 0) & (u.high >= 0)].tolist()]
+        return set(x[(u.low <= 0) & (u.high >= 0)].tolist())
 
 
 def _beyond_reach(tree: Tree, text: str) -> Iterator[_Place]:

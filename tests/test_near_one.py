@@ -17,7 +17,7 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.integrand import Integrand
 from ntkcalc.labour import Labour
-from ntkcalc.near_one import coefficients_near_one
+from ntkcalc.near_one import _LocalSums, coefficients_near_one
 from ntkcalc.precision import context
 
 BITS = 60
@@ -97,6 +97,17 @@ def test_a_long_series_says_the_same(text: str, monkeypatch: pytest.MonkeyPatch)
 
 
 # ---------------------------------------------------------------- refusals
+
+
+def test_an_inner_rule_that_is_too_short_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The halves of the outer rule use inner rules of two lengths."""
+
+    def chosen(sums: _LocalSums) -> None:
+        sums._lengths = 12, 17
+
+    monkeypatch.setattr(_LocalSums, "choose", chosen)
+    with pytest.raises(AccuracyError):
+        coefficients("sin(3.5*x)", CTX.mpf(3) / 10)
 
 
 def test_where_there_is_no_time_it_is_refused() -> None:
