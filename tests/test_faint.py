@@ -174,6 +174,15 @@ def test_functions_of_what_hardly_varies_are_right_or_refused(exponent: int) -> 
                 assert found == mu(k) == 0 or abs(found / mu(k) - 1) < 40 * max(c, 1e-15)
 
 
+@pytest.mark.parametrize("n", [20, 138, 200])
+def test_so_they_are_where_no_number_is_small(n: int) -> None:
+    c = CTX.exp(-n)
+    with suppress(AccuracyError):
+        found = moments(f"sin(exp(-{n})*x)", 5)
+        assert abs(found[3] / (-(c**3) / CTX.sqrt(6)) - 1) < 1e-15
+        assert abs(found[5] / (c**5 / CTX.sqrt(120)) - 1) < 1e-15
+
+
 @pytest.mark.parametrize("exponent", [20, 100, 200, 300])
 def test_powers_that_are_almost_whole_are_right_or_refused(exponent: int) -> None:
     """(1 + x²)^{1 + c}: µ_4 = c E[(1 + Z²) ln(1 + Z²) h_4], nearly."""
