@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
@@ -21,7 +22,7 @@ from ntkcalc.hermite_dual import HermiteDual
 from ntkcalc.integrand import Integrand, Shape
 from ntkcalc.joints import Joint
 from ntkcalc.labour import Labour, labour_for
-from ntkcalc.near_one import coefficients_near_one
+from ntkcalc.near_one import coefficients_near_one, value_near_one
 from ntkcalc.node_sums import TooNarrowError
 from ntkcalc.pieces import Pieces
 from ntkcalc.precision import Context, Real, context, log2, mpfr_context, real, to_mpfr
@@ -37,6 +38,7 @@ _ZERO_BITS = 2048  # to which a part of φ must be a polynomial
 _SEEN = 16.0  # |x| up to which what is narrow must not be overlooked
 _USUAL = (20, 208)  # degree and bits of a quadrature that serves most of what few terms and digits need
 _MOST_FAINT = 4096
+_FEW_TERMS = 1024  # of a series, tried before means of squares
 _FIRST_ORDERS, _FEW_ORDERS = 2, 24  # of derivatives among which one that jumps is looked for
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 SHORT = 8192
@@ -99,6 +101,11 @@ class FormulaDual(HermiteDual):
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """Return D(t) and D'(t) where they are not plainly zero."""
+        if self._shape is Shape.SMOOTH and t.size.near_one and t.size.smaller:
+            with suppress(AccuracyError):
+                return self._series(t, bits, _FEW_TERMS)
+            with suppress(AccuracyError):
+                return value_near_one(self.integrand, t, bits, labour_for(bits + 64))
         return self._series(t, bits, self.most_terms)
 
     @cached_property

@@ -7,7 +7,7 @@ With :math:`δ = 1 − a` and h_j the normalised Hermite polynomials, the coeffi
 for :math:`φ(\sqrt a\, x + \sqrt δ\, z)` is an average of nothing but itself: expand it in :math:`h_i(x) h_j(z)`. The
 inner mean looks at φ next to x, where it is nearly a polynomial: a Gauss–Hermite rule of few nodes. The outer one is a
 trapezoidal rule (`ntkcalc.quadrature`), whose halves use inner rules of two lengths, so that both must be right where
-they agree.
+they agree. Next to −1, D and D' are means of :math:`m_0(X) m_0(−X)` and :math:`m_1(X) m_1(−X)/δ`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import gmpy2
 from gmpy2 import mpfr
 
-from ntkcalc.duals import Point
+from ntkcalc.duals import Correlation, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.integrand import Integrand, size_and_reach
 from ntkcalc.labour import Labour
@@ -77,18 +77,55 @@ def coefficients_near_one(integrand: Integrand, point: Point, degree: int, bits:
     raise sums.refusal(0, 0)
 
 
+def value_near_one(integrand: Integrand, t: Correlation, bits: int, labour: Labour) -> tuple[Real, Real]:
+    """Return D(t) and D'(t) for |t| next to 1, errors below 2**-bits times D(|t|) and D'(|t|).
+
+    Raises
+    ------
+    AccuracyError
+        Where two rules do not come to agree within what may be spent.
+    """
+    labour.left(_TERMS)
+    width = 32 * math.ceil(bits / 32) + 64
+    while True:
+        sums = _LocalSums(integrand, t.size, 1, bits, width, labour, mirrored=True)
+        ctx = context(sums.precision)
+        with mpfr_context(sums.precision):
+            sums.choose()
+            if bits + sums.lost > width:
+                width = 32 * math.ceil((bits + sums.lost) / 32)
+                continue
+            cells = integrand.cells(sums.reach, width, sums.scale)
+            found = on_line(sums, width, 0, sums.reach, cells).sums(sums.left)
+        d, slope, mirrored, mirrored_slope = (ctx.ldexp(from_mpfr(ctx, s), 2 * sums.scale) for s in found)
+        delta = t.size.at(ctx)[1]
+        return (d, slope / delta) if t.sign > 0 else (mirrored, mirrored_slope / delta)
+
+
 class _LocalSums:
     """Sums of m_j(±x)², φ in units of 2**scale; a `ntkcalc.quadrature.Rule`, to be used in its precision.
+
+    With `mirrored`, of 2 m_j(x) m_j(−x), too, and every sum is known to its own size, or that of its fellow.
 
     Attributes
     ----------
     enough
-        The bits of the least sum to which two rules must agree.
+        The bits of the least sum, or of each, to which two rules must agree.
     lost
         By how many bits that is smaller than the largest, nearly.
     """
 
-    def __init__(self, integrand: Integrand, point: Point, degree: int, bits: int, width: int, labour: Labour) -> None:
+    def __init__(
+        self,
+        integrand: Integrand,
+        point: Point,
+        degree: int,
+        bits: int,
+        width: int,
+        labour: Labour,
+        mirrored: bool = False,
+    ) -> None:
+        self._mirrored = mirrored
         self.integrand, self.degree, self.enough, self.width, self._labour = integrand, degree, bits, width, labour
         self.scale, self.reach = size_and_reach(integrand, width)
         self.precision = width + _SPARE
@@ -97,7 +134,7 @@ class _LocalSums:
         with mpfr_context(self.precision):
             self._run, self._unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-self.scale))
             self._shares = gmpy2.sqrt(to_mpfr(a)), gmpy2.sqrt(to_mpfr(delta))
-        self._sides = (1,) if integrand.sign else (1, -1)
+        self._sides = (1,) if integrand.sign else (1, -1)  # at which inner rules are tried
         self._effort = work_of_values(integrand, self.precision)
         self._lengths = (0, 0)
         self._calls, self.lost = 0, 0.0
@@ -147,18 +184,30 @@ class _LocalSums:
         """Return Σ w(x) dx (m_j(x)² + m_j(−x)²), j = 0 … degree; every other time by the longer inner rule."""
         n = self._lengths[self._calls % 2]
         self._calls += 1
-        norm = (3 - len(self._sides)) / gmpy2.sqrt(2 * gmpy2.const_pi())
-        totals = [mpfr(0)] * (self.degree + 1)
+        norm = 1 / gmpy2.sqrt(2 * gmpy2.const_pi())
+        totals, products = [mpfr(0)] * (self.degree + 1), [mpfr(0)] * (self.degree + 1)
         for x, dx in nodes:
             weight = norm * dx * gmpy2.exp(-x * x / 2)
-            for side in self._sides:
-                totals = [d + weight * m * m for d, m in zip(totals, self._moments(side * x, n), strict=True)]
-        return totals
+            right, left = self._on_both_sides(x, n)
+            totals = [d + weight * (a * a + b * b) for d, a, b in zip(totals, right, left, strict=True)]
+            if self._mirrored:
+                products = [d + 2 * weight * a * b for d, a, b in zip(products, right, left, strict=True)]
+        return totals + products if self._mirrored else totals
+
+    def _on_both_sides(self, x: Any, n: int) -> tuple[list[Any], list[Any]]:
+        """Return m_j(x) and m_j(−x)."""
+        right = self._moments(x, n)
+        if sign := self.integrand.sign:
+            return right, [sign * (-1) ** j * m for j, m in enumerate(right)]
+        return right, self._moments(-x, n)
 
     def agreement(self, a: Sequence[Any], b: Sequence[Any], whole: Sequence[Any]) -> float:
-        """Return to how many bits of the least of the sums two rules agree."""
-        apart, least = max(abs(x - y) for x, y in zip(a, b, strict=True)), min(whole)
-        return mpfr_log2(least) - mpfr_log2(apart) if least else 0.0
+        """Return to how many bits of the least of the sums, or of each, two rules agree."""
+        sizes = whole[: self.degree + 1]
+        if not min(sizes) > 0:
+            return 0.0
+        sizes = [*sizes, *sizes] if self._mirrored else [min(sizes)] * len(sizes)
+        return -mpfr_log2(max(abs(x - y) / size for x, y, size in zip(a, b, sizes, strict=True)))
 
     def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
         """Say where φ varies too fast."""

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkcalc import ntk_coefficients
+from ntkcalc import ntk_coefficients, ntk_values
 from ntkcalc.activations import activation
-from ntkcalc.duals import Point
+from ntkcalc.duals import Correlation, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.formula_dual import FormulaDual
 from ntkcalc.integrand import Integrand
 from ntkcalc.labour import Labour
-from ntkcalc.near_one import _LocalSums, coefficients_near_one
+from ntkcalc.near_one import _LocalSums, coefficients_near_one, value_near_one
 from ntkcalc.precision import context
 
 BITS = 60
@@ -72,6 +72,34 @@ def test_bumps_are_seen_whether_wider_than_the_inner_rule_or_not(width: str, del
     m, w, gap = CTX.mpf(3) / 10, CTX.mpf(width), CTX.mpf(delta)
     with nullcontext() if gap <= w**2 else suppress(AccuracyError):  # which takes inner rules of many nodes
         assert_close(coefficients(f"exp(-((x-0.3)/{width})^2/2)", gap), expected(bump(m, w), gap))
+
+
+@pytest.mark.parametrize("text", ["exp(-((x-0.3)/0.2)^2/2)", "sin(3*x)", "cos(2*x)+x^2-exp(x/2)"])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("delta", ["0.01", "1e-6", "1e-20"])
+def test_values_next_to_one_and_minus_one(text: str, sign: int, delta: str) -> None:
+    """D and D' against closed forms, of the sum against its Hermite series, which is short."""
+    t = Correlation(sign, Point(CTX.mpf(delta), True))
+    x = sign * (1 - CTX.mpf(delta))
+    ours = value_near_one(integrand(text), t, 90, Labour(4000))
+    if text.startswith("exp"):
+        dual = bump(CTX.mpf(3) / 10, CTX.mpf(1) / 5)
+        theirs = [dual(x), CTX.diff(dual, x)]
+    elif text.startswith("sin"):
+        theirs = [CTX.exp(-9) * CTX.sinh(9 * x), 9 * CTX.exp(-9) * CTX.cosh(9 * x)]
+    else:
+        squares = [CTX.convert(mu) ** 2 for mu in activation(text).hermite(80, 120)]
+        theirs = [
+            sum(c * x**k for k, c in enumerate(squares)),
+            sum(k * c * x ** (k - 1) for k, c in enumerate(squares) if k),
+        ]
+    assert all(abs(CTX.convert(a) - b) < CTX.ldexp(10, -88) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("rho", ["0.99999", "-0.99999"])
+def test_kernels_of_formulas_are_those_of_named_activations_next_to_the_ends(rho: str) -> None:
+    ours, theirs = (ntk_values(act, [rho], 3, digits=20) for act in ("1/(1+exp(-x))", "sigmoid"))
+    assert ours.values == theirs.values
 
 
 @pytest.mark.parametrize(("name", "text"), [("sigmoid", "1/(1+exp(-x))"), ("erf", "2*Phi(sqrt(2)*x)-1")])
