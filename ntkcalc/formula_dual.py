@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import gmpy2
@@ -40,6 +40,7 @@ _USUAL = (20, 208)  # degree and bits of a quadrature that serves most of what f
 _MOST_FAINT = 4096
 _FEW_TERMS = 1024  # of a series, tried before means of squares
 _FIRST_ORDERS, _FEW_ORDERS = 2, 24  # of derivatives among which one that jumps is looked for
+_CHECKS = 4  # values that a polynomial must have beyond those that determine it, on every interval
 _LOW_DEGREE = 12  # of polynomials that a part of a φ which is none may be
 SHORT = 8192
 """Terms of a series that are summed faster than the dual of a spline is integrated."""
@@ -282,11 +283,12 @@ def _ends(joints: list[Joint]) -> Callable[[Context], list[Real]]:
 
 
 def _test_points(phi: Pieces, ctx: Context, degree: int) -> list[list[Real]]:
-    """Return points in every interval of |x| between joints, enough to tell a polynomial of some degree."""
+    """Return points in every interval of |x| between joints, in the first so many that a polynomial is told."""
     ends = [ctx.zero, *[x for x in _ends(phi.joints)(ctx) if x]]
-    count = degree // 2 + 4
+    counts = chain([degree // 2 + _CHECKS], repeat(_CHECKS))
     return [
-        [a + (b - a) * (2 * i + 1) / (2 * count + 1) for i in range(count)] for a, b in pairwise([*ends, ends[-1] + 3])
+        [a + (b - a) * (2 * i + 1) / (2 * count + 1) for i in range(count)]
+        for (a, b), count in zip(pairwise([*ends, ends[-1] + 3]), counts, strict=False)
     ]
 
 

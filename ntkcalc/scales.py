@@ -34,7 +34,7 @@ _WIDEST = 1 / 8  # cell to start with
 _LONG = 10 * _WIDEST  # what is as wide as such a cell is seen by nodes so far apart, e^{−s²/w²} at s = 5w
 _FINEST, _NONE = 2.0**-30, 2.0**-60
 _MOST_CELLS = 1 << 15  # of one level: no rule has so many nodes
-_MOST_WORK = 4e6  # operations on cells, of all pieces together
+_MOST_WORK = 3e6  # operations on cells, of all pieces together
 _VARIATION = 2.0  # of an exponent on a tame cell
 _PERIOD = 6.5  # of a wave on a tame cell, radians
 _RATIO = 4.0 + 1e-9  # of what has a root, a logarithm or a reciprocal
