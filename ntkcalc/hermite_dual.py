@@ -166,7 +166,7 @@ class HermiteDual(ABC):
         )
 
     def _too_faint(self, bits: float) -> AccuracyError:
-        size = f"about 2^-{bits:.0f} of" if bits < math.inf else "nothing beside"
+        size = f"about 2^-{bits:{'.0f' if bits < 1e9 else '.2g'}} of" if bits < math.inf else "nothing beside"
         return AccuracyError(
             f"a part of {self.name} may be {size} what the normal law sees of the rest, and coefficients that come of "
             "it alone cannot be told from zero; leave it out, or make it larger"

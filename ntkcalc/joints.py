@@ -111,7 +111,10 @@ class Stretch:
         """A point inside."""
         if self.left is None or self.right is None:
             end = self.left or self.right
-            return Fraction(0.1234 if end is None else end.near + (1.1 if self.left else -1.1))
+            if end is None:
+                return Fraction(0.1234)
+            beside = Fraction(1.1) + abs(Fraction(end.near)) / (1 << 20)  # which floats have, however far out
+            return Fraction(end.near) + (beside if self.left else -beside)
         middle = (self.left.near + self.right.near) / 2
         if abs(self.right.near - self.left.near) > _SAME * (1 + abs(middle)):
             return Fraction(middle)

@@ -19,6 +19,7 @@ _NEAR = 3.0  # |x| that the normal law sees
 _SAMPLES = (0.0713, 0.2137, 0.5171, 0.8331, 0.9573)  # parts of an interval
 _NEAR_SAMPLES = (-1e-2, -1e-4, 1e-9, 1e-6, 1e-3)
 _FAR_SAMPLES = (-28.0, -20.0, -14.0, -9.0, -5.0, 5.0, 9.0, 14.0, 20.0, 28.0)
+_FAR = 2.0**-20  # part of |x|, within which a place far out has others
 _SPARE = 24  # bits that those who ask for values have
 _MOST_GUARD = 1 << 14  # bits that roundings may take
 _EFFORT = {
@@ -45,7 +46,9 @@ class Piece(Stretch):
         low, high = max(left, -_NEAR), min(right, _NEAR)
         if low < high:
             return low, high
-        return (left, min(right, left + 1)) if left > 0 else (max(left, right - 1), right)
+        if left > 0:
+            return left, min(right, left + 1 + left * _FAR)
+        return max(left, right - 1 + right * _FAR), right
 
     def samples(self) -> list[float]:
         """Return a few places there."""

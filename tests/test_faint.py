@@ -174,6 +174,28 @@ def test_functions_of_what_hardly_varies_are_right_or_refused(exponent: int) -> 
                 assert found == mu(k) == 0 or abs(found / mu(k) - 1) < 40 * max(c, 1e-15)
 
 
+@pytest.mark.parametrize("place", ["1e3", "1e15", "2e16", "36028797018963968", "1e17", "1e30", "1e300"])
+@pytest.mark.parametrize(
+    ("text", "mean", "slope"),
+    [
+        ("min(x,{0})+x", 0, 2),
+        ("max(x,-{0})", 0, 1),
+        ("relu(x-{0})+x", 0, 1),
+        ("min(x,-{0})+x", -1, 1),
+        ("leaky_relu(x+{0},0.5)", 1, 1),
+        ("abs(x-{0})", 1, -1),
+    ],
+)
+def test_kinks_that_nothing_is_seen_of_are_on_the_right_side_or_refused(
+    text: str, mean: int, slope: int, place: str
+) -> None:
+    """µ_0 and µ_1 are those of the line next to 0, but for less than e^{−place²/2}."""
+    with suppress(AccuracyError):
+        found = moments(text.format(place), 1)
+        assert abs(found[0] - mean * CTX.mpf(place)) <= 1e-15 * abs(mean) * CTX.mpf(place)
+        assert abs(found[1] - slope) < 1e-15
+
+
 @pytest.mark.parametrize("n", [20, 138, 200])
 def test_so_they_are_where_no_number_is_small(n: int) -> None:
     c = CTX.exp(-n)
