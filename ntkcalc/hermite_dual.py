@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ntkcalc.faint import Faintness
 
 _DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
-_MANY, _MORE = 600, 8  # terms of a series, in all and for every coefficient, beyond which another way is looked for
+_MANY, _MORE = 1500, 8  # terms of a series, in all and for every coefficient, beyond which another way is looked for
 _ZERO_BITS = 320  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
 
 

@@ -61,20 +61,7 @@ def coefficients_near_one(integrand: Integrand, point: Point, degree: int, bits:
     AccuracyError
         Where two rules do not come to agree within that.
     """
-    labour.left(_TERMS)
-    lost = 64.0
-    for _ in range(_ATTEMPTS):
-        width = 32 * math.ceil((bits + lost) / 32) + 32
-        sums = _LocalSums(integrand, point, degree, bits, width, labour)
-        ctx = context(sums.precision)
-        with mpfr_context(sums.precision):
-            sums.choose()
-            if sums.lost < lost:
-                cells = integrand.cells(sums.reach, width, sums.scale)
-                found = on_line(sums, width, 0, sums.reach, cells).sums(sums.left)
-                return [ctx.ldexp(from_mpfr(ctx, d), 2 * sums.scale) for d in found]
-        lost = sums.lost + 16
-    raise sums.refusal(0, 0)
+    return _means(integrand, point, degree, bits, labour, mirrored=False)
 
 
 def value_near_one(integrand: Integrand, t: Correlation, bits: int, labour: Labour) -> tuple[Real, Real]:
@@ -85,21 +72,27 @@ def value_near_one(integrand: Integrand, t: Correlation, bits: int, labour: Labo
     AccuracyError
         Where two rules do not come to agree within what may be spent.
     """
+    d, slope, mirrored, mirrored_slope = _means(integrand, t.size, 1, bits, labour, mirrored=True)
+    delta = t.size.at(d.context)[1]
+    return (d, slope / delta) if t.sign > 0 else (mirrored, mirrored_slope / delta)
+
+
+def _means(integrand: Integrand, point: Point, degree: int, bits: int, labour: Labour, mirrored: bool) -> list[Real]:
+    """Return the sums of `_LocalSums`, with the precision that the least of them takes."""
     labour.left(_TERMS)
-    width = 32 * math.ceil(bits / 32) + 64
-    while True:
-        sums = _LocalSums(integrand, t.size, 1, bits, width, labour, mirrored=True)
+    lost = 64.0
+    for _ in range(_ATTEMPTS):
+        width = 32 * math.ceil((bits + lost) / 32) + 32
+        sums = _LocalSums(integrand, point, degree, bits, width, labour, mirrored)
         ctx = context(sums.precision)
         with mpfr_context(sums.precision):
             sums.choose()
-            if bits + sums.lost > width:
-                width = 32 * math.ceil((bits + sums.lost) / 32)
-                continue
-            cells = integrand.cells(sums.reach, width, sums.scale)
-            found = on_line(sums, width, 0, sums.reach, cells).sums(sums.left)
-        d, slope, mirrored, mirrored_slope = (ctx.ldexp(from_mpfr(ctx, s), 2 * sums.scale) for s in found)
-        delta = t.size.at(ctx)[1]
-        return (d, slope / delta) if t.sign > 0 else (mirrored, mirrored_slope / delta)
+            if sums.lost < lost:
+                cells = integrand.cells(sums.reach, width, sums.scale)
+                found = on_line(sums, width, 0, sums.reach, cells).sums(sums.left)
+                return [ctx.ldexp(from_mpfr(ctx, d), 2 * sums.scale) for d in found]
+        lost = sums.lost + 16
+    raise sums.refusal(0, 0)
 
 
 class _LocalSums:
@@ -123,7 +116,7 @@ class _LocalSums:
         bits: int,
         width: int,
         labour: Labour,
-        mirrored: bool = False,
+        mirrored: bool,
     ) -> None:
         self._mirrored = mirrored
         self.integrand, self.degree, self.enough, self.width, self._labour = integrand, degree, bits, width, labour
@@ -164,10 +157,9 @@ class _LocalSums:
                 for bell, row, other in zip(bells, before, after, strict=True)
                 for a, b in zip(row, other, strict=True)
             )
-            if mpfr_log2(apart) < -self.width:
-                self._lengths = shorter, longer
-                least = max(bell * abs(row[-1]) for bell, row in zip(bells, after, strict=True))
-                self.lost = 8 - 2 * mpfr_log2(least) if least else math.inf
+            least = max(bell * abs(row[-1]) for bell, row in zip(bells, after, strict=True))
+            if least and mpfr_log2(apart) < -self.width:
+                self._lengths, self.lost = (shorter, longer), 8 - 2 * mpfr_log2(least)
                 return
             before = after
         raise self.refusal(0, 0)

@@ -117,6 +117,7 @@ def test_deep_kernels_of_formulas_are_those_of_named_activations(
 @pytest.mark.parametrize("text", ["atan(tanh(x))", "tanh(x+1)^3-x/5", "x*tanh(exp(x))", "log1p(x^2)"])
 def test_a_long_series_says_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     delta = CTX.mpf(1) / 200
+    monkeypatch.setattr("ntkcalc.hermite_dual._MANY", 1)
     ours = activation(text).dual.expansion(Point(delta, True), 4, BITS)
     monkeypatch.setattr("ntkcalc.hermite_dual._MANY", 10**9)
     theirs = activation(text).dual.expansion(Point(delta, True), 4, BITS)
