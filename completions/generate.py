@@ -13,11 +13,11 @@ from pathlib import Path
 from typer.main import get_command
 
 from ntkcalc import __version__
-from ntkcalc.activations import FAMILIES
-from ntkcalc.cli import app
-from ntkcalc.console import VARIABLES
-from ntkcalc.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
-from ntkcalc.options import SUFFIXES
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.cli.app import app
+from ntkcalc.cli.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
+from ntkcalc.cli.options import SUFFIXES
+from ntkcalc.cli.terminal import VARIABLES
 
 HERE = Path(__file__).parent
 NAME = "ntkcalc"

@@ -8,53 +8,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ntkcalc.arrays import ntk as ntk
-    from ntkcalc.arrays import ntk_matrix as ntk_matrix
-    from ntkcalc.coefficients import ntk_coefficients as ntk_coefficients
-    from ntkcalc.decay_fit import fit_decay as fit_decay
-    from ntkcalc.decay_laws import decay_theory as decay_theory
+    from ntkcalc.decay.fit import fit_decay as fit_decay
+    from ntkcalc.decay.results import DecayFit as DecayFit
+    from ntkcalc.decay.results import DecayTheory as DecayTheory
+    from ntkcalc.decay.theory import decay_theory as decay_theory
     from ntkcalc.errors import AccuracyError as AccuracyError
     from ntkcalc.errors import InputError as InputError
     from ntkcalc.errors import NtkcalcError as NtkcalcError
-    from ntkcalc.networks import empirical_ntk as empirical_ntk
-    from ntkcalc.rank import effective_rank as effective_rank
-    from ntkcalc.rank import effective_rank_bounds as effective_rank_bounds
-    from ntkcalc.results import Coefficients as Coefficients
-    from ntkcalc.results import DecayFit as DecayFit
-    from ntkcalc.results import DecayTheory as DecayTheory
-    from ntkcalc.results import KernelValues as KernelValues
-    from ntkcalc.results import MatrixSpectrum as MatrixSpectrum
-    from ntkcalc.results import RankBounds as RankBounds
-    from ntkcalc.results import SphereSpectrum as SphereSpectrum
-    from ntkcalc.spectrum import matrix_spectrum as matrix_spectrum
-    from ntkcalc.sphere import sphere_eigenvalues as sphere_eigenvalues
-    from ntkcalc.values import ntk_values as ntk_values
+    from ntkcalc.kernel.arrays import ntk as ntk
+    from ntkcalc.kernel.arrays import ntk_matrix as ntk_matrix
+    from ntkcalc.networks.network import empirical_ntk as empirical_ntk
+    from ntkcalc.series.coefficients import ntk_coefficients as ntk_coefficients
+    from ntkcalc.series.results import Coefficients as Coefficients
+    from ntkcalc.series.results import KernelValues as KernelValues
+    from ntkcalc.series.values import ntk_values as ntk_values
+    from ntkcalc.spectrum.effective_rank import effective_rank as effective_rank
+    from ntkcalc.spectrum.effective_rank import effective_rank_bounds as effective_rank_bounds
+    from ntkcalc.spectrum.matrix_spectrum import matrix_spectrum as matrix_spectrum
+    from ntkcalc.spectrum.results import MatrixSpectrum as MatrixSpectrum
+    from ntkcalc.spectrum.results import RankBounds as RankBounds
+    from ntkcalc.spectrum.results import SphereSpectrum as SphereSpectrum
+    from ntkcalc.spectrum.sphere import sphere_eigenvalues as sphere_eigenvalues
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "decay_theory": "decay_laws",
-    "fit_decay": "decay_fit",
-    "DecayFit": "results",
-    "DecayTheory": "results",
-    "matrix_spectrum": "spectrum",
-    "sphere_eigenvalues": "sphere",
-    "MatrixSpectrum": "results",
-    "SphereSpectrum": "results",
-    "effective_rank": "rank",
-    "empirical_ntk": "networks",
-    "effective_rank_bounds": "rank",
-    "ntk": "arrays",
-    "ntk_coefficients": "coefficients",
-    "ntk_matrix": "arrays",
-    "ntk_values": "values",
-    "Coefficients": "results",
-    "KernelValues": "results",
-    "RankBounds": "results",
-    "NtkcalcError": "errors",
-    "InputError": "errors",
     "AccuracyError": "errors",
+    "Coefficients": "series.results",
+    "DecayFit": "decay.results",
+    "DecayTheory": "decay.results",
+    "InputError": "errors",
+    "KernelValues": "series.results",
+    "MatrixSpectrum": "spectrum.results",
+    "NtkcalcError": "errors",
+    "RankBounds": "spectrum.results",
+    "SphereSpectrum": "spectrum.results",
+    "decay_theory": "decay.theory",
+    "effective_rank": "spectrum.effective_rank",
+    "effective_rank_bounds": "spectrum.effective_rank",
+    "empirical_ntk": "networks.network",
+    "fit_decay": "decay.fit",
+    "matrix_spectrum": "spectrum.matrix_spectrum",
+    "ntk": "kernel.arrays",
+    "ntk_coefficients": "series.coefficients",
+    "ntk_matrix": "kernel.arrays",
+    "ntk_values": "series.values",
+    "sphere_eigenvalues": "spectrum.sphere",
 }
+"""Where each exported name is defined."""
 
 __all__ = [
     "AccuracyError",

@@ -2,14 +2,14 @@
 
 import sys
 
-from ntkcalc.interrupt import INTERRUPTED, watch
+from ntkcalc.cli.interrupt import INTERRUPTED, watch
 
 
 def main() -> None:
     """Run the command line."""
     try:
         watch()
-        from ntkcalc.cli import main as run
+        from ntkcalc.cli.app import main as run
 
         run()
     except KeyboardInterrupt:

@@ -18,8 +18,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.main import get_command
 
-from ntkcalc.cli import main
-from ntkcalc.schemas import schema
+from ntkcalc.cli.app import main
+from ntkcalc.report.schema import schema
 
 PROGRAM = [sys.executable, "-m", "ntkcalc"]
 SHELL = shlex.join(PROGRAM)

@@ -1,9 +1,10 @@
-"""The house: imports point one way, one room knows the terminal, and everything public is documented."""
+"""The architecture: packages import one way and through their public modules, few modules know the world outside."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import inspect
 import re
 import subprocess
@@ -15,152 +16,97 @@ import pytest
 
 import ntkcalc
 
-# from the cellar to the roof: a room may know those before it, never those after it
-ROOMS = [
-    "errors",
-    "precision",
-    "rules",
-    "trees",
-    "grammar",
-    "functions",
-    "rounding",
-    "intervals",
-    "joints",
-    "zeros",
-    "pieces",
-    "cutting",
-    "faint",
-    "scales",
-    "packed",
-    "engine",
-    "mpmath_engine",
-    "numpy_engine",
-    "duals",
-    "exponential_linear",
-    "meromorphic",
-    "splines",
-    "labour",
-    "integrand",
-    "node_sums",
-    "panels",
-    "quadrature",
-    "hermite_dual",
-    "plane",
-    "near_one",
-    "formula_dual",
-    "spline_dual",
-    "kinked_dual",
-    "formulas",
-    "activations",
-    "kernel",
-    "recurrence",
-    "zonal",
-    "evaluation",
-    "funk_hecke",
-    "angles",
-    "table",
-    "gram",
-    "krylov",
-    "inputs",
-    "neurons",
-    "layers",
-    "networks",
-    "results",
-    "coefficients",
-    "series_file",
-    "values",
-    "matrix_summary",
-    "trials",
-    "rank",
-    "sphere",
-    "spectrum",
-    "ensembles",
-    "shallow",
-    "laws",
-    "decay_laws",
-    "decay_fit",
-    "decay",
-    "arrays",
-    "text",
-    "sheet",
-    "frame",
-    "render_coeffs",
-    "render_evaluate",
-    "render_networks",
-    "render_effrank",
-    "render_eigs",
-    "render_decay",
-    "plots",
-    "interrupt",
-    "console",
-    "options",
-    "manual",
-    "schemas",
-    "cli",
-    "__main__",
-]
-# who may know what of the world outside
+HERE = Path(ntkcalc.__file__).parent
+
+PACKAGES = ["errors", "numerics", "activations", "kernel", "series", "spectrum", "decay", "networks", "report", "cli"]
+"""A package may import from those before it, never from those after it."""
+
+TOP = {"__init__", "__main__", "errors"}
+"""Modules that stand at the top; all others live in a package."""
+
 KNOWERS = {
-    "typer": {"options", "cli"},
-    "rich": {"console"},
-    "matplotlib": {"plots"},
-    "sys": {"__main__", "console", "cli"},
-    "os": {"inputs", "console", "interrupt"},
-    "warnings": {"inputs"},
+    "typer": {"cli"},
+    "rich": {"report", "cli"},
+    "matplotlib": {"report"},
+    "sys": {"__main__", "cli"},
+    "os": {"cli"},
+    "warnings": {"cli"},
     "logging": set(),
 }
-# and who may act on it
-ACTORS = {
-    "print": {"console", "cli"},
-    "open": {"inputs", "console", "options"},
-    "input": set(),
-    "exit": set(),
-    "sys.exit": {"__main__", "cli"},
-}
+"""Which packages may import what of the world outside."""
+
+ACTORS = {"print": {"cli"}, "open": {"cli"}, "input": set(), "exit": set(), "sys.exit": {"__main__", "cli"}}
+"""Which packages may act on it."""
 
 TREES = {
-    path.stem: ast.parse(path.read_text(encoding="utf-8"))
-    for path in Path(ntkcalc.__file__).parent.glob("*.py")
-    if path.stem != "__init__"  # the door: it names rooms, and opens them when asked
+    ".".join(path.relative_to(HERE).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+    for path in HERE.rglob("*.py")
 }
+MODULES = {name: tree for name, tree in TREES.items() if not name.endswith("__init__")}
+
+
+def package(module: str) -> str:
+    return module.split(".")[0]
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """All modules that a room imports, wherever in it; of ntkcalc the rooms, as ``ntkcalc.room``."""
+    """All modules that a module imports, wherever in it: with ``from a import b`` both a and a.b."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            inside = node.module == "ntkcalc"
-            yield from (f"ntkcalc.{alias.name}" for alias in node.names) if inside else [str(node.module)]
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def neighbours(room: str) -> set[str]:
-    found = {name.split(".")[1] for name in imported(TREES[room]) if name.startswith("ntkcalc.")}
-    return found - {"__version__"}
+def neighbours(module: str) -> set[str]:
+    """The modules of ours that a module imports, such as ``kernel.points``."""
+    found = {name.removeprefix("ntkcalc.") for name in imported(MODULES[module]) if name.startswith("ntkcalc.")}
+    return {name for name in found if name in MODULES or f"{name}.__init__" in TREES}
 
 
-def test_every_room_has_its_place() -> None:
-    assert set(TREES) <= set(ROOMS)
-    assert len(set(ROOMS)) == len(ROOMS)
+def test_every_module_has_its_package() -> None:
+    assert {name for name in TREES if "." not in name} == TOP
+    assert {package(name) for name in TREES} - TOP <= set(PACKAGES)
 
 
-@pytest.mark.parametrize("room", TREES)
-def test_imports_point_one_way(room: str) -> None:
-    assert neighbours(room) <= set(ROOMS[: ROOMS.index(room)])
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_between_packages_go_one_way(module: str) -> None:
+    if package(module) in PACKAGES:
+        below = {package(name) for name in neighbours(module)}
+        assert below <= set(PACKAGES[: PACKAGES.index(package(module)) + 1])
 
 
-@pytest.mark.parametrize("module", KNOWERS)
-def test_few_rooms_know_the_world(module: str) -> None:
-    knowers = {room for room, tree in TREES.items() if module in {name.split(".")[0] for name in imported(tree)}}
-    assert knowers <= KNOWERS[module]
+@pytest.mark.parametrize("module", MODULES)
+def test_other_packages_are_entered_by_what_they_export(module: str) -> None:
+    for name in neighbours(module):
+        other, _, inside = name.partition(".")
+        if other != package(module) and inside:
+            assert inside in importlib.import_module(f"ntkcalc.{other}").__all__, name
+
+
+def test_formulas_are_known_to_activations_alone() -> None:
+    knowers = {package(m) for m in MODULES if any(n.startswith("activations.formula") for n in neighbours(m))}
+    assert knowers <= {"activations"}
+
+
+def test_what_a_package_exports_is_there() -> None:
+    for name in PACKAGES[1:]:
+        for inside in importlib.import_module(f"ntkcalc.{name}").__all__:
+            assert f"{name}.{inside}" in MODULES or f"{name}.{inside}.__init__" in TREES
+
+
+@pytest.mark.parametrize("world", KNOWERS)
+def test_few_packages_know_the_world(world: str) -> None:
+    knowers = {package(m) for m, tree in MODULES.items() if world in {name.split(".")[0] for name in imported(tree)}}
+    assert knowers <= KNOWERS[world]
 
 
 @pytest.mark.parametrize("act", ACTORS)
-def test_few_rooms_act_on_the_world(act: str) -> None:
-    calls = [(room, node) for room, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    assert {room for room, node in calls if ast.unparse(node.func) == act} <= ACTORS[act]
+def test_few_packages_act_on_the_world(act: str) -> None:
+    calls = [(m, node) for m, tree in MODULES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert {package(m) for m, node in calls if ast.unparse(node.func) == act} <= ACTORS[act]
 
 
 def undocumented(tree: ast.AST, inside: str) -> Iterator[str]:
@@ -174,8 +120,8 @@ def undocumented(tree: ast.AST, inside: str) -> Iterator[str]:
 
 
 def test_all_that_is_public_has_a_docstring() -> None:
-    assert all(ast.get_docstring(tree) for tree in TREES.values())
-    assert [name for room, tree in TREES.items() for name in undocumented(tree, room)] == []
+    assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
+    assert [name for module, tree in MODULES.items() for name in undocumented(tree, module)] == []
 
 
 def documented(thing: object) -> list[str]:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from ntkcalc import ntk, ntk_matrix
-from ntkcalc.activations import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.errors import InputError
-from ntkcalc.evaluation import theta
-from ntkcalc.kernel import Kernel
-from ntkcalc.table import kernel_table
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.recursion import theta
 
 RNG = np.random.default_rng(2023)
 

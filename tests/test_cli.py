@@ -20,7 +20,7 @@ import shell
 from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, PROGRAM, SHELL, one_line_of_error, run
 
 import ntkcalc
-from ntkcalc.activations import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES
 
 
 def output(*args: str, **environment: str) -> str:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError, Coefficients, InputError, ntk_coefficients
-from ntkcalc.activations import FAMILIES
-from ntkcalc.coefficients import MOST_DIGITS, MOST_TERMS, Request, coefficients_by_depth
-from ntkcalc.kernel import Kernel
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, Request, coefficients_by_depth
 
 # those whose coefficients take milliseconds; test_truth and test_oracle have all
 QUICK = ["linear", "relu", "leaky-relu:slope=-0.3", "abs", "gelu", "erf", "gaussian:sigma=0.5", "sin", "cos"]

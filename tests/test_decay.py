@@ -13,12 +13,12 @@ import pytest
 import shell
 
 from ntkcalc import InputError, decay_theory, fit_decay, sphere_eigenvalues
-from ntkcalc.activations import FAMILIES
-from ntkcalc.decay import kernel_decays
-from ntkcalc.decay_fit import fit_logs
-from ntkcalc.decay_laws import geometric_layers, kernel_decay
-from ntkcalc.kernel import Kernel
-from ntkcalc.results import ClassFit, Decay, DecayFit, Parameter
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.decay.fit import fit_logs
+from ntkcalc.decay.kernel_decay import kernel_decays
+from ntkcalc.decay.results import ClassFit, Decay, DecayFit, Parameter
+from ntkcalc.decay.theory import geometric_layers, kernel_decay
+from ntkcalc.kernel.hyperparameters import Kernel
 
 
 @cache

@@ -9,9 +9,9 @@ from typing import Any
 import arb_ntk
 import pytest
 
-from ntkcalc.activations import FAMILIES, activation
-from ntkcalc.duals import Point
-from ntkcalc.precision import Context, context, real
+from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.activations.duals import Point
+from ntkcalc.numerics.precision import Context, context, real
 
 CTX = context(200)
 NAMES = [*FAMILIES, "leaky-relu:slope=-0.5", "elu:alpha=0.3", "gaussian:sigma=0.5"]

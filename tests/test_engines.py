@@ -11,12 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError
-from ntkcalc.engine import ErrorBound, ErrorEngine, bits_lost
-from ntkcalc.kernel import Kernel
-from ntkcalc.mpmath_engine import MpmathEngine
-from ntkcalc.numpy_engine import NumpyEngine
-from ntkcalc.precision import context
-from ntkcalc.recurrence import error_bound, layers
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.engine import ErrorBound, ErrorEngine, bits_lost
+from ntkcalc.numerics.mpmath_engine import MpmathEngine
+from ntkcalc.numerics.numpy_engine import NumpyEngine
+from ntkcalc.numerics.precision import context
+from ntkcalc.series.recurrence import error_bound, layers
 
 WIDE = context(600)
 SERIES = ("alpha", "beta", "kappa", "alpha_tail", "beta_tail", "kappa_tail")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from ntkcalc import InputError, NtkcalcError, empirical_ntk, ntk_matrix
-from ntkcalc.ensembles import network_spectrum
 from ntkcalc.errors import AccuracyError
-from ntkcalc.inputs import Points, as_images, isotropic_points, unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.networks import Design
-from ntkcalc.results import NetworkSpectrum
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.points import Points, as_images, isotropic_points, unit_rows
+from ntkcalc.networks.ensembles import network_spectrum
+from ntkcalc.networks.network import Design
+from ntkcalc.networks.results import NetworkSpectrum
 
 SMALL = isotropic_points(8, 16, 1)
 

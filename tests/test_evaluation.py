@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkcalc import ntk_coefficients, ntk_values
-from ntkcalc.activations import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.errors import InputError
-from ntkcalc.evaluation import theta
-from ntkcalc.kernel import Kernel
-from ntkcalc.precision import decimal, exact
-from ntkcalc.results import KernelValue
-from ntkcalc.values import MOST_VALUES, kernel_values
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.recursion import theta
+from ntkcalc.numerics.precision import decimal, exact
+from ntkcalc.series.results import KernelValue
+from ntkcalc.series.values import MOST_VALUES, kernel_values
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 import definition

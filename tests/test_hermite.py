@@ -10,8 +10,8 @@ import arb_ntk
 import pytest
 from mpmath.calculus.quadrature import GaussLegendre
 
-from ntkcalc.activations import FAMILIES, activation
-from ntkcalc.precision import context, decimal, real
+from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.numerics.precision import context, decimal, real
 
 CTX = context(140)
 

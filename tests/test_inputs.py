@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import ntkcalc
+from ntkcalc.cli.data_files import load_points
 from ntkcalc.errors import InputError
-from ntkcalc.inputs import Points, as_images, isotropic_points, load_points, unit_rows
+from ntkcalc.kernel.points import Points, as_images, isotropic_points, unit_rows
 
 ROWS = np.array([[3.0, 4.0], [-1.0, 0.0], [0.25, -0.5]])
 UNIT = np.array([[0.6, 0.8], [-1.0, 0.0], [1 / 5**0.5, -2 / 5**0.5]])

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import InputError
-from ntkcalc.activations import FAMILIES, activation
-from ntkcalc.kernel import MOST_LAYERS, Kernel
-from ntkcalc.precision import context, decimal, real
+from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.kernel.hyperparameters import MOST_LAYERS, Kernel
+from ntkcalc.numerics.precision import context, decimal, real
 
 CTX = context(300)
 ACTIVATIONS = st.sampled_from(sorted(FAMILIES))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import sphere_eigenvalues
-from ntkcalc.laws import Law, best_law
+from ntkcalc.spectrum.eigenvalue_fit import Law, best_law
 
 # of log λ = log a + power · log ℓ + slope · x(ℓ), x = ℓ^root or log ℓ: the paper's Figure 4
 POWER, QUARTER, HALF = (0.0, 0.0), (-0.75, 0.25), (-0.5, 0.5)

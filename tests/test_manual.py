@@ -11,9 +11,9 @@ import pytest
 from shell import inside, one_line_of_error, run
 from typer.main import get_command
 
-from ntkcalc.cli import app
-from ntkcalc.console import VARIABLES
-from ntkcalc.manual import GROUPS, OWN, help_text, pages
+from ntkcalc.cli.app import app
+from ntkcalc.cli.manual import GROUPS, OWN, help_text, pages
+from ntkcalc.cli.terminal import VARIABLES
 
 TOP, COMMANDS = pages(get_command(app), "ntkcalc")
 NAMES = [page.path for page in COMMANDS]
@@ -135,5 +135,5 @@ def test_the_name_of_the_output_file_says_its_format(file: str, start: str, tmp_
 
 
 def test_no_other_variable_is_read() -> None:
-    sources = "".join(path.read_text() for path in (Path(__file__).parent.parent / "ntkcalc").glob("*.py"))
+    sources = "".join(path.read_text() for path in (Path(__file__).parent.parent / "ntkcalc").rglob("*.py"))
     assert set(re.findall(r"NTKCALC_\w+", sources)) == {"NTKCALC_DIGITS", "NTKCALC_FORMAT"} < set(VARIABLES)

@@ -10,12 +10,12 @@ from autograd.scipy.signal import convolve
 from scipy.signal import correlate
 
 from ntkcalc import InputError, NtkcalcError, empirical_ntk, ntk_matrix
-from ntkcalc.activations import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.errors import AccuracyError
-from ntkcalc.inputs import Points, isotropic_points, unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.layers import Convolution, Dense
-from ntkcalc.networks import (
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.points import Points, isotropic_points, unit_rows
+from ntkcalc.networks.layers import Convolution, Dense
+from ntkcalc.networks.network import (
     Blueprint,
     Budget,
     Design,

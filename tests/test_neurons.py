@@ -4,9 +4,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from ntkcalc.activations import FAMILIES, activation
-from ntkcalc.neurons import neuron, slope_range
-from ntkcalc.precision import context
+from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.activations.numpy_activations import neuron, slope_range
+from ntkcalc.numerics.precision import context
 
 CTX = context(120)
 SPECIAL = [

@@ -9,7 +9,7 @@ import pytest
 from flint import arb, ctx
 
 from ntkcalc import ntk_coefficients
-from ntkcalc.activations import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 from arb_ntk import reference_coefficients, reference_tail

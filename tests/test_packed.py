@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.packed import (
+from ntkcalc.numerics.packed_series import (
     Packing,
     baby_steps,
     composition_error,

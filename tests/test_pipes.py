@@ -19,7 +19,7 @@ import pexpect
 import pytest
 from shell import ENVIRONMENT, PROGRAM, SHELL, Done, inside, one_line_of_error, run
 
-from ntkcalc.options import FORMATS
+from ntkcalc.cli.options import FORMATS
 
 POINTS = "1 0 0\n0 1 0\n1 1 1\n-1 2 0\n"
 LINES = {

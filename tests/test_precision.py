@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError, InputError
-from ntkcalc.precision import agreed, bits_for, context, decimal, exact, log2, real
+from ntkcalc.numerics.precision import agreed, bits_for, context, decimal, exact, log2, real
 
 DIGITS = st.integers(1, 60)
 

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import InputError, effective_rank, effective_rank_bounds, ntk_matrix, ntk_values
-from ntkcalc.activations import FAMILIES
-from ntkcalc.inputs import Points, unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.precision import context
-from ntkcalc.rank import effective_ranks, given_bounds, gram_rank, series_bounds
-from ntkcalc.results import EffectiveRanks
-from ntkcalc.series_file import parse_series
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.points import Points, unit_rows
+from ntkcalc.numerics.precision import context
+from ntkcalc.series.given_series import parse_series
+from ntkcalc.spectrum.effective_rank import effective_ranks, given_bounds, gram_rank, series_bounds
+from ntkcalc.spectrum.results import EffectiveRanks
 
 CTX = context(80)
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkcalc.activations import activation
-from ntkcalc.duals import Point
-from ntkcalc.engine import ErrorBound
-from ntkcalc.kernel import Kernel
-from ntkcalc.mpmath_engine import MpmathEngine
-from ntkcalc.precision import Context, context
-from ntkcalc.recurrence import Layer, error_bound, jet, layers, paper_layers
+from ntkcalc.activations.catalogue import activation
+from ntkcalc.activations.duals import Point
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.engine import ErrorBound
+from ntkcalc.numerics.mpmath_engine import MpmathEngine
+from ntkcalc.numerics.precision import Context, context
+from ntkcalc.series.recurrence import Layer, error_bound, jet, layers, paper_layers
 
 BITS = 100
 CTX = context(300)

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from shell import START, inside, run, strict_validator
 
-from ntkcalc.schemas import COMMANDS, NETWORK_RANKS, NETWORK_SPECTRUM, SPECTRUM, schema
+from ntkcalc.report.schema import COMMANDS, NETWORK_RANKS, NETWORK_SPECTRUM, SPECTRUM, schema
 
 LINES = [
     "coeffs -a relu -a leaky-relu:slope=0.5 -l 2:3 -T 3",

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from ntkcalc import ntk_coefficients
-from ntkcalc.coefficients import MOST_TERMS
 from ntkcalc.errors import InputError
-from ntkcalc.render_coeffs import FORMATS
-from ntkcalc.results import Coefficients
-from ntkcalc.series_file import GivenSeries, parse_series
+from ntkcalc.report.coeffs import FORMATS
+from ntkcalc.series.coefficients import MOST_TERMS
+from ntkcalc.series.given_series import GivenSeries, parse_series
+from ntkcalc.series.results import Coefficients
 
 RESULTS = [
     ntk_coefficients("relu", 3, 4, sigma_w2="max", gamma_b2="0.1"),

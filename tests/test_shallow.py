@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from ntkcalc import InputError, NtkcalcError, effective_rank
-from ntkcalc.activations import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.activations.numpy_activations import neuron
 from ntkcalc.errors import AccuracyError
-from ntkcalc.inputs import Points, isotropic_points, unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.neurons import neuron
-from ntkcalc.rank import gram_rank
-from ntkcalc.results import FiniteWidth, TheoremCheck
-from ntkcalc.shallow import (
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.points import Points, isotropic_points, unit_rows
+from ntkcalc.networks.trials import generators
+from ntkcalc.networks.two_layer import (
     EPSILON,
     THEOREMS,
     Bounds,
@@ -26,7 +25,8 @@ from ntkcalc.shallow import (
     finite_width_ranks,
     limiting_inner_kernel,
 )
-from ntkcalc.trials import generators
+from ntkcalc.spectrum.effective_rank import gram_rank
+from ntkcalc.spectrum.results import FiniteWidth, TheoremCheck
 
 GAUSSIAN = isotropic_points(60, 10, 0)
 
@@ -79,7 +79,7 @@ def test_the_kernels_are_those_of_the_derivatives(act: str, weights: str) -> Non
 
 def test_tiles_of_neurons_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = draw(Kernel.of("relu"), GAUSSIAN, 50, "gaussian", np.random.default_rng(0))
-    monkeypatch.setattr("ntkcalc.shallow._TILE", 60 * 7)
+    monkeypatch.setattr("ntkcalc.networks.two_layer._TILE", 60 * 7)
     parts = draw(Kernel.of("relu"), GAUSSIAN, 50, "gaussian", np.random.default_rng(0))
     for name in ("inner_rank", "outer_rank", "full_rank", "both_signs_rank", "alpha", "condition"):
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-12)
@@ -188,7 +188,7 @@ def test_a_theorem_that_is_wrong_would_be_seen(monkeypatch: pytest.MonkeyPatch) 
     def shrunk(setting: Setting, network: Shallow) -> Bounds:
         return Bounds(network.inner_rank, 1.01 * (network.inner_rank or 0), 2 * setting.gram)
 
-    monkeypatch.setattr("ntkcalc.shallow.THEOREMS", (("wrong", "eff(K_inner)", shrunk), *THEOREMS))
+    monkeypatch.setattr("ntkcalc.networks.two_layer.THEOREMS", (("wrong", "eff(K_inner)", shrunk), *THEOREMS))
     found = theorem(measured("relu", GAUSSIAN, 30), "wrong")
     assert (found.applies, found.holds_fraction, found.trials) == (True, 0, 20)
 

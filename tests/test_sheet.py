@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.frame import Screen, add_rows
-from ntkcalc.sheet import Sheet, shown_width
+from ntkcalc.report.common import Screen, add_rows
+from ntkcalc.report.text_table import Sheet, shown_width
 
 
 def sheet(columns: list[str], rows: list[list[str]], keys: int = 1) -> Sheet:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from ntkcalc import AccuracyError, InputError, MatrixSpectrum, matrix_spectrum, ntk_coefficients, ntk_matrix, ntk_values
-from ntkcalc.inputs import unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.results import SphereSpectrum
-from ntkcalc.spectrum import data_spectrum, tail_bounds, with_sample
-from ntkcalc.sphere import Sphere, kernel_spectrum
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.points import unit_rows
+from ntkcalc.spectrum.matrix_spectrum import data_spectrum, tail_bounds, with_sample
+from ntkcalc.spectrum.results import SphereSpectrum
+from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
 
 
 @pytest.fixture(autouse=True, scope="module")

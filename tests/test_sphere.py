@@ -16,11 +16,11 @@ from flint import arb, ctx
 from gmpy2 import mpfr
 
 from ntkcalc import InputError, SphereSpectrum, ntk_coefficients, sphere_eigenvalues
-from ntkcalc.activations import FAMILIES
-from ntkcalc.kernel import Kernel
-from ntkcalc.results import SphereEigenvalue
-from ntkcalc.series_file import GivenSeries, parse_series
-from ntkcalc.sphere import Sphere, given_spectrum, kernel_brackets
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.series.given_series import GivenSeries, parse_series
+from ntkcalc.spectrum.results import SphereEigenvalue
+from ntkcalc.spectrum.sphere import Sphere, given_spectrum, kernel_brackets
 
 spectrum = cache(sphere_eigenvalues)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.text import aligned, csv_lines, digits_of, json_line, number, percent, rounded, scientific
+from ntkcalc.report.text import aligned, csv_lines, digits_of, json_line, number, percent, rounded, scientific
 
 
 @st.composite

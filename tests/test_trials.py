@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student
 
 from ntkcalc import InputError
-from ntkcalc.trials import Sample, generators
+from ntkcalc.networks.trials import Sample, generators
 
 
 def test_each_trial_starts_from_its_child_of_the_seed() -> None:

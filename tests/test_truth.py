@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ntkcalc import ntk_coefficients
-from ntkcalc.activations import FAMILIES
-from ntkcalc.kernel import Kernel
-from ntkcalc.numpy_engine import NumpyEngine
-from ntkcalc.recurrence import layers
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.numpy_engine import NumpyEngine
+from ntkcalc.series.recurrence import layers
 
 # 40 digits by FLINT/Arb at 150 digits: relu and gaussian from closed-form duals, tanh from Hermite
 # coefficients by the trapezoidal rule with their tail bounded by Σ a_k = 1.

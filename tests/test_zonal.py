@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.precision import context, decimal
-from ntkcalc.zonal import heaviest, multiplicity, sums_of, volume, weight
+from ntkcalc.numerics.precision import context, decimal
+from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
 
 SPHERES = [2, 3, 4, 7, 50, 343, 10_000]
 PLENTY = 200  # bits: an error of 2**-180 leaves 20 of them to the roundings of some Γ functions

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from flint import arb, arb_series, ctx
 
-from ntkcalc.engine import Engine
-from ntkcalc.kernel import Kernel
-from ntkcalc.meromorphic import _known
-from ntkcalc.mpmath_engine import MpmathEngine
-from ntkcalc.numpy_engine import NumpyEngine
-from ntkcalc.precision import bits_for, context
-from ntkcalc.recurrence import jet, layers
+from ntkcalc.activations.meromorphic import _known
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.engine import Engine
+from ntkcalc.numerics.mpmath_engine import MpmathEngine
+from ntkcalc.numerics.numpy_engine import NumpyEngine
+from ntkcalc.numerics.precision import bits_for, context
+from ntkcalc.series.recurrence import jet, layers
 
 RUNS = 5
 
@@ -36,7 +36,7 @@ def median_time(job: Callable[[], object], runs: int = RUNS) -> float:
 
 def compositions(engine: Engine, act: str, truncation: int, bits: int) -> tuple[float, float]:
     """Return our time and Arb's for the two compositions of depth 3: R and R' of Σ_2."""
-    from ntkcalc.duals import Point
+    from ntkcalc.activations.duals import Point
 
     kernel = Kernel.of(act, 3)
     first = list(layers(MpmathEngine(bits + 40), Kernel.of(act, 2), truncation))[-1]

@@ -17,10 +17,10 @@ from statistics import median
 import numpy as np
 
 from ntkcalc import empirical_ntk
-from ntkcalc.ensembles import network_spectrum
-from ntkcalc.inputs import isotropic_points
-from ntkcalc.kernel import Kernel
-from ntkcalc.networks import Design
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.points import isotropic_points
+from ntkcalc.networks.ensembles import network_spectrum
+from ntkcalc.networks.network import Design
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 

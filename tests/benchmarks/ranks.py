@@ -13,11 +13,11 @@ import time
 import numpy as np
 
 from ntkcalc import ntk_matrix
-from ntkcalc.gram import KernelMatrix
-from ntkcalc.inputs import unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.rank import effective_ranks, gram_rank
-from ntkcalc.table import kernel_table
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.points import unit_rows
+from ntkcalc.spectrum.effective_rank import effective_ranks, gram_rank
 
 
 def main() -> None:

@@ -12,15 +12,15 @@ import time
 
 import numpy as np
 
-from ntkcalc.coefficients import series_run
-from ntkcalc.gram import KernelMatrix
-from ntkcalc.inputs import unit_rows
-from ntkcalc.kernel import Kernel
-from ntkcalc.meromorphic import _known
-from ntkcalc.precision import bits_for
-from ntkcalc.spectrum import data_spectrum
-from ntkcalc.sphere import Sphere, kernel_spectrum
-from ntkcalc.table import kernel_table
+from ntkcalc.activations.meromorphic import _known
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.points import unit_rows
+from ntkcalc.numerics.precision import bits_for
+from ntkcalc.series.coefficients import series_run
+from ntkcalc.spectrum.matrix_spectrum import data_spectrum
+from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
 
 
 def main() -> None:

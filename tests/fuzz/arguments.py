@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from shell import Done, inside, run
 from typer.main import get_command
 
-from ntkcalc.activations import FAMILIES
-from ntkcalc.cli import app
-from ntkcalc.manual import Entry, pages
+from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.cli.app import app
+from ntkcalc.cli.manual import Entry, pages
 
 CODES = {0, 1, 2, 3}
 LIMIT = 10  # seconds of work, and of waiting for what never comes; the machine may be busy with other things

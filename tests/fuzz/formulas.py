@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from ntkcalc import NtkcalcError, ntk_coefficients
-from ntkcalc.activations import FAMILIES, activation
-from ntkcalc.functions import WORDS
-from ntkcalc.grammar import parsed
-from ntkcalc.trees import text_of
+from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.activations.formula.functions import WORDS
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.trees import text_of
 
 LIMIT = 2.0  # seconds of work
 PATIENCE = 60  # seconds of waiting, on a busy machine

@@ -27,12 +27,12 @@ import arb_ntk
 from flint import arb, ctx
 
 from ntkcalc import AccuracyError, Coefficients, ntk_coefficients
-from ntkcalc.engine import Engine
-from ntkcalc.kernel import Kernel
-from ntkcalc.mpmath_engine import MpmathEngine
-from ntkcalc.numpy_engine import NumpyEngine
-from ntkcalc.precision import bits_for, decimal
-from ntkcalc.recurrence import layers
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.engine import Engine
+from ntkcalc.numerics.mpmath_engine import MpmathEngine
+from ntkcalc.numerics.numpy_engine import NumpyEngine
+from ntkcalc.numerics.precision import bits_for, decimal
+from ntkcalc.series.recurrence import layers
 
 DIGITS = (10, 12, 15, 30)
 REFERENCE_DIGITS = 34

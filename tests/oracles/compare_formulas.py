@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ntkcalc import Coefficients, NtkcalcError, ntk_coefficients
-from ntkcalc.activations import activation
-from ntkcalc.precision import bits_for, context, decimal, real
+from ntkcalc.activations.catalogue import activation
+from ntkcalc.numerics.precision import bits_for, context, decimal, real
 
 REFERENCES = Path(__file__).with_name("expressions.json")
 WIDE = Context(prec=80, Emax=10**6, Emin=-(10**6))

@@ -65,9 +65,9 @@ def record(text: str, sigma_w2: str, gamma_b2: str, rhos: list[str]) -> dict[str
 
 def check() -> None:
     """Say how far ntkcalc is from each kernel's values, in units of their last digits (rounding: half a unit)."""
-    from ntkcalc.evaluation import theta
-    from ntkcalc.kernel import Kernel
-    from ntkcalc.precision import decimal, exact
+    from ntkcalc.kernel.hyperparameters import Kernel
+    from ntkcalc.kernel.recursion import theta
+    from ntkcalc.numerics.precision import decimal, exact
 
     for r in json.loads(OUTPUT.read_text()):
         worst, count = Decimal(0), 0

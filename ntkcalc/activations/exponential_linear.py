@@ -1,0 +1,209 @@
+r"""Dual and Hermite coefficients of elu (x for x > 0, α(eˣ − 1) for x < 0) and its scaled form selu.
+
+With ψ = eˣ 1_{x<0} and Dirac's δ, φ'' = αψ + (1 − α)δ, so D'' = α² P + 2α(1 − α) g + (1 − α)² h, where
+
+    h = E[δ(U)δ(V)] = (1 − t²)^{−1/2}/(2π)
+    g = E[ψ(U)δ(V)] = e^{w²/2} Φ(−w)/√(2π),  w² = 1 − t²      g' = t (h − g)
+    P = E[ψ(U)ψ(V)]                                           P' = P + h − 2g
+
+because ψ' = ψ − δ. The two differential equations give the Taylor coefficients about any a in O(1) each.
+P, D' and D themselves are entire functions of the angle θ = arcsin t: with w = cos θ and ' = d/dθ,
+
+    g' = sin θ/(2π) − sin θ cos θ g,  P' = cos θ (P − 2g) + 1/(2π),
+    (dD/dt)' = cos θ (α² P + 2α(1 − α) g) + (1 − α)²/(2π),  D' = cos θ dD/dt,
+
+whose power series in θ gives them on all of [−1, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from operator import mul
+from typing import Any
+
+import gmpy2
+
+from ntkcalc.activations.duals import CheapDual, Correlation, Point
+from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, real
+
+
+@dataclass(frozen=True)
+class ExponentialLinearDual(CheapDual):
+    """The dual of λ · elu with parameter α.
+
+    Parameters
+    ----------
+    alpha
+        α, or None for selu: α and λ such that E[φ] = 0 and E[φ²] = 1 (Klambauer et al., 2017).
+    """
+
+    alpha: Fraction | None
+    degree: None = None
+
+    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+        """See `ntkcalc.activations.duals.Dual.taylor`; relative accuracy is verified at two precisions."""
+        return agreed(lambda wide: self._taylor(context(wide), point, degree), bits)
+
+    def hermite(self, degree: int, bits: int) -> list[Real]:
+        """Return µ_0 … µ_degree."""
+        return agreed(lambda wide: self._hermite(context(wide), degree), bits)
+
+    def mean_square(self, bits: int) -> Real | Fraction:
+        """Return E[φ²]."""
+        ctx = context(bits + 16)
+        return Fraction(1) if self.alpha is None else self._raw_square(ctx, self._alpha(ctx))
+
+    def slope_square(self, bits: int) -> Real:
+        """Return E[φ'²]."""
+        ctx = context(bits + 16)
+        return self._scale_square(ctx) * (ctx.mpf(1) / 2 + self._alpha(ctx) ** 2 * _exponential_mean(ctx, 2))
+
+    def _alpha(self, ctx: Context) -> Real:
+        """Return α."""
+        if self.alpha is not None:
+            return real(ctx, self.alpha)
+        return 1 / (ctx.sqrt(2 * ctx.pi) * (ctx.mpf(1) / 2 - _exponential_mean(ctx, 1)))
+
+    def _raw_square(self, ctx: Context, alpha: Real) -> Real:
+        """Return E[φ²] for λ = 1."""
+        half = ctx.mpf(1) / 2
+        return half + alpha**2 * (_exponential_mean(ctx, 2) - 2 * _exponential_mean(ctx, 1) + half)
+
+    def _scale_square(self, ctx: Context) -> Real:
+        """Return λ²."""
+        return ctx.one if self.alpha is not None else 1 / self._raw_square(ctx, self._alpha(ctx))
+
+    def _means(self, ctx: Context) -> tuple[Real, Real]:
+        """Return E[φ] and E[φ'] for λ = 1."""
+        alpha, mean = self._alpha(ctx), _exponential_mean(ctx, 1)
+        half = ctx.mpf(1) / 2
+        return (
+            ctx.zero if self.alpha is None else 1 / ctx.sqrt(2 * ctx.pi) + alpha * (mean - half),
+            half + alpha * mean,
+        )
+
+    def _hermite(self, ctx: Context, degree: int) -> list[Real]:
+        """He moments: those of φ'' = αψ + (1 − α)δ two places on; ψ' = ψ − δ gives those of ψ."""
+        alpha, scale = self._alpha(ctx), ctx.sqrt(self._scale_square(ctx))
+        psi, dirac, dirac_before = _exponential_mean(ctx, 1), 1 / ctx.sqrt(2 * ctx.pi), ctx.zero
+        moments = list(self._means(ctx))
+        for k in range(degree - 1):
+            moments.append(alpha * psi + (1 - alpha) * dirac)
+            psi, dirac, dirac_before = psi - dirac, -k * dirac_before, dirac
+        factorial, series = ctx.one, []
+        for k, m in enumerate(moments[: degree + 1]):
+            factorial *= max(k, 1)
+            series.append(scale * m / ctx.sqrt(factorial))
+        return series
+
+    def _taylor(self, ctx: Context, point: Point, degree: int) -> list[Real]:
+        a, delta = point.at(ctx)
+        if a:
+            ctx = context(ctx.prec + max(0, -int(log2(a))))
+            a, delta = point.at(ctx)
+        alpha, scale = self._alpha(ctx), self._scale_square(ctx)
+        width = ctx.sqrt(delta * (1 + a))
+        value, slope, exponential = _angle_series(self, ctx.prec).at(ctx, a, width)
+        edge, kink = _edge(ctx, width), 1 / (2 * ctx.pi * width)
+        factor, series = scale * delta**2 / 2, [scale * value, scale * delta * slope]
+        edge_before = kink_before = ctx.zero
+        for j in range(degree - 1):
+            bent = alpha**2 * exponential + 2 * alpha * (1 - alpha) * edge + (1 - alpha) ** 2 * kink
+            series.append(factor * bent)
+            factor *= ctx.mpf(j + 1) / (j + 3)
+            exponential = delta * (exponential + kink - 2 * edge) / (j + 1)
+            edge, edge_before = delta * (a * (kink - edge) + delta * (kink_before - edge_before)) / (j + 1), edge
+            kink, kink_before = (a * (2 * j + 1) * kink + delta * j * kink_before) / ((1 + a) * (j + 1)), kink
+        return series[: degree + 1]
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `Dual.value`."""
+        ctx = t.context(bits + 16)
+        x, gap = t.at(ctx)
+        value, slope, _ = _angle_series(self, bits + 16).at(ctx, x, ctx.sqrt(gap))
+        scale = self._scale_square(ctx)
+        return scale * value, scale * slope
+
+
+@dataclass(frozen=True)
+class _AngleSeries:
+    """D, dD/dt and P for λ = 1 as power series in x = 2θ/π, in units of 2**-width."""
+
+    width: int
+    value: list[Any]
+    slope: list[Any]
+    exponential: list[Any]
+
+    def at(self, ctx: Context, t: Real, width: Real) -> list[Real]:
+        """Return the three at t, given w = √(1 − t²)."""
+        x = gmpy2.mpz(int(ctx.ldexp(2 * ctx.atan2(t, width) / ctx.pi, self.width)))
+        sums = []
+        for series in (self.value, self.slope, self.exponential):
+            total = gmpy2.mpz(0)
+            for c in reversed(series):
+                total = (total * x >> self.width) + c
+            sums.append(ctx.ldexp(ctx.mpf(int(total)), -self.width))
+        return sums
+
+
+@lru_cache(maxsize=32)
+def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
+    r"""Return the series with all errors below 2**-bits on |θ| ≤ π/2.
+
+    Notes
+    -----
+    On |θ| ≤ 3 we have |cos θ| ≤ W = cosh 3, |g| ≤ G = e^{W²/2}/√(2π) (g is a multiple of
+    :math:`\int_0^∞ e^{−s²/2 − sw} ds`), and by Grönwall |P| ≤ (1 + 3 (1 + 2WG)) e^{3W}; so all are below
+    M = e^{100} (1 + α²), and by Cauchy's estimate what is left after N terms is below 3 M (π/6)^N.
+    """
+    rough = context(64)
+    size = float(rough.log(1 + dual._alpha(rough) ** 2)) / math.log(2)
+    terms = math.ceil((bits + 8 + 145 + size) / math.log2(6 / math.pi))
+    width = bits + 64 + math.ceil(2 * size)
+    ctx = context(width + 16)
+    alpha, (mean, mean_slope) = dual._alpha(ctx), dual._means(ctx)
+
+    def fixed(number: Real) -> Any:
+        return gmpy2.mpz(int(ctx.ldexp(number, width)))
+
+    half = ctx.pi / 2
+    sines, cosines, doubled = ([gmpy2.mpz(0)] * terms for _ in range(3))
+    power = ctx.one
+    for n in range(terms):
+        sign = -1 if n % 4 > 1 else 1
+        (sines if n % 2 else cosines)[n] = fixed(sign * half * power)
+        doubled[n] = fixed(sign * half * power * ctx.ldexp(1, n - 1)) if n % 2 else gmpy2.mpz(0)
+        power *= half / (n + 1)
+    quarter, first = fixed(ctx.mpf(1) / 4), _exponential_mean(ctx, 1)  # dθ/(2π) = dx/4
+    square, mixed, kink = fixed(alpha**2), fixed(2 * alpha * (1 - alpha)), fixed((1 - alpha) ** 2 / 4)
+    edge, exponential = [fixed(_edge(ctx, ctx.one))], [fixed(first**2)]
+    slope, value = [fixed(mean_slope**2)], [fixed(mean**2)]
+    driven, bent = [], []
+    for n in range(terms - 1):
+        driven.append(exponential[n] - 2 * edge[n])
+        bent.append((square * exponential[n] + mixed * edge[n]) >> width)
+        start = n == 0
+        sine = sines[n] * quarter // fixed(half) if n % 2 else gmpy2.mpz(0)
+        edge.append((sine - _convolved(doubled, edge, n, width)) // (n + 1))
+        exponential.append((_convolved(cosines, driven, n, width) + quarter * start) // (n + 1))
+        slope.append((_convolved(cosines, bent, n, width) + kink * start) // (n + 1))
+        value.append(_convolved(cosines, slope, n, width) // (n + 1))
+    return _AngleSeries(width, value, slope, exponential)
+
+
+def _convolved(a: list[Any], b: list[Any], n: int, width: int) -> Any:
+    """Return Σ_i a_i b_{n−i}."""
+    return sum(map(mul, a[: n + 1], b[n::-1]), gmpy2.mpz(0)) >> width
+
+
+def _exponential_mean(ctx: Context, power: int) -> Real:
+    """Return E[e^{nZ}; Z < 0] = e^{n²/2} Φ(−n)."""
+    return ctx.exp(ctx.mpf(power * power) / 2) * ctx.erfc(power / ctx.sqrt(2)) / 2
+
+
+def _edge(ctx: Context, w: Real) -> Real:
+    """Return g = e^{w²/2} Φ(−w)/√(2π)."""
+    return ctx.exp(w * w / 2) * ctx.erfc(w / ctx.sqrt(2)) / ctx.sqrt(8 * ctx.pi)

@@ -1,0 +1,1 @@
+"""Formulas in x as activations: parsed, cut at their kinks, their Hermite coefficients by quadrature."""

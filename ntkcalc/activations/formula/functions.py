@@ -1,0 +1,650 @@
+r"""What the functions in formulas are: their values on any kind of number, their derivatives, and where they bend.
+
+A smooth function is one line of `_SMOOTH`: its value written against a `Field`, and its derivative as a formula.
+Functions that bend or jump are branches of smooth ones (`_BRANCHES`), and all others are abbreviations (`_SHORT`).
+Derivatives of every order follow from the first, for if f' = g then the coefficients of f(u(t)) = Σ f_k t^k obey
+
+.. math::  k f_k = \sum_{i=1}^k i u_i g_{k−i}, \qquad g = g_0 + g_1 t + … \text{ at } u(t).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import Any, Protocol
+
+from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
+from ntkcalc.activations.formula.trees import (
+    ONE,
+    VARIABLES,
+    ZERO,
+    Tree,
+    X,
+    in_order,
+    minus,
+    negated,
+    node,
+    number,
+    over,
+    plus,
+    rebuilt,
+    substituted,
+    text_of,
+    times,
+    whole_power,
+)
+from ntkcalc.errors import InputError
+from ntkcalc.numerics.precision import Context, Real, real
+
+
+class DomainError(InputError):
+    """A function has no real value somewhere on the line."""
+
+
+class Field(Protocol):
+    """A kind of number, with the elementary functions that formulas are made of."""
+
+    def constant(self, name: str) -> Any:
+        """Return pi or e."""
+
+    def number(self, value: Fraction) -> Any:
+        """Return an exact number, rounded once."""
+
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        """The functions of `_SMOOTH` that are not made of others, and divide and power."""
+
+
+_HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
+
+_EDGE = 1 << 13  # bits that an argument of a periodic function may have
+
+
+class RealField:
+    """The real numbers of an mpmath context; what is infinite or not real is refused."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    def constant(self, name: str) -> Real:
+        """See `Field`."""
+        return +self.ctx.pi if name == "pi" else self.ctx.exp(1)
+
+    def number(self, value: Fraction) -> Real:
+        """See `Field`."""
+        return real(self.ctx, value)
+
+    def divide(self, a: Real, b: Real) -> Real:
+        """Return a/b."""
+        if not b:
+            raise DomainError("division by zero")
+        return a / b
+
+    def power(self, a: Real, r: Real) -> Real:
+        """Return a^r, a ≥ 0."""
+        if a < 0 or (not a and r <= 0):
+            raise DomainError(f"a power of {_near(a)} that is no whole number is not real")
+        return self.exp(r * self.ctx.log(a)) if a else self.ctx.zero
+
+    def exp(self, u: Real) -> Real:
+        """Return e^u, 0 below e^−1e12."""
+        if u > _HUGE:
+            raise DomainError(f"exp of {_near(u)} is too large")
+        return self.ctx.exp(u) if u > -_HUGE else self.ctx.zero
+
+    def expm1(self, u: Real) -> Real:
+        """Return e^u − 1."""
+        return self.ctx.expm1(u) if abs(u) < 1 else self.exp(u) - 1
+
+    def log(self, u: Real) -> Real:
+        """Return ln u."""
+        if u <= 0:
+            raise DomainError(f"log of {_near(u)} is not finite and real")
+        return self.ctx.log(u)
+
+    def log1p(self, u: Real) -> Real:
+        """Return ln(1 + u)."""
+        if u <= -1:
+            raise DomainError(f"log of {_near(1 + u)} is not finite and real")
+        return self.ctx.log1p(u)
+
+    def sqrt(self, u: Real) -> Real:
+        """Return √u."""
+        if u < 0:
+            raise DomainError(f"sqrt of {_near(u)} is not real")
+        return self.ctx.sqrt(u)
+
+    def sin(self, u: Real) -> Real:
+        """Return sin u."""
+        return self.ctx.sin(self._bounded(u))
+
+    def cos(self, u: Real) -> Real:
+        """Return cos u."""
+        return self.ctx.cos(self._bounded(u))
+
+    def sinc(self, u: Real) -> Real:
+        """Return sin(u)/u."""
+        return self.sin(u) / u if u else self.ctx.one
+
+    def sinh(self, u: Real) -> Real:
+        """Return sinh u."""
+        return self.ctx.sinh(u) if abs(u) < 1 else (self.exp(u) - self.exp(-u)) / 2
+
+    def cosh(self, u: Real) -> Real:
+        """Return cosh u."""
+        return (self.exp(u) + self.exp(-u)) / 2
+
+    def tanh(self, u: Real) -> Real:
+        """Return tanh u."""
+        return self.ctx.tanh(u) if abs(u) < _HUGE else self.ctx.sign(u)
+
+    def asinh(self, u: Real) -> Real:
+        """Return asinh u."""
+        return self.ctx.asinh(u)
+
+    def atan(self, u: Real) -> Real:
+        """Return atan u."""
+        return self.ctx.atan(u)
+
+    def erf(self, u: Real) -> Real:
+        """Return erf u."""
+        return self.ctx.erf(u) if abs(u) < _HUGE else self.ctx.sign(u)
+
+    def erfc(self, u: Real) -> Real:
+        """Return erfc u."""
+        return self.ctx.erfc(u) if abs(u) < 1e6 else self.ctx.one - self.ctx.sign(u)
+
+    def sigmoid(self, u: Real) -> Real:
+        """Return 1/(1 + e^−u)."""
+        e = self.exp(-abs(u))
+        return (1 if u >= 0 else e) / (1 + e)
+
+    def softplus(self, u: Real) -> Real:
+        """Return ln(1 + e^u)."""
+        return max(u, self.ctx.zero) + self.ctx.log1p(self.exp(-abs(u)))
+
+    def _bounded(self, u: Real) -> Real:
+        if abs(u) > self.ctx.ldexp(1, _EDGE):
+            raise DomainError(f"sin and cos of {_near(u)} have no digits")
+        return u
+
+
+def _near(u: Real) -> str:
+    return f"{u.context.nstr(u, 4)}" if hasattr(u, "context") else f"{u:.4g}"
+
+
+class _Mpfr:
+    """What `RealField` asks of an mpmath context, of MPFR in the context that gmpy2 is in."""
+
+    def __init__(self) -> None:
+        import gmpy2
+
+        from ntkcalc.numerics.quadrature_rules import erf, erfc
+
+        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan"):
+            setattr(self, name, getattr(gmpy2, name))
+        self.erf, self.erfc = erf, erfc
+        self.mpfr, self.mul_2exp, self.const_pi = gmpy2.mpfr, gmpy2.mul_2exp, gmpy2.const_pi
+        self.zero, self.one = gmpy2.mpfr(0), gmpy2.mpfr(1)
+
+    @property
+    def pi(self) -> Any:
+        return self.const_pi()
+
+    def sign(self, u: Any) -> Any:
+        return self.mpfr((u > 0) - (u < 0))
+
+    def ldexp(self, a: int, n: int) -> Any:
+        return self.mul_2exp(self.mpfr(a), n)
+
+
+class MpfrField(RealField):
+    """Numbers of MPFR, a few times faster than those of mpmath, in the context that gmpy2 is in."""
+
+    def __init__(self) -> None:
+        super().__init__(_Mpfr())
+
+    def number(self, value: Fraction) -> Any:
+        """See `Field`."""
+        return self.ctx.mpfr(value.numerator) / value.denominator
+
+
+class FloatField(RealField):
+    """Machine floats, fast and for orientation only: what overflows is refused too."""
+
+    def __init__(self) -> None:
+        import mpmath
+
+        super().__init__(mpmath.fp)
+
+    def number(self, value: Fraction) -> float:
+        """See `Field`."""
+        return float(value)
+
+    def exp(self, u: float) -> float:
+        """Return e^u."""
+        return math.exp(u)
+
+    def _bounded(self, u: float) -> float:
+        return u
+
+
+@dataclass(frozen=True)
+class _Smooth:
+    """A smooth function: its derivative, and where no field has it, its value in terms of others."""
+
+    derivative: str
+    value: str = ""
+
+
+_SMOOTH = {
+    "exp": _Smooth("exp(x)"),
+    "expm1": _Smooth("exp(x)"),
+    "log": _Smooth("1/x"),
+    "log1p": _Smooth("1/(1 + x)"),
+    "sqrt": _Smooth("sqrt(x)/(2*x)"),
+    "sin": _Smooth("cos(x)"),
+    "cos": _Smooth("-sin(x)"),
+    "sinc": _Smooth("(cos(x) - sinc(x))/x"),
+    "sinh": _Smooth("cosh(x)"),
+    "cosh": _Smooth("sinh(x)"),
+    "tanh": _Smooth("1 - tanh(x)*tanh(x)"),
+    "asinh": _Smooth("1/sqrt(1 + x*x)"),
+    "atan": _Smooth("1/(1 + x*x)"),
+    "erf": _Smooth("2/sqrt(pi)*exp(-(x*x))"),
+    "erfc": _Smooth("-2/sqrt(pi)*exp(-(x*x))"),
+    "sigmoid": _Smooth("sigmoid(x)*sigmoid(-x)"),
+    "softplus": _Smooth("sigmoid(x)"),
+}
+
+_BRANCHES = {  # what decides (its sign), the value where that is positive, and where it is negative
+    "relu": ("x", "x", "0"),
+    "abs": ("x", "x", "-x"),
+    "sign": ("x", "1", "-1"),
+    "step": ("x", "1", "0"),
+    "max": ("x - y", "x", "y"),
+    "min": ("x - y", "y", "x"),
+}
+
+_SHORT = {
+    "tan": "sin(x)/cos(x)",
+    "Phi": "erfc(-x/sqrt(2))/2",
+    "phi": "exp(-x*x/2)/sqrt(2*pi)",
+    "clip": "min(max(x, y), z)",
+    "linear": "x",
+    "gelu": "x*erfc(-x/sqrt(2))/2",
+    "silu": "x*sigmoid(x)",
+    "mish": "x*tanh(softplus(x))",
+    "softplus": "softplus(y*x)/y",
+    "leaky_relu": "relu(x) - y*relu(-x)",
+    "elu": "relu(x) + y*expm1(min(x, 0))",
+    "gaussian": "exp(-(x/y)^2/2)/(y*sqrt(2*pi))",
+}
+
+_SELU_MEAN = "exp(1/2)*erfc(1/sqrt(2))/2"  # E[e^Z; Z < 0]
+_SELU_ALPHA = f"1/(sqrt(2*pi)*(1/2 - {_SELU_MEAN}))"
+_SELU_SQUARE = f"(1/2 + ({_SELU_ALPHA})^2*(exp(2)*erfc(2/sqrt(2))/2 - 2*{_SELU_MEAN} + 1/2))"
+_SHORT["selu"] = f"(relu(x) + {_SELU_ALPHA}*expm1(min(x, 0)))/sqrt({_SELU_SQUARE})"
+
+_KEYWORDS = {
+    "softplus": (("beta", Fraction(1)),),
+    "leaky_relu": (("slope", Fraction(1, 100)),),
+    "elu": (("alpha", Fraction(1)),),
+    "gaussian": (("sigma", Fraction(1)),),
+}
+
+_ARITY = {"max": 2, "min": 2, "clip": 3}
+
+
+def _signature(name: str) -> Signature:
+    keywords, n = _KEYWORDS.get(name, ()), _ARITY.get(name, 1)
+    return Signature(n, n + len(keywords), keywords)
+
+
+WORDS = Vocabulary(
+    {name: _signature(name) for name in (*_SMOOTH, *_BRANCHES, *_SHORT)},
+    ("pi", "e"),
+    ("x",),
+    {"swish": "silu", "ln": "log"},
+)
+"""The words of users' formulas."""
+
+_OWN_WORDS = Vocabulary(
+    {name: Signature(n.least, n.least) if name in _SMOOTH else n for name, n in WORDS.functions.items()},
+    WORDS.constants,
+    VARIABLES,
+    {},
+)
+
+
+@cache
+def _definition(text: str) -> Tree:
+    """Return one of the formulas above, ready to be used."""
+    return rebuilt(parsed(text, _OWN_WORDS), _plain)
+
+
+def plain(tree: Tree) -> Tree:
+    """Return a user's formula in smooth functions and branches alone, simplified, powers as products.
+
+    Raises
+    ------
+    InputError
+        For powers or numbers that are too large.
+    """
+    found = rebuilt(tree, lambda t: _plain(_abbreviated(t)))
+    if sum(1 for _ in in_order(found)) > _MOST_NODES:
+        raise InputError(f"the formula has more than {_MOST_NODES} steps; write a shorter one")
+    return found
+
+
+_MOST_NODES = 600
+
+
+def _abbreviated(t: Tree) -> Tree:
+    """Replace a user's abbreviation by what it stands for."""
+    short = _SHORT.get(t.word)
+    if short is None or len(t.arguments) < _signature(str(t.head)).most:  # or plain already
+        return t
+    if t.head == "softplus" and t.arguments[1] is ONE:
+        return node("softplus", t.arguments[0])
+    if t.head == "clip":
+        _check_clip(*(a.number for a in t.arguments[1:]))
+    if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
+        raise InputError(f"{t.head}: {_KEYWORDS[str(t.head)][0][0]} must be positive, got {text_of(t.arguments[1])}")
+    return substituted(_definition(short), dict(zip(VARIABLES, t.arguments, strict=False)))
+
+
+def _check_clip(low: Fraction | None, high: Fraction | None) -> None:
+    if low is not None and high is not None and low > high:
+        raise InputError(
+            f"clip(x, low, high) needs low <= high, got {text_of(number(low))} and {text_of(number(high))}"
+        )
+
+
+def _plain(t: Tree) -> Tree:
+    """Simplify one node whose arguments are plain."""
+    if t.head == "^":
+        return _power(*t.arguments)
+    if t.head in ("+", "-") and t.arguments:
+        return _exponential_minus_one(t)
+    if t.head == "log":
+        return _logarithm(t.arguments[0])
+    if t.head == "sqrt":
+        return _root(t.arguments[0])
+    return t
+
+
+def _power(base: Tree, exponent: Tree) -> Tree:
+    """Return base^exponent: products for whole exponents, else a power of something positive."""
+    n = exponent.number
+    if n is not None and n.denominator == 1:
+        if abs(n) > MOST_POWER:
+            raise InputError(f"a whole exponent is at most {MOST_POWER}, got {text_of(exponent)}")
+        power = whole_power(base, abs(int(n)))
+        return power if n >= 0 else over(ONE, power)
+    if n == Fraction(1, 2):
+        return _root(base)
+    if exponent.constant and not base.constant:
+        return node("power", base, exponent)
+    return node("exp", times(exponent, ONE if base.head == "e" else node("log", base)))
+
+
+MOST_POWER = 200
+"""Largest whole exponent."""
+
+
+def _exponential_minus_one(t: Tree) -> Tree:
+    """Return e^u − 1 in one piece."""
+    a, b = t.arguments
+    if t.head == "-" and a.head == "exp" and b is ONE:
+        return node("expm1", *a.arguments)
+    if t.head == "+" and a.head == "exp" and b is number(-1):
+        return node("expm1", *a.arguments)
+    return t
+
+
+def _root(u: Tree) -> Tree:
+    """Return √u, |v| where u = v²."""
+    square = u.head == "*" and u.arguments[0] is u.arguments[1]
+    return node("abs", u.arguments[0]) if square else node("sqrt", u)
+
+
+def _logarithm(u: Tree) -> Tree:
+    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus."""
+    if u.head == "+" and ONE in u.arguments:
+        v = u.arguments[1] if u.arguments[0] is ONE else u.arguments[0]
+        return node("softplus", *v.arguments) if v.head == "exp" else node("log1p", v)
+    return node("log", u)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A node that is one formula where `decider` is positive, and another where it is negative."""
+
+    decider: Tree
+    above: Tree
+    below: Tree
+
+
+def branch(t: Tree) -> Branch | None:
+    """Return what a node branches into, if it does."""
+    texts = _BRANCHES.get(t.word)
+    if texts is None or not t.arguments:
+        return None
+    values = dict(zip(VARIABLES, t.arguments, strict=False))
+    return Branch(*(rebuilt(substituted(_definition(text), values), _plain) for text in texts))
+
+
+def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
+    """Return a plain tree with one node in the place of another, simplified: √(max(v, 0)²) is |v| where v > 0."""
+    return rebuilt(tree, lambda t: new if t is old else _plain(t))
+
+
+def singular_argument(t: Tree) -> Tree | None:
+    """Return the argument of a node that is not analytic where that is zero, for all that it is smooth elsewhere."""
+    return {
+        "sqrt": lambda: t.arguments[0],
+        "power": lambda: t.arguments[0],
+        "log": lambda: t.arguments[0],
+        "log1p": lambda: plus(ONE, t.arguments[0]),
+        "/": lambda: t.arguments[1],
+    }.get(t.word, lambda: None)()
+
+
+def derivative(tree: Tree) -> Tree:
+    """Return the derivative with respect to x of a tree without branches."""
+    known: dict[Tree, Tree] = {}
+    for t in in_order(tree):
+        known[t] = ZERO if t.constant else _derivative(t, [known[a] for a in t.arguments])
+    return known[tree]
+
+
+def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
+    if t is X:
+        return ONE
+    a, b = (*t.arguments, ZERO)[:2]
+    if t.head in ("+", "-"):
+        return (plus if t.head == "+" else minus)(*slopes)
+    if t.head == "neg":
+        return negated(slopes[0])
+    if t.head == "*":
+        return plus(times(slopes[0], b), times(a, slopes[1]))
+    if t.head == "/":
+        return over(minus(slopes[0], times(t, slopes[1])), b)
+    return times(slopes[0], outer_derivative(t))
+
+
+def sensitivities(tree: Tree) -> dict[Tree, Tree]:
+    """Return ∂tree/∂v for every node v of a tree without branches, by one pass backwards."""
+    order = list(in_order(tree))
+    known = {**dict.fromkeys(order, ZERO), tree: ONE}
+    for t in reversed(order):
+        for a, slope in zip(t.arguments, _partials(t), strict=False):
+            known[a] = plus(known[a], times(known[t], slope))
+    return known
+
+
+def _partials(t: Tree) -> list[Tree]:
+    """Return the derivatives of a node by its arguments, that of a power by its base alone; of constants, none."""
+    if t.constant or not t.arguments:
+        return []
+    a, b = (*t.arguments, ZERO)[:2]
+    if t.head == "*":
+        return [b, a]
+    if t.head == "/":
+        return [over(ONE, b), negated(over(t, b))]
+    return {"+": [ONE, ONE], "-": [ONE, number(-1)], "neg": [number(-1)]}.get(t.word) or [outer_derivative(t)]
+
+
+def outer_derivative(t: Tree) -> Tree:
+    """Return the derivative of a function at its argument."""
+    a = t.arguments[0]
+    if t.head == "power":
+        return over(times(t.arguments[1], t), a)
+    return substituted(_definition(_SMOOTH[str(t.head)].derivative), {"x": a})
+
+
+Program = Callable[[Any], list[Any]]
+
+
+def program(trees: Sequence[Tree], field: Any) -> Program:
+    """Return x ↦ the values of trees without branches, shared parts and constants computed once."""
+    order = list(in_order(*trees))
+    place = {t: i for i, t in enumerate(order)}
+    known: list[Any] = [None] * len(order)
+    steps = []
+    for i, t in enumerate(order):
+        operation, arguments = _operation(t, field), tuple(place[a] for a in t.arguments)
+        if t.constant:
+            known[i] = operation(*(known[a] for a in arguments))
+        elif t is not X:
+            steps.append((i, operation, arguments))
+    outputs, start = [place[t] for t in trees], place.get(X)
+
+    def run(x: Any) -> list[Any]:
+        values = known.copy()
+        if start is not None:
+            values[start] = x
+        for i, operation, arguments in steps:
+            values[i] = operation(*[values[a] for a in arguments])
+        return [values[i] for i in outputs]
+
+    return run
+
+
+def _operation(t: Tree, field: Any) -> Callable[..., Any]:
+    if t.number is not None:
+        return lambda value=t.number: field.number(value)
+    if not t.arguments:
+        return lambda name=str(t.head): field.constant(name)
+    head = t.word
+    return _ARITHMETIC.get(head) or getattr(field, {"/": "divide"}.get(head, head))
+
+
+_ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "neg": lambda a: -a,
+}
+
+
+def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
+    """Return the coefficients of tree(x + t) = Σ c_k t^k, k = 0 … degree, by the recurrence at the head of this room.
+
+    Raises
+    ------
+    DomainError
+        Where the tree is not analytic at x.
+    """
+    order = _with_derivatives(tree)
+    place = {t: i for i, t in enumerate(order)}
+    outer = {t: place[outer_derivative(t)] for t in order if is_function(t)}
+    rows: list[list[Any]] = [[] for _ in order]
+    zero = 0 * x
+    values = program(order, field)(x)
+    for k in range(degree + 1):
+        for i, t in enumerate(order):
+            if t.constant or t is X:
+                rows[i].append(values[i] if k == 0 else zero + (t is X and k == 1))
+                continue
+            if k == 0:
+                rows[i].append(values[i])
+                continue
+            a = [rows[place[s]] for s in t.arguments]
+            if t in outer:
+                g = rows[outer[t]]
+                rows[i].append(sum((j * a[0][j] * g[k - j] for j in range(1, k + 1)), zero) / k)
+            else:
+                rows[i].append(_coefficient(str(t.head), rows[i], a, k, zero))
+    return rows[place[tree]]
+
+
+def is_function(t: Tree) -> bool:
+    """Return whether a node is a smooth function of something that is no constant."""
+    return not t.constant and (t.head in _SMOOTH or t.head == "power")
+
+
+@lru_cache(maxsize=256)
+def _with_derivatives(tree: Tree) -> list[Tree]:
+    """Return the nodes of a tree and of all derivatives of its functions, in order."""
+    roots, found = [tree], list(in_order(tree))
+    while True:
+        more = [outer_derivative(t) for t in found if is_function(t)]
+        if set(more) <= set(found):
+            return found
+        roots += more
+        found = list(in_order(*roots))
+
+
+def _coefficient(head: str, own: list[Any], a: list[list[Any]], k: int, zero: Any) -> Any:
+    """Return the coefficient of t^k of an operator's result; `own` are those before it."""
+    if head == "neg":
+        return -a[0][k]
+    if head in ("+", "-"):
+        return a[0][k] + a[1][k] if head == "+" else a[0][k] - a[1][k]
+    if head == "*":
+        return sum((a[0][j] * a[1][k - j] for j in range(k + 1)), zero)
+    return (a[0][k] - sum((own[j] * a[1][k - j] for j in range(k)), zero)) / a[1][0]
+
+
+@lru_cache(maxsize=256)
+def polynomial(tree: Tree) -> list[Tree] | None:
+    """Return the coefficients, constant trees, of a tree that is plainly a polynomial in x, else None."""
+    known: dict[Tree, list[Tree] | None] = {}
+    for t in in_order(tree):
+        known[t] = [t] if t.constant else _polynomial(t, [known[a] for a in t.arguments])
+        if len(known[t] or []) > MOST_POWER + 1:
+            raise InputError(f"a polynomial has degree {MOST_POWER} at most")
+    return known[tree]
+
+
+def _polynomial(t: Tree, parts: list[list[Tree] | None]) -> list[Tree] | None:
+    if t is X:
+        return [ZERO, ONE]
+    a, *rest = parts
+    if a is None or None in rest or t.head not in ("+", "-", "*", "/", "neg"):
+        return None
+    if t.head == "neg":
+        return [negated(c) for c in a]
+    b = rest[0] or []
+    if t.head == "/":
+        return [over(c, b[0]) for c in a] if len(b) == 1 else None
+    if t.head == "*":
+        product = [ZERO] * (len(a) + len(b) - 1)
+        for i, c in enumerate(a):
+            for j, d in () if c is ZERO else enumerate(b):
+                product[i + j] = plus(product[i + j], times(c, d))
+        return _trimmed(product)
+    combine = plus if t.head == "+" else minus
+    padded = [row + [ZERO] * (max(len(a), len(b)) - len(row)) for row in (a, b)]
+    return _trimmed([combine(c, d) for c, d in zip(*padded, strict=True)])
+
+
+def _trimmed(row: list[Tree]) -> list[Tree]:
+    """Return a row without zeros at its end."""
+    while len(row) > 1 and row[-1] is ZERO:
+        row = row[:-1]
+    return row

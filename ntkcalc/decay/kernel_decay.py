@@ -1,0 +1,138 @@
+"""The decay of a kernel or of someone else's series: the fit, and the theory beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Context
+from math import floor, log, log10
+
+import numpy as np
+
+from ntkcalc.decay.fit import FEWEST, fit_logs
+from ntkcalc.decay.results import Decay, DecayTheory, Statement
+from ntkcalc.decay.theory import kernel_decay
+from ntkcalc.errors import InputError
+from ntkcalc.kernel.facts import kernel_facts
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.precision import log2
+from ntkcalc.series.coefficients import MOST_TERMS, series_by_depth
+from ntkcalc.series.given_series import GivenSeries
+from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
+
+_BITS = 64  # of coefficients: their logarithms are fitted in float64
+_TERMS = 1000
+_HIGHEST = 100  # frequency of the eigenvalues that are fitted
+MEASURED = "measured"
+
+
+def kernel_decays(
+    kernel: Kernel,
+    depths: list[int],
+    truncation: int | None = None,
+    window: tuple[int, int] | None = None,
+    sphere_dim: int | None = None,
+    rank: int | None = None,
+) -> list[Decay]:
+    """Return the decay of a kernel at several depths ≤ kernel.depth.
+
+    Parameters
+    ----------
+    kernel, depths
+        The kernel, and the depths that are wanted.
+    truncation
+        The highest degree; None is 1000.
+    window
+        Degrees to fit; None is the upper three quarters.
+    sphere_dim, rank
+        For what follows on a sphere and for data of a rank.
+    """
+    terms = _TERMS if truncation is None else truncation
+    if not 1 <= terms <= MOST_TERMS:
+        raise InputError(f"truncation must lie in 1 to {MOST_TERMS}, got {terms}")
+    theories = [kernel_decay(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
+    known = series_by_depth(kernel, depths, terms, _BITS)
+    found = []
+    for depth, theory in zip(depths, theories, strict=True):
+        c, tails = known[depth]
+        logs = [log2(x) * log(2) if x else None for x in c]
+        fit = fit_logs(logs, window, ended=not tails[-1])
+        layers = kernel.at_depth(depth)
+        beside = theory if sphere_dim is None else _with_measured(layers, theory, sphere_dim, fit.model)
+        found.append(Decay(kernel_facts(layers, 12), fit, beside, tuple(logs)))
+    return found
+
+
+def _with_measured(kernel: Kernel, theory: DecayTheory, sphere_dim: int, fitted: str) -> DecayTheory:
+    """Return the theory with a fit to λ_k beside it; where it is silent, κ_p's own fit says what to expect."""
+    rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10).eigenvalues
+    logs = [None if not row.eigenvalue else float(row.eigenvalue.ln(Context(prec=20))) for row in rows]
+    said = theory.sphere_eigenvalues
+    found = measured_on_sphere(logs, said[0].model if said else fitted)
+    if not said:
+        silent = "no theory for this formula, only a fit"
+        nothing = Statement(
+            "undecided", f"λ_k, k ≤ {_HIGHEST}, follows none of the laws that are tried", MEASURED, "fit"
+        )
+        found = [replace(s, source=silent) for s in found or [nothing]]
+    return replace(theory, sphere_eigenvalues=(*said, *found))
+
+
+def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
+    """Return the fitted law of λ_0 … λ_K from their logarithms, on the upper half of the frequencies.
+
+    Parameters
+    ----------
+    logs
+        log λ_k, None where λ_k is zero.
+    model
+        What the coefficients κ_p follow: after stretched exponentials the two-thirds law is fitted.
+    """
+    window = (len(logs) // 2, len(logs) - 1)
+    if model == "stretched-exponential":
+        return _two_thirds(logs, window)
+    statements = []
+    for c in fit_logs(logs, window).classes:
+        where = f" for {c.parity} k, k = {window[0]} … {window[1]}"
+        if c.model == "power":
+            e = c.parameters["exponent"]
+            said = f"λ_k ~ k^({_with_error(e.value, e.stderr + e.systematic)}){where}"
+            statements.append(Statement("power", said, MEASURED, "fit", exponent=e.value, parity=c.parity))
+        elif c.model == "exponential":
+            r = c.parameters["ratio"]
+            said = f"λ_k ~ k^q ({_with_error(r.value, r.stderr + r.systematic)})^(−k){where}"
+            statements.append(Statement("exponential", said, MEASURED, "fit", ratio=r.value, parity=c.parity))
+        elif c.model == "entire":
+            said = f"λ_k falls faster than any exponential{where}"
+            statements.append(Statement("entire", said, MEASURED, "fit", parity=c.parity))
+    return statements
+
+
+def _with_error(value: float, error: float) -> str:
+    """Return a value to the digits that its error leaves, and the error."""
+    error = max(error, 1e-12)
+    return f"{value:.{max(0, -floor(log10(error)))}f} ± {error:.1g}"
+
+
+def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[Statement]:
+    """Fit log λ_k = log C + q log k − s k^{2/3} + β k^{1/3}: the law of kernels whose φ has poles."""
+    statements = []
+    for start, parity in ((0, "even"), (1, "odd")):
+        ks = [k for k in range(window[0], window[1] + 1) if k % 2 == start and logs[k] is not None]
+        if len(ks) < FEWEST:
+            continue
+        k, y = np.array(ks, dtype=np.float64), np.array([logs[i] for i in ks], dtype=np.float64)
+        basis = np.stack([np.ones_like(k), np.log(k), k ** (2 / 3), k ** (1 / 3)], axis=1)
+        rates = [-float(np.linalg.lstsq(basis[:, :n], y, rcond=None)[0][2]) for n in (4, 3)]
+        error = abs(rates[0] - rates[1])
+        if rates[0] <= error:  # not even the sign is known, as where λ_k swing
+            continue
+        said = f"λ_k ~ k^q exp(−({_with_error(rates[0], error)}) k^(2/3))"
+        said += f" for {parity} k, k = {window[0]} … {window[1]}"
+        statements.append(Statement("stretched-exponential", said, MEASURED, "fit", parity=parity))
+    return statements
+
+
+def given_decay(given: GivenSeries, window: tuple[int, int] | None = None) -> Decay:
+    """Return the decay of a series from outside, on which theory is silent."""
+    logs = [log(x.numerator) - log(x.denominator) if x else None for x in given.coefficients]
+    return Decay(given.kernel, fit_logs(logs, window, ended=given.tail == 0), DecayTheory((), (), ()), tuple(logs))

@@ -1,0 +1,313 @@
+r"""What theory says of the decay of a kernel's coefficients and of its eigenvalues, each statement with its standing.
+
+*Proven in the paper*: Lemma 3.2, Corollary 4.7, Theorem 4.8. *Derived here*, from the singularity of Θ_l nearest to the
+disc of convergence; it lies on the positive axis, for all coefficients are nonnegative (Pringsheim):
+
+* φ^(m) jumps: µ_k² falls like k^{−m−3/2} and Θ_l has a term (1 − t)^{m−1/2} at t = 1, so κ_p = Θ(p^{−m−1/2}). For
+  m = 1, with the jump J and s = σ_w² J², R'(1 − ε) = χ − s √(2ε)/(2π) + …, and Θ_l(1 − ε) = S_l − B_l √ε + … with
+  B_l = χ B_{l−1} + S_{l−1} s √(2 χ^{l−2} γ_w²)/(2π), B_1 = 0. Hence κ_p ~ B_l p^{−3/2}/(2√π). For γ_b = 0 t = −1
+  is singular too, with B'_2 = B_2, B'_l = B'_{l−1} R'(Σ_{l−1}(−1)) (B'_l = B_l for even φ): then even and odd p have
+  B_l ± B'_l.
+* φ is analytic but for poles, the nearest at distance y from the real line: a_k falls like e^{−2y√k}, R is singular
+  at 1 like e^{−y²/(1 − t)}, and 1 − Σ_{l−1}(t) = γ_w² χ^{l−2} (1 − t) + …; the outermost of the layers' singularities
+  counts: the rate of e^{−a√p} is a = 2y/√(γ_w² max(1, χ^{l−2})).
+* R is singular at c > 1 like (c − t)^{m − n/2}: κ_p ~ C p^{n/2 − m} η^{−p}, where η > 1 is the least t with
+  Σ_j(t) = c for a j < l.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import log, pi, sqrt
+
+import numpy as np
+
+from ntkcalc.activations.duals import AlgebraicDual, Correlation, HyperbolicDual, Point
+from ntkcalc.decay.results import DecayTheory, Statement
+from ntkcalc.errors import InputError
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.recursion import layer_map
+from ntkcalc.numerics.precision import context, log2, whole
+
+PROVEN, DERIVED = "proven in the paper", "derived here"
+_BITS = 64
+_TERMS = 20_000  # of R's power series beyond 1
+
+
+def decay_theory(
+    act: str,
+    depth: int = 2,
+    *,
+    sigma_w2: str | float | Fraction = 1,
+    gamma_b2: str | float | Fraction = 0,
+    sphere_dim: int | None = None,
+    rank: int | None = None,
+) -> DecayTheory:
+    """Return what theory says of a kernel's decay.
+
+    Parameters
+    ----------
+    act
+        Activation such as ``"tanh"``.
+    depth
+        l ≥ 1, layers including the linear output.
+    sigma_w2
+        σ_w² in (0, 1/E[φ²]], or ``"max"``.
+    gamma_b2
+        γ_b² in [0, 1].
+    sphere_dim
+        d ≥ 2 of S^d, for statements on the eigenvalues there.
+    rank
+        r ≥ 1, for statements on kernel matrices of data of that rank.
+
+    Returns
+    -------
+    DecayTheory
+        Statements on coefficients, on λ_k of the sphere and on λ_n of data.
+
+    Raises
+    ------
+    InputError
+        For a kernel, sphere or rank that makes no sense.
+
+    Examples
+    --------
+    >>> [s.exponent for s in decay_theory("relu").coefficients]
+    [-1.5, -1.5]
+    """
+    return kernel_decay(Kernel.of(act, depth, sigma_w2, gamma_b2), sphere_dim, rank)
+
+
+def kernel_decay(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
+    """Return what theory says of a kernel: see `decay_theory`."""
+    if sphere_dim is not None and whole(sphere_dim, "sphere_dim") < 2:
+        raise InputError(f"sphere_dim must be at least 2, got {sphere_dim}")
+    if rank is not None and whole(rank, "rank") < 1:
+        raise InputError(f"rank must be at least 1, got {rank}")
+    sharp, proven = _derived(kernel), _lemma_3_2(kernel)
+    leading = sharp[0] if sharp else None
+    return DecayTheory(
+        (*proven, *sharp),
+        () if sphere_dim is None or leading is None else _on_sphere(leading, sphere_dim),
+        () if rank is None or leading is None else _on_data(leading, rank),
+    )
+
+
+def _lemma_3_2(kernel: Kernel) -> list[Statement]:
+    """Return the paper's statement on two layers."""
+    name, bias = kernel.activation.name, bool(kernel.gamma_b2)
+    if kernel.depth != 2 or kernel.gamma_b2 == 1:
+        return []
+    if name == "relu":
+        said = "κ_p = Θ(p^(−3/2))" + ("" if bias else " for even p")
+        return [Statement("power", said, PROVEN, "Lemma 3.2", exponent=-1.5)]
+    if name == "tanh" and not bias:
+        said = "κ_p = O(exp(−(π/2) √(p−1)))"
+        return [Statement("stretched-exponential", said, PROVEN, "Lemma 3.2", rate=pi / 2)]
+    if name.startswith("gaussian") and not bias:
+        ratio = float(kernel.activation.dual.singularity) if isinstance(kernel.activation.dual, AlgebraicDual) else 0.0
+        said = f"κ_p = Θ(p^(1/2) {ratio:.6g}^(−p)) for even p"
+        return [Statement("exponential", said, PROVEN, "Lemma 3.2", exponent=0.5, ratio=ratio)]
+    return []
+
+
+def _derived(kernel: Kernel) -> list[Statement]:
+    """Return what the nearest singularity says, the slowest class first."""
+    activation, dual = kernel.activation, kernel.activation.dual
+    if kernel.depth == 1 or kernel.gamma_b2 == 1 or dual.degree is not None:
+        return [Statement("finite", "finitely many coefficients", DERIVED, "Θ_l is a polynomial")]
+    if activation.jumps:
+        return _from_jumps(kernel)
+    if activation.roughness is not None:
+        power = -activation.roughness - 0.5
+        source = f"φ^({activation.roughness}) jumps" if activation.roughness > 1 else "φ' jumps"
+        return [Statement("power", f"κ_p = O(p^({power:g}))", DERIVED, source, exponent=power)]
+    parity = _parity(kernel)
+    where = f" for {parity} p" if parity else ""
+    if activation.pole is not None:
+        chi = float(kernel.chi(_BITS))
+        spread = float(1 - kernel.gamma_b2) * max(1.0, chi ** (kernel.depth - 2))
+        rate = 2 * activation.pole() / sqrt(spread)
+        said = f"κ_p = exp(−{rate:.6g} √p (1 + o(1))){where}"
+        return [Statement("stretched-exponential", said, DERIVED, "nearest poles of φ", rate=rate, parity=parity)]
+    if isinstance(dual, AlgebraicDual):
+        ratio, power = _radius(kernel), _local_power(dual)
+        said = f"κ_p ~ C p^({power:g}) {ratio:.6g}^(−p){where}"
+        return [Statement("exponential", said, DERIVED, "singularity of R", exponent=power, ratio=ratio, parity=parity)]
+    if isinstance(dual, HyperbolicDual):
+        return [Statement("entire", "κ_p falls faster than any exponential", DERIVED, "R is entire")]
+    return []
+
+
+def _parity(kernel: Kernel) -> str | None:
+    """Return "even" or "odd" where only such coefficients κ_p, p ≥ 2, are there."""
+    activation = kernel.activation
+    if kernel.gamma_b2:
+        return None
+    if activation.parity == "even" or (activation.parity == "odd" and not kernel.sigma_b2(_BITS)):
+        return activation.parity
+    mu = activation.hermite(9, 32)
+    if kernel.depth == 2 and not any(mu[3::2]):
+        return "even"
+    return "odd" if kernel.depth == 2 and not any(mu[2::2]) else None
+
+
+def _from_jumps(kernel: Kernel) -> list[Statement]:
+    """Return the power laws of a φ with kinks: one for each parity class where they differ."""
+    ctx = context(_BITS)
+    (first, size), *others = sorted(kernel.activation.jumps, key=lambda jump: jump[0])
+    source = f"φ^({first}) jumps" if first > 1 else "φ' jumps"
+    apart = kernel.gamma_b2 == 0 and kernel.depth == 2
+    if first == 1:
+        even, odd = _constants(kernel, float(size(ctx)))
+        found = [_power(1, "even", even, source)] if even else []
+        found += [_power(1, "odd", odd, source)] if odd and not apart else []
+        if apart and others:
+            found.append(_power(others[0][0], "odd", None, f"φ^({others[0][0]}) jumps"))
+        return found
+    if not apart:
+        return [_power(first, "", None, source)]
+    return [
+        _power(m, "odd" if m % 2 == 0 else "even", None, f"φ^({m}) jumps") for m in [first, *(m for m, _ in others)]
+    ]
+
+
+def _power(order: int, parity: str, constant: float | None, source: str) -> Statement:
+    exponent = -order - 0.5
+    where = f" for {parity} p" if parity else ""
+    said = f"κ_p ~ {constant:.6g} p^({exponent:g}){where}" if constant else f"κ_p = Θ(p^({exponent:g})){where}"
+    return Statement("power", said, DERIVED, source, exponent=exponent, constant=constant, parity=parity or None)
+
+
+def _constants(kernel: Kernel, jump: float) -> tuple[float, float]:
+    """Return C of κ_p ~ C p^{−3/2} for even and for odd p."""
+    chi, gamma_w2 = float(kernel.chi(_BITS)), float(1 - kernel.gamma_b2)
+    bend = float(kernel.sigma_w2_at(_BITS)) * jump**2 * sqrt(2) / (2 * pi)
+    total, plus, minus = 1.0, 0.0, 0.0
+    t = Correlation.of(2 * kernel.gamma_b2 - 1, _BITS)  # Σ_1(−1)
+    for depth in range(2, kernel.depth + 1):
+        image, slope = layer_map(kernel, t, _BITS)
+        plus = chi * plus + total * bend * sqrt(chi ** (depth - 2) * gamma_w2)
+        minus = plus if depth == 2 else minus * float(slope)
+        total, t = 1 + chi * total, image
+    if kernel.gamma_b2:
+        minus = 0.0
+    elif kernel.activation.parity == "even":
+        minus = plus
+    return (plus + minus) / (2 * sqrt(pi)), (plus - minus) / (2 * sqrt(pi))
+
+
+def _local_power(dual: AlgebraicDual) -> float:
+    """Return q of p^q: R' ~ (c − t)^{m−1−n/2}."""
+    return max(n for n, _ in dual.weights(context(_BITS))) / 2 - dual.order
+
+
+def _radius(kernel: Kernel) -> float:
+    """Return the least t > 1 at which some Σ_j(t), j < l, is c, where R is singular: backwards from the last layer."""
+    dual = kernel.activation.dual
+    assert isinstance(dual, AlgebraicDual)
+    c = float(dual.singularity)
+    sigma_w2, sigma_b2 = float(kernel.sigma_w2_at(_BITS)), float(kernel.sigma_b2(_BITS))
+    series = dual.taylor(Point(context(_BITS).zero, near_one=False), _TERMS, _BITS)
+    logs = np.array([log2(x) * log(2) if x else -np.inf for x in series])
+    degrees = np.arange(len(logs))
+
+    def image(t: float) -> float:
+        return sigma_b2 + sigma_w2 * float(np.exp(logs + degrees * log(t)).sum())
+
+    target = c
+    for _ in range(kernel.depth - 2):
+        low, high = 1.0, c
+        if image(c) <= target:  # this layer is singular before the next one is
+            target = c
+            continue
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if image(middle) < target else (low, middle)
+        target = low
+    gamma_b2 = float(kernel.gamma_b2)
+    return (target - gamma_b2) / (1 - gamma_b2)
+
+
+def geometric_layers(eta: Fraction, depth: int) -> tuple[Fraction, Fraction]:
+    """Return C_l and η_l of α_{p,l} = C_l η_l^{−p}, p ≥ 1, where α_{p,2} = (η − 1) η^{−p} (Lemma B.7, (44)).
+
+    Parameters
+    ----------
+    eta
+        η_2 > 1.
+    depth
+        l ≥ 2.
+
+    Notes
+    -----
+    η_{l+1} = η_l η_2/(η_2 + C_l) and C_{l+1} = C_l C_2/(η_2 + C_l): Möbius maps composed. κ_{p,l} is
+    O(p^{2l−3} η_l^{−p}) by Lemma B.9, and of order p η_l^{−p} in truth.
+
+    Examples
+    --------
+    >>> geometric_layers(Fraction(2), 3)
+    (Fraction(1, 3), Fraction(4, 3))
+    """
+    if eta <= 1 or depth < 2:
+        raise InputError(f"geometric layers need eta > 1 and depth of at least 2, got {eta} and {depth}")
+    c, first, ratio = eta - 1, eta - 1, eta
+    for _ in range(depth - 2):
+        c, ratio = c * first / (eta + c), ratio * eta / (eta + c)
+    return c, ratio
+
+
+def _on_sphere(law: Statement, d: int) -> tuple[Statement, ...]:
+    """Return what follows for λ_k on S^d (Corollary 4.7), and sharper laws."""
+    name = "Corollary 4.7"
+    if law.model == "power" and law.exponent is not None:
+        power = -d + 2 + 2 * law.exponent
+        where = f" for {law.parity} k" if law.parity else ""
+        index = f"λ_ℓ = Θ(ℓ^({power / d:.6g})), ℓ counting multiplicities"
+        return (
+            Statement("power", f"λ_k = Θ(k^({power:g})){where}", PROVEN, name, exponent=power),
+            Statement("power", index, PROVEN, name, exponent=power / d),
+        )
+    if law.model == "stretched-exponential" and law.rate is not None:
+        a, sharp = law.rate, 1.5 * law.rate ** (2 / 3)
+        said = f"λ_k = O(k^({0.5 - d:g}) exp(−a √k)) for all a < {a:.6g}"
+        return (
+            Statement("stretched-exponential", said, PROVEN, name, rate=a),
+            Statement("stretched-exponential", f"λ_k = exp(−{sharp:.6g} k^(2/3) (1 + o(1)))", DERIVED, "saddle point"),
+        )
+    if law.model == "exponential" and law.ratio is not None:
+        r, power = law.ratio, 1 - d / 2
+        sharp, factor = r + sqrt(r * r - 1), f"k^({power:g}) " if power else ""
+        said = f"λ_k = Θ({factor}{sharp:.6g}^(−k))"
+        found = [Statement("exponential", f"λ_k = O(k^({1 - d}) {r:.6g}^(−k))", PROVEN, name, ratio=r)]
+        if law.exponent == 0.5:
+            found.append(Statement("exponential", said, DERIVED, "saddle point", exponent=power, ratio=sharp))
+        return tuple(found)
+    if law.model == "finite":
+        return (Statement("finite", "λ_k = 0 for k beyond the degree", DERIVED, "Theorem 4.6"),)
+    return (Statement("entire", "λ_k falls faster than any exponential", DERIVED, "Theorem 4.6"),)
+
+
+def _on_data(law: Statement, r: int) -> tuple[Statement, ...]:
+    """Return what follows for λ_n of kernel matrices of data of rank r (Theorem 4.8, r ≥ 7, n ≥ 2 r^r)."""
+    name, where = "Theorem 4.8", " for n ≥ 2 r^r"
+    always = Statement("power", "λ_n ≤ S_l/n", DERIVED, "the trace", exponent=-1.0)
+    if law.model == "finite":
+        return (always, Statement("finite", "λ_n = 0 beyond the rank of the polynomial", DERIVED, "Lemma C.20"))
+    if r < 7 and law.model != "entire":
+        return (always, Statement("undecided", f"{name} needs r ≥ 7", PROVEN, name))
+    if law.model == "power" and law.exponent is not None:
+        a = -law.exponent
+        if a <= r + 1:
+            return (always, Statement("undecided", f"{name} needs a > r + 1, here a = {a:g}", PROVEN, name))
+        power = -(a - 1) / r
+        return (always, Statement("power", f"λ_n = O(n^({power:.6g})){where}", PROVEN, name, exponent=power))
+    if law.model == "stretched-exponential" and law.rate is not None:
+        limit = law.rate * 2 ** (-1 / (2 * r))
+        said = f"λ_n = O(n^(1/{2 * r}) exp(−a' n^(1/{2 * r}))) for all a' < {limit:.6g}{where}"
+        return (always, Statement("stretched-exponential", said, PROVEN, name, rate=limit))
+    if law.model == "exponential" and law.ratio is not None:
+        limit = log(law.ratio) * 2 ** (-1 / r)
+        said = f"λ_n = O(exp(−a' n^(1/{r}))) for all a' < {limit:.6g}{where}"
+        return (always, Statement("exponential", said, PROVEN, name, rate=limit))
+    return (always,)

@@ -1,0 +1,14 @@
+"""The kernel: its hyperparameters, Θ_l(ρ) by the recursion (11)-(12), on arrays, and as a matrix of data."""
+
+__all__ = [
+    "arrays",
+    "facts",
+    "hyperparameters",
+    "kernel_lookup",
+    "kernel_matrix",
+    "layer_interpolant",
+    "matrix_summary",
+    "points",
+    "recursion",
+    "results",
+]

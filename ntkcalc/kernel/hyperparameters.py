@@ -1,0 +1,135 @@
+"""A kernel: activation, depth and the two free variances of Assumption 2, with all that follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR
+from fractions import Fraction
+
+from ntkcalc.activations.catalogue import Activation, activation
+from ntkcalc.activations.hermite_dual import HermiteDual
+from ntkcalc.errors import InputError
+from ntkcalc.numerics.precision import Context, Real, context, decimal, decimal_text, exact, real, whole
+
+MOST_LAYERS = 1000
+"""Deepest network that we compute."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The NTK of a network of `depth` layers, the linear output included, under Assumption 2.
+
+    Parameters
+    ----------
+    activation
+        The activation φ.
+    depth
+        l ≥ 1: the paper's κ_{p,l}; l = 2 is one hidden layer.
+    sigma_w2
+        σ_w² in (0, 1/E[φ²]], or None for 1/E[φ²] itself, where σ_b² = 0.
+    gamma_b2
+        γ_b² in [0, 1]; γ_w² = 1 − γ_b².
+    """
+
+    activation: Activation
+    depth: int
+    sigma_w2: Fraction | None
+    gamma_b2: Fraction
+
+    @classmethod
+    def of(
+        cls,
+        act: str | Activation,
+        depth: int = 2,
+        sigma_w2: str | float | Fraction = 1,
+        gamma_b2: str | float | Fraction = 0,
+    ) -> Kernel:
+        """Return the kernel that names and decimal text describe.
+
+        Raises
+        ------
+        InputError
+            For an unknown activation or a value that Assumption 2 excludes.
+        """
+        if not isinstance(act, str | Activation):
+            raise InputError(f"an activation is named by text such as 'tanh', got {act!r:.40}")
+        phi = activation(act) if isinstance(act, str) else act
+        if not 1 <= whole(depth, "depth") <= MOST_LAYERS:
+            raise InputError(f"depth must be at least 1 and at most {MOST_LAYERS}, got {depth}")
+        gamma = exact(gamma_b2, "gamma_b2")
+        if not 0 <= gamma <= 1:
+            raise InputError(f"gamma_b2 must lie in [0, 1], got {decimal_text(gamma)}")
+        if isinstance(sigma_w2, str) and sigma_w2.strip().lower() == "max":
+            return cls(phi, depth, None, gamma)
+        sigma = exact(sigma_w2, "sigma_w2 (or 'max')")
+        if sigma <= 0:
+            raise InputError(f"sigma_w2 must be positive, got {decimal_text(sigma)}")
+        kernel = cls(phi, depth, sigma, gamma)
+        kernel.sigma_b2(64)
+        return kernel
+
+    def at_depth(self, depth: int) -> Kernel:
+        """Return the same kernel at another depth."""
+        return replace(self, depth=depth)
+
+    def sigma_w2_at(self, bits: int) -> Real:
+        """Return σ_w², relative error below 2**-bits."""
+        ctx = context(bits + 8)
+        if self.sigma_w2 is not None:
+            return real(ctx, self.sigma_w2)
+        return 1 / self._mean_square(ctx)
+
+    def sigma_b2(self, bits: int) -> Real:
+        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits; exactly 0 where it vanishes.
+
+        Raises
+        ------
+        InputError
+            Where it would be negative.
+        """
+        square = self.activation.dual.mean_square(bits)
+        if self.sigma_w2 is None:
+            return context(bits + 8).zero
+        if isinstance(square, Fraction):
+            rest = 1 - self.sigma_w2 * square
+            if rest < 0:
+                raise self._too_large()
+            return real(context(bits + 8), rest)
+        most = 1024 if isinstance(self.activation.dual, HermiteDual) else 8192  # or as long as any text that we read
+        for extra in (32, 256, most):
+            ctx = context(bits + extra)
+            difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
+            if abs(difference) > ctx.ldexp(1, 8 - extra):
+                if difference < 0:
+                    raise self._too_large()
+                return difference
+        raise InputError("sigma_w2 is too close to its largest value; say 'max'")
+
+    def chi(self, bits: int) -> Real:
+        """Return χ = R'(1) = σ_w² E[φ'²]."""
+        slope = self.activation.dual.slope_square(bits + 8)
+        ctx = context(bits + 16)
+        return (real(ctx, slope) if isinstance(slope, Fraction) else ctx.convert(slope)) * self.sigma_w2_at(bits + 8)
+
+    def total(self, bits: int) -> Real:
+        """Return Θ_l(1) = S_l = 1 + χ S_{l−1}, S_1 = 1."""
+        ctx = context(bits + 2 * self.depth.bit_length() + 8)
+        chi, total = ctx.convert(self.chi(ctx.prec)), ctx.one
+        for _ in range(self.depth - 1):
+            total = 1 + chi * total
+        return total
+
+    def _mean_square(self, ctx: Context) -> Real:
+        """Return E[φ²] in the precision of `ctx`."""
+        square = self.activation.dual.mean_square(ctx.prec)
+        return real(ctx, square) if isinstance(square, Fraction) else ctx.convert(square)
+
+    def _too_large(self) -> InputError:
+        ctx = context(64)
+        bound = decimal(1 / self._mean_square(ctx) * (1 - ctx.ldexp(1, -48)), 12, ROUND_FLOOR)
+        if isinstance(self.activation.dual.mean_square(64), Fraction):
+            bound = decimal(1 / Fraction(self.activation.dual.mean_square(64)), 12, ROUND_FLOOR)
+        return InputError(
+            f"sigma_w2 must be at most {decimal_text(Fraction(bound))} for {self.activation.name} "
+            f"(sigma_w2 E[phi^2] <= 1; 'max' says it exactly), got {decimal_text(self.sigma_w2 or Fraction(0))}"
+        )

@@ -1,0 +1,114 @@
+r"""Kernel matrices Θ(⟨x_i, y_j⟩) in float64, tile by tile, so that the memory they need does not grow with n.
+
+A correlation near ±1 is only as good as 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
+from the points themselves, so that equal rows have δ = 0 exactly and nearly equal ones all their digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ntkcalc.kernel.kernel_lookup import KernelTable
+from ntkcalc.kernel.layer_interpolant import Array, Flags
+
+_TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
+_NEAR = 2.0**-12  # δ below which rounding errors of ρ, 1e-16 of 1, would be seen through √δ
+_PAIRS = 1 << 20  # coordinates of pairs at a time
+
+Observer = Callable[[int, int], None]
+"""Told (tiles done, tiles in all)."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The part of a matrix in the given rows and columns."""
+
+    rows: slice
+    columns: slice
+    values: Array
+
+
+@dataclass(frozen=True)
+class KernelMatrix:
+    """The matrix Θ(⟨x_i, y_j⟩) − offset.
+
+    Parameters
+    ----------
+    table
+        The kernel.
+    x, y
+        Points of unit norm, shapes (n, d) and (m, d); y None stands for x.
+    offset
+        Taken off every entry, before any sum is formed.
+    """
+
+    table: KernelTable
+    x: Array
+    y: Array | None = None
+    offset: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, m)."""
+        return len(self.x), len(self.x if self.y is None else self.y)
+
+    def tiles(self, observer: Observer | None = None) -> Iterator[Tile]:
+        """Yield all tiles; of a symmetric matrix those on and above the diagonal."""
+        n, m = self.shape
+        columns = self.x if self.y is None else self.y
+        starts = [(i, j) for i in range(0, n, _TILE) for j in range(i if self.y is None else 0, m, _TILE)]
+        for done, (i, j) in enumerate(starts):
+            rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
+            negative, delta = correlations(self.x[rows], columns[cols])
+            values = self.table(negative, delta)
+            if self.offset:
+                values -= self.offset
+            if self.y is None and i == j:
+                values = np.triu(values) + np.triu(values, 1).T
+            yield Tile(rows, cols, values)
+            if observer is not None:
+                observer(done + 1, len(starts))
+
+    def fill(self, out: Array | None, observer: Observer | None = None) -> tuple[float, float, float]:
+        """Write the matrix to `out`, if there is one, and return its least entry, its mean and its largest."""
+        least, largest, total = np.inf, -np.inf, 0.0
+        for tile in self.tiles(observer):
+            mirrored = self.y is None and tile.rows != tile.columns
+            if out is not None:
+                out[tile.rows, tile.columns] = tile.values
+                if mirrored:
+                    out[tile.columns, tile.rows] = tile.values.T
+            least = min(least, float(tile.values.min()))
+            largest = max(largest, float(tile.values.max()))
+            total += (1 + mirrored) * float(tile.values.sum())
+        n, m = self.shape
+        return least, total / n / m, largest
+
+    def product(self, vectors: Array, observer: Observer | None = None) -> Array:
+        """Return the symmetric matrix times a block of vectors, shape (n, b), tile by tile."""
+        result = np.zeros_like(vectors)
+        for tile in self.tiles(observer):
+            result[tile.rows] += tile.values @ vectors[tile.columns]
+            if tile.rows != tile.columns:
+                result[tile.columns] += tile.values.T @ vectors[tile.rows]
+        return result
+
+
+def correlations(x: Array, y: Array) -> tuple[Flags, Array]:
+    """Return the sign of ρ = ⟨x_i, y_j⟩ (True where negative) and δ = 1 − |ρ|."""
+    rho = x @ y.T
+    negative = rho < 0
+    delta = np.abs(rho, out=rho)
+    np.subtract(1, delta, out=delta)
+    np.maximum(delta, 0, out=delta)
+    near = np.flatnonzero(delta < _NEAR)
+    step = max(1, _PAIRS // x.shape[1])
+    for start in range(0, len(near), step):
+        some = near[start : start + step]
+        i, j = np.divmod(some, len(y))
+        difference = np.where(negative.reshape(-1)[some, None], x[i] + y[j], x[i] - y[j])
+        delta.reshape(-1)[some] = np.einsum("pk,pk->p", difference, difference) / 2
+    return negative, delta

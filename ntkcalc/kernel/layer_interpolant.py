@@ -1,0 +1,161 @@
+r"""Θ_l on arrays, in float64: the layer map as an interpolant of exactly computed values.
+
+The state is an angle: |t| = cos ψ, 0 ≤ ψ ≤ π/2, and the sign of t. A layer maps ψ to ψ' = ψ G(ψ) near t = 1
+(G(0) = √χ), and G and R' are smooth in ψ on all of [0, π/2], the square-root singularities of
+relu-type kernels at t = ±1 included. So a short Chebyshev series of each, interpolating high-precision values,
+is a layer map of any activation, and 1 − |t| = 2 sin²(ψ/2) keeps its relative accuracy through all layers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.errors import AccuracyError
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.recursion import layer_map
+from ntkcalc.numerics.precision import Real, context
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_BITS = 64
+_FIRST, _LAST = 32, 512  # degrees of the interpolants
+_NEGLIGIBLE = 1e-15  # of the largest Chebyshev coefficient
+
+
+@dataclass(frozen=True)
+class LayerMap:
+    """R and R' as Chebyshev series in x = 4ψ/π − 1.
+
+    Parameters
+    ----------
+    angle
+        Of G = ψ'/ψ, for t ≥ 0.
+    slope
+        Of R'(t), t ≥ 0.
+    image_below, slope_below
+        Of R(t) and R'(t) for t ≤ 0; None where R is mirrored.
+    parity
+        "odd" or "even" where R is, else None.
+    """
+
+    angle: Array
+    slope: Array
+    image_below: Array | None
+    slope_below: Array | None
+    parity: str | None
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> LayerMap:
+        """Return the layer map of a kernel, whose depth and γ_b² do not matter to it."""
+        activation = kernel.activation
+        mirrored = activation.parity == "even" or (activation.parity == "odd" and not kernel.sigma_b2(_BITS))
+        angle, slope = _interpolated(kernel, 1)
+        if mirrored:
+            return cls(angle, slope, None, None, activation.parity)
+        return cls(angle, slope, *_interpolated(kernel, -1), None)
+
+    def __call__(self, negative: Flags, angle: Array) -> tuple[Flags, Array, Array]:
+        """Return the sign and the angle of R(t), and R'(t)."""
+        x = angle * (4 / math.pi) - 1
+        if self.image_below is None or self.slope_below is None:
+            image, slope = angle * _summed(x, self.angle), _summed(x, self.slope)
+            if self.parity == "even":
+                return np.zeros_like(negative), image, np.where(negative, -slope, slope)
+            return negative, image, slope
+        sign, image, slope = np.zeros_like(negative), np.empty_like(angle), np.empty_like(angle)
+        above, below = ~negative, negative
+        image[above] = angle[above] * _summed(x[above], self.angle)
+        slope[above] = _summed(x[above], self.slope)
+        value = _summed(x[below], self.image_below)
+        sign[below] = value < 0
+        image[below] = angle_from(1 - np.abs(value))
+        slope[below] = _summed(x[below], self.slope_below)
+        return sign, image, slope
+
+
+def angle_from(delta: Array) -> Array:
+    """Return ψ with cos ψ = 1 − δ."""
+    angle: Array = 2 * np.arcsin(np.sqrt(np.maximum(delta, 0) / 2))
+    return angle
+
+
+def theta_array(kernel: Kernel, negative: Flags, delta: Array) -> Array:
+    """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`."""
+    gamma_b2, gamma_w2 = float(kernel.gamma_b2), float(1 - kernel.gamma_b2)
+    gap = float(2 * kernel.gamma_b2 - 1)  # γ_b² − γ_w²
+    result = np.where(negative, gap + gamma_w2 * delta, 1 - gamma_w2 * delta)
+    below = result < 0
+    from_one = np.where(negative, gamma_w2 * (2 - delta), gamma_w2 * delta)
+    angle = angle_from(np.where(below, 2 * gamma_b2 + gamma_w2 * delta, from_one))
+    layer = layer_map_of(kernel.at_depth(2)) if kernel.depth > 1 else None
+    for _ in range(kernel.depth - 1):
+        assert layer is not None
+        below, angle, slope = layer(below, angle)
+        image = np.cos(angle)
+        result = np.where(below, -image, image) + result * slope
+    return result
+
+
+@lru_cache(maxsize=64)
+def layer_map_of(kernel: Kernel) -> LayerMap:
+    """Return `LayerMap.of`, kept."""
+    return LayerMap.of(kernel)
+
+
+def _interpolated(kernel: Kernel, sign: int) -> tuple[Array, Array]:
+    """Return Chebyshev series of G and R' (t ≥ 0) or R and R' (t ≤ 0), as long as they need to be."""
+    degree, known = _FIRST, {}
+    while degree <= _LAST:
+        for j in range(degree + 1):
+            place = j / degree
+            if place not in known:
+                known[place] = _at_angle(kernel, sign, place)
+        values = np.array([known[j / degree] for j in range(degree + 1)])
+        series = [_chebyshev_series(column) for column in values.T]
+        if all(np.abs(c[-4:]).max() <= _NEGLIGIBLE * np.abs(c).max() for c in series):
+            return series[0], series[1]
+        degree *= 2
+    raise AccuracyError(
+        f"{kernel.activation.name}: its layer map is too sharp for float64; evaluate single values with --rho"
+    )
+
+
+def _at_angle(kernel: Kernel, sign: int, place: float) -> tuple[float, float]:
+    """Return G or R, and R', at ψ = (π/4)(1 + cos(π · place))."""
+    ctx = context(_BITS + 16)
+    if place == 1:  # t = ±1
+        if sign > 0:
+            chi = ctx.convert(kernel.chi(_BITS))
+            return float(ctx.sqrt(chi)), float(chi)
+        image, slope = layer_map(kernel, Correlation(-1, Point(ctx.zero, near_one=True)), _BITS)
+        return _signed(ctx, image), float(slope)
+    angle = ctx.pi / 2 * ctx.cos(ctx.pi / 2 * ctx.mpf(place)) ** 2
+    delta = 2 * ctx.sin(angle / 2) ** 2
+    image, slope = layer_map(kernel, Correlation(sign, Point.between(ctx.cos(angle), delta)), _BITS)
+    if sign < 0:
+        return _signed(ctx, image), float(slope)
+    return float(2 * ctx.asin(ctx.sqrt(image.size.at(ctx)[1] / 2)) / angle), float(slope)
+
+
+def _signed(ctx: Real, t: Correlation) -> float:
+    return float(t.at(ctx)[0])
+
+
+def _summed(x: Array, series: Array) -> Array:
+    """Return the sum of a Chebyshev series."""
+    return np.asarray(np.polynomial.chebyshev.chebval(x, series), dtype=np.float64)
+
+
+def _chebyshev_series(values: Array) -> Array:
+    """Return the coefficients of the interpolant of values at cos(πj/n), j = 0 … n."""
+    n = len(values) - 1
+    transform = np.fft.rfft(np.concatenate([values, values[-2:0:-1]])).real / n
+    transform[[0, -1]] /= 2
+    return np.asarray(transform, dtype=np.float64)

@@ -1,0 +1,92 @@
+"""A kernel matrix of data, and what there is to say of it."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.kernel.facts import kernel_facts
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
+from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.points import Points
+from ntkcalc.kernel.results import DataFacts, MatrixSummary
+from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
+from ntkcalc.numerics.precision import decimal
+
+_RANK_WORK = 1e11  # flops that finding a rank may take
+
+
+def matrix_summary(
+    kernel: Kernel,
+    points: Points,
+    other: Points | None = None,
+    digits: int = 12,
+    strict: bool = False,
+    out: Array | None = None,
+    output: str | None = None,
+    observer: Observer | None = None,
+) -> MatrixSummary:
+    """Compute a kernel matrix, into `out` if it is given, and sum it up.
+
+    Parameters
+    ----------
+    kernel, points, other
+        The kernel and the data; `other` makes a cross matrix.
+    digits
+        Most digits of a number.
+    strict
+        Whether fewer digits are an error.
+    out
+        Where the matrix goes, shape (n, m).
+    output
+        Name of the file that `out` stands for.
+    observer
+        Told (tiles done, tiles in all).
+
+    Raises
+    ------
+    AccuracyError
+        Where `strict` and fewer digits are known.
+    """
+    if other is not None and other.rows.shape[1] != points.rows.shape[1]:
+        raise InputError(
+            f"both data sets need points of one dimension, got {points.rows.shape[1]} and {other.rows.shape[1]}"
+        )
+    start = time.perf_counter()
+    table = kernel_table(kernel)
+    known = math.floor(-math.log10(table.accuracy))
+    if strict and digits > known:
+        raise AccuracyError(f"a matrix of data is known to {known} of {digits} digits; lower --digits")
+    matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
+    least, mean, largest = matrix.fill(out, observer)
+    seconds = time.perf_counter() - start
+    error = table.accuracy * table.total
+    least_known = min(figures(x, error) for x in (least, mean, largest))
+    if strict and least_known < digits:
+        raise AccuracyError(f"a summary of this matrix is known to {least_known} of {digits} digits; lower --digits")
+    minimum, average, maximum = (known_digits(x, error, digits) for x in (least, mean, largest))
+    return MatrixSummary(
+        kernel_facts(kernel, digits),
+        data_facts(points),
+        None if other is None else data_facts(other),
+        digits,
+        minimum,
+        average,
+        maximum,
+        decimal(kernel.total(64), min(digits, 15)) if other is None else None,
+        rounded_up(table.accuracy),
+        output,
+        seconds,
+    )
+
+
+def data_facts(points: Points) -> DataFacts:
+    """Return what there is to say of a data set."""
+    n, d = points.rows.shape
+    rank = int(np.linalg.matrix_rank(points.rows)) if 10.0 * n * d * min(n, d) <= _RANK_WORK else None
+    return DataFacts(points.source, n, d, rank, points.scaled)

@@ -1,0 +1,132 @@
+"""Points on the unit sphere, as rows of float64 arrays: checked, scaled, seen as images, or drawn at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkcalc.errors import InputError
+
+MOST_ENTRIES = 1 << 28
+"""Numbers that a data file may hold (2 GB as float64)."""
+
+_CHUNK = 1 << 20  # numbers scaled at a time
+_UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points on the unit sphere.
+
+    Parameters
+    ----------
+    source
+        Where they come from.
+    rows
+        Shape (n, d), rows of unit norm, float64, C order.
+    scaled
+        Whether the rows had to be scaled.
+    image
+        Channels, height and width, where the points are images.
+    """
+
+    source: str
+    rows: NDArray[np.float64]
+    scaled: bool
+    image: tuple[int, int, int] | None = None
+
+
+def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
+    """Return the rows of an array as points; images (n, c, h, w) are flattened.
+
+    Raises
+    ------
+    InputError
+        For anything but a finite real matrix without zero rows, or with `normalize` off, rows that
+        are not of unit norm.
+    """
+    array = real_array(array, source)
+    image = None
+    if array.ndim == 4:
+        channels, height, width = array.shape[1:]
+        image = channels, height, width
+        array = array.reshape(len(array), channels * height * width)
+    if array.ndim != 2:
+        raise InputError(
+            f"{source}: a matrix with one point a row is needed, or images n x channels x height x width, "
+            f"got {array.ndim} dimensions"
+        )
+    if 0 in array.shape:
+        raise InputError(f"{source}: there are no points in it (shape {array.shape[0]} x {array.shape[1]})")
+    if array.size > MOST_ENTRIES:
+        raise InputError(f"{source}: {array.size} numbers are more than {MOST_ENTRIES}; take fewer points")
+    rows = np.array(array, dtype=np.float64, order="C")
+    step = max(1, _CHUNK // rows.shape[1])
+    off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
+    return Points(source, rows, any(off), image)
+
+
+def real_array(values: Any, source: str) -> NDArray[Any]:
+    """Return what a caller gives as an array of real numbers.
+
+    Raises
+    ------
+    InputError
+        For rows of several lengths, or what is no real number.
+    """
+    try:
+        array: NDArray[Any] = np.asanyarray(values)
+    except ValueError:
+        raise InputError(f"{source}: every row needs as many numbers as the first") from None
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")
+    return array
+
+
+def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
+    """Return the points as images of a shape (channels, height, width).
+
+    Raises
+    ------
+    InputError
+        For a shape that is not that of the points.
+    """
+    d, said = points.rows.shape[1], ",".join(map(str, shape))
+    if points.image not in (None, shape):
+        raise InputError(f"{points.source}: the images are {','.join(map(str, points.image or ()))}, not {said}")
+    if shape[0] * shape[1] * shape[2] != d:
+        raise InputError(f"{points.source}: images {said} have {shape[0] * shape[1] * shape[2]} numbers, got d = {d}")
+    return replace(points, image=shape)
+
+
+def isotropic_points(n: int, d: int, seed: int) -> Points:
+    """Return n standard Gaussian points in R^d, scaled to unit norm."""
+    if n * d > MOST_ENTRIES:
+        raise InputError(f"isotropic: {n} points in R^{d} are more than {MOST_ENTRIES} numbers; take fewer")
+    return unit_rows(np.random.default_rng(seed).standard_normal((n, d)), "isotropic Gaussian")
+
+
+def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> bool:
+    """Scale some rows to unit norm in place; return whether one was not."""
+
+    def refuse(bad: Any, said: str) -> None:
+        if bad.any():
+            raise InputError(f"{source}: " + said.format(row=first + int(bad.argmax()) + 1))
+
+    refuse(~np.isfinite(rows).all(axis=1), "finite numbers are needed, row {row} has NaN or infinity")
+    largest = np.abs(rows).max(axis=1)
+    refuse(largest == 0, "row {row} is zero, which no scaling brings onto the sphere")
+    rows /= largest[:, None]
+    size = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    off = np.abs(size * largest - 1) > _UNIT
+    if not normalize:
+        refuse(off, "row {row} is not of unit norm; leave out --no-normalize")
+    rows /= size[:, None]
+    return bool(off.any())
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return "complex numbers" if dtype.kind == "c" else f"data of type {dtype}"

@@ -1,0 +1,106 @@
+r"""Θ_l(ρ) itself, at one ρ in [−1, 1], to any precision: the recursion (11)–(12) on numbers, not on series.
+
+.. math::  Σ_l = R(Σ_{l−1}), \qquad Θ_l = Σ_l + Θ_{l−1} R'(Σ_{l−1}), \qquad Σ_1 = Θ_1 = γ_w² ρ + γ_b².
+
+Near ±1 kernels such as relu's have square-root singularities, so a correlation t is carried with 1 − |t|
+to its own relative accuracy. That is enough: with nonnegative coefficients R and R' are convex on
+[0, 1], so (1 − |t|) |R''(t)| ≤ χ and (1 − |t|) |R'(t)| ≤ 1 − R(|t|) ≤ 1 − |R(t)|. An error of η (1 − |t|) in t becomes
+one of at most η χ in R'(t) and at most η (1 − |R(t)|) in R(t): relative errors of 1 − |Σ_l| are not
+amplified, however deep the network, and that of Θ_l is at most l errors of a layer times S_l.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+
+from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.errors import AccuracyError
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.precision import Real, context, log2, real
+
+_MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
+
+
+def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
+    """Return Θ_l(ρ), absolute error below 2**-bits · S_l; exactly zero where parity makes it so.
+
+    Parameters
+    ----------
+    kernel
+        The kernel.
+    rho
+        ρ in [−1, 1], exact.
+    bits
+        Bits asked for.
+    """
+    own = _own_bits(kernel, bits)
+    return _through_layers(kernel, Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own), own)
+
+
+def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
+    """Return Θ_l(cos θ), 0 ≤ θ ≤ π, absolute error below 2**-bits · S_l for θ of so many bits."""
+    own = _own_bits(kernel, bits)
+    ctx = context(own + 16)
+    gamma_b2, half = real(ctx, kernel.gamma_b2), ctx.convert(angle) / 2
+    below_one, above_minus_one = (2 * (1 - gamma_b2) * f(half) ** 2 for f in (ctx.sin, ctx.cos))
+    above_minus_one += 2 * gamma_b2
+    sign, gap = (1, below_one) if below_one < above_minus_one else (-1, above_minus_one)
+    return _through_layers(kernel, Correlation(sign, Point.between(1 - gap, gap)), own)
+
+
+def origin_gap(kernel: Kernel) -> Real:
+    """Return 1 − Σ_{l−1}(0), where the recurrence of the coefficients expands R."""
+    t = Correlation.of(kernel.gamma_b2, 64)
+    for _ in range(kernel.depth - 2):
+        t, _ = layer_map(kernel, t, 64)
+    return t.size.at(context(80))[1]
+
+
+def _own_bits(kernel: Kernel, bits: int) -> int:
+    return bits + 2 * kernel.depth.bit_length() + 8
+
+
+def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
+    """Return Θ_l from the first layer's correlation."""
+    ctx = context(own + 16)
+    result = t.at(ctx)[0]
+    for _ in range(kernel.depth - 1):
+        t, slope = layer_map(kernel, t, own)
+        result = t.at(ctx)[0] + result * slope
+    return result
+
+
+def layer_map(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:
+    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ.
+
+    Where R is even or odd, −1 is as singular as 1 and t < 0 is mirrored.
+    """
+    parity = kernel.activation.parity
+    mirrored = parity == "even" or (parity == "odd" and not kernel.sigma_b2(bits))
+    if t.sign > 0 or not mirrored:
+        return _image(kernel, t, bits)
+    image, slope = _image(kernel, Correlation(1, t.size), bits)
+    return (image, -slope) if parity == "even" else (Correlation(-image.sign, image.size), slope)
+
+
+def _image(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:
+    """Return R(t) and R'(t) from D and D', with as many more bits as 1 − |R(t)| loses."""
+    dual, extra = kernel.activation.dual, 8
+    if t.sign > 0 and t.size.near_one and not t.size.smaller:
+        return t, kernel.chi(bits)
+    while extra < _MOST_LOST:
+        wide = bits + extra
+        ctx = context(wide + 16)
+        if t.size.smaller or t.size.near_one:
+            value, slope = dual.value(t, wide)
+        else:  # at 0 the Hermite coefficients know exact zeros
+            value, slope = dual.taylor(t.size, 1, wide)
+        sigma_w2 = ctx.convert(kernel.sigma_w2_at(wide))
+        image = kernel.sigma_b2(wide) + sigma_w2 * value
+        rest = 1 - abs(image)
+        lost = 4 - log2(rest) if rest > 0 else 2 * extra
+        if lost <= extra:
+            return Correlation(-1 if image < 0 else 1, Point.between(abs(image), rest)), sigma_w2 * slope
+        extra = ceil(lost) + 8
+    raise AccuracyError("the correlation of two layers' outputs is too close to 1; lower --depth")

@@ -1,0 +1,233 @@
+r"""The spectrum of empirical kernels: means over networks at random initialisation (Figures 1 and 3 of the paper).
+
+Of every trial the eigenvalues λ_p of K/n and λ_p/λ_1 are taken, and where the limit of infinite width is known, the
+distance ‖K − Θ‖/‖Θ‖, which falls like 1/√width.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from decimal import Decimal
+
+import numpy as np
+
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.kernel.facts import kernel_facts
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
+from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.matrix_summary import data_facts
+from ntkcalc.kernel.points import Points
+from ntkcalc.networks.network import Budget, Design, blueprints, initialised, network_inputs, network_kernel, rounding
+from ntkcalc.networks.results import NetworkEigenvalue, NetworkFacts, NetworkSpectrum
+from ntkcalc.networks.trials import Sample, generators
+from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
+from ntkcalc.numerics.precision import whole
+from ntkcalc.spectrum.effective_rank import gram_rank
+from ntkcalc.spectrum.matrix_spectrum import (
+    MOST_DENSE,
+    Measured,
+    gram_share,
+    gram_values,
+    held_eigenvalues,
+    measured,
+    share_bound,
+)
+from ntkcalc.spectrum.results import Interval
+
+
+def network_spectrum(
+    kernel: Kernel,
+    design: Design,
+    points: Points,
+    trials: int = 10,
+    seed: int = 0,
+    top: int | None = None,
+    digits: int = 12,
+    strict: bool = False,
+    memory: int = 1 << 30,
+    observer: Observer | None = None,
+) -> NetworkSpectrum:
+    """Return the spectrum of empirical kernels of networks on data, means over trials.
+
+    Parameters
+    ----------
+    kernel, design, points
+        The kernel of infinite width, what the networks are, and the data.
+    trials, seed
+        Networks, and what their random numbers start from.
+    top
+        How many of the largest; None for all.
+    digits
+        Most digits of a number.
+    strict
+        Whether fewer digits are an error.
+    memory
+        Bytes that parameters, derivatives and kernels may take.
+    observer
+        Told (steps done, steps in all).
+
+    Raises
+    ------
+    InputError
+        For a network, trials or a seed that make no sense, or points that are no images where they must be.
+    AccuracyError
+        Where double precision loses the network, or `strict` and digits are missing.
+    NtkcalcError
+        Where the memory does not suffice.
+    """
+    start = time.perf_counter()
+    n = len(points.rows)
+    _check_top(top, n)
+    plans = blueprints(kernel.depth, design, points)
+    error, budget, steps = rounding(kernel, design, plans), Budget.of(plans, n, memory), 0
+    limit = KernelMatrix(kernel_table(kernel), points.rows) if _has_limit(design) else None
+    inputs = network_inputs(design, points)
+
+    def tick() -> None:
+        nonlocal steps
+        steps += 1
+        if observer is not None:
+            observer(steps, budget.ticks * trials)
+
+    measures = _Measures()
+    for random in generators(seed, trials):
+        network = initialised(kernel, design, points, random)
+        measures.add(network_kernel(network, inputs, budget.rows, tick), limit, top, error)
+    infinite = measured(kernel, points, top, memory, None) if limit is not None else None
+    values = measures.values.intervals(measures.errors, digits, 0, math.inf)
+    if strict:
+        _check_digits(measures, digits)
+    return NetworkSpectrum(
+        kernel_facts(kernel, digits),
+        _facts(design, points, trials, seed),
+        data_facts(points),
+        digits,
+        _rows(measures, values, infinite, points, digits),
+        measures.effective_rank(digits),
+        known_digits(gram := gram_rank(points), 1e-13 * gram, digits),
+        measures.distance(error, digits),
+        rounded_up(measures.relative_error),
+        time.perf_counter() - start,
+    )
+
+
+def _check_top(top: int | None, n: int) -> None:
+    if top is not None and whole(top, "top") < 1:
+        raise InputError(f"top must be at least 1, got {top}")
+    if top is None and n > MOST_DENSE:
+        raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
+
+
+def _check_digits(measures: _Measures, digits: int) -> None:
+    """Refuse eigenvalues with fewer digits."""
+    least = min(figures(value, error) for value, error in zip(measures.values.mean, measures.errors, strict=True))
+    if least < digits:
+        raise AccuracyError(
+            f"eigenvalues of networks are known to some {rounded_up(measures.relative_error)} of the largest, which "
+            f"leaves the least {least} of {digits} digits; lower --digits or --top"
+        )
+
+
+def _has_limit(design: Design) -> bool:
+    """Whether these networks approach the kernel of infinite width."""
+    return design.arch == "mlp" and design.parametrization == "ntk"
+
+
+class _Measures:
+    """What is measured of every network."""
+
+    def __init__(self) -> None:
+        self.values, self.shares, self.ranks, self.squares = Sample(), Sample(), Sample(), Sample()
+        self.errors: Array = np.zeros(1)
+        self.relative_error = 0.0
+
+    def add(self, held: Array, limit: KernelMatrix | None, top: int | None, error: float) -> None:
+        """Measure a kernel, which is then overwritten; `error` is that of its entries, relative."""
+        n, diagonal = len(held), held.diagonal().copy()
+        if limit is not None:
+            self.squares.add(_square_distance(held, limit))
+        held /= n
+        found = held_eigenvalues(held, top)
+        errors = found.errors + error * diagonal.max()
+        self.values.add(found.values)
+        self.errors = np.maximum(self.errors, errors)
+        largest = found.values[0]
+        if largest > 0:
+            self.shares.add(found.values / largest)
+            self.ranks.add(diagonal.mean() / largest)
+            self.relative_error = max(self.relative_error, float(errors.max() / largest))
+
+    def effective_rank(self, digits: int) -> Interval:
+        """Return eff(K)."""
+        found = self.ranks.intervals(self.relative_error * self.ranks.mean, digits, 1, math.inf)
+        return found[0] if found else _UNKNOWN
+
+    def distance(self, error: float, digits: int) -> Decimal | None:
+        """Return the root mean square distance from the limit."""
+        if not self.squares.count:
+            return None
+        size = float(self.squares.mean) ** 0.5
+        return known_digits(size, error, digits)
+
+
+_UNKNOWN = Interval(None, None, None, 0)
+
+
+def _square_distance(held: Array, limit: KernelMatrix) -> float:
+    """Return ‖K − Θ‖²/‖Θ‖², tile by tile."""
+    off = whole = 0.0
+    for tile in limit.tiles():
+        twice = 1 if tile.rows == tile.columns else 2
+        off += twice * float(((held[tile.rows, tile.columns] - tile.values) ** 2).sum())
+        whole += twice * float((tile.values**2).sum())
+    return off / whole
+
+
+def _facts(design: Design, points: Points, trials: int, seed: int) -> NetworkFacts:
+    assert isinstance(design.widths, int)
+    images = design.arch == "cnn"
+    return NetworkFacts(
+        design.arch,
+        design.widths,
+        design.parametrization,
+        design.padding if images else None,
+        points.image if images else None,
+        trials,
+        seed,
+    )
+
+
+def _rows(
+    measures: _Measures, values: list[Interval], infinite: Measured | None, points: Points, digits: int
+) -> tuple[NetworkEigenvalue, ...]:
+    """Return the eigenvalues with what stands beside them."""
+    shares = measures.shares.intervals(2 * measures.relative_error, digits, 0, 1) or [_UNKNOWN] * len(values)
+    if shares[0].trials:
+        shares[0] = Interval(_ONE, _ONE, _ONE, shares[0].trials)
+    effective = float(measures.ranks.mean) if measures.ranks.count else math.inf
+    gram = gram_values(points) if data_facts(points).rank is not None else None
+    return tuple(
+        NetworkEigenvalue(
+            p,
+            value.mean,
+            share,
+            None if infinite is None else _infinite_share(infinite, p, digits),
+            None if gram is None else gram_share(gram, p, digits),
+            share_bound(effective / p, digits),
+        )
+        for p, (value, share) in enumerate(zip(values, shares, strict=True), 1)
+    )
+
+
+_ONE = Decimal(1)
+
+
+def _infinite_share(infinite: Measured, p: int, digits: int) -> Decimal | None:
+    """Return λ_p/λ_1 of the kernel of infinite width, None where it is a rounding error."""
+    largest, value, error = (float(x) for x in (infinite.values[0], infinite.values[p - 1], infinite.errors[p - 1]))
+    if p == 1:
+        return _ONE
+    return known_digits(value / largest, 2 * error / largest, digits) if value > error else None

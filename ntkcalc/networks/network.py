@@ -1,0 +1,463 @@
+r"""Networks of finite width at random initialisation, and their empirical neural tangent kernels.
+
+.. math::  K(x, y) = ⟨∇_θ f(x), ∇_θ f(y)⟩ = \sum_l ⟨δ_l(x), δ_l(y)⟩ \, (c_{w,l}² ⟨h_{l−1}(x), h_{l−1}(y)⟩ + c_{b,l}²)
+
+with h_0 = x, g_l = c_{w,l} W_l h_{l−1} + c_{b,l} b_l, h_l = φ(g_l), f = g of the last layer, and δ_l = ∂f/∂g_l from one
+pass back: products of n × width matrices, layer by layer (`ntkcalc.networks.layers`).
+
+* **ntk**: equation (1), parameters N(0, 1), c_w = γ_w, c_b = γ_b in the first layer, σ_w/√width and σ_b later, at the
+  output too: without σ_b there, K would converge to Θ_l − σ_b².
+* **standard**: c_w = c_b = 1, weights and biases uniform in ±1/√fan_in, PyTorch's default for Linear and Conv2d.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ntkcalc.activations.numpy_activations import Function, neuron
+from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.points import Points, unit_rows
+from ntkcalc.networks.layers import Convolution, Dense, Layer
+from ntkcalc.numerics.precision import whole
+
+ARCHITECTURES = ("mlp", "cnn")
+PARAMETRIZATIONS = ("ntk", "standard")
+PADDINGS = ("valid", "same")
+
+Tick = Callable[[], object]
+"""Called after each layer's part of the work: `ticks` times in all."""
+
+_UNIT = 2.0**-52
+_NOTHING = 0.1  # relative error that leaves no digit
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a network is beside its activation, its depth and its variances.
+
+    Parameters
+    ----------
+    widths
+        Neurons of every hidden layer (channels of every convolution), or of each.
+    arch
+        "mlp", or "cnn": convolutions of stride 1, then one linear output from all that they leave.
+    parametrization
+        "ntk" or "standard": see the room's formula.
+    padding
+        Of convolutions: "valid" (none, PyTorch's default) or "same" (zeros that keep the size of the image).
+    filter_size
+        Side of the filters; odd where padding is "same".
+
+    Notes
+    -----
+    The paper's Figure 3 says depth, 100 channels, 5 × 5 filters, PyTorch's standard parametrisation and its
+    default initialisation. It does not say stride, padding, pooling or how the output is formed: taken here are
+    Conv2d's defaults (stride 1, no padding), no pooling, and a linear layer on the flattened image, as in
+    the tutorial of functorch that the paper followed. Of the **ntk** parametrisation of convolutions it says nothing:
+    taken here is σ_w/√fan_in, and in the first layer γ_w √(d/fan_in), which is γ_w for an MLP.
+    """
+
+    widths: int | tuple[int, ...]
+    arch: str = "mlp"
+    parametrization: str = "ntk"
+    padding: str = "valid"
+    filter_size: int = 5
+
+    def __post_init__(self) -> None:
+        for value in self.widths if isinstance(self.widths, tuple) else (self.widths,):
+            if whole(value, "width") < 1:
+                raise InputError(f"width must be at least 1, got {value}")
+        _one_of(self.arch, ARCHITECTURES, "arch")
+        _one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
+        _one_of(self.padding, PADDINGS, "padding")
+        if whole(self.filter_size, "filter_size") < 1 or (self.padding == "same" and self.filter_size % 2 == 0):
+            raise InputError(f"filter_size must be at least 1, and odd where padding is same, got {self.filter_size}")
+
+    def hidden(self, depth: int) -> tuple[int, ...]:
+        """Return the widths of the hidden layers of a network of a depth."""
+        if not isinstance(self.widths, tuple):
+            return (self.widths,) * (depth - 1)
+        if len(self.widths) != depth - 1:
+            raise InputError(f"depth {depth} has {depth - 1} hidden layers, got {len(self.widths)} widths")
+        return self.widths
+
+
+def _one_of(value: str, known: Sequence[str], what: str) -> None:
+    if value not in known:
+        shown = str(value)[:40]
+        raise InputError(f"{what} must be one of {', '.join(known)}, got '{shown}'.{near_miss(shown, [*known])}")
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One layer before it has parameters: shapes of its weights and of one input and output, and its fan-in."""
+
+    weights: tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    fan_in: int
+
+    @property
+    def convolves(self) -> bool:
+        """Whether it is a convolution."""
+        return len(self.weights) == 4
+
+
+def blueprints(depth: int, design: Design, points: Points) -> list[Blueprint]:
+    """Return the layers of a network that takes these points.
+
+    Raises
+    ------
+    InputError
+        For points that are no images where it convolves, or images that are too small.
+    """
+    shape, found = input_shape(design, points), list[Blueprint]()
+    for width in design.hidden(depth):
+        found.append(_dense(shape, width) if design.arch == "mlp" else _convolution(shape, width, design, len(found)))
+        shape = found[-1].outputs
+    return [*found, _dense(shape, 1)]
+
+
+def _dense(shape: tuple[int, ...], width: int) -> Blueprint:
+    size = math.prod(shape)
+    return Blueprint((width, size), shape, (width,), size)
+
+
+def _convolution(shape: tuple[int, ...], width: int, design: Design, place: int) -> Blueprint:
+    k, (height, across, channels) = design.filter_size, shape
+    shrink = k - 1 - 2 * _padding(design)
+    if min(height, across) <= shrink:
+        raise InputError(
+            f"convolutions {k} x {k} without padding leave an image of {height} x {across} after {place} of them, too "
+            "small for another: say --padding same, or take a smaller --depth or larger images"
+        )
+    outputs = height - shrink, across - shrink, width
+    return Blueprint((k, k, channels, width), shape, outputs, k * k * channels)
+
+
+def _padding(design: Design) -> int:
+    """Return the rows of zeros on each side of an image."""
+    return design.filter_size // 2 if design.padding == "same" else 0
+
+
+def input_shape(design: Design, points: Points) -> tuple[int, ...]:
+    """Return the shape of one input: (d,), or (height, width, channels)."""
+    if design.arch == "mlp":
+        return (points.rows.shape[1],)
+    if points.image is None:
+        raise InputError(
+            f"{points.source}: a cnn needs images: an array of n x channels x height x width, or --image-shape C,H,W"
+        )
+    channels, height, width = points.image
+    return height, width, channels
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with its parameters.
+
+    Parameters
+    ----------
+    layers
+        From the input to the linear output.
+    phi, slope
+        φ and φ' on arrays.
+    """
+
+    layers: tuple[Layer, ...]
+    phi: Function
+    slope: Function
+
+    def output(self, x: Array) -> Array:
+        """Return f(x), shape (n,)."""
+        h = x
+        for layer in self.layers[:-1]:
+            h = self.phi(layer.forward(h))
+        return self.layers[-1].forward(h)[:, 0]
+
+    def derivatives(self, x: Array, tick: Tick) -> list[tuple[Array, Array]]:
+        """Return h_{l−1} and δ_l = ∂f/∂g_l of every layer, the last one first, a row for each input."""
+        below, slopes = [x], []
+        for place, layer in enumerate(self.layers[:-1], 1):
+            g = layer.forward(below[-1])
+            below.append(_finite(self.phi(g), place))
+            slopes.append(_finite(self.slope(g), place))
+            tick()
+        found = [(below.pop(), np.ones((len(x), 1)))]
+        for layer in self.layers[:0:-1]:
+            delta = slopes.pop()
+            delta *= layer.backward(found[-1][1])
+            found.append((below.pop(), delta))
+            tick()
+        return found
+
+    def shares(self, one: list[tuple[Array, Array]], other: list[tuple[Array, Array]], tick: Tick) -> Array:
+        """Return the kernel between two sets of inputs from their derivatives, shape (n, m)."""
+        found: Array = np.zeros((len(one[0][1]), len(other[0][1])))
+        for layer, mine, others in zip(self.layers[::-1], one, other, strict=True):
+            found += layer.share(*mine, *others)
+            tick()
+        return found
+
+
+def _finite(values: Array, place: int) -> Array:
+    """Return values of a layer, unless some are beyond float64."""
+    if not (np.isfinite(values.min()) and np.isfinite(values.max())):  # either is NaN where a value is
+        raise AccuracyError(
+            f"the random network's values overflow float64 at layer {place}; lower --depth or --sigma-w2"
+        )
+    return values
+
+
+def initialised(kernel: Kernel, design: Design, points: Points, random: np.random.Generator) -> Network:
+    """Return a network with random parameters, for points of this kind."""
+    layers: list[Layer] = []
+    for place, plan in enumerate(blueprints(kernel.depth, design, points)):
+        out = plan.outputs[-1]
+        weight_scale, bias_scale = _scales(kernel, design, place, plan, points)
+        if design.parametrization == "ntk":
+            weights, bias = random.standard_normal(plan.weights), random.standard_normal(out)
+        else:
+            reach = plan.fan_in**-0.5
+            weights, bias = random.uniform(-reach, reach, plan.weights), random.uniform(-reach, reach, out)
+        if plan.convolves:
+            layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(design)))
+        else:
+            layers.append(Dense(weights, bias, weight_scale, bias_scale, plan.inputs))
+    return Network(tuple(layers), *neuron(kernel.activation))
+
+
+def _scales(kernel: Kernel, design: Design, place: int, plan: Blueprint, points: Points) -> tuple[float, float]:
+    """Return c_w and c_b of a layer."""
+    if design.parametrization == "standard":
+        return 1.0, 1.0
+    if place == 0:
+        d = points.rows.shape[1]
+        return (float(1 - kernel.gamma_b2) * d / plan.fan_in) ** 0.5, float(kernel.gamma_b2) ** 0.5
+    return (float(kernel.sigma_w2_at(64)) / plan.fan_in) ** 0.5, float(kernel.sigma_b2(64)) ** 0.5
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How the kernel of n inputs is computed in a given memory.
+
+    Parameters
+    ----------
+    rows
+        Inputs whose derivatives are held at a time (twice as many, where that is not all).
+    ticks
+        Steps that it takes.
+    """
+
+    rows: int
+    ticks: int
+
+    @classmethod
+    def of(cls, plans: Sequence[Blueprint], n: int, memory: int) -> Budget:
+        """Return the largest blocks of inputs that fit.
+
+        Raises
+        ------
+        NtkcalcError
+            Where not even one fits, beside the kernel and the network's parameters.
+        """
+        fixed = 8 * (2 * n * n + sum(math.prod(plan.weights) for plan in plans))
+        if plans[0].convolves:
+            fixed += 8 * n * math.prod(plans[0].inputs)  # the images, channels last
+        rows, parts = n, 1
+        while fixed + _derivative_bytes(plans, rows, n) > memory and rows > 1:
+            parts += 1 + parts // 8
+            rows = -(-n // parts)
+        needed = fixed + _derivative_bytes(plans, rows, n)
+        if needed > memory:
+            raise NtkcalcError(
+                f"this network and a kernel of {n} inputs need {size_text(needed)}, more than the {size_text(memory)} "
+                "of --memory: give it more, or take fewer points or a smaller --width or --depth"
+            )
+        pairs = (blocks := -(-n // rows)) * (blocks - 1) // 2
+        return cls(rows, (pairs + 1) * 2 * (len(plans) - 1) + (pairs + blocks) * len(plans))
+
+
+def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
+    """Return the bytes of the derivatives of a block of inputs (of two, where it is not all) and their contraction."""
+    held = sum(math.prod(plan.inputs) + math.prod(plan.outputs) for plan in plans)
+    passing = 2 * max(math.prod(plan.outputs) for plan in plans)
+    filters = max((math.prod(plan.weights[1:]) for plan in plans if plan.convolves), default=0)
+    blocks = 1 if rows == n else 2
+    return 8 * (blocks * rows * (held + filters) + rows * passing + 3 * rows * rows)
+
+
+def size_text(count: int) -> str:
+    """Return bytes for people, in powers of 1024."""
+    if count < 1 << 20:
+        return f"{count}"
+    for power, unit in enumerate("MGTPEZY", 2):
+        if count < 999 << 10 * power:
+            return f"{count / (1 << 10 * power):.3g}{unit}"
+    return "over 999Y"
+
+
+def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: None) -> Array:
+    """Return K(x_i, x_j), shape (n, n), from the derivatives of `rows` inputs at a time.
+
+    Raises
+    ------
+    AccuracyError
+        Where float64 overflows.
+    """
+    n = len(x)
+    found = np.empty((n, n))
+    with np.errstate(over="ignore", invalid="ignore"):
+        following = network.derivatives(x[:rows], tick)
+        for i in range(0, n, rows):
+            one = following
+            found[i : i + rows, i : i + rows] = network.shares(one, one, tick)
+            for j in range(i + rows, n, rows)[::-1]:  # the last of them is the next i
+                following = []  # before there is a third block
+                following = network.derivatives(x[j : j + rows], tick)
+                found[i : i + rows, j : j + rows] = network.shares(one, following, tick)
+                found[j : j + rows, i : i + rows] = found[i : i + rows, j : j + rows].T
+    if not np.isfinite(found).all():
+        raise AccuracyError("the random network's kernel overflows float64; lower --depth or --sigma-w2")
+    return found
+
+
+def network_inputs(design: Design, points: Points) -> Array:
+    """Return the points as the network takes them: rows, or images whose channels come last."""
+    if design.arch == "mlp":
+        return points.rows
+    height, width, channels = input_shape(design, points)
+    images = points.rows.reshape(-1, channels, height, width)
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+
+
+def rounding(kernel: Kernel, design: Design, plans: Sequence[Blueprint]) -> float:
+    """Return the relative error of entries of K that sums of so many rounded terms can have.
+
+    Sums of m terms err by √m units, layers add up, and where χ > 1 each passes on √χ of what it is given. (Under the
+    standard parametrisation χ is below 1/3 of E[φ'²].)
+
+    Raises
+    ------
+    AccuracyError
+        Where that leaves no digit.
+    """
+    growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if design.parametrization == "ntk" else 1.0
+    widest = max(plan.fan_in for plan in plans)
+    error = 4 * _UNIT * len(plans) * math.sqrt(widest) * growth
+    if error > _NOTHING:
+        raise AccuracyError(
+            f"double precision loses a network of depth {len(plans)} with chi = {float(kernel.chi(64)):.3g} > 1: its "
+            "layers multiply errors; lower --depth or --sigma-w2"
+            if growth > 1
+            else f"double precision loses a network whose neurons add {widest} terms; lower --width"
+        )
+    return error
+
+
+def _generator(seed: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (ValueError, TypeError):
+        raise InputError(f"seed must be what numpy.random.default_rng takes, got {seed!r:.40}") from None
+
+
+def empirical_ntk(
+    x: Any,
+    *,
+    act: str,
+    widths: int | Sequence[int],
+    depth: int | None = None,
+    sigma_w2: str | float | Fraction = 1,
+    gamma_b2: str | float | Fraction = 0,
+    parametrization: str = "ntk",
+    arch: str = "mlp",
+    padding: str = "valid",
+    filter_size: int = 5,
+    seed: Any = 0,
+    normalize: bool = True,
+    memory: int = 1 << 30,
+) -> Array:
+    """Return the empirical NTK ⟨∇f(x_i), ∇f(x_j)⟩ of a network at random initialisation, over all its parameters.
+
+    Parameters
+    ----------
+    x
+        Points, shape (n, d), or images, shape (n, channels, height, width), scaled to unit norm.
+    act
+        Activation such as ``"tanh"``.
+    widths
+        Neurons (channels) of every hidden layer, or a sequence with those of each.
+    depth
+        l ≥ 1, layers including the linear output; 2 unless `widths` says otherwise.
+    sigma_w2
+        σ_w² in (0, 1/E[φ²]], or ``"max"``; without effect under the standard parametrisation.
+    gamma_b2
+        γ_b² in [0, 1]; without effect under the standard parametrisation.
+    parametrization
+        ``"ntk"``, equation (1) with σ_b b at the output too, or ``"standard"``, Kaiming-uniform as in PyTorch.
+    arch
+        ``"mlp"`` or ``"cnn"``.
+    padding
+        Of convolutions: ``"valid"`` or ``"same"``.
+    filter_size
+        Side of the filters of convolutions.
+    seed
+        What `numpy.random.default_rng` takes: an integer, a SeedSequence, a Generator.
+    normalize
+        Scale rows to unit norm; otherwise rows of another norm are refused.
+    memory
+        Bytes that parameters, derivatives and kernel may take.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, n), symmetric. As the widths grow, that of an MLP in NTK parametrisation converges to
+        `ntk_matrix`, with errors of the order of 1/√width.
+
+    Raises
+    ------
+    InputError
+        For points, a kernel or a network that make no sense.
+    NtkcalcError
+        Where the memory does not suffice.
+    AccuracyError
+        Where float64 overflows, or loses the network.
+
+    Notes
+    -----
+    Layer-wise contraction: products of n × width matrices; the matrix of n × parameters derivatives is not formed. The
+    t-th of N trials of ``ntkcalc eigs --width`` has the seed ``np.random.SeedSequence(S).spawn(N)[t]``.
+
+    References
+    ----------
+    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), equations (1), (2), Figures 1, 3.
+
+    Examples
+    --------
+    Without hidden layers it is the kernel itself:
+
+    >>> empirical_ntk([[1, 0], [0, 1]], act="relu", widths=[], gamma_b2=0.5).round(12).tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    """
+    if isinstance(widths, Sequence):
+        widths = tuple(widths)
+        depth = len(widths) + 1 if depth is None else depth
+    design = Design(widths, arch, parametrization, padding, filter_size)
+    if parametrization == "standard":
+        sigma_w2 = "max"  # of no use, but every activation has it
+    kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2)
+    points = unit_rows(x, "x", normalize)
+    plans = blueprints(kernel.depth, design, points)
+    rounding(kernel, design, plans)
+    budget = Budget.of(plans, len(points.rows), whole(memory, "memory"))
+    network = initialised(kernel, design, points, _generator(seed))
+    return network_kernel(network, network_inputs(design, points), budget.rows)

@@ -1,0 +1,91 @@
+"""Independent trials: their random numbers, and the mean of what they give with its 95 % confidence interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from ntkcalc.errors import InputError
+from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.known_digits import figures, known_digits
+from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.spectrum.results import Interval
+
+MOST_TRIALS = 1_000_000
+_TAIL = 0.975  # quantile whose interval holds 95 %
+
+
+def generators(seed: int, trials: int) -> Iterator[np.random.Generator]:
+    """Yield a generator for each trial: the t-th starts from ``SeedSequence(seed).spawn(trials)[t]``.
+
+    Raises
+    ------
+    InputError
+        For a seed or a number of trials out of range.
+    """
+    if not 1 <= whole(trials, "trials") <= MOST_TRIALS:
+        raise InputError(f"trials must lie in 1 to {MOST_TRIALS}, got {trials}")
+    if not 0 <= whole(seed, "seed") < 1 << 64:
+        raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
+    return (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(t,))) for t in range(trials))
+
+
+class Sample:
+    """What was measured in trials: count, mean and sum of squared deviations, a trial at a time (Welford)."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
+
+    def add(self, values: Array | float) -> None:
+        """Add the values of one trial, all of one shape."""
+        self.count += 1
+        off = np.asarray(values, dtype=np.float64) - self.mean
+        self.mean = self.mean + off / self.count
+        self.squares = self.squares + off * (values - self.mean)
+
+    def half_width(self) -> Array | None:
+        """Return half of the 95 % confidence interval of the mean, t_{0.975, N−1} s/√N; None for one trial."""
+        if self.count < 2:
+            return None
+        from scipy.special import stdtrit
+
+        variance = self.squares / (self.count - 1)
+        return np.asarray(stdtrit(self.count - 1, _TAIL) * np.sqrt(variance / self.count))
+
+    def intervals(self, errors: Array | float, digits: int, low: float, high: float) -> list[Interval]:
+        """Return the means and intervals as decimals, one for each value.
+
+        Parameters
+        ----------
+        errors
+            Absolute errors of the means, of one shape with the values.
+        digits
+            Most digits; ends of intervals are rounded outwards.
+        low, high
+            Between which all values lie, so that intervals end there at the latest.
+        """
+        if not self.count:
+            return []
+        half = self.half_width()
+        means, widths = np.atleast_1d(self.mean), None if half is None else np.atleast_1d(half)
+        errors = np.broadcast_to(errors, means.shape)
+        found = []
+        for i, (mean, error) in enumerate(zip(means, errors, strict=True)):
+            if mean <= error:
+                found.append(Interval(None, None, None, self.count))
+            elif widths is None:
+                found.append(Interval(known_digits(mean, error, digits), None, None, self.count))
+            else:
+                first = _outward(max(low, mean - widths[i]), ROUND_FLOOR, error, digits)
+                last = _outward(min(high, mean + widths[i]), ROUND_CEILING, error, digits)
+                found.append(Interval(known_digits(mean, error, digits), first, last, self.count))
+        return found
+
+
+def _outward(end: float, rounding: str, error: float, digits: int) -> Decimal:
+    """Return an end of an interval, rounded outwards to the digits that its error leaves."""
+    known = figures(end, error)
+    return decimal(Fraction(end), min(digits, known), rounding) if known else Decimal(0)

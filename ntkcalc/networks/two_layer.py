@@ -1,0 +1,402 @@
+r"""Networks of one hidden layer, f(x) = Σ_j a_j φ(⟨w_j, x⟩) with w_j ~ N(0, I), and the theorems of section C.2.
+
+With Y_i = (a_j φ'(⟨w_j, x_i⟩))_j the parts of the kernel that belong to the weights W and to a are
+
+.. math::  K_{inner} = (Y Yᵀ) ∘ (X Xᵀ), \qquad K_{outer} = φ(X Wᵀ) φ(X Wᵀ)ᵀ, \qquad K = K_{inner} + K_{outer} .
+
+All effective ranks are bounded by multiples of eff(XXᵀ). What a theorem assumes is checked; where it does not hold, the
+bound is not claimed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from ntkcalc.activations.numpy_activations import neuron, slope_range
+from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_matrix import Observer, correlations
+from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.points import Points
+from ntkcalc.networks.network import size_text
+from ntkcalc.networks.trials import Sample, generators
+from ntkcalc.numerics.known_digits import rounded_up
+from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.spectrum.effective_rank import effective_rank
+from ntkcalc.spectrum.results import FiniteWidth, Interval, TheoremCheck
+
+WEIGHTS = ("gaussian", "sign")
+
+EPSILON = 0.05
+"""ε of Theorem C.5: it holds with probability 1 − ε at least."""
+
+_TILE = 1 << 22  # numbers of n × neurons at a time
+_UNIT = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Shallow:
+    """What one network has for the theorems; an effective rank is None where its matrix is zero.
+
+    Parameters
+    ----------
+    inner_rank, outer_rank, full_rank
+        eff of K_inner, K_outer and K.
+    both_signs_rank
+        Corollary C.10's max Tr/max λ_1 over the outer kernels of W and −W; None where nobody asks for it.
+    squares
+        ‖Y_i‖², shape (n,).
+    alpha
+        min_i |⟨Y_i, a⟩|/‖a‖, a lower value of Theorem C.1's α.
+    condition
+        (‖W‖/σ_min(W))², infinite where W is not of full rank, None where m < d.
+    """
+
+    inner_rank: float | None
+    outer_rank: float | None
+    full_rank: float | None
+    both_signs_rank: float | None
+    squares: Array
+    alpha: float
+    condition: float | None
+
+
+def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> Shallow:
+    """Return what a random network has, from its kernels, summed a tile of neurons at a time."""
+    x, (phi, slope) = points.rows, neuron(kernel.activation)
+    n, d = x.shape
+    w = random.standard_normal((width, d))
+    a = random.standard_normal(width) if weights == "gaussian" else 2.0 * random.integers(0, 2, width) - 1
+    inner, outer, flipped = (np.zeros((n, n)) for _ in range(3))
+    squares, along = np.zeros(n), np.zeros(n)
+    step = max(1, _TILE // n)
+    for j in range(0, width, step):
+        g, tile = x @ w[j : j + step].T, a[j : j + step]
+        y = slope(g) * tile
+        inner += y @ y.T
+        squares += np.einsum("ij,ij->i", y, y)
+        along += y @ tile
+        values = phi(g)
+        outer += values @ values.T
+        if _is_relu(kernel):
+            values = phi(-g)
+            flipped += values @ values.T
+    inner *= x @ x.T
+    condition = _condition(w) if width >= d else None
+    alpha = float(np.abs(along).min() / np.linalg.norm(a))
+    both = (
+        max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped)) if _is_relu(kernel) else None
+    )
+    return Shallow(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
+
+
+def _rank(a: Array) -> float | None:
+    """Return the effective rank of a matrix, None of zero."""
+    if not np.isfinite(a).all():
+        raise AccuracyError("the random network's values overflow float64; take another activation")
+    return effective_rank(a) if np.trace(a) > 0 else None
+
+
+def _largest(a: Array) -> float:
+    rank = _rank(a)
+    return 0.0 if rank is None else float(np.trace(a)) / rank
+
+
+def _condition(w: Array) -> float:
+    """Return (‖W‖/σ_min(W))²."""
+    sizes = np.linalg.svd(w, compute_uv=False)
+    return float(sizes[0] / sizes[-1]) ** 2 if sizes[-1] > _UNIT * max(w.shape) * sizes[0] else math.inf
+
+
+def _is_relu(kernel: Kernel) -> bool:
+    return kernel.activation.name == "relu"
+
+
+def limiting_inner_kernel(points: Points) -> Array:
+    """Return the inner kernel of relu at infinite width, ⟨x, y⟩ (π − arccos⟨x, y⟩)/2π (Theorem C.17)."""
+    x = points.rows
+    negative, delta = correlations(x, x)
+    angle = 2 * np.arcsin(np.sqrt(delta / 2))
+    angle = np.where(negative, np.pi - angle, angle)
+    return np.asarray(np.where(negative, delta - 1, 1 - delta) * (np.pi - angle) / (2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all networks share.
+
+    Parameters
+    ----------
+    kernel
+        Whose activation they have.
+    width, weights
+        m, and how the a_j are drawn: "gaussian" or "sign".
+    n, d
+        Points and coordinates.
+    gram
+        eff(XXᵀ).
+    limit
+        eff of relu's inner kernel at infinite width; None for other activations.
+    """
+
+    kernel: Kernel
+    width: int
+    weights: str
+    n: int
+    d: int
+    gram: float
+    limit: float | None
+
+    @property
+    def unit(self) -> float:
+        """Relative error of an effective rank of 1: entries err by √terms units, an eigenvalue by that of the trace."""
+        return 4 * _UNIT * math.sqrt(self.width + self.n + self.d)
+
+    @property
+    def chernoff(self) -> float:
+        """4 log(n/ε): the neurons that Theorem C.5 asks for are as many over δ²."""
+        return 4 * math.log(self.n / EPSILON)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A measured effective rank (None of a zero matrix) and what a theorem says of it."""
+
+    value: float | None
+    lower: float | None
+    upper: float
+
+
+Outcome = Bounds | str
+"""Bounds, or why the theorem is silent."""
+
+
+def theorem_c1(setting: Setting, network: Shallow) -> Outcome:
+    """Return (min‖Y‖²/max‖Y‖²) eff(XXᵀ) ≤ eff(K_inner) ≤ (max‖Y‖²/α²) eff(XXᵀ), with a lower value of α."""
+    if not network.alpha > 0:
+        return "it needs α > 0, and b = a/‖a‖ gives 0"
+    least, largest = network.squares.min(), network.squares.max()
+    return Bounds(
+        network.inner_rank, setting.gram * float(least / largest), setting.gram * float(largest) / network.alpha**2
+    )
+
+
+def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
+    """Return (φ'_min/φ'_max)² ≤ eff(K_inner)/eff(XXᵀ) ≤ (φ'_max/φ'_min)²."""
+    known = slope_range(setting.kernel.activation)
+    if known is None:
+        return f"it needs φ' ≥ φ'_min > 0, which does not hold for {setting.kernel.activation.name}"
+    ratio = (known[0] / known[1]) ** 2
+    return Bounds(network.inner_rank, setting.gram * ratio, setting.gram / ratio)
+
+
+def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
+    """Return (1 − δ)²/4 ≤ eff(K_inner)/eff(XXᵀ) ≤ 4/(1 − δ)², δ² = 4 log(n/ε)/m, of probability 1 − ε at least."""
+    if not _is_relu(setting.kernel):
+        return "it is about relu"
+    if setting.weights != "sign":
+        return "it needs |a_j| = R, as --outer sign gives"
+    if not setting.width > setting.chernoff:
+        return f"it needs m > 4 log(n/ε) = {setting.chernoff:.1f} for ε = {EPSILON:g}"
+    share = (1 - (setting.chernoff / setting.width) ** 0.5) ** 2 / 4
+    return Bounds(network.inner_rank, setting.gram * share, setting.gram / share)
+
+
+def corollary_c10(setting: Setting, network: Shallow) -> Outcome:
+    """Return max Tr(K_outer)/max λ_1(K_outer) ≤ 4 (‖W‖/σ_min(W))² eff(XXᵀ), maxima over W and −W."""
+    if not _is_relu(setting.kernel):
+        return "it is about relu"
+    if network.condition is None:
+        return f"it needs m ≥ d = {setting.d}"
+    if math.isinf(network.condition):
+        return "it needs W of full rank"
+    return Bounds(network.both_signs_rank, None, 4 * network.condition * setting.gram)
+
+
+def theorem_c17(setting: Setting, network: Shallow) -> Outcome:
+    """Return 1/4 ≤ eff/eff(XXᵀ) ≤ 4 for the inner kernel of infinite width."""
+    return _limit(setting, 1 / 4, 4)
+
+
+def sharp_c17(setting: Setting, network: Shallow) -> Outcome:
+    """Return 1 ≤ eff/eff(XXᵀ) ≤ 2: its kernel is XXᵀ/4 plus positive semidefinite terms, of diagonal 1/2."""
+    return _limit(setting, 1, 2)
+
+
+def _limit(setting: Setting, low: float, high: float) -> Outcome:
+    if setting.limit is None:
+        return "it is about relu"
+    return Bounds(setting.limit, setting.gram * low, setting.gram * high)
+
+
+_INNER, _OUTER, _LIMIT = "eff(K_inner)", "eff(K_outer), W and −W", "eff(K_inner), m → ∞"
+THEOREMS: tuple[tuple[str, str, Callable[[Setting, Shallow], Outcome]], ...] = (
+    ("Theorem C.1", _INNER, theorem_c1),
+    ("Corollary C.3", _INNER, corollary_c3),
+    ("Theorem C.5", _INNER, theorem_c5),
+    ("Corollary C.10", _OUTER, corollary_c10),
+    ("Theorem C.17", _LIMIT, theorem_c17),
+    ("Theorem C.17, sharp", _LIMIT, sharp_c17),
+)
+"""What is checked: name, the effective rank that it is about, and its bounds."""
+
+
+@dataclass
+class _Check:
+    """A theorem on its way through the trials."""
+
+    name: str
+    about: str
+    reason: str = ""
+    values: Sample = field(default_factory=Sample)
+    lowers: Sample = field(default_factory=Sample)
+    uppers: Sample = field(default_factory=Sample)
+    held: int = 0
+
+    def add(self, outcome: Outcome, unit: float) -> None:
+        """Take what a theorem said of one network."""
+        if isinstance(outcome, str):
+            self.reason = outcome
+            return
+        value, lower = outcome.value, outcome.lower
+        if lower is not None:
+            self.lowers.add(lower)
+        self.uppers.add(outcome.upper)
+        if value is not None:
+            self.values.add(value)
+            slack = 1 + unit * value  # what rounding can do: linear has equality in Corollary C.3
+            self.held += (lower is None or lower <= value * slack) and value <= outcome.upper * slack
+
+    def result(self, setting: Setting, digits: int) -> TheoremCheck:
+        """Return what came of it."""
+        count, slack = self.uppers.count, setting.unit * setting.gram
+        lower = _rounded(float(self.lowers.mean) * (1 - slack), digits, ROUND_FLOOR) if self.lowers.count else None
+        upper = _rounded(float(self.uppers.mean) * (1 + slack), digits, ROUND_CEILING) if count else None
+        note = _NOTES.get(self.name, "")
+        if self.name == "Theorem C.5" and count:
+            delta = (setting.chernoff / setting.width) ** 0.5
+            note = f"probability at least {1 - EPSILON:g}: ε = {EPSILON:g}, δ = {delta:.3f}"
+        return TheoremCheck(
+            self.name,
+            self.about,
+            count > 0,
+            decimal(Fraction(float(self.values.mean)), digits) if self.values.count else None,
+            lower,
+            upper,
+            self.held / count if count else None,
+            count,
+            note if count else self.reason,
+        )
+
+
+_NOTES = {"Theorem C.1": "α from b = a/‖a‖, a valid lower value of the supremum"}
+
+
+def _rounded(value: float, digits: int, rounding: str) -> Decimal:
+    return decimal(Fraction(value), digits, rounding)
+
+
+def finite_width_ranks(
+    kernel: Kernel,
+    points: Points,
+    gram: float,
+    width: int,
+    trials: int = 10,
+    seed: int = 0,
+    weights: str = "gaussian",
+    digits: int = 12,
+    strict: bool = False,
+    memory: int = 1 << 30,
+    observer: Observer | None = None,
+) -> FiniteWidth:
+    """Measure the effective ranks of networks of one hidden layer, beside the theorems of section C.2.
+
+    Parameters
+    ----------
+    kernel
+        Whose activation the networks have.
+    points, gram
+        The data, and its eff(XXᵀ), from `gram_rank`.
+    width
+        m ≥ 1, neurons.
+    trials, seed
+        Networks, and what their random numbers start from.
+    weights
+        The a_j: "gaussian", N(0, 1), or "sign", ±1.
+    digits
+        Most digits of a number.
+    strict
+        Whether fewer digits are an error.
+    memory
+        Bytes that weights and kernels may take.
+    observer
+        Told (trials done, trials in all).
+
+    Raises
+    ------
+    InputError
+        For a width, trials, a seed or weights that make no sense.
+    NtkcalcError
+        Where the memory does not suffice.
+    AccuracyError
+        Where float64 overflows, or `strict` and fewer digits are known.
+
+    References
+    ----------
+    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), section C.2.
+    """
+    n, d = points.rows.shape
+    if whole(width, "width") < 1:
+        raise InputError(f"width must be at least 1, got {width}")
+    if weights not in WEIGHTS:
+        raise InputError(
+            f"outer must be one of {', '.join(WEIGHTS)}, got '{weights[:40]}'.{near_miss(weights, [*WEIGHTS])}"
+        )
+    needed = 8 * (5 * n * n + 2 * width * d + 3 * min(_TILE, width * n))
+    if needed > memory:
+        raise NtkcalcError(
+            f"networks of width {width} on {n} points need {size_text(needed)}, more than the {size_text(memory)} of "
+            "--memory: give it more, or take fewer points or a smaller --width"
+        )
+    limit = effective_rank(limiting_inner_kernel(points)) if _is_relu(kernel) else None
+    setting = Setting(kernel, width, weights, n, d, gram, limit)
+    checks = [_Check(name, about) for name, about, _ in THEOREMS]
+    inner, outer, full, worst = Sample(), Sample(), Sample(), gram
+    for done, random in enumerate(generators(seed, trials), 1):
+        network = draw(kernel, points, width, weights, random)
+        for sample, value in ((inner, network.inner_rank), (outer, network.outer_rank), (full, network.full_rank)):
+            if value is not None:
+                sample.add(value)
+                worst = max(worst, value)
+        for check, (_, _, theorem) in zip(checks, THEOREMS, strict=True):
+            check.add(theorem(setting, network), setting.unit)
+        if observer is not None:
+            observer(done, trials)
+    accuracy = setting.unit * worst
+    known = max(1, min(digits, math.floor(-math.log10(accuracy))))
+    if strict and known < digits:
+        raise AccuracyError(
+            f"effective ranks of these networks are known to {known} of {digits} digits; lower --digits"
+        )
+
+    def interval(sample: Sample) -> Interval:
+        found = sample.intervals(accuracy * sample.mean, known, 1, n)
+        return found[0] if found else Interval(None, None, None, 0)
+
+    return FiniteWidth(
+        width,
+        trials,
+        seed,
+        weights,
+        interval(inner),
+        interval(outer),
+        interval(full),
+        tuple(check.result(setting, known) for check in checks),
+        rounded_up(accuracy),
+    )

@@ -1,0 +1,15 @@
+"""Numbers and truncated power series of them: precision, decimal text, quadrature rules, the engines.
+
+An engine multiplies and composes power series with nonnegative coefficients, to a relative error that it states:
+`mpmath_engine` to any precision, `numpy_engine` in float64. Nothing here knows what a kernel is.
+"""
+
+__all__ = [
+    "engine",
+    "known_digits",
+    "mpmath_engine",
+    "numpy_engine",
+    "packed_series",
+    "precision",
+    "quadrature_rules",
+]

@@ -1,0 +1,170 @@
+"""Series in float64: direct convolution, no subtraction, so every coefficient keeps its relative accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.engine import ErrorBound
+from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, support_of_product
+from ntkcalc.numerics.precision import Real, context
+
+Array = NDArray[np.float64]
+
+_RUN = 64  # terms summed in one run; sums of runs are summed in turn
+_OUTERS = 4  # outer series that a layer composes at once
+_LEAST = 1e-290  # below this, products of two coefficients may have underflowed unseen
+
+
+class NumpyEngine:
+    r"""Series as float64 arrays; relative errors as `rounding` says, in units of 2**-53.
+
+    Notes
+    -----
+    A sum of n positive products, taken in runs of 64, has a relative error of at most
+    :math:`n` and at most :math:`66 + n/64` roundings, in whatever order a run is summed.
+    """
+
+    name = "numpy"
+    bits = 53
+
+    def series(self, scalars: Sequence[Real]) -> Array:
+        """Take coefficients in, each rounded once.
+
+        Raises
+        ------
+        AccuracyError
+            Where one that is not zero is too small for a float.
+        """
+        found = _floats(scalars)
+        return _in_range(found, [c > 0 for c in scalars])
+
+    def scalars(self, a: Array) -> list[Real]:
+        """Give coefficients back, exactly as they are."""
+        convert = context(53).mpf
+        return [convert(c) for c in a.tolist()]
+
+    def scale(self, factor: Real, a: Array) -> Array:
+        """Return factor · a."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _in_range(float(factor) * a, (a > 0).tolist())
+
+    def add(self, a: Array, b: Array) -> Array:
+        """Return a + b."""
+        return a + b
+
+    def without_constant(self, a: Array) -> Array:
+        """Return a − a(0)."""
+        return np.concatenate([[0.0], a[1:]])
+
+    def multiply(self, a: Array, b: Array) -> Array:
+        """Return the product, truncated to the length of its factors."""
+        return _in_range(_product(a, b, len(a)), support_of_product(a.tolist(), b.tolist()))
+
+    def compose(self, outers: Sequence[Sequence[Real]], inner: Array) -> list[Array]:
+        """Return r(inner(t)), truncated to the length of `inner`, for every outer series r.
+
+        Baby steps, giant steps: the powers inner, …, inner^m are shared by all outer series;
+        blocks of m terms are matrix products, blocks are joined by Horner's rule.
+        """
+        terms = len(inner)
+        length = terms if inner[0] == 0 else max(map(len, outers))
+        rows = np.zeros((len(outers), length))
+        for row, r in zip(rows, outers, strict=True):
+            row[: len(r)] = _floats(r[:length])  # what becomes 0 here is seen in what it was to give
+        step = baby_steps(length, len(outers), int(inner[0] == 0))
+        powers = _powers(inner, step)
+        composed = [_giant_steps(row, powers, step, int(inner[0] == 0)) for row in rows]
+        possible = support_of_compositions(outers, inner.tolist(), terms)
+        return [_in_range(c, may) for c, may in zip(composed, possible, strict=True)]
+
+    def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
+        """Return the relative errors that one `multiply` and one `compose` add, as lines over p."""
+        return ErrorBound(_RUN + 2, 1 / _RUN), _line_above(_composition_roundings, terms)
+
+
+def _product(a: Array, b: Array, terms: int) -> Array:
+    """Return the truncated product of series of `terms` coefficients, summed in runs of `_RUN` terms."""
+    c = np.zeros(terms)
+    first_a, first_b = (int(np.argmax(s > 0)) for s in (a, b))
+    for start in range(first_a, terms - first_b, _RUN):
+        run, rest = a[start : start + _RUN], b[first_b : terms - start]
+        c[start + first_b :] += np.convolve(run, rest)[: len(rest)]
+    return c
+
+
+def _powers(inner: Array, step: int) -> Array:
+    """Return the powers 0..step of a series as the rows of a matrix."""
+    powers = np.zeros((step + 1, len(inner)))
+    powers[0, 0], powers[1] = 1.0, inner
+    for i in range(2, step + 1):
+        powers[i] = _product(powers[i // 2], powers[i - i // 2], len(inner))
+    return powers
+
+
+def _giant_steps(outer: Array, powers: Array, step: int, valuation: int) -> Array:
+    """Horner's rule in inner^step; powers of t that inner^step cannot reach are left out."""
+    terms = powers.shape[1]
+    blocks = np.pad(outer, (0, -len(outer) % step)).reshape(-1, step) @ powers[:step]
+    giant, total = powers[step, step * valuation :], np.zeros(0)
+    for g in reversed(range(len(blocks))):
+        left = max(terms - (g + 1) * step * valuation, 0)
+        joined = blocks[g, : terms - g * step * valuation]
+        if total.any():
+            joined[-left:] += _product(giant[:left], total, left)
+        total = joined
+    return total
+
+
+def _in_range(series: Array, possible: list[bool]) -> Array:
+    """Return the series if every coefficient that is not an exact zero is well within range."""
+    bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible))
+    if bad.size:
+        size = f"below {_LEAST}" if series[bad[0]] < 1 else "too large"
+        raise AccuracyError(f"the coefficient of t^{bad[0]} is {size}, where float64 ends; use --engine mpmath")
+    return series
+
+
+def _floats(scalars: Sequence[Real]) -> Array:
+    """Return reals rounded once; those below the range of floats become 0."""
+    return np.array([float(c) for c in scalars])
+
+
+def _product_roundings(terms: float) -> float:
+    """Return a bound on the roundings in a sum of so many products."""
+    return min(terms, _RUN + 2 + terms / _RUN)
+
+
+def _composition_roundings(p: int, step: int) -> float:
+    """Return a bound on the roundings of `NumpyEngine.compose` in the coefficient of t^p.
+
+    The term r_j u^j with j = g step + i is made of g copies of u^step and one of u^i (a tree of
+    products each, on log2(step) levels), joined by g products and summed in a block. On one
+    level the degrees left over add up to at most p; a bound that is concave in the degree is
+    largest when they are shared equally.
+    """
+
+    def power(degree: float) -> float:
+        spare, nodes, left, total = max(degree - step, 0.0), 1, step - 1, 0.0
+        while left > 0:
+            count = min(nodes, left)
+            total += count * _product_roundings(spare / count + 1)
+            left, nodes = left - count, 2 * nodes
+        return total
+
+    worst, joined = 0.0, 0.0
+    for g in range(p // step + 1):
+        joined += _product_roundings(p - g * step + 1) + 1 if g else 0
+        worst = max(worst, min((g + 1) * power(p / (g + 1)), (p - 1) * _product_roundings(p)) + joined)
+    return worst + min(step, p + 1)
+
+
+def _line_above(roundings: Callable[[int, int], float], terms: int) -> ErrorBound:
+    """Return a line 1 + slope p that lies above a growing function at p = 1 … terms − 1."""
+    step = baby_steps(terms, _OUTERS, 1)
+    degrees = sorted({1, 2, 3, terms, *(round(terms ** (i / 24)) for i in range(25))})
+    slopes = [(roundings(q, step) - 1) / p for p, q in zip([1, *degrees], degrees, strict=False)]
+    return ErrorBound(1, max(slopes))

@@ -1,0 +1,153 @@
+"""Someone else's power series: the JSON that ``ntkcalc coeffs`` prints, or bare numbers one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from io import StringIO
+from typing import Any
+
+from ntkcalc.errors import InputError
+from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.numerics.precision import exact
+from ntkcalc.series.coefficients import MOST_TERMS
+
+MOST_CHARACTERS = 1 << 28
+"""Longest text that is read."""
+
+_SERIES = ("kappa", "alpha", "beta")
+
+
+@dataclass(frozen=True)
+class GivenSeries:
+    """A nonnegative series from outside.
+
+    Parameters
+    ----------
+    kernel
+        The kernel that it is said to be of, or None.
+    coefficients
+        c_0, c_1, …, exact.
+    tail
+        Σ_{p>T} c_p where it is known.
+    digits
+        To how many digits the numbers are rounded; None where they are meant exactly.
+    """
+
+    kernel: KernelFacts | None
+    coefficients: list[Fraction]
+    tail: Fraction | None
+    digits: int | None = None
+
+    @property
+    def error(self) -> Fraction:
+        """A bound on the relative error of each number: one unit in the last of its digits."""
+        return Fraction(0) if self.digits is None else Fraction(1, 10 ** (self.digits - 1))
+
+    def known(self, digits: int) -> int:
+        """Return how many of so many digits a sum of the numbers has."""
+        return digits if self.digits is None else max(1, min(digits, self.digits - 1))
+
+
+def parse_series(text: str, source: str) -> list[GivenSeries]:
+    """Return the series that a text holds: JSON Lines, one series a line, or numbers, series apart by empty lines.
+
+    Raises
+    ------
+    InputError
+        For anything else, a negative coefficient included.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"{source}: at most {MOST_CHARACTERS} characters are read")
+    if not text.strip():
+        raise InputError(f"{source}: there is no series in it (it is empty)")
+    if text.lstrip(_SPACE).startswith("{"):
+        return [_from_json(fields, where) for where, fields in list(_objects(text, source))]
+    found: list[list[Fraction]] = [[]]
+    for n, line in enumerate(StringIO(text), 1):
+        written = line.strip(_SPACE)
+        if written:
+            found[-1].append(_coefficient(written, f"{source}, line {n}"))
+            _check_length(found[-1], source)
+        elif found[-1]:
+            found.append([])
+    return [GivenSeries(None, c, None) for c in found if c]
+
+
+_SPACE = " \t\r\n\ufeff"  # a byte order mark is nothing to see either
+
+
+def _objects(text: str, source: str) -> Iterator[tuple[str, Any]]:
+    """Yield the JSON objects that a text holds, one a line or spread over several, with the line they start in."""
+    decoder, place = json.JSONDecoder(parse_float=str, parse_int=str), 0
+    while True:
+        while place < len(text) and text[place] in _SPACE:
+            place += 1
+        if place == len(text):
+            return
+        line = text.count("\n", 0, place) + 1
+        where = f"{source}, line {line}"
+        try:
+            fields, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            raise InputError(
+                f"{where}: JSON Lines from ntkcalc coeffs --json, or numbers one a line, are expected"
+            ) from None
+        yield where, fields
+
+
+def _from_json(fields: Any, where: str) -> GivenSeries:
+    """Read one object of ``ntkcalc.coeffs/1``."""
+    schema = fields.get("schema") if isinstance(fields, dict) else None
+    if not isinstance(schema, str) or not schema.startswith("ntkcalc.coeffs/"):
+        raise InputError(f"{where}: the schema ntkcalc.coeffs/1 is expected, got {str(schema)[:40]!r}")
+    which = fields.get("which", "kappa")
+    if which not in _SERIES:
+        raise InputError(f"{where}: a series with nonnegative coefficients is needed, got --which {str(which)[:20]}")
+    rows = fields.get("coefficients")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and which in row for row in rows):
+        raise InputError(f"{where}: 'coefficients' must be a list of objects with '{which}'")
+    _check_length(rows, where)
+    coefficients = [_coefficient(row[which], f"{where}, p = {p}") for p, row in enumerate(rows)]
+    if [row.get("p", str(p)) for p, row in enumerate(rows)] != [str(p) for p in range(len(rows))]:
+        raise InputError(f"{where}: 'p' must run 0, 1, 2, ...")
+    tail, digits = fields.get("tail"), str(fields.get("digits", ""))
+    facts = _facts(fields.get("kernel")) if which == "kappa" else None  # Σ_l or R' of a kernel is not that kernel
+    return GivenSeries(
+        facts,
+        coefficients,
+        None if tail is None else _coefficient(tail, f"{where}, tail"),
+        int(digits) if digits.isascii() and digits.isdigit() and 0 < len(digits) < 6 and int(digits) else None,
+    )
+
+
+def _facts(kernel: Any) -> KernelFacts | None:
+    """Read the kernel that the file names, if it is whole."""
+    names = ("sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total")
+    if not isinstance(kernel, dict) or not isinstance(kernel.get("activation"), str):
+        return None
+    try:
+        known = [exact(kernel[name], name) for name in names]  # refuses NaN, infinity and absurd exponents
+        numbers = [Decimal(str(kernel[name])) for name, value in zip(names, known, strict=True) if value >= 0]
+        name = "".join(c if c.isprintable() else "?" for c in kernel["activation"][:200])
+        return KernelFacts(name, int(kernel["depth"]), *numbers)
+    except (KeyError, ArithmeticError, TypeError, ValueError):
+        return None
+
+
+def _coefficient(text: Any, where: str) -> Fraction:
+    """Read one coefficient."""
+    if not isinstance(text, str):
+        raise InputError(f"{where}: a number is expected, got {str(text)[:20]}")
+    value = exact(text, where)
+    if value < 0:
+        raise InputError(f"{where}: coefficients must not be negative, got {text[:40]}")
+    return value
+
+
+def _check_length(coefficients: Sequence[Any], where: str) -> None:
+    if not 1 <= len(coefficients) <= MOST_TERMS + 1:
+        raise InputError(f"{where}: 1 to {MOST_TERMS + 1} coefficients are expected, got {len(coefficients)}")

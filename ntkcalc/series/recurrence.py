@@ -1,0 +1,193 @@
+r"""The recurrence of Theorem 3.1, exact: Σ_l = R(Σ_{l−1}), Θ_l = Σ_l + Θ_{l−1} · R'(Σ_{l−1}).
+
+All k of the Hermite series contribute to every coefficient, for R is expanded about a = Σ_{l−1}(0)
+(`ntkcalc.activations.duals`). With δ = 1 − a and s = (Σ_{l−1} − a)/δ, which has s(0) = 0, s(1) = 1 and nonnegative
+coefficients,
+
+.. math::  Σ_l = \sum_j r_j s^j, \quad \dot Σ_l = R'(Σ_{l−1}) = \sum_j \dot r_j s^j, \quad \dot r_j = (j + 1) r_{j+1}/δ.
+
+The tails τ_p = S_l − Σ_{i≤p} κ_i are differences from known totals, but they too are nonnegative series
+with a recurrence of their own: with u_l(t) = (1 − s_l(t))/(1 − t), whose coefficients are the tails
+of s_l, and q_j = Σ_{i>j} r_i, q̇_j = Σ_{i>j} ṙ_i,
+
+.. math::  δ_l u_l = \Bigl(\sum_j q_j s^j\Bigr) u_{l−1}, \qquad
+           τ_l = δ_l u_l + S_{l−1} \Bigl(\sum_j \dot q_j s^j\Bigr) u_{l−1} + \dot Σ_l τ_{l−1}.
+
+So every digit of a tail can be had in float64 too. Everything is a sum of products of nonnegative
+numbers, run by any `ntkcalc.numerics.engine.Engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic
+
+from ntkcalc.activations.duals import Point
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
+from ntkcalc.numerics.precision import Real, context, real
+
+Observer = Callable[[int, int], None]
+"""Told (layers done, layers in all) as a long computation goes on."""
+
+
+@dataclass(frozen=True)
+class Jet:
+    """R expanded about one point: coefficients r, ṙ of R and R' in s, and their tails q, q̇."""
+
+    r: list[Real]
+    r_dot: list[Real]
+    q: list[Real]
+    q_dot: list[Real]
+
+
+@dataclass(frozen=True)
+class Layer(Generic[S]):
+    """Layer l as series in t.
+
+    Parameters
+    ----------
+    depth
+        l.
+    alpha, beta, kappa
+        Σ_l, R'(Σ_{l−1}) and Θ_l, with coefficients α_{p,l}, β_{p,l}, κ_{p,l}.
+    alpha_tail, beta_tail, kappa_tail
+        Their tails: 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i, S_l − Σ_{i≤p} κ_i.
+    """
+
+    depth: int
+    alpha: S
+    beta: S
+    kappa: S
+    alpha_tail: S
+    beta_tail: S
+    kappa_tail: S
+
+
+def jet(kernel: Kernel, point: Point, degree: int, bits: int) -> Jet:
+    """Return the expansion of R about `point` up to s^degree, relative error below 2**-bits.
+
+    r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j.
+    """
+    ctx = context(bits + 8)
+    found = kernel.activation.dual.expansion(point, degree, bits + 8)
+    sigma_w2, delta = ctx.convert(kernel.sigma_w2_at(bits + 8)), point.at(ctx)[1]
+    r, q, q_dot = ([sigma_w2 * c for c in series] for series in (found.d, found.tails, found.slope_tails))
+    r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
+    r[0] += kernel.sigma_b2(bits + 8)
+    return Jet(r[: degree + 1], r_dot, q, q_dot)
+
+
+def layers(engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None) -> Iterator[Layer[S]]:
+    """Yield the layers 1 … kernel.depth as series up to t^truncation.
+
+    Relative errors are those of `error_bound` in units of 2**-engine.bits. Expansions of R get as
+    many more bits as make their errors, of which p · depth may add up, negligible.
+    """
+    bits = engine.bits + 10 + truncation.bit_length() + 2 * kernel.depth.bit_length()
+    ctx = context(bits)
+    gamma_b2, gamma_w2 = real(ctx, kernel.gamma_b2), real(ctx, 1 - kernel.gamma_b2)
+    state = _first_layer(engine, gamma_b2, gamma_w2, truncation)
+    yield state.layer
+    if not gamma_w2:
+        yield from _constant_layers(engine, kernel, truncation)
+        return
+    point, total, chi = Point.between(gamma_b2, gamma_w2), ctx.one, ctx.convert(kernel.chi(bits))
+    for depth in range(2, kernel.depth + 1):
+        expansion = jet(kernel, point, truncation, bits)
+        state = _next_layer(engine, state, expansion, total)
+        point, total = Point.between(expansion.r[0], expansion.q[0]), 1 + chi * total
+        if observer is not None:
+            observer(depth, kernel.depth)
+        yield state.layer
+
+
+@dataclass(frozen=True)
+class _State(Generic[S]):
+    """A layer with s = (Σ_l − Σ_l(0))/(1 − Σ_l(0)) and the tails u of s."""
+
+    layer: Layer[S]
+    s: S
+    u: S
+
+
+def _first_layer(engine: Engine[S], gamma_b2: Real, gamma_w2: Real, truncation: int) -> _State[S]:
+    """Σ_1 = Θ_1 = γ_b² + γ_w² t."""
+
+    def line(*coefficients: Real) -> S:
+        zeros = [0 * gamma_b2] * truncation
+        return engine.series([*coefficients, *zeros][: truncation + 1])
+
+    one, zero = gamma_b2 + gamma_w2, 0 * gamma_b2
+    theta, tail = line(gamma_b2, gamma_w2), line(gamma_w2)
+    return _State(Layer(1, theta, line(one), theta, tail, line(zero), tail), line(zero, one), line(one))
+
+
+def _next_layer(engine: Engine[S], below: _State[S], jet: Jet, total: Real) -> _State[S]:
+    """From layer l − 1 and S_{l−1} to layer l, by the formulas at the head of this room."""
+    outers = [jet.r, jet.r_dot, jet.q, jet.q_dot]
+    first = below.layer.depth == 1  # s = t
+    alpha, beta, q, q_dot = [engine.series(r) for r in outers] if first else engine.compose(outers, below.s)
+    alpha_tail, beta_tail = engine.multiply(q, below.u), engine.multiply(q_dot, below.u)
+    kappa = engine.add(alpha, engine.multiply(below.layer.kappa, beta))
+    kappa_tail = engine.add(
+        engine.add(alpha_tail, engine.scale(total, beta_tail)), engine.multiply(below.layer.kappa_tail, beta)
+    )
+    layer = Layer(below.layer.depth + 1, alpha, beta, kappa, alpha_tail, beta_tail, kappa_tail)
+    shrink = 1 / jet.q[0]
+    return _State(layer, engine.scale(shrink, engine.without_constant(alpha)), engine.scale(shrink, alpha_tail))
+
+
+def _constant_layers(engine: Engine[S], kernel: Kernel, truncation: int) -> Iterator[Layer[S]]:
+    """γ_b² = 1: Σ_l = 1, R' = χ and Θ_l = S_l whatever t is."""
+    ctx = context(engine.bits + 40)
+    chi, total, zeros = ctx.convert(kernel.chi(ctx.prec)), ctx.one, [ctx.zero] * truncation
+    nothing = engine.series([ctx.zero, *zeros])
+    for depth in range(2, kernel.depth + 1):
+        total = 1 + chi * total
+        alpha, beta, kappa = (engine.series([c, *zeros]) for c in (ctx.one, chi, total))
+        yield Layer(depth, alpha, beta, kappa, nothing, nothing, nothing)
+
+
+def error_bound(engine: Engine[S], depth: int, truncation: int) -> ErrorBound:
+    """Return a bound on the relative error of all series of layer `depth` up to t^truncation.
+
+    It is found by running the same formulas on error bounds.
+    """
+    product, composition = engine.rounding(truncation + 1)
+    errors = ErrorEngine(product, composition)
+    one = context(53).one
+    state = _first_layer(errors, one, one, truncation)
+    nothing = Jet([one], [one], [one], [one])
+    for _ in range(2, depth + 1):
+        state = _next_layer(errors, state, nothing, one)
+    layer = state.layer
+    bounds = (layer.alpha, layer.beta, layer.kappa, layer.alpha_tail, layer.beta_tail, layer.kappa_tail)
+    return ErrorBound(max(b.constant for b in bounds), max(b.slope for b in bounds))
+
+
+def paper_layers(
+    engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None
+) -> Iterator[Layer[S]]:
+    r"""Yield the layers of the paper's truncated recurrence (39)–(41), misprints corrected.
+
+    :math:`\hat α_{p,l} = \sum_{k ≤ T} \hat α_{k,2} F(p, k, \hat α_{l−1})` and likewise :math:`\hat β` from
+    (k + 1) α_{k+1,2}: the sum over k stops at T, and the first layer enters as R(t) where the network
+    has R(γ_w² t + γ_b²). Its tails are left to the caller (zero series here).
+    """
+    bits = engine.bits + 40
+    ctx = context(bits)
+    hermite = jet(kernel, Point(ctx.zero, near_one=False), truncation, bits)
+    state = _first_layer(engine, real(ctx, kernel.gamma_b2), real(ctx, 1 - kernel.gamma_b2), truncation)
+    layer, nothing = state.layer, engine.series([ctx.zero] * (truncation + 1))
+    yield layer
+    outers = [hermite.r, hermite.r_dot]
+    for depth in range(2, kernel.depth + 1):
+        first = depth == 2
+        alpha, beta = [engine.series(r) for r in outers] if first else engine.compose(outers, layer.alpha)
+        kappa = engine.add(alpha, engine.multiply(layer.kappa, beta))
+        layer = Layer(depth, alpha, beta, kappa, nothing, nothing, nothing)
+        if observer is not None:
+            observer(depth, kernel.depth)
+        yield layer

@@ -1,0 +1,314 @@
+"""Θ_l(ρ), its truncated series, their difference and its bound, to the digits asked for, rounded once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context, Decimal
+from fractions import Fraction
+from functools import cache
+from itertools import accumulate
+from math import ceil
+
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.kernel.facts import kernel_facts
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.recursion import theta
+from ntkcalc.numerics.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, exact, log2, real, whole
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, series_run
+from ntkcalc.series.given_series import GivenSeries
+from ntkcalc.series.recurrence import Observer
+from ntkcalc.series.results import KernelValue, KernelValues
+
+MOST_VALUES = 100_000
+"""Values of ρ in one run."""
+
+_MOST_BITS = 1 << 17
+
+Approximation = Callable[[int], tuple[Real, Real]]
+"""From bits a value and a bound on its absolute error; no error means exact."""
+
+
+def ntk_values(
+    act: str,
+    rho: str | float | Fraction | Sequence[str | float | Fraction],
+    depth: int = 2,
+    truncation: int = 10,
+    *,
+    sigma_w2: str | float | Fraction = 1,
+    gamma_b2: str | float | Fraction = 0,
+    digits: int = 12,
+    paper_truncation: bool = False,
+) -> KernelValues:
+    """Return Θ_l(ρ) beside its truncated series, every digit right.
+
+    Parameters
+    ----------
+    act
+        Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
+    rho
+        Correlations in [−1, 1], or one of them; decimal text is exact.
+    depth
+        l ≥ 1, layers including the linear output.
+    truncation
+        T ≥ 0, the degree of the truncated series.
+    sigma_w2
+        σ_w² in (0, 1/E[φ²]], or ``"max"``.
+    gamma_b2
+        γ_b² in [0, 1].
+    digits
+        Significant digits, each right to one unit in the last place, of the difference too.
+    paper_truncation
+        Take the paper's series (39)–(41).
+
+    Returns
+    -------
+    KernelValues
+        One `KernelValue` for each ρ, in the order given.
+
+    Raises
+    ------
+    InputError
+        For a request that makes no sense.
+    AccuracyError
+        Where the digits cannot be reached.
+
+    Notes
+    -----
+    Θ_l comes from the recursion (11)–(12) on numbers (`ntkcalc.kernel.recursion`), the series from
+    Theorem 3.1; they share no coefficient.
+
+    Examples
+    --------
+    The kernel of two layers of relu is 1/π + 1 − 1/2 at ρ = 0, where all but one coefficient vanish:
+
+    >>> str(ntk_values("relu", ["0"], digits=5).values[0].theta)
+    '0.65915'
+    """
+    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
+    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | int | Fraction) else rho)]
+    return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
+
+
+def kernel_values(
+    kernel: Kernel,
+    rhos: Sequence[Fraction],
+    truncations: Sequence[int],
+    digits: int,
+    paper_truncation: bool = False,
+    observer: Observer | None = None,
+) -> list[KernelValues]:
+    """Return Θ_l at every ρ beside the series of every truncation: see `ntk_values`."""
+    _check(rhos, truncations, digits)
+    want, longest = bits_for(digits), max(truncations)
+    length = longest if paper_truncation else _useful_length(rhos, longest, want)
+    total = kernel.total(want + 64)
+
+    @cache
+    def series(bits: int) -> Series:
+        return Series(bits, *series_run(kernel, length, bits, paper_truncation), sharp=not paper_truncation)
+
+    rows: list[list[KernelValue]] = [[] for _ in truncations]
+    for done, rho in enumerate(rhos):
+        at_rho = _kernel_at(kernel, rho, total)
+        whole = to_digits(at_rho, want, f"Theta({float(rho):g})")
+        for row, truncation in zip(rows, truncations, strict=True):
+            row.append(_value(rho, whole, at_rho, series, truncation, digits))
+        if observer is not None:
+            observer(done + 1, len(rhos))
+    facts = kernel_facts(kernel, digits)
+    return [
+        KernelValues(facts, truncation, digits, paper_truncation, tuple(row))
+        for truncation, row in zip(truncations, rows, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A truncated series known to some bits.
+
+    Parameters
+    ----------
+    bits
+        -log2 of the relative error of the coefficients.
+    coefficients
+        c_0 … c_L, nonnegative.
+    tails
+        What is left of the total beyond each p; None where the total is unknown.
+    sharp
+        Whether the tail τ_p is all of degree p + 1 and higher, so that τ_p |ρ|^{p+1} bounds the remainder.
+    """
+
+    bits: int
+    coefficients: list[Real]
+    tails: list[Real] | None
+    sharp: bool = True
+
+    def at(self, rho: Fraction, first: int, last: int) -> tuple[Real, Real]:
+        """Return Σ c_p ρ^p over p = first … last, and a bound on its absolute error."""
+        ctx = context(self.bits + 32 + len(self.coefficients).bit_length())
+        x, value, size = real(ctx, rho), ctx.zero, ctx.zero
+        for c in reversed(self.coefficients[first : last + 1]):
+            value, size = value * x + c, size * abs(x) + c
+        power = x**first
+        return value * power, ctx.ldexp(size * abs(power), 1 - self.bits)
+
+    def bound(self, rho: Fraction, truncation: int) -> Real | None:
+        """Return a bound on what lies beyond t^truncation, at ρ."""
+        if self.tails is None:
+            return None
+        tail = self.tails[truncation]
+        wide = tail * (1 + tail.context.ldexp(1, 4 - self.bits))
+        return wide * abs(real(tail.context, rho)) ** (truncation + 1) if self.sharp else wide
+
+
+def _kernel_at(kernel: Kernel, rho: Fraction, total: Real) -> Approximation:
+    """Return Θ_l(ρ) as a function of the bits asked for, each computed once."""
+    return cache(lambda bits: (theta(kernel, rho, bits), total * total.context.ldexp(1, -bits)))
+
+
+def _value(
+    rho: Fraction,
+    whole: Real,
+    at_rho: Approximation,
+    series: Callable[[int], Series],
+    truncation: int,
+    digits: int,
+) -> KernelValue:
+    """Round Θ and its series at one ρ."""
+    want = bits_for(digits)
+
+    def partial(bits: int) -> tuple[Real, Real]:
+        return series(bits).at(rho, 0, truncation)
+
+    def difference(bits: int) -> tuple[Real, Real]:
+        """Θ − Θ_T, or the later terms themselves, whichever is known better."""
+        known = series(bits)
+        (value, error), (part, part_error) = at_rho(bits), known.at(rho, 0, truncation)
+        last = len(known.coefficients) - 1
+        later, later_error = known.at(rho, truncation + 1, last)
+        beyond = known.bound(rho, last)
+        if known.sharp and beyond is not None and beyond + later_error <= error + part_error:
+            return later, beyond + later_error
+        return value - part, error + part_error
+
+    bound = series(_start(want)).bound(rho, truncation)
+    near = f"at rho = {float(rho):g}"
+    return KernelValue(
+        _as_decimal(rho),
+        decimal(whole, digits),
+        decimal(to_digits(partial, want, f"the series {near}"), digits),
+        decimal(to_digits(difference, want, f"the error {near}"), digits),
+        None if bound is None else decimal(bound, digits, ROUND_CEILING),
+    )
+
+
+def series_values(
+    given: GivenSeries, rhos: Sequence[Fraction], truncations: Sequence[int], digits: int
+) -> list[KernelValues]:
+    """Return the values of someone else's series; where its tail is zero it is the kernel itself.
+
+    Of numbers that are rounded to some digits, only the digits that this leaves are given, and bounds are wider.
+
+    Parameters
+    ----------
+    given
+        The series.
+    rhos, truncations, digits
+        As for `kernel_values`.
+    """
+    _check(rhos, truncations, digits)
+    coefficients, want, last = given.coefficients, bits_for(digits), len(given.coefficients) - 1
+    tails = None if given.tail is None else list(accumulate(reversed(coefficients[1:]), initial=given.tail))[::-1]
+
+    @cache
+    def series(bits: int) -> Series:
+        ctx = context(bits + 8)
+        left = None if tails is None else [real(ctx, c) for c in tails]
+        return Series(bits, [real(ctx, c) for c in coefficients], left)
+
+    def part(rho: Fraction, first: int, end: int, what: str) -> Decimal:
+        """Return the sum from one degree to another, with the digits that it has."""
+        near = f"{what} at rho = {float(rho):g}"
+        value = to_digits(lambda bits: series(bits).at(rho, first, end), want, near)
+        size, _ = series(_start(want)).at(abs(rho), first, end)
+        if not (given.error and value):
+            return decimal(value, digits)
+        left = log2(abs(value)) - log2(size) - log2(real(size.context, given.error))  # bits
+        return (
+            decimal(value, min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6)))
+            if left > 4
+            else ZERO
+        )
+
+    def one(rho: Fraction, truncation: int) -> KernelValue:
+        whole = error = None
+        if given.tail == 0:
+            whole, error = part(rho, 0, last, "Theta"), part(rho, truncation + 1, last, "the error")
+        bound = series(_start(want)).bound(rho, truncation)
+        if bound is not None:
+            bound *= 1 + real(bound.context, given.error)
+        up = None if bound is None else decimal(bound, digits, ROUND_CEILING)
+        return KernelValue(_as_decimal(rho), whole, part(rho, 0, truncation, "the series"), error, up)
+
+    found = []
+    for wanted in truncations:
+        truncation = min(wanted, last)
+        rows = tuple(one(rho, truncation) for rho in rhos)
+        found.append(KernelValues(given.kernel, truncation, digits, False, rows))
+    return found
+
+
+ZERO = Decimal(0)
+
+
+def to_digits(approximate: Approximation, want: int, what: str) -> Real:
+    """Return a value with relative error below 2**-want, from as many bits as it takes."""
+    bits, zeros = _start(want), 0
+    while bits <= _MOST_BITS:
+        value, error = approximate(bits)
+        if not value:  # twice zero to the last bit is zero
+            zeros += 1
+            if zeros == 2 or not error:
+                return value
+        elif error <= abs(value) * value.context.ldexp(1, -want):
+            return value
+        lost = log2(error) - log2(abs(value)) if value else 0.0
+        bits = _start(bits + ceil(lost) + want if lost < 0 else 2 * bits)
+    raise AccuracyError(f"{what} is too close to zero: its digits need more than {_MOST_BITS} bits")
+
+
+def _start(want: int) -> int:
+    """Return the bits to try, in steps of 64 so that runs are shared."""
+    return (want // 64 + 1) * 64 + 16
+
+
+def _useful_length(rhos: Sequence[Fraction], longest: int, want: int) -> int:
+    """Return the degree up to which the later terms of the series alone give its error for small |ρ|.
+
+    Where |ρ| is larger, the difference Θ − Θ_T loses hardly more bits than were asked for.
+    """
+    more = max(want + 32, longest)
+    halvings = (math.log2(rho.denominator) - math.log2(abs(rho.numerator)) for rho in rhos if rho)
+    return min(longest + more, MOST_TERMS) if any(h * more > want for h in halvings) else longest
+
+
+def _as_decimal(rho: Fraction) -> Decimal:
+    """Return a fraction that came from decimal text as a decimal, exactly."""
+    return decimal(rho, 4000).normalize(Context(prec=4000))
+
+
+def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) -> None:
+    for number in (digits, *truncations):
+        whole(number, "digits and truncation")
+    if not 1 <= digits <= MOST_DIGITS:
+        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
+    for truncation in truncations:
+        if not 0 <= truncation <= MOST_TERMS:
+            raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {truncation}")
+    if not 1 <= len(rhos) <= MOST_VALUES:
+        raise InputError(f"give 1 to {MOST_VALUES} values of rho, got {len(rhos)}")
+    for rho in rhos:
+        if abs(rho) > 1:
+            raise InputError(f"rho must lie in [-1, 1], got {decimal(rho, 60).normalize(Context(prec=60))}")

@@ -1,0 +1,109 @@
+r"""Eigenvalues on S^d by quadrature of the kernel itself (Funk–Hecke), for kernels whose series is too slow.
+
+.. math::  λ_k = C_d \int_0^π Θ(\cos θ) P_k(\cos θ) \sin^{d-1} θ \, dθ, \qquad
+           C_d = \frac{Γ(\frac{d+1}2)}{\sqrt π\, Γ(\frac d2)} .
+
+In θ the square-root singularities of relu-type kernels at ±1 are none: Θ(cos θ) is analytic on [0, π], ends
+included, and Gauss–Legendre quadrature converges geometrically. What cancels is known beforehand, for the series has
+given a lower bound of every λ_k; that many more bits are taken. Two rules of different length must agree. Where a
+branch point lies close to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature takes over, which does not mind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Any
+
+import gmpy2
+
+from ntkcalc.errors import AccuracyError
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.recursion import theta_at_angle
+from ntkcalc.numerics.precision import Real, context, from_mpfr, log2, to_mpfr
+from ntkcalc.numerics.quadrature_rules import gauss_legendre, tanh_sinh
+from ntkcalc.series.recurrence import Observer
+
+_MOST_NODES = 20_000
+
+
+def funk_hecke(
+    kernel: Kernel, d: int, below: Mapping[int, Real], bits: int, observer: Observer | None = None
+) -> dict[int, Real]:
+    """Return λ_k of the uniform probability measure on S^d, relative errors below 2**-bits.
+
+    Parameters
+    ----------
+    kernel, d
+        The kernel and the sphere.
+    below
+        Positive lower bounds of the λ_k that are wanted, by k.
+    bits
+        Bits wanted.
+    observer
+        Told (nodes done, nodes in all) of each rule.
+
+    Raises
+    ------
+    AccuracyError
+        Where 20,000 nodes are too few.
+    """
+    lost = ceil(log2(kernel.total(64)) - min(log2(b) for b in below.values()))
+    work = bits + max(lost, 0) + 32
+    degrees = sorted(below)
+    first = 24 + (degrees[-1] + d) // 2 + work // 6
+    lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
+    for rule, counts in ((gauss_legendre, lengths), (tanh_sinh, [6 * first << i for i in range(5)])):
+        found: list[Real] = []
+        for nodes in counts:
+            if nodes > _MOST_NODES:
+                break
+            better = _by_rule(kernel, d, degrees, rule, nodes, work, observer)
+            if found and all(_same(x, y, bits + 1) for x, y in zip(found, better, strict=True)):
+                return dict(zip(degrees, better, strict=True))
+            found = better
+    raise AccuracyError(
+        f"{_MOST_NODES} nodes of quadrature do not reach {int(bits / 3.33)} digits at frequency {degrees[-1]} on "
+        f"S^{d}; lower --digits or --max-frequency"
+    )
+
+
+def _same(x: Real, y: Real, bits: int) -> bool:
+    return bool(abs(x - y) <= y * y.context.ldexp(1, -bits))
+
+
+Rule = Callable[[int, int], list[tuple[Any, Any]]]
+"""From a number of nodes and bits, nodes and weights on [−1, 1]."""
+
+
+def _by_rule(
+    kernel: Kernel, d: int, degrees: Sequence[int], rule: Rule, nodes: int, work: int, observer: Observer | None
+) -> list[Real]:
+    """Return λ_k for the given k by one rule, errors below 2**-work but for what the rule leaves."""
+    wide = work + nodes.bit_length() + degrees[-1].bit_length() + 16
+    ctx = context(wide)
+    half = ctx.mpf(1) / 2
+    scale = ctx.gammaprod([(d + 1) * half], [half, d * half]) * ctx.pi / 2
+    values = []
+    for done, x in enumerate(rule(nodes, wide)):
+        angle = ctx.pi * (1 + from_mpfr(ctx, x[0])) / 2
+        mass = scale * from_mpfr(ctx, x[1]) * ctx.sin(angle) ** (d - 1)
+        values.append((ctx.cos(angle), mass * theta_at_angle(kernel, angle, work)))
+        if observer is not None:
+            observer(done + 1, nodes)
+    with gmpy2.context(precision=wide):
+        sums = _against_gegenbauer([(to_mpfr(t), to_mpfr(f)) for t, f in values], d, degrees)
+        return [from_mpfr(ctx, s) for s in sums]
+
+
+def _against_gegenbauer(values: Sequence[tuple[Any, Any]], d: int, degrees: Sequence[int]) -> list[Any]:
+    """Return Σ_j f_j P_k(t_j) for each k: (k + d − 1) P_{k+1} = (2k + d − 1) t P_k − k P_{k−1}."""
+    before, here = [gmpy2.mpfr(0)] * len(values), [gmpy2.mpfr(1)] * len(values)
+    sums = []
+    for k in range(degrees[-1] + 1):
+        if k in degrees:
+            sums.append(sum(f * p for (_, f), p in zip(values, here, strict=True)))
+        rise, total = 2 * k + d - 1, k + d - 1
+        following = [(rise * t * p - k * q) / total for (t, _), p, q in zip(values, here, before, strict=True)]
+        before, here = here, following
+    return sums

@@ -1,0 +1,96 @@
+r"""Zonal functions on S^d ⊂ R^{d+1}: how much of t^p is harmonic of degree k (Theorem 4.6).
+
+Under the uniform *probability* measure, with t the correlation of two points and P_k the Gegenbauer polynomial of
+degree k with P_k(1) = 1, a kernel Σ_p c_p t^p has the eigenvalue :math:`λ_k = \sum_p c_p w_{p,k}`,
+
+.. math::  w_{p,k} = E[t^p P_k(t)] = \frac{Γ(p+1)}{2^k Γ(p-k+1)}
+           \frac{Γ(\frac{d+1}2) Γ(\frac{p-k+1}2)}{\sqrt π\, Γ(\frac{p+k+d+1}2)} \quad (p ≥ k, p - k \text{ even}),
+
+which is the paper's weight over Vol(S^d), the measure of Theorem 4.6. Ratios of neighbours are rational, so that
+sums need no Γ and never overflow:
+
+.. math::  \frac{w_{k+1,k+1}}{w_{k,k}} = \frac{k+1}{2k+d+1}, \qquad
+           \frac{w_{p+2,k}}{w_{p,k}} = \frac{(p+1)(p+2)}{(p-k+2)(p+k+d+1)} .
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import comb
+from typing import Any
+
+import gmpy2
+
+from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, to_mpfr
+
+
+def multiplicity(d: int, k: int) -> int:
+    """Return N(d, k), the number of linearly independent harmonics of degree k on S^d.
+
+    Examples
+    --------
+    On S², 2k + 1:
+
+    >>> multiplicity(2, 5)
+    11
+    """
+    return comb(k + d, d) - (comb(k + d - 2, d) if k >= 2 else 0)
+
+
+def volume(d: int, bits: int) -> Real:
+    """Return Vol(S^d) = 2 π^{(d+1)/2}/Γ((d+1)/2), relative error below 2**-bits."""
+    ctx = context(bits + 2 * d.bit_length() + 16)
+    half = ctx.mpf(d + 1) / 2
+    return 2 * ctx.pi**half * ctx.rgamma(half)
+
+
+def weight(ctx: Context, p: int, k: int, d: int) -> Real:
+    """Return w_{p,k}, from Γ functions."""
+    half = ctx.mpf(1) / 2
+    above = [p + 1, (d + 1) * half, (p - k + 1) * half]
+    below = [p - k + 1, half, (p + k + d + 1) * half]
+    return ctx.ldexp(ctx.gammaprod(above, below), -k)
+
+
+def heaviest(after: int, k: int, d: int) -> int:
+    """Return the p > `after` of the parity of k at which w_{p,k} is largest.
+
+    w is unimodal in p: it grows as long as (p+1)(p+2) > (p−k+2)(p+k+d+1), which is p < k(k+d−1)/d − 2.
+    """
+    peak = max(k, -(-k * (k + d - 1) // d) - 2)
+    first = max(k, after + 1)
+    return max(p + (p - k) % 2 for p in (peak, first))
+
+
+def harmonic_sums(c: Sequence[Any], d: int, highest: int) -> Iterator[tuple[Any, Any]]:
+    """Yield Σ_p c_p w_{p,k} over all p and over their lower half, for k = 0 … highest, in MPFR's current precision.
+
+    Parameters
+    ----------
+    c
+        c_0 … c_T as numbers of MPFR, nonnegative: nothing cancels, and each term adds some four roundings.
+    d
+        Of S^d.
+    highest
+        The largest k.
+    """
+    first, half = gmpy2.mpfr(1), len(c) // 2
+    for k in range(highest + 1):
+        weight, total, partial = first, gmpy2.mpfr(0), gmpy2.mpfr(0)
+        for p in range(k, len(c), 2):
+            if p >= half > p - 2:
+                partial = total
+            if c[p]:
+                total += c[p] * weight
+            weight = weight * ((p + 1) * (p + 2)) / ((p - k + 2) * (p + k + d + 1))
+        yield total, partial
+        first = first * (k + 1) / (2 * k + d + 1)
+
+
+def sums_of(c: Sequence[Real], d: int, highest: int, bits: int) -> list[tuple[Real, Real]]:
+    """Return `harmonic_sums` of mpmath reals, relative errors below 2**-bits."""
+    work = bits + 2 * len(c).bit_length() + 8
+    ctx = context(work)
+    with gmpy2.context(precision=work):
+        numbers = [to_mpfr(x) for x in c]
+        return [(from_mpfr(ctx, s), from_mpfr(ctx, h)) for s, h in harmonic_sums(numbers, d, highest)]

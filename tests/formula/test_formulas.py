@@ -1,0 +1,409 @@
+"""Written activations: every digit right, equal functions equal, and all commands take them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+import shlex
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compare_formulas import computed, pairs, references, units_apart
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shell import inside
+
+from ntkcalc import AccuracyError, InputError, ntk_coefficients, ntk_values, sphere_eigenvalues
+from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.activations.duals import Correlation
+from ntkcalc.numerics.precision import context, real
+
+CTX = context(256)
+DRAW = random.Random(8)
+
+# every named activation written out
+WRITTEN = {
+    "linear": "x+0*tanh(x)",
+    "relu": "max(x,0)",
+    "leaky-relu": "max(x,0.01*x)",
+    "leaky-relu:slope=0.1": "relu(x)-0.1*relu(-x)",
+    "abs": "sqrt(x^2)",
+    "elu": "max(x,0)+exp(min(x,0))-1",
+    "elu:alpha=0.5": "relu(x)+0.5*(exp(-relu(-x))-1)",
+    "gelu": "x*(1+erf(x/sqrt(2)))/2",
+    "silu": "x/(1+exp(-x))",
+    "mish": "x*tanh(log(1+exp(x)))",
+    "softplus": "log(1+exp(x))",
+    "softplus:beta=2": "log(1+exp(2*x))/2",
+    "tanh": "(exp(x)-exp(-x))/(exp(x)+exp(-x))",
+    "sigmoid": "1/(1+exp(-x))",
+    "erf": "1-erfc(x)",
+    "gaussian": "e^(-x^2/2)/sqrt(2*pi)",
+    "gaussian:sigma=2": "exp(-(x/2)^2/2)/(2*sqrt(2*pi))",
+    "sin": "cos(x-pi/2)",
+    "cos": "1-2*sin(x/2)^2",
+}
+_MEAN, _ALPHA = "exp(1/2)*Phi(-1)", "(1/(sqrt(2*pi)*(1/2-exp(1/2)*Phi(-1))))"
+WRITTEN["selu"] = f"(relu(x)+{_ALPHA}*(exp(min(x,0))-1))/sqrt(1/2+{_ALPHA}^2*(exp(2)*Phi(-2)-2*{_MEAN}+1/2))"
+# E[φ²] = 1 exactly is not known of a formula
+LARGEST = {name: "max" if name == "selu" else "1" for name in WRITTEN}
+
+
+# ---------------------------------------------------------------- every digit
+
+
+@pytest.mark.parametrize("reference", references(), ids=lambda r: f"{r['expression']},{r['depth']}")
+def test_twelve_digits_of_ball_arithmetic(reference: dict[str, Any]) -> None:
+    for name, ours, theirs in pairs(reference, computed(reference, 50, 12)):
+        # the promise: one unit in the last place
+        assert units_apart(ours, theirs, 12) <= 1, name
+
+
+QUICK = [r for r in references() if r["depth"] == 2 and not re.search("relu|max|abs", r["expression"])]
+
+
+@pytest.mark.parametrize("reference", DRAW.sample(QUICK, 5), ids=lambda r: r["expression"])
+def test_thirty_digits_of_ball_arithmetic_up_to_200(reference: dict[str, Any]) -> None:
+    for name, ours, theirs in pairs(reference, computed(reference, 200, 30)):
+        assert units_apart(ours, theirs, 30) <= 1, name
+
+
+def test_there_are_forty_two_formulas_at_two_depths() -> None:
+    assert len({(r["expression"], r["depth"]) for r in references()}) == len(references()) == 84
+    assert all(len(r["kappa"]) == 22 for r in references())
+
+
+# ---------------------------------------------------------------- named activations, written out
+
+
+def test_every_named_activation_is_written_out() -> None:
+    assert {name.partition(":")[0] for name in WRITTEN} == set(FAMILIES)
+    assert all(activation(text).name not in FAMILIES for text in WRITTEN.values())
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("digits", [15, 30])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_written_out_the_coefficients_are_the_same(name: str, digits: int, depth: int) -> None:
+    one, other = (
+        ntk_coefficients(text, depth, 24, digits=digits, sigma_w2=LARGEST[name], gamma_b2="0.1" if depth == 3 else "0")
+        for text in (name, WRITTEN[name])
+    )
+    assert (one.values, one.tail) == (other.values, other.tail)
+    assert one.kernel.total == other.kernel.total
+    assert one.kernel.chi == other.kernel.chi
+
+
+@pytest.mark.parametrize(("name", "digits", "depth"), [(name, *DRAW.choice([(15, 3), (30, 2)])) for name in WRITTEN])
+def test_written_out_the_kernel_is_the_same(name: str, digits: int, depth: int) -> None:
+    rho = ["-1", "-0.3", "0.5", "0.999999"]
+    one, other = (
+        ntk_values(text, rho, depth, 6, digits=digits, sigma_w2=LARGEST[name]) for text in (name, WRITTEN[name])
+    )
+    assert [(v.theta, v.series, v.error, v.bound) for v in one.values] == [
+        (v.theta, v.series, v.error, v.bound) for v in other.values
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("tanh(x)", "tanh"),
+        ("swish(x)", "silu"),
+        (" relu( x ) ", "relu"),
+        ("elu(x)", "elu"),
+        ("elu(x, alpha=0.5)", "elu:alpha=0.5"),
+        ("leaky_relu(x,0.1)", "leaky-relu:slope=0.1"),
+        ("gaussian(x,sigma=2)", "gaussian:sigma=2"),
+    ],
+)
+def test_a_plain_call_is_the_named_activation(call: str, name: str) -> None:
+    assert activation(call).name == activation(name).name == name
+    assert type(activation(call).dual) is type(activation(name).dual)
+
+
+# ---------------------------------------------------------------- equal functions
+
+
+@pytest.mark.parametrize(
+    "equal",
+    [
+        ["x*sigmoid(1.702*x)", "x/(1+exp(-1.702*x))", "x*(1+tanh(0.851*x))/2"],
+        ["relu(x)^2", "x*relu(x)", "x^2*step(x)", "max(x,0)*abs(x)"],
+        ["clip(x,0,6)", "min(max(x,0),6)", "relu(x)-relu(x-6)", "(abs(x)-abs(x-6))/2+3"],
+        ["sin(x)^2", "(1-cos(2*x))/2"],
+        ["exp(-x^2)", "1/exp(x^2)", "e^-x^2", "phi(sqrt(2)*x)*sqrt(2*pi)"],
+        ["x^3-3*x", "x*(x^2-3)", "x*(x-sqrt(3))*(x+sqrt(3))"],
+        ["abs(x)*tanh(x)", "x*tanh(abs(x))", "x*abs(tanh(x))"],
+        ["sqrt(1+x^2)", "(1+x^2)^0.5", "abs(1+x^2)/sqrt(x^2+1)"],
+        ["sinc(x)", "sin(x)/x"],
+        ["abs(relu(x)/(1+x^2))^1.5", "(relu(x)/(1+x^2))^1.5", "relu(x)^1.5/(1+x^2)^1.5+0/x"],
+        ["max(cos(x),x/x)+x", "1+x", "min(cosh(x),x/x)+x"],
+        ["elu(sqrt(relu(x*x)))", "elu(abs(x))", "elu(sqrt(x^2))", "abs(x)"],
+        ["selu(sqrt(max(x*x,1)))-2*x", "selu(max(abs(x),1))-2*x"],
+    ],
+    ids=lambda texts: texts[0],
+)
+@pytest.mark.parametrize("digits", [12, 25])
+def test_equal_functions_give_equal_numbers(equal: list[str], digits: int) -> None:
+    first, *others = (ntk_coefficients(text, 2, 16, digits=digits, sigma_w2="max") for text in equal)
+    for other in others:
+        assert (other.values, other.tail, other.kernel.total) == (first.values, first.tail, first.kernel.total)
+
+
+def test_different_functions_do_not() -> None:
+    near, far = (ntk_coefficients(f"x*sigmoid({b}*x)", digits=12).values for b in ("1.702", "1.702000000001"))
+    assert near != far
+
+
+# ---------------------------------------------------------------- laws
+
+
+@pytest.mark.parametrize("text", ["x*tanh(x)", "exp(-x^2/2)*cos(2*x)", "log(1+exp(2*x))/2", "x^5/100-x"])
+def test_the_squares_of_smooth_coefficients_add_up_to_the_moments(text: str) -> None:
+    dual, mu = activation(text).dual, activation(text).hermite(250, 100)
+    for found, total in (
+        (CTX.fsum(CTX.convert(m) ** 2 for m in mu), dual.mean_square(200)),
+        (CTX.fsum(k * CTX.convert(m) ** 2 for k, m in enumerate(mu)), dual.slope_square(200)),
+    ):
+        total = real(CTX, total) if isinstance(total, Fraction) else CTX.convert(total)
+        # exp(−a√k) with a ≥ π leaves exp(−2·π·√250/2) = 1e-21 of φ², and 250 times that of φ'²
+        assert abs(found / total - 1) < 1e-17
+
+
+@pytest.mark.parametrize("text", ["abs(x)*tanh(x)+relu(x-0.5)", "clip(x,-1,1)+max(x,sin(x))", "max(x,exp(x/2)-1.5)"])
+def test_the_squares_of_kinked_coefficients_approach_the_moment(text: str) -> None:
+    dual, mu = activation(text).dual, activation(text).hermite(800, 64)
+    total = CTX.convert(dual.mean_square(100))
+    missing = [total - CTX.fsum(CTX.convert(m) ** 2 for m in mu[: n + 1]) for n in (50, 100, 200, 400, 800)]
+    assert all(m > 0 for m in missing)
+    # µ_k² like k^(−5/2) leaves n^(−3/2), times a wave where kinks are not at 0
+    sizes = [float(m) * n**1.5 for m, n in zip(missing, (50, 100, 200, 400, 800), strict=True)]
+    assert max(sizes) < 2 * min(sizes)
+
+
+@settings(max_examples=40)
+@given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
+def test_no_wave_passes_for_a_slower_one(w: Decimal, h: str) -> None:
+    """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
+    try:
+        dual = activation(f"x+{h}*cos({w}*x)").dual
+        means = dual.mean_square(64), dual.slope_square(64), dual.moments(0, 64)[0]
+    except AccuracyError:
+        assert w > 100
+        return
+    square, slope, mean = map(CTX.convert, means)
+    size, wave = real(CTX, Fraction(h)), real(CTX, Fraction(w))
+    fourth = CTX.exp(-2 * wave**2)
+    assert abs(square / (1 + size**2 * (1 + fourth) / 2) - 1) < CTX.ldexp(1, -64)
+    assert abs(slope / (1 + (size * wave) ** 2 * (1 - fourth) / 2) - 1) < CTX.ldexp(1, -64)
+    assert abs(mean - size * CTX.exp(-(wave**2) / 2)) < CTX.ldexp(1 + size, -60)
+
+
+@pytest.mark.parametrize("w", [5, 20, 40])
+def test_coefficients_too_small_for_floats_have_all_their_digits(w: int) -> None:
+    """φ = sin wx, σ_w² = 1/E[φ²]: κ_1 = 2a/sinh a, a = w², down to 1e-691."""
+    found = ntk_coefficients(f"sin({w}*x)", sigma_w2="max", truncation=1, digits=6).coefficients[1].value
+    expected = 2 * w**2 / CTX.sinh(w**2)
+    assert abs(CTX.mpf(str(found)) / expected - 1) < 5.1e-6
+
+
+@pytest.mark.parametrize("text", ["x*tanh(x)", "relu(x)^2/2", "abs(x-0.5)"])
+def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text: str) -> None:
+    found = sphere_eigenvalues(text, 3, 10, sigma_w2="0.4", digits=10)
+    tail = ntk_coefficients(text, 2, 10, sigma_w2="0.4", digits=10).tail
+    assert found.trace is not None
+    missing = Fraction(found.trace) - sum(row.multiplicity * Fraction(row.eigenvalue or 0) for row in found.eigenvalues)
+    # t^p has no frequencies beyond p; 12 numbers below 10 of 10 digits
+    assert -Fraction(1, 10**8) <= missing <= Fraction(tail) + Fraction(1, 10**8)
+    assert missing < Fraction(found.trace) / 20
+
+
+# ---------------------------------------------------------------- three ways to the dual of splines
+
+SPLINES: dict[str, tuple[list[int], Callable[[Any], Any]]] = {
+    "clip(x,-1,1)": ([-1, 1], lambda x: min(max(x, -1), 1)),
+    "min(max(x,0),6)": ([0, 6], lambda x: min(max(x, 0), 6)),
+    "x*clip(x/6+0.5,0,1)": ([-3, 3], lambda x: x * min(max(x / 6 + CTX.mpf(1) / 2, 0), 1)),
+}
+
+
+def by_definition(knots: list[int], phi: Callable[[Any], Any], t: str) -> Any:
+    """E[φ(U)φ(V)] by Gauss–Legendre quadrature of the definition, cut at the knots."""
+    import mpmath
+
+    ctx = mpmath.mp.clone()
+    ctx.dps = 20
+    rho, root = ctx.mpf(t), ctx.sqrt(1 - ctx.mpf(t) ** 2)
+    ends = sorted({-9, *knots, 0, 9})
+
+    def density(x: Any) -> Any:
+        return ctx.exp(-x * x / 2) / ctx.sqrt(2 * ctx.pi)
+
+    def inner(u: Any) -> Any:
+        cuts = sorted({-9, 9, *(w for k in knots if -9 < (w := (k - rho * u) / root) < 9)})
+        return ctx.quad(lambda w: phi(rho * u + root * w) * density(w), cuts, method="gauss-legendre", maxdegree=5)
+
+    return ctx.quad(lambda u: phi(u) * density(u) * inner(u), ends, method="gauss-legendre", maxdegree=5)
+
+
+@pytest.mark.parametrize("text", SPLINES)
+def test_the_dual_of_a_spline_is_that_of_the_definition(text: str) -> None:
+    dual, (knots, phi) = activation(text).dual, SPLINES[text]
+    found = dual.value(Correlation.of(Fraction("0.6"), 64), 64)[0]
+    # beyond |x| = 9 are 2e-19 of the mass
+    assert abs(found - by_definition(knots, phi, "0.6")) < 1e-13
+
+
+@pytest.mark.parametrize("t", ["0.999", "-0.995", "0.99"])
+@pytest.mark.parametrize("text", SPLINES)
+def test_the_dual_of_a_spline_is_its_hermite_series(text: str, t: str) -> None:
+    dual = activation(text).dual
+    value, slope = dual.value(Correlation.of(Fraction(t), 80), 80)
+    terms, x = 30_000, CTX.mpf(t)  # 0.999^30000 is 1e-13
+    squares = [CTX.convert(m) ** 2 for m in dual.moments(terms, 100)]
+    series = CTX.fsum(s * x**k for k, s in enumerate(squares))
+    steeper = CTX.fsum(k * s * x ** (k - 1) for k, s in enumerate(squares) if k)
+    assert abs(value - series) < 1e-17  # times what is left of Σ µ_k², 1e-7
+    assert abs(slope - steeper) < 1e-13
+
+
+# ---------------------------------------------------------------- all commands
+
+
+def output(line: str) -> str:
+    """What a successful and silent run prints."""
+    done = inside(shlex.split(line))
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("points") / "points.txt"
+    path.write_text("1 0 0\n0 1 0\n0.6 0.8 0\n0 0.28 0.96\n")
+    return path
+
+
+COMMANDS = [
+    "coeffs",
+    "evaluate --rho 0.5",
+    "evaluate --data {}",
+    "effrank --data {}",
+    "eigs --sphere-dim 2",
+    "eigs --data {}",
+]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "decay -T 40"])
+@pytest.mark.parametrize("formula", [" x * sigmoid( 1.702*x )", "relu(x)**2/2"])
+def test_every_command_takes_a_formula(command: str, formula: str, points: Path) -> None:
+    found = json.loads(output(f"{command.format(points)} -a '{formula}' --json"))
+    # its normal form
+    assert found["kernel"]["activation"] == {"x": "x*sigmoid(1.702*x)", "r": "relu(x)^2/2"}[formula.strip()[0]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_of_a_formula_what_it_says_of_the_name(command: str, points: Path) -> None:
+    named, written = (
+        json.loads(output(f"{command.format(points)} -a '{text}' --json -d 9")) for text in ("gelu", "x*Phi(x)")
+    )
+    for found in (named, written):
+        del found["kernel"]["activation"]
+        found.pop("engine")
+        found.pop("accuracy", None)
+    assert named == written
+
+
+@pytest.mark.parametrize("command", ["coeffs", "evaluate --rho 0.5"])
+def test_csv_keeps_commas_in_quotes(command: str) -> None:
+    text = output(f"{command} -a 'clip(x, -1, 1)' -a relu --format csv -T 1")
+    assert '\n"clip(x,-1,1)",2,' in text
+    names = [row["activation"] for row in csv.DictReader(text.splitlines())]
+    assert set(names) == {"clip(x,-1,1)", "relu"}
+
+
+def test_formulas_beside_names_and_depths() -> None:
+    lines = output("coeffs -a 'x*tanh(x)' -a tanh -l 2:3 -T 0 --json").splitlines()
+    found = [(k["activation"], k["depth"]) for k in (json.loads(line)["kernel"] for line in lines)]
+    assert found == [("x*tanh(x)", 2), ("x*tanh(x)", 3), ("tanh", 2), ("tanh", 3)]
+
+
+def test_the_formula_of_a_result_gives_the_result() -> None:
+    first = output("coeffs -a 'max( x , -x/ 3 )^2 - -x' --sigma-w2 max -T 4 --json")
+    assert output(f"coeffs -a '{json.loads(first)['kernel']['activation']}' --sigma-w2 max -T 4 --json") == first
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("X", "ntkcalc: 'X': unknown name 'X' at column 1. The variable is a small x.\n"),
+        ("x²", "ntkcalc: 'x²': unexpected '²' at column 2. Write ^2 for ².\n"),
+        ("ReLU(x)", "ntkcalc: 'ReLU(x)': unknown function 'ReLU' at column 1. Did you mean 'relu'?\n"),
+        ("x+clip(x,1,-1)", "ntkcalc: clip(x, low, high) needs low <= high, got 1 and -1\n"),
+        ("tahn(x)", "ntkcalc: 'tahn(x)': unknown function 'tahn' at column 1. Did you mean 'tanh'?\n"),
+        ("2x", "ntkcalc: '2x': an operator is missing before 'x' at column 2. Write 2*x, not 2x.\n"),
+        ("step(x)", "ntkcalc: step(x) jumps from 0.0 to 1.0 at x = 0; Assumption 3 asks for a continuous phi"),
+        ("1+1e-25*sign(x)", "ntkcalc: 1+1e-25*sign(x) jumps by 2.0e-25 at x = 0; Assumption 3 asks for a continuous"),
+        ("9**9**9**9", "ntkcalc: a whole exponent is at most 200, got 387420489"),
+        ("__import__('os').system('ls')", "ntkcalc: \"__import__('os').system('ls')\": unexpected \"'\" at column 12."),
+    ],
+)
+def test_a_formula_that_cannot_be_is_refused_in_one_line(formula: str, message: str) -> None:
+    done = inside(["coeffs", "-a", formula])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("formula", ["relu(x-1000)", "relu(x-1e6)", "max(x-100,0.001)", "clip(0,x-1e6,6)"])
+def test_what_the_normal_law_does_not_see_is_refused(formula: str) -> None:
+    with pytest.raises(AccuracyError, match=r"too far out|too nearly a constant"):
+        ntk_coefficients(formula, sigma_w2="max", truncation=2)
+
+
+@pytest.mark.parametrize(("formula", "place"), [("sqrt(x^2+1e-40)", 0), ("tanh(1e12*(x-2))", 2), ("x^2*sin(1/x)", 0)])
+def test_what_varies_too_fast_is_refused_with_its_place(formula: str, place: float) -> None:
+    done = inside(["coeffs", "-a", formula, "-T", "2"])
+    assert (done.returncode, done.stdout) == (3, "")
+    said = re.search(r"varies within (\S+) near x = (\S+), which quadrature cannot resolve", done.stderr)
+    assert said is not None
+    assert float(said.group(1)) < 1e-4
+    assert abs(float(said.group(2)) - place) < 1e-3
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("formula", ["abs(x)^0.6", "(selu(x)*(x*0.5))^(1/3)"])
+def test_what_quadrature_cannot_reach_is_refused_with_what_it_reached(formula: str) -> None:
+    done = inside(["coeffs", "-a", formula, "-T", "2"])
+    assert (done.returncode, done.stdout) == (3, "")
+    said = re.search(r"quadrature of (\S+) agrees to (\d+) of (\d+) bits with (\d+) nodes", done.stderr)
+    assert said is not None
+    reached, asked, nodes = map(int, said.groups()[1:])
+    assert 0 <= reached < asked
+    assert nodes > 1000
+    assert "lower --digits" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_errors_are_those_of_the_package() -> None:
+    with pytest.raises(InputError, match="unknown function"):
+        ntk_coefficients("f(x)")
+    with pytest.raises(AccuracyError, match="varies within 9e-10 near x = "):
+        ntk_coefficients("tanh(1e12*x)")
+
+
+def test_words_are_names_not_formulas() -> None:
+    with pytest.raises(
+        InputError, match=r"unknown activation 'reul'\. Did you mean 'relu'\?.* Or write a formula in x"
+    ):
+        activation("reul")

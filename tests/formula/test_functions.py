@@ -1,0 +1,453 @@
+"""The functions of formulas: values on floats and on reals, derivatives and Taylor series of any order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ntkcalc.activations.formula.functions import (
+    WORDS,
+    DomainError,
+    FloatField,
+    RealField,
+    branch,
+    derivative,
+    plain,
+    polynomial,
+    program,
+    taylor,
+)
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.trees import Tree, in_order, number, text_of
+from ntkcalc.errors import InputError
+from ntkcalc.numerics.precision import context
+
+CTX = context(256)
+FIELD = RealField(CTX)
+
+
+def tree(text: str) -> Tree:
+    return plain(parsed(text, WORDS))
+
+
+def value(text: str, x: Any, field: Any = FIELD) -> Any:
+    return program([tree(text)], field)(x)[0]
+
+
+def high(c: Any, x: Any, high: Any) -> Any:
+    return min(max(x, c), high)
+
+
+# each function once more, in mpmath's words: these owe nothing to the package
+MEANT: dict[str, Callable[[Any, Any], Any]] = {
+    "exp(x)": lambda c, x: c.exp(x),
+    "log(x+3)": lambda c, x: c.log(x + 3),
+    "ln(x+3)": lambda c, x: c.log(x + 3),
+    "log1p(x/2)": lambda c, x: c.log(1 + x / 2),
+    "expm1(x)": lambda c, x: c.exp(x) - 1,
+    "sqrt(x+3)": lambda c, x: c.sqrt(x + 3),
+    "sin(x)": lambda c, x: c.sin(x),
+    "cos(x)": lambda c, x: c.cos(x),
+    "tan(x)": lambda c, x: c.tan(x),
+    "sinc(x)": lambda c, x: c.sin(x) / x,
+    "sinh(x)": lambda c, x: c.sinh(x),
+    "cosh(x)": lambda c, x: c.cosh(x),
+    "tanh(x)": lambda c, x: c.tanh(x),
+    "asinh(x)": lambda c, x: c.log(x + c.sqrt(1 + x * x)),
+    "atan(x)": lambda c, x: c.atan(x),
+    "erf(x)": lambda c, x: c.erf(x),
+    "erfc(x)": lambda c, x: 1 - c.erf(x),
+    "Phi(x)": lambda c, x: (1 + c.erf(x / c.sqrt(2))) / 2,
+    "phi(x)": lambda c, x: c.exp(-x * x / 2) / c.sqrt(2 * c.pi),
+    "sigmoid(x)": lambda c, x: 1 / (1 + c.exp(-x)),
+    "softplus(x)": lambda c, x: c.log(1 + c.exp(x)),
+    "softplus(x,3)": lambda c, x: c.log(1 + c.exp(3 * x)) / 3,
+    "gelu(x)": lambda c, x: x * (1 + c.erf(x / c.sqrt(2))) / 2,
+    "silu(x)": lambda c, x: x / (1 + c.exp(-x)),
+    "swish(x)": lambda c, x: x / (1 + c.exp(-x)),
+    "mish(x)": lambda c, x: x * c.tanh(c.log(1 + c.exp(x))),
+    "gaussian(x)": lambda c, x: c.exp(-x * x / 2) / c.sqrt(2 * c.pi),
+    "gaussian(x,2)": lambda c, x: c.exp(-x * x / 8) / (2 * c.sqrt(2 * c.pi)),
+    "linear(x)": lambda c, x: x,
+    "(x+3)^1.5": lambda c, x: (x + 3) ** c.mpf("1.5"),
+    "(x+3)^(-1/3)": lambda c, x: (x + 3) ** (-c.mpf(1) / 3),
+    "2^x": lambda c, x: c.mpf(2) ** x,
+    "e^x": lambda c, x: c.exp(x),
+    "(x+3)^x": lambda c, x: c.exp(x * c.log(x + 3)),
+    "x^-3": lambda c, x: 1 / x**3,
+    "pi*x/e": lambda c, x: c.pi * x / c.exp(1),
+}
+
+BENT: dict[str, Callable[[Any, Any], Any]] = {
+    "relu(x)": lambda c, x: x if x > 0 else c.zero,
+    "abs(x)": lambda c, x: x if x > 0 else -x,
+    "sign(x)": lambda c, x: c.one if x > 0 else -c.one,
+    "step(x)": lambda c, x: c.one if x > 0 else c.zero,
+    "max(x,x^2)": lambda c, x: x if x > x * x else x * x,
+    "min(x,x^2)": lambda c, x: x if x < x * x else x * x,
+    "clip(x,-1,1/2)": lambda c, x: -c.one if x < -1 else c.one / 2 if x > 0.5 else x,
+    "leaky_relu(x)": lambda c, x: x if x > 0 else x / 100,
+    "leaky_relu(x,0.3)": lambda c, x: x if x > 0 else 3 * x / 10,
+    "elu(x)": lambda c, x: x if x > 0 else c.exp(x) - 1,
+    "elu(x,2)": lambda c, x: x if x > 0 else 2 * (c.exp(x) - 1),
+    "selu(x)": lambda c, x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * (c.exp(x) - 1)),
+}
+# published to 16 decimals: Klambauer et al. 2017, code of the paper
+SELU_ALPHA, SELU_SCALE = CTX.mpf("1.6732632423543772848170429916717"), CTX.mpf("1.0507009873554804934193349852946")
+
+PLACES = ["-1.7", "-0.375", "0.21", "1.3"]
+
+
+def unbranched(formula: Tree, x: Any) -> Tree:
+    """The smooth formula that a tree is next to x: every branch replaced by the side that x is on."""
+    from ntkcalc.activations.formula.trees import rebuilt
+
+    while (found := next((t for t in in_order(formula) if branch(t) is not None), None)) is not None:
+        choice = branch(found)
+        side = choice.above if program([choice.decider], FIELD)(x)[0] > 0 else choice.below
+        formula = rebuilt(formula, lambda t, found=found, side=side: side if t is found else t)
+    return formula
+
+
+def test_every_function_is_here() -> None:
+    said = {name.partition("(")[0] for name in (*MEANT, *BENT)}
+    assert {*WORDS.functions, *WORDS.aliases} <= said
+
+
+@pytest.mark.parametrize("x", PLACES)
+@pytest.mark.parametrize("text", MEANT)
+def test_values_are_those_of_the_definition(text: str, x: str) -> None:
+    expected = MEANT[text](context(320), context(320).mpf(x))
+    # 256 bits, less a few for erfc as a difference
+    assert abs(value(text, CTX.mpf(x)) - expected) <= abs(expected) * CTX.ldexp(1, -246)
+
+
+@pytest.mark.parametrize("x", PLACES)
+@pytest.mark.parametrize("text", BENT)
+def test_values_on_every_branch(text: str, x: str) -> None:
+    place = CTX.mpf(x)
+    expected = BENT[text](CTX, place)
+    found = program([unbranched(tree(text), place)], FIELD)(place)[0]
+    assert abs(found - expected) <= abs(expected) * (CTX.mpf("1e-30") if "selu" in text else CTX.ldexp(1, -246))
+
+
+@pytest.mark.parametrize("x", PLACES)
+@pytest.mark.parametrize("text", MEANT)
+def test_floats_agree_with_reals(text: str, x: str) -> None:
+    exactly = value(text, CTX.mpf(float(x)))
+    # a dozen operations of 2^-53 each, and powers that magnify them
+    assert abs(value(text, float(x), FloatField()) - exactly) <= 1e-13 * abs(exactly)
+
+
+# ---------------------------------------------------------------- derivatives
+
+
+@pytest.mark.parametrize("x", PLACES)
+@pytest.mark.parametrize("text", MEANT)
+def test_derivatives_are_those_of_mpmath(text: str, x: str) -> None:
+    wide = context(640)
+    expected = wide.diff(lambda u: MEANT[text](wide, u), wide.mpf(x), h=wide.ldexp(1, -300))
+    found = program([derivative(tree(text))], FIELD)(CTX.mpf(x))[0]
+    # a difference quotient with steps of 2^-300 errs by that; the derivative in 256 bits by less than 2^-240
+    assert abs(found - expected) <= (abs(expected) + 1) * CTX.ldexp(1, -240)
+
+
+@pytest.mark.parametrize("x", PLACES)
+@pytest.mark.parametrize("text", BENT)
+def test_derivatives_of_the_branches(text: str, x: str) -> None:
+    place = CTX.mpf(x)
+    smooth = unbranched(tree(text), place)
+    step = CTX.ldexp(1, -80)
+    quotient = (program([smooth], FIELD)(place + step)[0] - program([smooth], FIELD)(place - step)[0]) / (2 * step)
+    # the quotient errs by step² φ'''/6 and 2^-256/step
+    assert abs(program([derivative(smooth)], FIELD)(place)[0] - quotient) <= (1 + abs(quotient)) * CTX.ldexp(1, -150)
+
+
+def composed() -> st.SearchStrategy[str]:
+    """Formulas without branches that are analytic on the whole line and of moderate size."""
+    leaves = st.sampled_from(["x", "x", "x", "0.5", "2", "pi", "1/3"])
+    bounded = ["tanh", "sin", "cos", "atan", "erf", "erfc", "sigmoid", "phi", "Phi", "sinc", "gaussian"]
+    tame = ["asinh", "softplus", "silu", "gelu", "mish", "linear"]
+
+    def grown(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        return st.one_of(
+            st.tuples(st.sampled_from([*bounded, *tame]), parts).map("{0[0]}({0[1]})".format),
+            st.tuples(parts, st.sampled_from("+-*"), parts).map("(({0[0]}){0[1]}({0[2]}))".format),
+            parts.map("exp(-({0})^2)".format),
+            parts.map("sqrt(1+({0})^2)".format),
+            parts.map("log(2+sin({0}))".format),
+            parts.map("log1p(({0})^2)".format),
+            parts.map("(({0})^3)/8".format),
+            parts.map("1/(1+({0})^2)".format),
+            parts.map("(1+({0})^2)^0.3".format),
+        )
+
+    return st.recursive(leaves, grown, max_leaves=5)
+
+
+@given(composed(), st.fractions(-2, 2, max_denominator=64))
+def test_derivatives_of_compositions_are_difference_quotients(text: str, place: Fraction) -> None:
+    assume(place or "sinc" not in text)  # its derivative is 0/0 at 0, where pieces take the limit
+    formula = tree(text)
+    wide = context(512)
+    x, run = wide.mpf(place.numerator) / place.denominator, program([formula, derivative(formula)], RealField(wide))
+    size = max(abs(v) for v in run(x)) + 1
+    assume(size < 1e6)
+    step = wide.ldexp(1, -160)
+    quotient = (run(x + step)[0] - run(x - step)[0]) / (2 * step)
+    assert abs(run(x)[1] - quotient) <= size * wide.ldexp(1, -200)  # step² = 2^-320 times third derivatives
+
+
+@given(composed())
+def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
+    slope = derivative(tree(text))
+    assert all(branch(t) is None for t in in_order(slope))
+    assert "x" in text or slope.number == 0
+
+
+# ---------------------------------------------------------------- Taylor series
+
+
+@pytest.mark.parametrize("x", ["-1.7", "0.21"])
+@pytest.mark.parametrize("text", MEANT)
+def test_taylor_coefficients_are_those_of_mpmath(text: str, x: str) -> None:
+    wide = context(3000)
+    expected = wide.taylor(lambda u: MEANT[text](wide, u), wide.mpf(x), 9, h=wide.ldexp(1, -260))
+    found = taylor(tree(text), FIELD, CTX.mpf(x), 9)
+    assert len(found) == 10
+    for k, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        # differences with steps of 2^-260 err by that; 256 bits and the recurrences by less than 2^-220
+        assert abs(ours - theirs) <= (abs(theirs) + 1) * CTX.ldexp(1, -220), k
+
+
+@settings(max_examples=30)
+@given(composed(), st.fractions(-2, 2, max_denominator=64))
+def test_a_taylor_series_sums_to_the_value_beside(text: str, place: Fraction) -> None:
+    formula = tree(text)
+    x = CTX.mpf(place.numerator) / place.denominator
+    try:
+        series = taylor(formula, FIELD, x, 20)
+    except (DomainError, ZeroDivisionError):  # 0/0, in sinc' at 0
+        assume(False)
+    assume(max(map(abs, series)) < 1e12)
+    step = CTX.ldexp(1, -10)  # singularities are not next to the line: terms fall like a power of this over 1/8
+    beside = program([formula], FIELD)(x + step)[0]
+    assert abs(CTX.fsum(c * step**k for k, c in enumerate(series)) - beside) <= max(map(abs, series)) * CTX.ldexp(
+        1, -190
+    )
+
+
+@given(composed(), st.fractions(-2, 2, max_denominator=64))
+def test_the_first_two_taylor_coefficients_are_value_and_derivative(text: str, place: Fraction) -> None:
+    formula = tree(text)
+    x = CTX.mpf(place.numerator) / place.denominator
+    try:
+        expected = program([formula, derivative(formula)], FIELD)(x)
+    except DomainError:  # 0/0, in sinc' at 0
+        assume(False)
+    for ours, theirs in zip(taylor(formula, FIELD, x, 1), expected, strict=True):
+        assert abs(ours - theirs) <= (1 + abs(theirs)) * CTX.ldexp(1, -230)
+
+
+@pytest.mark.parametrize("text", ["sqrt(x)", "log(x)", "1/x", "x^0.5", "x^1.5", "log1p(x-1)", "(x-sin(x))/x^3"])
+def test_no_taylor_series_where_there_is_a_singularity(text: str) -> None:
+    with pytest.raises((DomainError, ZeroDivisionError)):
+        taylor(tree(text), FIELD, CTX.zero, 3)
+
+
+# ---------------------------------------------------------------- far from zero
+
+
+@pytest.mark.parametrize("field", [FIELD, FloatField()], ids=["reals", "floats"])
+@pytest.mark.parametrize("text", ["softplus(x)", "log(1+exp(x))", "log(exp(x)+1)", "softplus(x,1)"])
+def test_softplus_far_out(text: str, field: Any) -> None:
+    number_of: Callable[[Any], Any] = CTX.mpf if field is FIELD else float
+    assert value(text, number_of(800), field) == 800
+    tiny = value(text, number_of(-700), field)
+    assert abs(tiny / CTX.exp(-700) - 1) < 1e-12  # e^-700 is a float still
+    if field is FIELD:
+        assert abs(value(text, CTX.mpf(-800), field) / CTX.exp(-800) - 1) < CTX.ldexp(1, -250)
+        assert abs(value(text, CTX.mpf(800), field) - 800) < CTX.ldexp(1, -240)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "expected"),
+    [
+        ("sigmoid(x)", "1e4", 1),
+        ("tanh(x)", "1e4", 1),
+        ("tanh(x)", "-1e4", -1),
+        ("tanh(x)", "1e20", 1),
+        ("tanh(x)", "-1e20", -1),
+        ("erf(x)", "1e20", 1),
+        ("erfc(x)", "-1e20", 2),
+        ("erfc(x)", "1e20", 0),
+        ("Phi(x)", "1e5", 1),
+        ("phi(x)", "1e8", 0),
+        ("exp(x)", "-1e20", 0),
+        ("gelu(x)", "1e5", 100_000),
+        ("silu(x)", "1e5", 100_000),
+        ("mish(x)", "1e5", 100_000),
+    ],
+)
+def test_values_far_out_are_those_of_the_limit(text: str, x: str, expected: int) -> None:
+    assert value(text, CTX.mpf(x)) == expected
+
+
+def test_tails_keep_their_relative_accuracy() -> None:
+    wide = context(16_000)
+    for text, x, expected in (
+        ("sigmoid(x)", "-1e4", 1 / (1 + wide.exp(10_000))),
+        ("erfc(x)", "100", 1 - wide.erf(100)),
+        ("Phi(x)", "-100", (1 - wide.erf(100 / wide.sqrt(2))) / 2),
+        ("gelu(x)", "-100", -50 * (1 - wide.erf(100 / wide.sqrt(2)))),
+        ("silu(x)", "-1e4", -10_000 / (1 + wide.exp(10_000))),
+        ("mish(x)", "-1e4", -10_000 * wide.tanh(wide.log(1 + wide.exp(-10_000)))),
+        ("exp(x)-1", "1e-60", wide.exp(wide.mpf("1e-60")) - 1),
+        ("log(1+x)", "1e-60", wide.log(1 + wide.mpf("1e-60"))),
+        ("sinh(x)", "1e-60", wide.sinh(wide.mpf("1e-60"))),
+    ):
+        assert abs(value(text, CTX.mpf(x)) / expected - 1) < CTX.ldexp(1, -235), text
+
+
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [
+        ("exp(x)", "1e13"),
+        ("log(x)", "0"),
+        ("log(x)", "-1"),
+        ("log1p(x)", "-1"),
+        ("sqrt(x)", "-0.5"),
+        ("x^0.5", "-0.5"),
+        ("x^1.5", "-0.5"),
+        ("x^(-0.5)", "0"),
+        ("x^pi", "-1"),
+        ("x^x", "-1"),
+        ("1/x", "0"),
+        ("x^-2", "0"),
+    ],
+)
+def test_what_is_not_finite_and_real_is_refused(text: str, x: str) -> None:
+    with pytest.raises(DomainError):
+        value(text, CTX.mpf(x))
+
+
+# ---------------------------------------------------------------- the plain form
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("log(1+exp(x))", "softplus(x)"),
+        ("log(exp(x)+1)", "softplus(x)"),
+        ("exp(x)-1", "expm1(x)"),
+        ("log(1+x)", "log1p(x)"),
+        ("sqrt(x^2)", "abs(x)"),
+        ("(x^2)^0.5", "abs(x)"),
+        ("x^0.5", "sqrt(x)"),
+        ("swish(x)", "x*sigmoid(x)"),
+        ("softplus(x,1)", "softplus(x)"),
+        ("linear(x)", "x"),
+        ("e^x", "exp(x)"),
+        ("x^2", "x*x"),
+        ("x^0", "1"),
+        ("x^1", "x"),
+        ("0*sin(x)", "0"),
+        ("x-x", "0"),
+        ("--x", "x"),
+        ("2*3+x*1", "6+x"),
+        ("clip(x,-1,1)", "min(max(x,-1),1)"),
+    ],
+)
+def test_one_function_has_one_plain_form(one: str, other: str) -> None:
+    assert tree(one) is tree(other)
+
+
+@given(st.integers(0, 60))
+def test_whole_powers_are_few_products(n: int) -> None:
+    power = tree(f"x^{n}")
+    assert sum(t.head == "*" for t in in_order(power)) <= 2 * max(n, 1).bit_length()
+    assert program([power], FIELD)(CTX.mpf(3))[0] == 3**n
+
+
+# ---------------------------------------------------------------- polynomials
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=6), st.lists(st.integers(-9, 9), min_size=1, max_size=6))
+def test_products_and_differences_of_polynomials(a: list[int], b: list[int]) -> None:
+    def written(row: list[int]) -> str:
+        return "+".join(f"({c})*x^{i}" for i, c in enumerate(row))
+
+    product = [0] * (len(a) + len(b) - 1)
+    for i, c in enumerate(a):
+        for j, d in enumerate(b):
+            product[i + j] += c * d
+    longest = max(len(a), len(b))
+    difference = [(a + [0] * longest)[i] - (b + [0] * longest)[i] for i in range(longest)]
+    for sign, row in (("*", product), ("-", difference)):
+        found = polynomial(tree(f"({written(a)}){sign}({written(b)})"))
+        while len(row) > 1 and row[-1] == 0:
+            row.pop()
+        assert found == [number(c) for c in row]
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("x", ["0", "1"]),
+        ("3", ["3"]),
+        ("x/4-1/3", ["-1/3", "0.25"]),
+        ("(x+1)^3", ["1", "3", "3", "1"]),
+        ("-(x^2)", ["0", "0", "-1"]),
+        ("x-x+2", ["2"]),
+        ("sqrt(2)*x", ["0", "sqrt(2)"]),
+        ("(x-1)*(x+1)", ["-1", "0", "1"]),
+    ],
+)
+def test_coefficients_of_polynomials_are_exact(text: str, row: list[str]) -> None:
+    found = polynomial(tree(text))
+    assert found is not None
+    assert [text_of(c) for c in found] == row
+
+
+@pytest.mark.parametrize("text", ["sin(x)", "1/x", "x/x", "relu(x)", "x^0.5", "exp(x)*0+tanh(x)", "2^x", "x^-1"])
+def test_what_is_no_polynomial(text: str) -> None:
+    assert polynomial(tree(text)) is None
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x^201", "a whole exponent is at most 200, got 201"),
+        ("x^-201", "a whole exponent is at most 200, got -201"),
+        ("9**9**9**9", "a whole exponent is at most 200, got 387420489"),
+        ("(9^200)^200", "a number in it has more than 20000 bits; write smaller powers"),
+        ("gaussian(x,0)", "gaussian: sigma must be positive, got 0"),
+        ("gaussian(x,-1)", "gaussian: sigma must be positive, got -1"),
+        ("softplus(x,-2)", "softplus: beta must be positive, got -2"),
+        ("softplus(x,1-1)", "softplus: beta must be positive, got 0"),
+    ],
+)
+def test_refusals_name_the_limit(text: str, message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        tree(text)
+    assert message in str(refused.value)
+
+
+def test_polynomials_of_any_degree_are_refused() -> None:
+    with pytest.raises(InputError, match="degree 200 at most"):
+        polynomial(tree("(x+1)^150*(x-1)^150"))
+
+
+def test_large_arguments_of_waves_are_refused() -> None:
+    with pytest.raises(DomainError, match="have no digits"):
+        value("sin(exp(x))", CTX.mpf(10) ** 6)
+    assert math.isfinite(value("sin(x)", 1e15, FloatField()))
