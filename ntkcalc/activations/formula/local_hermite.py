@@ -82,9 +82,14 @@ class LocalHermite:
     def __init__(self, line: Line, point: Point, degree: int, need: float, inner_need: float, parity: int) -> None:
         self.line, self.point, self.degree, self.parity = line, point, degree, parity
         self.need, self.inner_need = need, inner_need
+        self._kept_weights: arb_mat | None = None
         a, delta = point.at(context(64))
         self.a, self.delta = float(a), float(delta)
         self._log_delta = log2(delta)
+
+    @cached_property
+    def _log_total(self) -> float:
+        return log2_upper(self.line.squares(32.0)[0])
 
     @cached_property
     def plan(self) -> _Plan | None:
@@ -115,11 +120,15 @@ class LocalHermite:
         mantissa, exponent = math.frexp(step)
         step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
         stride = max(1, math.floor(outer_step * math.sqrt(self.a) / (root * step) * (1 - 1e-9)))
-        outer_reach, inner_reach = self._outer_reach(), self._inner_reach()
+        outer_reach, inner_reach = self._reaches
         if outer_reach is None or inner_reach is None:
             return None
         outer_step = stride * root * step / math.sqrt(self.a)
         return _Plan(step, math.ceil(inner_reach / step), stride, math.ceil(outer_reach / outer_step) + 1)
+
+    @cached_property
+    def _reaches(self) -> tuple[float | None, float | None]:
+        return self._outer_reach(), self._inner_reach()
 
     def _outer_reach(self) -> float | None:
         """Return an X beyond which the outer nodes add less than 2**-(need + 3)."""
@@ -135,7 +144,7 @@ class LocalHermite:
     def _inner_reach(self) -> float | None:
         """Return a z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
         best = None
-        log_total = log2_upper(self.line.squares(64.0)[0])
+        log_total = self._log_total
         shift_bound = -math.log2(self.a) / 2
         for b, n_plus in self.line.phi.phi.shifted_bounds:
             end = b * 2.0 ** (-self._log_delta / 2)  # shifts √δ z up to b
@@ -197,7 +206,9 @@ class LocalHermite:
             x = float(outer_step) * first
             with working_precision(max(40, self._bits - math.floor(x * x / (4 * _LN2)))):
                 rows = range(first, min(first + _ROWS, plan.outer + 1))
-                self._add_rows(plan, grid, outer_step, rows, direct, mirrored)
+                parts = self._block(plan, grid, outer_step, rows)
+            with working_precision(self._bits + 64):
+                direct, mirrored = ([t + p for t, p in zip(*pair, strict=True)] for pair in zip((direct, mirrored), parts, strict=True))
         with working_precision(self._bits + 64):
             small = power_of_two(-self.inner_need)
             found = []
@@ -209,10 +220,8 @@ class LocalHermite:
                 found.append(moved)
         return found[0], found[1]
 
-    def _add_rows(
-        self, plan: _Plan, grid: Ball, outer_step: Ball, rows: range, direct: list[Ball], mirrored: list[Ball]
-    ) -> None:
-        """Add some outer nodes and their mirror images to the sums."""
+    def _block(self, plan: _Plan, grid: Ball, outer_step: Ball, rows: range) -> tuple[list[Ball], list[Ball]]:
+        """Return what some outer nodes and their mirror images add to the sums."""
         weights = self._weights(plan)
         run, known = self.line.evaluator(), {}
         sides: list[list[list[Ball]]] = []
@@ -230,6 +239,7 @@ class LocalHermite:
             product = arb_mat(len(rows), 2 * plan.inner + 1, entries) * weights
             sides.append(product.table())
         scale = outer_step / (2 * arb.pi()).sqrt()
+        direct, mirrored = [arb(0)] * (self.degree + 1), [arb(0)] * (self.degree + 1)
         for n, i in enumerate(rows):
             x = i * outer_step
             weight = scale * (-x * x / 2).exp() * (1 if i else arb("0.5"))
@@ -238,9 +248,16 @@ class LocalHermite:
                 left = sides[1][n][j] if not self.parity else right[j] * self.parity * (-1) ** j
                 direct[j] += weight * (right[j] * right[j] + left * left)
                 mirrored[j] += 2 * weight * right[j] * left
+        return direct, mirrored
 
     def _weights(self, plan: _Plan) -> arb_mat:
-        """Return H, h_j(z_m) ω(z_m) h."""
+        """Return H, h_j(z_m) ω(z_m) h, which is kept and rounded by the products."""
+        if self._kept_weights is None:
+            with working_precision(self._bits):
+                self._kept_weights = self._all_weights(plan)
+        return self._kept_weights
+
+    def _all_weights(self, plan: _Plan) -> arb_mat:
         step = arb(plan.step)
         scale = step / (2 * arb.pi()).sqrt()
         z = [m * step for m in range(-plan.inner, plan.inner + 1)]

@@ -24,7 +24,8 @@ from itertools import accumulate
 from flint import arb
 
 from ntkcalc.activations.duals import Correlation, Expansion, Point
-from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, power_of_two, working_precision
+from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.local_hermite import LocalHermite
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.symmetry import polynomial_parts
@@ -190,15 +191,41 @@ class QuadratureDual:
             return self._about_zero(degree, bits)
         terms, need = self._series_plan(point, degree, bits)
         local = self._local(point, degree, bits, self._local_need(point, degree, bits))
-        if min(self._series_work(terms, need), local.work()) > _LONGEST:
+        beside_one = self._at_one.terms(degree, log2(delta), bits)
+        work = {
+            "series": self._series_work(terms, need),
+            "local": local.work(),
+            "one": self._at_one.work(beside_one, bits + 24.0) if beside_one is not None else math.inf,
+        }
+        best = min(work, key=lambda route: work[route])
+        if work[best] > _LONGEST:
             raise AccuracyError(
-                f"{self.name}: its expansion at correlation {float(a):.6g} takes about "
-                f"{min(self._series_work(terms, need), local.work()) / 3600:.1f} hours; lower --depth, --truncation "
-                "or --digits"
+                f"{self.name}: its expansion at correlation {float(a):.6g} takes about {work[best] / 3600:.1f} hours; "
+                "lower --depth, --truncation or --digits"
             )
-        if local.work() < self._series_work(terms, need):
-            return self._locally(point, degree, bits)
-        return self._regrouped(point, degree, bits, terms, need)
+        if best == "one":
+            return self._beside_one(point, degree, bits)
+        return self._locally(point, degree, bits) if best == "local" else self._regrouped(point, degree, bits, terms, need)
+
+    @cached_property
+    def _at_one(self) -> DerivativesAtOne:
+        return DerivativesAtOne(self._line, self._parity_sign)
+
+    def _beside_one(self, point: Point, degree: int, bits: int) -> Expansion:
+        """Return the expansion from derivatives of D at 1."""
+        ctx, log_delta = context(bits + 64), log2(point.at(context(64))[1])
+        need = extra = bits + 24.0
+        while True:
+            terms = self._at_one.terms(degree, log_delta, extra)
+            self._check_need(need if terms is not None else math.inf)
+            assert terms is not None
+            with working_precision(math.ceil(need) + 2 * terms + 64):
+                delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
+                rows = self._at_one.expansion(delta, degree, terms, need)
+                lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
+            if lost <= 0:
+                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
+            need, extra = need + min(lost, need) + 8, extra + min(lost, 64.0)
 
     def _about_zero(self, degree: int, bits: int) -> Expansion:
         """Return µ_k² and the tails of E[φ²] and E[φ'²]."""
@@ -329,13 +356,27 @@ class QuadratureDual:
     def _local_need(self, point: Point, degree: int, bits: int) -> float:
         """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""
         a, delta = point.at(context(64))
-        log_a, log_delta, j = log2(a), log2(delta), degree + 1
+        log_a, log_delta, j = log2(a), log2(delta), degree + 2
         size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
         return bits + 24 - size
 
     def _local(self, point: Point, degree: int, bits: int, need: float) -> LocalHermite:
-        """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j."""
-        return LocalHermite(self._line, point, degree + 1, need, (need + bits) / 2 + 8, self._parity_sign)
+        """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
+
+        They go on until what is beyond them is too small to count, for tails that are sums; where that takes many,
+        tails are differences, and all √d_j have as many bits as the least one.
+        """
+        last = self._last_local(point, degree, need)
+        inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
+        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign)
+
+    def _last_local(self, point: Point, degree: int, need: float) -> int | None:
+        """Return the last local coefficient that tails which are sums take, if there are not too many."""
+        log_delta = log2(point.at(context(64))[1])
+        for last in range(degree + 2, 2 * degree + 48):
+            if max(self._tails.local(last - 1, log_delta, slope) - slope * 2 for slope in (False, True)) < -need:
+                return last
+        return None
 
     @property
     def _parity_sign(self) -> int:
@@ -346,21 +387,29 @@ class QuadratureDual:
         need = self._local_need(point, degree, bits)
         while True:
             d = self._local(point, degree, bits, need).coefficients()
-            lost = max(log2_upper(c.rad()) - log2_lower(c) for c in d) + bits + 2
-            if lost <= 0:
-                total, steepness = self._totals(need)
-                with working_precision(math.ceil(need) + 64):
-                    delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
-                    slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
-                    rests = list(accumulate(d, lambda left, c: left - c, initial=total))[1:]
-                    slope_rests = list(accumulate(slopes, lambda left, c: left - c, initial=steepness))[1:]
-                rows = (rests[: degree + 1], slope_rests[: degree + 1])
-                lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row) + bits + 2
+            rows = (d[: degree + 2], *self._local_tails(d, point, degree, need))
+            lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 ctx = context(bits + 32)
-                return Expansion(*([to_real(ctx, c) for c in row] for row in (d, *rows)))
+                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
             need += min(lost, need) + 8
             self._check_need(need)
+
+    def _local_tails(self, d: list[Ball], point: Point, degree: int, need: float) -> tuple[list[Ball], list[Ball]]:
+        """Return q_0 … q_degree and q̇: sums where there are enough d_j, else differences from totals."""
+        log_delta = log2(point.at(context(64))[1])
+        found = []
+        with working_precision(math.ceil(need) + 64):
+            delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
+            slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+            for row, total, slope in ((d, 0, False), (slopes, 1, True)):
+                if len(d) > degree + 2:
+                    beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
+                    rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
+                else:
+                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._totals(need)[total]))[1:]
+                found.append(rests[: degree + 1])
+        return found[0], found[1]
 
     # ---------------------------------------------------------------- values
 

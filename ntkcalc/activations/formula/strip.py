@@ -147,10 +147,16 @@ class Strip:
         )
         return max(*far, *near)
 
+    def peaks(self) -> dict[float, tuple[float, float]]:
+        """Return for every height κ < 1/2 and log2 of a bound on |φ|² e^{−κx²} in the strip."""
+        return {
+            b: next(((k, size) for k, size in self._peaks[b].items() if size < math.inf), (KAPPAS[-1], math.inf))
+            for b, _ in self.bounds
+        }
+
     def peak(self) -> tuple[float, float]:
         """Return κ < 1/2 and log2 of a bound on φ² e^{−κx²} on the real line."""
-        narrow = self._peaks[self.bounds[-1][0]]
-        return next(((k, size) for k, size in narrow.items() if size < math.inf), (KAPPAS[-1], math.inf))
+        return self.peaks()[self.bounds[-1][0]]
 
     def _beyond(self, height: float) -> tuple[float, float, float] | None:
         """Return R and log2 of bounds on what |x| > R adds to N and N⁺."""

@@ -66,3 +66,13 @@ class Tails:
             p = m - 1 - j - slope
             logs.append(c - math.log2(p - 1) - _log_falling(first - j - 1, p - 1))
         return (j + 1) * log_delta - _log_factorial(j) + min(logs, default=math.inf) + 1e-6 * terms
+
+    def local(self, degree: int, log_delta: float, slope: bool) -> float:
+        """Return log2 of a bound on Σ_{i>degree} d_i, or of Σ_{i>degree} (i + 1) d_{i+1}/δ.
+
+        With n = degree + 1 they are at most δ^n/n! times E[φ^{(n)}²], or E[φ^{(n+1)}²], by the chance of n hits or more.
+        """
+        n = degree + 1
+        m = n + slope
+        logs = (2 * _log_factorial(m) - 2 * m * math.log2(b) + size for b, size in self.bounds)
+        return n * log_delta - _log_factorial(n) + min(logs, default=math.inf) + 1e-6
