@@ -18,7 +18,7 @@ from ntkcalc.series.recurrence import Layer, Observer, error_bound, layers, pape
 from ntkcalc.series.results import Coefficient, Coefficients
 
 if TYPE_CHECKING:
-    from ntkcalc.activations.catalogue import Activation
+    from ntkcalc.activations.activation import Activation
 
 WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
