@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import gmpy2
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
-from ntkcalc.activations.work_budget import Labour, labour_for
+from ntkcalc.activations.work_budget import WorkBudget, work_budget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance, real
@@ -72,7 +72,7 @@ class HermiteDual(ABC):
     """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
 
     @abstractmethod
-    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, budget: WorkBudget | None = None) -> list[Real]:
         """Return µ_0 … µ_degree, absolute errors below 2**-bits √E[φ²].
 
         By default so many bits may be paid for; those that small coefficients take are not what was asked for.
@@ -112,10 +112,10 @@ class HermiteDual(ABC):
         AccuracyError
             For a coefficient too small to be told from zero.
         """
-        wide, most, labour = bits + 32, bits + self.most_lost(degree), labour_for(bits + 64)
+        wide, most, budget = bits + 32, bits + self.most_lost(degree), work_budget(bits + 64)
         while wide <= most:
             ctx = context(wide + 16)
-            moments = self.moments(degree + 2, ctx.prec, labour)  # before squares, which come with them
+            moments = self.moments(degree + 2, ctx.prec, budget)  # before squares, which come with them
             size = log2(self._total(ctx)) / 2
             mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(moments)]
             sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu)}
@@ -193,7 +193,7 @@ class HermiteDual(ABC):
     def _expanded(self, point: ExpansionPoint, degree: int, bits: int, tails: bool) -> Expansion:
         """Take as many bits and terms as bounds on all errors ask for."""
         a, delta = point.at(context(64))
-        wide, most, labour = bits + 64, bits + self.most_lost(degree), labour_for(bits + 64)
+        wide, most, budget = bits + 64, bits + self.most_lost(degree), work_budget(bits + 64)
         terms = max(degree + degree // 8 + 16, 64) if a else degree + 2
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
@@ -204,11 +204,11 @@ class HermiteDual(ABC):
                 terms = self.degree
             elif a:
                 terms = min(terms, self.most_terms)
-            known = self._known(terms, wide, labour)
+            known = self._known(terms, wide, budget)
             found = self._regrouped(known, point, degree, tails)
             more = self._terms_needed(known, point, found, bits)
             if more > terms and known.rests[-1] > 16 * known.error:
-                if more > max(_MANY, _MORE * degree) and (beside := self._near_one(point, degree, bits, tails, labour)):
+                if more > max(_MANY, _MORE * degree) and (beside := self._near_one(point, degree, bits, tails, budget)):
                     return beside
                 if terms == self.most_terms:
                     raise self._too_many(point)
@@ -223,15 +223,17 @@ class HermiteDual(ABC):
                 wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
 
-    def _near_one(self, point: ExpansionPoint, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
+    def _near_one(
+        self, point: ExpansionPoint, degree: int, bits: int, tails: bool, budget: WorkBudget
+    ) -> Expansion | None:
         """Return what `_expanded` does, where there is a way without a series of many terms."""
         return None
 
-    def _known(self, terms: int, wide: int, labour: Labour | None = None) -> _Known:
+    def _known(self, terms: int, wide: int, budget: WorkBudget | None = None) -> _Known:
         ctx = context(wide + 16)
         squares = [
             ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2
-            for k, m in enumerate(self.moments(terms, ctx.prec, labour)[: terms + 1])
+            for k, m in enumerate(self.moments(terms, ctx.prec, budget)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
         if not steepness > 0:
