@@ -308,7 +308,7 @@ class _Known:
         self.squares: tuple[int, int, list[Any]] = (0, 0, [])
 
     def fixed_squares(self, bits: int) -> tuple[int, list[Any]]:
-        """Return the number of fraction bits, and µ_0², µ_1², … as integers: as many as D and D' need to so many bits."""
+        """Return the number of fraction bits, and µ_0², µ_1², … in fixed point: as many as D and D' need."""
         if self.squares[0] < bits:
             goal = (bits // 32 + 2) * 32
             terms = self.dual._terms_at(0.0, goal)
