@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, count
 from operator import mul
-from typing import Any
+from typing import Any, ClassVar
 
 import gmpy2
 
-from ntkcalc.activations.duals import Correlation, Expansion, Point
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, to_mpfr
@@ -63,6 +63,7 @@ class MeromorphicDual:
     order: int = 0
     oscillates: bool = False
     degree: None = None
+    most_bits: ClassVar[int] = 8192  # more than the longest decimal text that is read has
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree, each with relative error below 2**-bits."""
@@ -73,11 +74,11 @@ class MeromorphicDual:
             series.append(m / ctx.sqrt(factorial))
         return series
 
-    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """Return d_0 … d_degree."""
         return self.expansion(point, degree, bits).d[: degree + 1]
 
-    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+    def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         r"""See `Dual.expansion`: three compositions with one inner series, all positive.
 
         With :math:`S_i = \sum_{k>i} µ_k²` and :math:`S'_i = \sum_{k>i} k µ_k²`,
@@ -298,7 +299,7 @@ class _FromPoles:
 
 
 class _Known:
-    """The best that was ever asked for, of one dual: both parts cost far more than what they are used for."""
+    """Moments of one dual, cached to the largest precision and degree asked for so far."""
 
     def __init__(self, dual: MeromorphicDual) -> None:
         self.dual = dual
@@ -307,7 +308,7 @@ class _Known:
         self.squares: tuple[int, int, list[Any]] = (0, 0, [])
 
     def fixed_squares(self, bits: int) -> tuple[int, list[Any]]:
-        """Return µ_0², µ_1², … as integers, after their fraction bits: all that D and D' take to so many bits."""
+        """Return the number of fraction bits, and µ_0², µ_1², … in fixed point: as many as D and D' need."""
         if self.squares[0] < bits:
             goal = (bits // 32 + 2) * 32
             terms = self.dual._terms_at(0.0, goal)
@@ -349,12 +350,12 @@ _known = lru_cache(maxsize=32)(_Known)
 
 
 def _meeting(bits: int) -> int:
-    """Return the k from which on the poles are cheaper than quadrature."""
+    """Return the k from which on poles are cheaper than quadrature."""
     return max(24, bits // 6)
 
 
 def _rounded_up(bits: int) -> int:
-    """Return some more bits than asked for, so that slightly larger demands find them there."""
+    """Return somewhat more bits than asked for, so that slightly larger requests are met from the cache."""
     return (bits // 32 + 2) * 32 if bits < 512 else bits + bits // 4
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
 
-from ntkcalc.activations.catalogue import Activation, activation
-from ntkcalc.activations.hermite_dual import HermiteDual
+from ntkcalc.activations.activation import Activation
+from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context, decimal, decimal_text, exact, real, whole
 
@@ -95,8 +95,7 @@ class Kernel:
             if rest < 0:
                 raise self._too_large()
             return real(context(bits + 8), rest)
-        most = 1024 if isinstance(self.activation.dual, HermiteDual) else 8192  # or as long as any text that we read
-        for extra in (32, 256, most):
+        for extra in (32, 256, self.activation.dual.most_bits):
             ctx = context(bits + extra)
             difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
             if abs(difference) > ctx.ldexp(1, 8 - extra):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil
 
-from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.precision import Real, context, log2, real
@@ -46,7 +46,7 @@ def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
     below_one, above_minus_one = (2 * (1 - gamma_b2) * f(half) ** 2 for f in (ctx.sin, ctx.cos))
     above_minus_one += 2 * gamma_b2
     sign, gap = (1, below_one) if below_one < above_minus_one else (-1, above_minus_one)
-    return _through_layers(kernel, Correlation(sign, Point.between(1 - gap, gap)), own)
+    return _through_layers(kernel, Correlation(sign, ExpansionPoint.between(1 - gap, gap)), own)
 
 
 def origin_gap(kernel: Kernel) -> Real:
@@ -101,6 +101,6 @@ def _image(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real
         rest = 1 - abs(image)
         lost = 4 - log2(rest) if rest > 0 else 2 * extra
         if lost <= extra:
-            return Correlation(-1 if image < 0 else 1, Point.between(abs(image), rest)), sigma_w2 * slope
+            return Correlation(-1 if image < 0 else 1, ExpansionPoint.between(abs(image), rest)), sigma_w2 * slope
         extra = ceil(lost) + 8
     raise AccuracyError("the correlation of two layers' outputs is too close to 1; lower --depth")

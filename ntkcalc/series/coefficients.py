@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from ntkcalc.activations.work_budget import one_request
+from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, near_miss
 from ntkcalc.kernel.facts import kernel_facts
 from ntkcalc.kernel.hyperparameters import Kernel
@@ -18,7 +18,7 @@ from ntkcalc.series.recurrence import Layer, Observer, error_bound, layers, pape
 from ntkcalc.series.results import Coefficient, Coefficients
 
 if TYPE_CHECKING:
-    from ntkcalc.activations.catalogue import Activation
+    from ntkcalc.activations.activation import Activation
 
 WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
@@ -125,7 +125,7 @@ def coefficients_by_depth(
     kernel: Kernel, depths: Sequence[int], request: Request, observer: Observer | None = None
 ) -> list[Coefficients]:
     """Return the series of one activation at several depths ≤ kernel.depth, from one run of the recurrence."""
-    with one_request(max(bits_for(request.digits), _FLOAT) + _SPARE):
+    with shared_budget(max(bits_for(request.digits), _FLOAT) + _SPARE):
         return _by_depth(kernel, depths, request, observer)
 
 
