@@ -13,6 +13,7 @@ from ntkcalc.activations.formula.formula_dual import FormulaDual
 from ntkcalc.activations.formula.formulas import formula_dual
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of
 from ntkcalc.numerics.precision import Context, Real
 
@@ -42,11 +43,13 @@ def is_formula(text: str) -> bool:
     return "x" in re.split(r"[\s-]", text.lower())
 
 
-def _dual(tree: Tree, name: str) -> FormulaDual:
-    return formula_dual(cut(plain(tree), name))
+def _dual(tree: Tree, name: str) -> FormulaDual | QuadratureDual:
+    """Return the proven dual of a smooth φ, else that of its pieces."""
+    found = plain(tree)
+    return quadrature_dual(found, name) or formula_dual(cut(found, name))
 
 
-def _activation(dual: FormulaDual) -> Activation:
+def _activation(dual: FormulaDual | QuadratureDual) -> Activation:
     """Return the activation with this dual; parity, jumps and roughness are left out."""
 
     def phi(ctx: Context, x: Real) -> Real:

@@ -145,9 +145,7 @@ class DerivativesAtOne:
         for height, log_n in self.line.phi.phi.shifted_bounds:
             for share in _SHARES:
                 radius, y = share * height, (1 - share) * height
-                loss = max(
-                    log_n - 2 * n * math.log2(radius) - min(self._sizes(n)) for n in (0, terms // 2, terms)
-                )
+                loss = max(log_n - 2 * n * math.log2(radius) - min(self._sizes(n)) for n in (0, terms // 2, terms))
                 bits = need + max(loss, 0.0) + 4
                 step = 2 * math.pi * y / (bits * _LN2 + y * y / 2 + _LN2)
                 mantissa, exponent = math.frexp(step)
@@ -248,5 +246,3 @@ def _log_binomial(n: int, k: int) -> float:
 def _padded(series: Any, terms: int) -> list[Ball]:
     coefficients = list(series.coeffs())
     return coefficients + [arb(0)] * (terms + 1 - len(coefficients))
-
-

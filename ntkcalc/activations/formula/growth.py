@@ -355,7 +355,9 @@ class _Region:
                 raise UnboundedError
             rest = abs(a.low.log()) + abs(a.high.log()) + 4 * abs(a.power.numerator / arb(a.power.denominator))
             rates = arb(0, 1) * rest * self.power_of_start(_ROOT - a.order) + a.slow.union(a.fast)
-            return Algebraic(acb(rates, arb(0, 4) * self.power_of_start(-a.order)) / self.power_of_lean(a.order), a.order)
+            return Algebraic(
+                acb(rates, arb(0, 4) * self.power_of_start(-a.order)) / self.power_of_lean(a.order), a.order
+            )
         settled = self.settled(a)
         assert isinstance(settled, Algebraic)
         if settled.power == 0:
@@ -433,9 +435,7 @@ class _Region:
             raise UnboundedError
         square = self.exp(self.negate(self.multiply(a, a)))
         assert isinstance(square, Exponential)
-        return Exponential(
-            arb(0), square.high, square.power, square.slow, square.fast, square.order, _ANY_PHASE
-        )
+        return Exponential(arb(0), square.high, square.power, square.slow, square.fast, square.order, _ANY_PHASE)
 
     def erf(self, a: Form) -> Form:
         settled = self.settled(a)

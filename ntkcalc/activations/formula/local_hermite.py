@@ -25,7 +25,7 @@ from functools import cached_property
 
 from flint import arb, arb_mat
 
-from ntkcalc.activations.duals import Point
+from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.errors import AccuracyError
@@ -79,7 +79,9 @@ class LocalHermite:
         −log2 of the error of √d_j that the inner rule makes.
     """
 
-    def __init__(self, line: Line, point: Point, degree: int, need: float, inner_need: float, parity: int) -> None:
+    def __init__(
+        self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float, parity: int
+    ) -> None:
         self.line, self.point, self.degree, self.parity = line, point, degree, parity
         self.need, self.inner_need = need, inner_need
         self._kept_weights: arb_mat | None = None
@@ -208,7 +210,9 @@ class LocalHermite:
                 rows = range(first, min(first + _ROWS, plan.outer + 1))
                 parts = self._block(plan, grid, outer_step, rows)
             with working_precision(self._bits + 64):
-                direct, mirrored = ([t + p for t, p in zip(*pair, strict=True)] for pair in zip((direct, mirrored), parts, strict=True))
+                direct, mirrored = (
+                    [t + p for t, p in zip(*pair, strict=True)] for pair in zip((direct, mirrored), parts, strict=True)
+                )
         with working_precision(self._bits + 64):
             small = power_of_two(-self.inner_need)
             found = []

@@ -20,17 +20,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import Any
 
 from flint import arb
 
-from ntkcalc.activations.duals import Correlation, Expansion, Point
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, power_of_two, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
+from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
+from ntkcalc.activations.formula.pieces import Piece, Pieces
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
+from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.activations.hermite_dual import FixedSeries
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
@@ -81,9 +85,11 @@ class QuadratureDual:
     """
 
     degree: int | None = None
+    most_bits = 8192
 
     def __init__(self, phi: Analytic, name: str) -> None:
         self.analytic, self.name = phi, name
+        self.phi = Pieces((Piece(None, None, phi.phi.tree),), (), name)
         self._line = Line(phi)
         self._moments: list[tuple[float, list[Ball]]] = []
         self._squares: tuple[float, tuple[Ball, Ball]] | None = None
@@ -96,6 +102,10 @@ class QuadratureDual:
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
         return polynomial_parts(self.analytic.phi.tree)
+
+    def jumps(self) -> tuple[tuple[tuple[int, Any], ...], None]:
+        """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
+        return (), None
 
     @property
     def parity(self) -> str | None:
@@ -177,14 +187,14 @@ class QuadratureDual:
 
     # ---------------------------------------------------------------- expansions
 
-    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """See `ntkcalc.activations.duals.Dual.taylor`."""
         if not point.at(context(64))[0]:
             ctx = context(bits + 16)
             return [ctx.convert(m) ** 2 for m in self.hermite(degree, bits + 2)]
         return self.expansion(point, degree, bits).d[: degree + 1]
 
-    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+    def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """See `ntkcalc.activations.duals.Dual.expansion`."""
         a, delta = point.at(context(64))
         if not a:
@@ -205,13 +215,15 @@ class QuadratureDual:
             )
         if best == "one":
             return self._beside_one(point, degree, bits)
-        return self._locally(point, degree, bits) if best == "local" else self._regrouped(point, degree, bits, terms, need)
+        return (
+            self._locally(point, degree, bits) if best == "local" else self._regrouped(point, degree, bits, terms, need)
+        )
 
     @cached_property
     def _at_one(self) -> DerivativesAtOne:
         return DerivativesAtOne(self._line, self._parity_sign)
 
-    def _beside_one(self, point: Point, degree: int, bits: int) -> Expansion:
+    def _beside_one(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return the expansion from derivatives of D at 1."""
         ctx, log_delta = context(bits + 64), log2(point.at(context(64))[1])
         need = extra = bits + 24.0
@@ -259,7 +271,7 @@ class QuadratureDual:
         if need > 1 << 18:
             raise AccuracyError(f"coefficients of {self.name} are too small; lower --truncation or --digits")
 
-    def _series_plan(self, point: Point, degree: int, bits: int) -> tuple[int, float]:
+    def _series_plan(self, point: ExpansionPoint, degree: int, bits: int) -> tuple[int, float]:
         """Return about how many terms and which radii of µ_k the regrouped series takes."""
         a, delta = point.at(context(64))
         log_a, log_delta = log2(a), log2(delta)
@@ -284,7 +296,7 @@ class QuadratureDual:
         rule = self._line.hermite_rule(terms, need)
         return rule.count * terms * _RECURRENCE * (1 + need / 2000)
 
-    def _regrouped(self, point: Point, degree: int, bits: int, terms: int, need: float) -> Expansion:
+    def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
         while True:
             series = self._series(terms, need)
@@ -314,7 +326,7 @@ class QuadratureDual:
             rows.append([max(to_real(ctx, r), ctx.zero) for r in kept])
         return _Series(rows[0], rows[1], rows[2], (errors[0], errors[1], errors[2]))
 
-    def _composed(self, series: _Series, point: Point, degree: int, bits: int) -> Expansion:
+    def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
         ctx = context(bits + 48)
         a, delta = point.at(ctx)
@@ -322,13 +334,18 @@ class QuadratureDual:
         d, q, q_dot = MpmathEngine(bits + 4).compose(outers, [a, delta, *[ctx.zero] * degree])
         return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
 
-    def _errors(self, series: _Series, point: Point, found: Expansion, degree: int, bits: int) -> tuple[float, float]:
+    def _errors(
+        self, series: _Series, point: ExpansionPoint, found: Expansion, degree: int, bits: int
+    ) -> tuple[float, float]:
         """Return by how many bits rounding and the terms left out exceed 2**-(bits + 2) of any number, at worst."""
         a, delta = point.at(context(64))
         log_a, log_delta, terms = log2(a), log2(delta), len(series.squares) - 1
         beyond, slope_beyond = (
             log_sum(log2(rest) if rest else -math.inf, error)
-            for rest, error in ((series.rests[-1], series.log_errors[1]), (series.slope_rests[-1], series.log_errors[2]))
+            for rest, error in (
+                (series.rests[-1], series.log_errors[1]),
+                (series.slope_rests[-1], series.log_errors[2]),
+            )
         )
         tails = self._tails
 
@@ -353,14 +370,14 @@ class QuadratureDual:
     def _tails(self) -> Tails:
         return Tails(self.analytic.phi.shifted_bounds)
 
-    def _local_need(self, point: Point, degree: int, bits: int) -> float:
+    def _local_need(self, point: ExpansionPoint, degree: int, bits: int) -> float:
         """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""
         a, delta = point.at(context(64))
         log_a, log_delta, j = log2(a), log2(delta), degree + 2
         size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
         return bits + 24 - size
 
-    def _local(self, point: Point, degree: int, bits: int, need: float) -> LocalHermite:
+    def _local(self, point: ExpansionPoint, degree: int, bits: int, need: float) -> LocalHermite:
         """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
 
         They go on until what is beyond them is too small to count, for tails that are sums; where that takes many,
@@ -370,7 +387,7 @@ class QuadratureDual:
         inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
         return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign)
 
-    def _last_local(self, point: Point, degree: int, need: float) -> int | None:
+    def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
         """Return the last local coefficient that tails which are sums take, if there are not too many."""
         log_delta = log2(point.at(context(64))[1])
         for last in range(degree + 2, 2 * degree + 48):
@@ -378,11 +395,15 @@ class QuadratureDual:
                 return last
         return None
 
+    def is_no_constant(self) -> bool:
+        """Return whether E[φ²] and E[φ'²] are plainly positive."""
+        return all(log2_lower(total) > -math.inf for total in self._totals(128.0))
+
     @property
     def _parity_sign(self) -> int:
         return {"even": 1, "odd": -1, None: 0}[self.parity]
 
-    def _locally(self, point: Point, degree: int, bits: int) -> Expansion:
+    def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
         need = self._local_need(point, degree, bits)
         while True:
@@ -395,7 +416,9 @@ class QuadratureDual:
             need += min(lost, need) + 8
             self._check_need(need)
 
-    def _local_tails(self, d: list[Ball], point: Point, degree: int, need: float) -> tuple[list[Ball], list[Ball]]:
+    def _local_tails(
+        self, d: list[Ball], point: ExpansionPoint, degree: int, need: float
+    ) -> tuple[list[Ball], list[Ball]]:
         """Return q_0 … q_degree and q̇: sums where there are enough d_j, else differences from totals."""
         log_delta = log2(point.at(context(64))[1])
         found = []
@@ -499,3 +522,12 @@ def _ladder(first: int) -> Sequence[int]:
     return found
 
 
+def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
+    """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip."""
+    if any(branch(t) is not None for t in in_order(tree)) or polynomial(tree) is not None:
+        return None
+    analytic = Analytic.of(tree)
+    if analytic is None or None not in polynomial_parts(tree):
+        return None
+    dual = QuadratureDual(analytic, name)
+    return dual if dual.is_no_constant() else None

@@ -103,7 +103,11 @@ class Strip:
         """Bounds on |φ(x)| and |φ(−x)| for x beyond some start."""
         for start in _STARTS:
             both = [growth(self.tree, start, 0.0, sign) for sign in (1, -1)]
-            if both[0] is not None and both[1] is not None and all(g and g.log_tail(start, 0.25) < math.inf for g in both):
+            if (
+                both[0] is not None
+                and both[1] is not None
+                and all(g and g.log_tail(start, 0.25) < math.inf for g in both)
+            ):
                 return both[0], both[1]
         return None
 

@@ -192,5 +192,3 @@ def _degree(part: Tree) -> int | None:
     if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
         return None
     return int(max(powers[0] for powers in quotient.to_dict()))
-
-

@@ -208,5 +208,3 @@ def _sums(x: list[Ball], even: list[Ball], odd: list[Ball], degree: int, parity:
         factor = flint.fmpz(k)
         before, here = here, [v * h - factor * b for v, h, b in zip(x, here, before, strict=True)]
     return found
-
-
