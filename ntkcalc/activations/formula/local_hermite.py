@@ -5,7 +5,8 @@ r"""Expansions about a near 1 from local Hermite coefficients on one grid.
 Both means are trapezoidal rules. With heights y, y' of strips such that √δ y + √a y' ≤ b, N = N(b) bounds their errors,
 for √a X + √δ Z is again N(0, 1):
 
-* the outer rule Q has M = e^{y'²/2} N for m_j²;
+* the outer rule Q has M = e^{y'²/2} N for m_j², or by Cauchy's formula on circles of radius r in the strip
+  M = e^{y'²/2} δ^j j! r^{−2j} N⁺(b), for m_j(x) = √(δ^j/j!) E[φ^{(j)}(√a x + √δ Z)];
 * the inner one errs by e(x) with √Q[e²] ≤ 2 e^{y²/2} √(2N L_j(−y²))/(e^{2πy/h} − 1), since Q of
   E_Z|φ(√a x + √δ(Z + iy))|² is at most 2N; √Q[m_j²] moves by no more than that (Minkowski).
 
@@ -35,6 +36,7 @@ _LN2 = math.log(2)
 _PRODUCT, _CALL = 1.5e-7, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
 _ROWS = 32  # outer nodes that share a precision
 _SHARES = (1 / 16, 1 / 4, 1 / 2)  # of the strip for the inner rule
+_CIRCLES = (0.0, 0.3, 0.6, 0.8)  # of what is left, for derivatives
 _MEHLER = (0.5, 1 / 3, 0.2, 0.1, 0.05, 0.02, 0.005, 0.001)
 
 
@@ -50,12 +52,20 @@ class _Plan:
         Inner nodes are m·h, |m| ≤ inner.
     stride, outer
         Outer nodes are i·stride·√δ h/√a, |i| ≤ outer.
+    across, radius
+        y' and r.
+    log_n, log_shifted
+        log2 of N(b) and N⁺(b).
     """
 
     step: float
     inner: int
     stride: int
     outer: int
+    across: float
+    radius: float
+    log_n: float
+    log_shifted: float
 
     def evaluations(self) -> float:
         """Return how many values of φ the rules take."""
@@ -74,17 +84,29 @@ class LocalHermite:
     degree
         The last j.
     need
-        −log2 of the outer rule's error.
+        −log2 of the outer rule's error, where no goal is lower, and of what it leaves out.
     inner_need
         −log2 of the error of √d_j that the inner rule makes.
+    parity
+        1 or −1 for an even or odd φ, else 0.
+    goals
+        For some j, −log2 of the outer rule's error that is small enough for d_j.
     """
 
     def __init__(
-        self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float, parity: int
+        self,
+        line: Line,
+        point: ExpansionPoint,
+        degree: int,
+        need: float,
+        inner_need: float,
+        parity: int,
+        goals: dict[int, float],
     ) -> None:
         self.line, self.point, self.degree, self.parity = line, point, degree, parity
         self.need, self.inner_need = need, inner_need
         self._kept_weights: arb_mat | None = None
+        self.goals = goals
         a, delta = point.at(context(64))
         self.a, self.delta = float(a), float(delta)
         self._log_delta = log2(delta)
@@ -96,7 +118,14 @@ class LocalHermite:
     @cached_property
     def plan(self) -> _Plan | None:
         """The cheapest rules, None where there are none."""
-        plans = [p for b, n in self.line.phi.phi.bounds for s in _SHARES if (p := self._plan(b, n, s)) is not None]
+        shifted = dict(self.line.phi.phi.shifted_bounds)
+        plans = [
+            found
+            for b, n in self.line.phi.phi.bounds
+            for share in _SHARES
+            for circle in _CIRCLES
+            if (found := self._plan(b, (n, shifted.get(b, math.inf)), share, circle)) is not None
+        ]
         return min(plans, key=self._seconds, default=None)
 
     def work(self) -> float:
@@ -109,24 +138,47 @@ class LocalHermite:
         long = 1 + self.inner_need / 1000
         return half * long * (products * _PRODUCT + plan.evaluations() * _CALL + plan.outer * self.degree * 2e-6)
 
-    def _plan(self, height: float, log_n: float, share: float) -> _Plan | None:
-        """Return the rules for a strip of this height, with a share of it for the inner one."""
-        root = 2.0 ** (self._log_delta / 2)
-        target = (self.inner_need + 6 + max(log_n, 0.0) / 2) * _LN2
-        y = min(share * height / root, math.sqrt(2 * target))
-        across = (height - root * y) / math.sqrt(self.a)
-        across = min(across, math.sqrt(2 * self.need * _LN2) + 1)
-        step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
-        outer_step = 2 * math.pi * across / ((self.need + 6 + max(log_n, 0.0)) * _LN2 + across**2 / 2)
-        step = min(step, outer_step * math.sqrt(self.a) / root)
-        mantissa, exponent = math.frexp(step)
-        step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
-        stride = max(1, math.floor(outer_step * math.sqrt(self.a) / (root * step) * (1 - 1e-9)))
+    def _plan(self, height: float, log_sizes: tuple[float, float], share: float, circle: float) -> _Plan | None:
+        """Return rules for a strip of this height, a share of it for the inner one, a part of the rest for circles."""
         outer_reach, inner_reach = self._reaches
         if outer_reach is None or inner_reach is None:
             return None
-        outer_step = stride * root * step / math.sqrt(self.a)
-        return _Plan(step, math.ceil(inner_reach / step), stride, math.ceil(outer_reach / outer_step) + 1)
+        log_n, log_shifted = log_sizes
+        root, scale = 2.0 ** (self._log_delta / 2), math.sqrt(self.a)
+        target = (self.inner_need + 6 + max(log_n, 0.0) / 2) * _LN2
+        y = min(share * height / root, math.sqrt(2 * target))
+        left = height - root * y
+        across = min(left * (1 - circle) / scale, math.sqrt(2 * self.need * _LN2) + 1)
+        step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
+        sizes = (max(log_n, 0.0), log_shifted)
+        bits = max(goal + self._log_mean(j, circle * left, sizes) for j, goal in self._all_goals().items())
+        outer_step = 2 * math.pi * across / ((max(bits, 8.0) + 6) * _LN2 + across**2 / 2)
+        step = min(step, outer_step * scale / root)
+        mantissa, exponent = math.frexp(step)
+        step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
+        stride = max(1, math.floor(outer_step * scale / (root * step) * (1 - 1e-9)))
+        outer_step = stride * root * step / scale
+        counts = math.ceil(inner_reach / step), stride, math.ceil(outer_reach / outer_step) + 1
+        return _Plan(step, *counts, across, circle * left, *sizes)
+
+    def _all_goals(self) -> dict[int, float]:
+        return {**self.goals, self.degree: self.goals.get(self.degree, self.need)}
+
+    def _log_mean(self, j: int, radius: float, log_sizes: tuple[float, float]) -> float:
+        """Return log2 of a bound on E|m_j(X + iy)|² in the strip."""
+        if radius <= 0:
+            return log_sizes[0]
+        derivatives = j * self._log_delta + math.lgamma(j + 1) / _LN2 - 2 * j * math.log2(radius) + log_sizes[1]
+        return min(log_sizes[0], derivatives)
+
+    def _outer_log_error(self, j: int) -> float:
+        """Return log2 of a bound on the outer rule's error of d_j, without what it leaves out."""
+        plan = self.plan
+        assert plan is not None
+        outer_step = plan.stride * 2.0 ** (self._log_delta / 2) * plan.step / math.sqrt(self.a)
+        exponent = 2 * math.pi * plan.across / outer_step / _LN2 * (1 - 1e-12)
+        log_m = self._log_mean(j, plan.radius, (plan.log_n, plan.log_shifted)) + plan.across**2 / (2 * _LN2)
+        return log_m + 2 - exponent
 
     @cached_property
     def _reaches(self) -> tuple[float | None, float | None]:
@@ -218,9 +270,10 @@ class LocalHermite:
             found = []
             for row in (direct, mirrored):
                 moved = []
-                for own, c in zip(direct, row, strict=True):
+                for j, (own, c) in enumerate(zip(direct, row, strict=True)):
                     error = 2 * own.abs_upper().sqrt() * small + small * small
-                    moved.append(widened(c + arb(0, error.abs_upper()), -self.need))
+                    ends = widened(c + arb(0, error.abs_upper()), -self.need)
+                    moved.append(widened(ends, self._outer_log_error(j)))
                 found.append(moved)
         return found[0], found[1]
 

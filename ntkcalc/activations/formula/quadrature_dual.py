@@ -92,7 +92,6 @@ class QuadratureDual:
         self.phi = Pieces((Piece(None, None, phi.phi.tree),), (), name)
         self._line = Line(phi)
         self._moments: list[tuple[float, list[Ball]]] = []
-        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
 
@@ -129,20 +128,13 @@ class QuadratureDual:
     def _total(self, bits: int, order: int) -> Real:
         need = bits + 8.0
         while True:
-            ball = self._totals(need)[order]
+            ball = self._line.squares(need)[order]
             lost = -log2_lower(ball)
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
             if need > 1 << 17:
                 raise AccuracyError(f"E[φ²] or E[φ'²] of {self.name} is too small")
             need = bits + lost + 4 if lost < math.inf else 2 * need
-
-    def _totals(self, need: float) -> tuple[Ball, Ball]:
-        """Return balls of E[φ²] and E[φ'²], radii below 2**-need; kept."""
-        if self._squares is None or self._squares[0] < need:
-            need = 64 * math.ceil((need + 32) / 64)
-            self._squares = need, self._line.squares(need)
-        return self._squares[1]
 
     @cached_property
     def _log_norm(self) -> float:
@@ -257,7 +249,7 @@ class QuadratureDual:
 
     def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
         """Return balls of µ_k², of S_k and of S'_k, k ≤ terms + 1, from Hermite coefficients with radii 2**-need."""
-        total, steepness = self._totals(need)
+        total, steepness = self._line.squares(need)
         with working_precision(math.ceil(need) + 32):
             mu = self.moments(terms + 1, need)[: terms + 2]
             zero = arb(0)
@@ -385,7 +377,14 @@ class QuadratureDual:
         """
         last = self._last_local(point, degree, need)
         inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
-        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign)
+        log_a, log_delta = (log2(x) for x in point.at(context(64)))
+        goals = {
+            j: bits + 8 - max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
+            for j in {0, degree // 4, degree // 2, 3 * degree // 4, degree + 1}
+        }
+        if last is None:
+            goals = dict.fromkeys(goals, need)
+        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign, goals)
 
     def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
         """Return the last local coefficient that tails which are sums take, if there are not too many."""
@@ -397,7 +396,7 @@ class QuadratureDual:
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
-        return all(log2_lower(total) > -math.inf for total in self._totals(128.0))
+        return all(log2_lower(total) > -math.inf for total in self._line.squares(128.0))
 
     @property
     def _parity_sign(self) -> int:
@@ -430,7 +429,7 @@ class QuadratureDual:
                     beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
                     rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
                 else:
-                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._totals(need)[total]))[1:]
+                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.squares(need)[total]))[1:]
                 found.append(rests[: degree + 1])
         return found[0], found[1]
 
@@ -444,7 +443,7 @@ class QuadratureDual:
         terms = self._terms_of_values(log_size, bits)
         if terms > 256 and t.size.near_one and t.size.smaller:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
-            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign)
+            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
             if local.work() < self._series_work(terms, bits + 40.0):
                 ctx = context(bits + 16)
                 value, slope = local.value(t.sign)

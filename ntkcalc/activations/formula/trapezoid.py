@@ -26,7 +26,6 @@ from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
 _BLOCK = 48  # nodes that share a precision
-_BITS_PER_DEGREE = 0.45  # that the recurrence of h_k loses in balls
 _MOST_NODES = 1 << 22
 
 
@@ -88,8 +87,10 @@ class Line:
     def __init__(self, phi: Analytic) -> None:
         self.phi = phi
         far, far_slope = phi.phi.on_line, phi.slope.on_line
-        assert far is not None and far_slope is not None
+        assert far is not None
+        assert far_slope is not None
         self.far, self.far_slope = far, far_slope
+        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
 
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
@@ -109,7 +110,10 @@ class Line:
             1 or −1 for an even or odd φ, else 0.
         """
         rule = self.hermite_rule(degree, need + 1)
-        guard = 24 + _BITS_PER_DEGREE * degree + math.log2(rule.count + 1)
+        # radii of balls grow like |h_k(ix)| ω(x), e^{x√k − x²/4}
+        root, reach = math.sqrt(degree), rule.count * rule.step
+        farthest = min(reach, 2 * root)
+        guard = 32 + 0.92 * (farthest * root - farthest**2 / 4) / _LN2 + math.log2(rule.count + 1)
         while True:
             found = self._hermite(rule, degree, need + guard, parity)
             excess = max(log2_upper(m.rad()) for m in found) + need
@@ -155,7 +159,13 @@ class Line:
         return self.phi.evaluator()
 
     def squares(self, need: float) -> tuple[Ball, Ball]:
-        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need."""
+        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need; kept for the next demand."""
+        if self._squares is None or self._squares[0] < need:
+            need = 64 * math.ceil((need + 32) / 64)
+            self._squares = need, self._both_squares(need)
+        return self._squares[1]
+
+    def _both_squares(self, need: float) -> tuple[Ball, Ball]:
         found = []
         for i, (strip, far) in enumerate(((self.phi.phi, self.far), (self.phi.slope, self.far_slope))):
             bounds = [(b, n + b * b / (2 * _LN2)) for b, n in strip.bounds]
