@@ -13,7 +13,7 @@ from ntkcalc import ntk, ntk_matrix
 from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.recursion import theta
 
 RNG = np.random.default_rng(2023)
@@ -66,7 +66,7 @@ def test_entries_at_one_are_the_total(act: str) -> None:
 @pytest.mark.parametrize("act", ["relu", "abs", "gelu", "sin", "tanh"])
 def test_deep_networks_keep_the_accuracy_that_the_table_states(act: str) -> None:
     kernel = Kernel.of(act, 50, "max")
-    table = kernel_table(kernel)
+    table = kernel_lookup(kernel)
     rhos = [0.3, -0.77, 0.9997, -0.99999999, 1 - 2.0**-39, 1 - 2.0**-45, 1 - 2.0**-53]
     worst = max(
         abs(ours - true(kernel, rho)) for rho, ours in zip(rhos, ntk(rhos, act, 50, sigma_w2="max"), strict=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.numerics.engine import ErrorBound, ErrorEngine, bits_lost
+from ntkcalc.numerics.engine import ErrorBound, ErrorEngine
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.numpy_engine import NumpyEngine
 from ntkcalc.numerics.precision import context
@@ -148,7 +148,12 @@ def test_error_bounds_follow_the_calculus_of_roundings() -> None:
     assert engine.multiply(a, b) == ErrorBound(2 + 5 + 3, 1 + 0.5)
     assert engine.add(a, b) == ErrorBound(5 + 1, 1)
     assert engine.compose([[], []], a) == [ErrorBound(1 + 7, 2 + 1 + 0.25)] * 2
-    assert bits_lost(ErrorBound(1, 1), 1023) == 11  # 1024 roundings
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("p", [0, 1, 100])
+def test_engines_that_round_once_lose_few_bits(depth: int, p: int) -> None:
+    assert error_bound(MpmathEngine(40), depth, p).at(p) <= depth * (4 * p + 5)
 
 
 def test_numbers_come_out_of_an_engine_as_they_are() -> None:

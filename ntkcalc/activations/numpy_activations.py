@@ -18,8 +18,8 @@ from ntkcalc.activations.formula.formula_dual import FormulaDual
 from ntkcalc.activations.formula.functions import DomainError, Program, program
 from ntkcalc.activations.formula.pieces import Pieces
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.kernel.layer_interpolant import Array
 from ntkcalc.numerics.precision import context
+from ntkcalc.numerics.types import Array
 
 Function = Callable[[Array], Array]
 """An elementwise function of float64 arrays."""

@@ -43,8 +43,8 @@ _shared: ContextVar[Labour | None] = ContextVar("shared", default=None)
 
 
 @contextmanager
-def one_request(asked: int) -> Iterator[None]:
-    """Let all demands made inside share what so many bits may spend, as engines that are tried in turn do."""
+def shared_budget(asked: int) -> Iterator[None]:
+    """Let all quadratures made inside share the budget of one request for so many bits."""
     before = _shared.get()
     _shared.set(before or Labour(asked))
     try:

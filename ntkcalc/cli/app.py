@@ -157,13 +157,12 @@ def coeffs(
     style = options.chosen_format(format, json, output)
     console.check_writable(output)
     shown = options.chosen_digits(digits, style)
-    from ntkcalc.series.coefficients import Request, coefficients_by_depth
+    from ntkcalc.series.coefficients import SeriesRequest, coefficients_of_kernels
 
     grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
-    engine = options.chosen_engine(engine, truncation, grid)
-    request = Request(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
+    request = SeriesRequest(truncation, max(shown, 8) if style == "table" else shown, engine, which, paper_truncation)
     with console.progress(quiet) as observer:
-        found = [coefficients_by_depth(kernel, grid.depths, request, observer) for kernel in grid.deepest()]
+        found = coefficients_of_kernels(grid.deepest(), grid.depths, request, observer)
     results = grid.in_order(found)
     screen = console.screen(output, digits)
     from ntkcalc.report.formats import text_of

@@ -217,7 +217,7 @@ class KernelGrid:
         """Return a kernel of the largest depth for every activation and variances."""
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        return [Kernel.of(a, max(self.depths), s, g) for a in self.families for s, g in self.variances]
+        return [Kernel.of(a, max(self.depths), s, g).checked() for a in self.families for s, g in self.variances]
 
     def in_order(self, found: Sequence[Sequence[Item]]) -> list[Item]:
         """Return what was found for each of `deepest`, at each depth, in the order of all combinations."""
@@ -279,16 +279,6 @@ def chosen_digits(digits: int | None, style: str) -> int:
     if digits is not None and digits < 1:
         raise InputError(f"digits must be at least 1, got {digits}")
     return digits or preset_digits() or (10 if style == "table" else 12)
-
-
-_QUICK = 200  # layers times terms that fixed point has done before NumPy is loaded (0.1 s)
-
-
-def chosen_engine(engine: str, truncation: int, grid: KernelGrid) -> str:
-    """Return the engine for coefficients: of `auto` what is done sooner, where NumPy is still to be loaded."""
-    series = len(grid.families) * len(grid.variances)
-    work = series * max(1, max(grid.depths) - 2) * truncation
-    return "mpmath" if engine == "auto" and work <= _QUICK else engine
 
 
 def check_engine(engine: str, only: str) -> None:

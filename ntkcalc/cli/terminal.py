@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ntkcalc.numerics.types import Observer
     from ntkcalc.report.common import Screen
-    from ntkcalc.series.recurrence import Observer
 
 
 VARIABLES = {

@@ -31,8 +31,8 @@ import numpy as np
 
 from ntkcalc.decay.results import ClassFit, DecayFit, Parameter
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.layer_interpolant import Array, Flags
 from ntkcalc.numerics.precision import exact
+from ntkcalc.numerics.types import Array, Flags
 
 MODELS = ("power", "stretched-exponential", "exponential", "entire")
 FEWEST = 12

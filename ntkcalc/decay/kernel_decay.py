@@ -12,10 +12,9 @@ from ntkcalc.decay.fit import FEWEST, fit_logs
 from ntkcalc.decay.results import Decay, DecayTheory, Statement
 from ntkcalc.decay.theory import kernel_decay
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.numerics.precision import log2
-from ntkcalc.series.coefficients import MOST_TERMS, series_by_depth
+from ntkcalc.series.coefficients import MOST_TERMS, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
 
@@ -50,7 +49,7 @@ def kernel_decays(
     if not 1 <= terms <= MOST_TERMS:
         raise InputError(f"truncation must lie in 1 to {MOST_TERMS}, got {terms}")
     theories = [kernel_decay(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
-    known = series_by_depth(kernel, depths, terms, _BITS)
+    known = kappa_by_depth(kernel, depths, terms, _BITS)
     found = []
     for depth, theory in zip(depths, theories, strict=True):
         c, tails = known[depth]

@@ -75,7 +75,7 @@ def decay_theory(
     >>> [s.exponent for s in decay_theory("relu").coefficients]
     [-1.5, -1.5]
     """
-    return kernel_decay(Kernel.of(act, depth, sigma_w2, gamma_b2), sphere_dim, rank)
+    return kernel_decay(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), sphere_dim, rank)
 
 
 def kernel_decay(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:

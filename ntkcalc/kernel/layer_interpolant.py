@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ntkcalc.activations.duals import Correlation, Point
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import layer_map
 from ntkcalc.numerics.precision import Real, context
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from ntkcalc.numerics.types import Array, Flags
 
 _BITS = 64
 _FIRST, _LAST = 32, 512  # degrees of the interpolants

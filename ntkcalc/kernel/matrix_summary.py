@@ -8,15 +8,14 @@ import time
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
-from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import Points
 from ntkcalc.kernel.results import DataFacts, MatrixSummary
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import decimal
+from ntkcalc.numerics.types import Array, Observer
 
 _RANK_WORK = 1e11  # flops that finding a rank may take
 
@@ -58,7 +57,7 @@ def matrix_summary(
             f"both data sets need points of one dimension, got {points.rows.shape[1]} and {other.rows.shape[1]}"
         )
     start = time.perf_counter()
-    table = kernel_table(kernel)
+    table = kernel_lookup(kernel)
     known = math.floor(-math.log10(table.accuracy))
     if strict and digits > known:
         raise AccuracyError(f"a matrix of data is known to {known} of {digits} digits; lower --digits")

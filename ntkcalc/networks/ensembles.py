@@ -13,11 +13,9 @@ from decimal import Decimal
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
-from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.matrix_summary import data_facts
 from ntkcalc.kernel.points import Points
 from ntkcalc.networks.network import Budget, Design, blueprints, initialised, network_inputs, network_kernel, rounding
@@ -25,6 +23,7 @@ from ntkcalc.networks.results import NetworkEigenvalue, NetworkFacts, NetworkSpe
 from ntkcalc.networks.trials import Sample, generators
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import whole
+from ntkcalc.numerics.types import Array, Observer
 from ntkcalc.spectrum.effective_rank import gram_rank
 from ntkcalc.spectrum.matrix_spectrum import (
     MOST_DENSE,
@@ -83,7 +82,7 @@ def network_spectrum(
     _check_top(top, n)
     plans = blueprints(kernel.depth, design, points)
     error, budget, steps = rounding(kernel, design, plans), Budget.of(plans, n, memory), 0
-    limit = KernelMatrix(kernel_table(kernel), points.rows) if _has_limit(design) else None
+    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(design) else None
     inputs = network_inputs(design, points)
 
     def tick() -> None:

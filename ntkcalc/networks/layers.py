@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.types import Array
 
 
 class Layer(Protocol):

@@ -23,10 +23,10 @@ import numpy as np
 from ntkcalc.activations.numpy_activations import Function, neuron
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.layer_interpolant import Array
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense, Layer
 from ntkcalc.numerics.precision import whole
+from ntkcalc.numerics.types import Array
 
 ARCHITECTURES = ("mlp", "cnn")
 PARAMETRIZATIONS = ("ntk", "standard")
@@ -454,7 +454,7 @@ def empirical_ntk(
     design = Design(widths, arch, parametrization, padding, filter_size)
     if parametrization == "standard":
         sigma_w2 = "max"  # of no use, but every activation has it
-    kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2)
+    kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2).checked()
     points = unit_rows(x, "x", normalize)
     plans = blueprints(kernel.depth, design, points)
     rounding(kernel, design, plans)

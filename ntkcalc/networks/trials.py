@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.layer_interpolant import Array
 from ntkcalc.numerics.known_digits import figures, known_digits
 from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.numerics.types import Array
 from ntkcalc.spectrum.results import Interval
 
 MOST_TRIALS = 1_000_000

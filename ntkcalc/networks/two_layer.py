@@ -21,13 +21,13 @@ import numpy as np
 from ntkcalc.activations.numpy_activations import neuron, slope_range
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_matrix import Observer, correlations
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.kernel_matrix import correlations
 from ntkcalc.kernel.points import Points
 from ntkcalc.networks.network import size_text
 from ntkcalc.networks.trials import Sample, generators
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.numerics.types import Array, Observer
 from ntkcalc.spectrum.effective_rank import effective_rank
 from ntkcalc.spectrum.results import FiniteWidth, Interval, TheoremCheck
 

@@ -12,4 +12,5 @@ __all__ = [
     "packed_series",
     "precision",
     "quadrature_rules",
+    "types",
 ]

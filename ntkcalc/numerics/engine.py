@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Protocol, TypeVar
 
 from ntkcalc.numerics.precision import Real
@@ -116,8 +115,3 @@ class ErrorEngine:
     def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
         """Return the costs that this engine runs on."""
         return self.product, self.composition
-
-
-def bits_lost(bound: ErrorBound, degree: int) -> int:
-    """Return by how many bits an error bound exceeds one rounding, at the coefficient of t^degree."""
-    return ceil(max(bound.at(degree), 1)).bit_length()

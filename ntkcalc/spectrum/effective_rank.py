@@ -23,17 +23,16 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
-from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.matrix_summary import data_facts
 from ntkcalc.kernel.points import Points, real_array
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, real, whole
-from ntkcalc.series.coefficients import MOST_DIGITS, series_by_depth, series_run
+from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.series.coefficients import MOST_DIGITS, kappa_and_tails, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.krylov import BlockKrylov
 from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount, RankBounds
@@ -90,7 +89,7 @@ def effective_rank_bounds(
     >>> str(effective_rank_bounds("relu", digits=6).bound)
     '2.27565'
     """
-    return kernel_bounds(Kernel.of(act, depth, sigma_w2, gamma_b2), digits)
+    return kernel_bounds(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), digits)
 
 
 def kernel_bounds(kernel: Kernel, digits: int) -> RankBounds:
@@ -102,10 +101,10 @@ def bounds_by_depth(kernel: Kernel, depths: Sequence[int], digits: int) -> list[
     """Return the bounds of a kernel at several depths ≤ kernel.depth."""
     _check(digits)
     bits = bits_for(digits) + 16
-    known = series_by_depth(kernel, depths, _FIRST, bits)
+    known = kappa_by_depth(kernel, depths, _FIRST, bits)
     late = [depth for depth, (c, tails) in known.items() if depth > 1 and not any(c[1:]) and tails[0]]
     if late:
-        known |= series_by_depth(kernel.at_depth(max(late)), late, _SEARCHED, bits)
+        known |= kappa_by_depth(kernel.at_depth(max(late)), late, _SEARCHED, bits)
     return [series_bounds(*known[d], kernel_facts(kernel.at_depth(d), digits), digits, bits) for d in depths]
 
 
@@ -124,8 +123,7 @@ def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
 
 
 def _check(digits: int) -> None:
-    if not 1 <= whole(digits, "digits") <= MOST_DIGITS:
-        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
+    whole(digits, "digits", 1, MOST_DIGITS)
 
 
 def series_bounds(
@@ -258,10 +256,9 @@ def effective_ranks(
     start = time.perf_counter()
     bounds = kernel_bounds(kernel, digits)
     n = len(points.rows)
-    (origin,), tails = series_run(kernel, 0, 64, paper=False)
-    assert tails is not None
+    (origin,), tails = kappa_and_tails(kernel, 0, 64)
     constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
-    matrix = KernelMatrix(kernel_table(kernel), points.rows, offset=constant)
+    matrix = KernelMatrix(kernel_lookup(kernel), points.rows, offset=constant)
     spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.table.accuracy * total  # what their errors can do to an eigenvalue
     errors = [_FLOAT, max((spectra.kernel_errors[0] + entries) / spectra.kernel[0], _FLOAT)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.types import Array
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.types import Array
 
 Product = Callable[[Array], Array]
 """V ↦ KV for blocks of vectors, shape (n, b)."""

@@ -23,16 +23,15 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
-from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.matrix_summary import data_facts
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import decimal, whole
-from ntkcalc.series.coefficients import series_run
+from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.effective_rank import MOST_PASSES, gram_rank
 from ntkcalc.spectrum.krylov import BlockKrylov, Product
 from ntkcalc.spectrum.results import (
@@ -105,7 +104,7 @@ def matrix_spectrum(
     >>> str(matrix_spectrum([[1.0, 0.0], [0.0, 1.0]], act="linear").eigenvalues[0].normalized)
     '1'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
+    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
     if whole(digits, "digits") < 1:
         raise InputError(f"digits must be at least 1, got {digits}")
     if whole(memory, "memory") < 0:
@@ -219,7 +218,7 @@ def measured(kernel: Kernel, points: Points, top: int | None, memory: int, obser
     n = len(points.rows)
     if top is not None and whole(top, "top") < 1:
         raise InputError(f"top must be at least 1, got {top}")
-    matrix = KernelMatrix(kernel_table(kernel), points.rows)
+    matrix = KernelMatrix(kernel_lookup(kernel), points.rows)
     fits = 8 * n * n <= memory
     if top is None and not (fits and n <= MOST_DENSE):
         limit = min(MOST_DENSE, int((memory / 8) ** 0.5))
@@ -294,8 +293,7 @@ class TailBounds:
 
 def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
     """Return the bounds for n points of a rank, with ‖G‖ = n/gram."""
-    c, tails = series_run(kernel, _DEGREES, 64, paper=False)
-    assert tails is not None
+    c, tails = kappa_and_tails(kernel, _DEGREES, 64)
     ranks, bounds = [0], [float(kernel.total(64))]
     dimension = [0, 0]
     for e, tail in enumerate(tails):

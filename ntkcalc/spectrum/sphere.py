@@ -18,14 +18,13 @@ from fractions import Fraction
 from math import sqrt
 
 from ntkcalc.errors import AccuracyError, InputError, near_miss
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, log2, real, whole
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, series_run
+from ntkcalc.numerics.types import Observer
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
-from ntkcalc.series.recurrence import Observer
 from ntkcalc.spectrum.funk_hecke import funk_hecke
 from ntkcalc.spectrum.results import SphereEigenvalue, SphereSpectrum
 from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
@@ -97,7 +96,7 @@ def sphere_eigenvalues(
     >>> str(first.eigenvalue), first.multiplicity
     ('0.25', 4)
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
+    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
     return kernel_spectrum(kernel, Sphere(sphere_dim, max_frequency, measure), truncation, digits)
 
 
@@ -214,8 +213,7 @@ def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> li
     only where the even or odd part of φ is a polynomial (relu is x/2 and an even function). What Θ(±1) leaves for it
     must agree.
     """
-    c, tails = series_run(kernel, terms, bits + 8, paper=False)
-    assert tails is not None
+    c, tails = kappa_and_tails(kernel, terms, bits + 8)
     ctx = context(bits + 40)
     total, mirrored = (ctx.convert(x) for x in (kernel.total(bits + 16), theta(kernel, Fraction(-1), bits + 16)))
     noise = ctx.ldexp(total, -bits)
@@ -283,7 +281,6 @@ def _to_nearest(value: Real | None, mass: Real, digits: int) -> Decimal | None:
 
 
 def _check(truncation: int | None, digits: int) -> None:
-    if truncation is not None and not 0 <= whole(truncation, "truncation") <= MOST_TERMS:
-        raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {truncation}")
-    if not 1 <= whole(digits, "digits") <= MOST_DIGITS:
-        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
+    if truncation is not None:
+        whole(truncation, "truncation", 0, MOST_TERMS)
+    whole(digits, "digits", 1, MOST_DIGITS)

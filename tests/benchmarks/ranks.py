@@ -14,7 +14,7 @@ import numpy as np
 
 from ntkcalc import ntk_matrix
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import unit_rows
 from ntkcalc.spectrum.effective_rank import effective_ranks, gram_rank
@@ -34,7 +34,7 @@ def main() -> None:
 def _compare(act: str, n: int) -> None:
     kernel = Kernel.of(act, 3)
     points = unit_rows(np.random.default_rng(0).standard_normal((n, 100)), "isotropic")
-    matrix = KernelMatrix(kernel_table(kernel), points.rows)
+    matrix = KernelMatrix(kernel_lookup(kernel), points.rows)
     start = time.perf_counter()
     if n <= 10_000:
         ntk_matrix(points.rows, act=act, depth=3)

@@ -17,7 +17,7 @@ from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.integrand import Integrand
 from ntkcalc.activations.formula.quadrature import Means, gaussian_means
-from ntkcalc.activations.work_budget import Labour, labour_for, one_request
+from ntkcalc.activations.work_budget import Labour, labour_for, shared_budget
 from ntkcalc.errors import AccuracyError
 
 HARD = ["sin(x^2)+x", "phi(tan(x))", "tanh(abs(sinc(x))^1.5)", "log1p(sinc(x^3))", "sin(60*x)", "gelu(tanh(sin(9*x)))"]
@@ -46,9 +46,9 @@ def test_small_demands_live_on_what_the_largest_left(bits: int, degree: int, low
 
 
 def test_a_request_inside_another_is_part_of_it() -> None:
-    with one_request(30):
+    with shared_budget(30):
         outer = labour_for(10)
-        with one_request(60):
+        with shared_budget(60):
             assert labour_for(20) is outer
         assert labour_for(40) is outer
     assert labour_for(10) is not outer
@@ -108,7 +108,7 @@ def test_what_was_refused_is_refused_again_at_once(monkeypatch: pytest.MonkeyPat
 
 def test_what_there_was_no_time_for_is_not_refused_for_ever() -> None:
     phi = dual("tanh(3*x)")
-    with one_request(100):
+    with shared_budget(100):
         labour_for(0).spent = 1e12
         with pytest.raises(AccuracyError):
             phi.hermite(5, 40)
@@ -117,7 +117,7 @@ def test_what_there_was_no_time_for_is_not_refused_for_ever() -> None:
 
 def test_where_many_digits_are_refused_few_are_not() -> None:
     phi = dual("tanh(3*x)")
-    with one_request(1000):
+    with shared_budget(1000):
         labour = labour_for(0)
         labour.spent = labour.left(16) - 2e5
         with pytest.raises(AccuracyError):
