@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.duals import Point
+from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import ErrorBound
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
@@ -140,7 +140,7 @@ def test_the_second_layer_has_the_squares_of_the_hermite_coefficients(name: str)
 @pytest.mark.parametrize("name", ["sigmoid", "elu", "relu", "cos"])
 def test_the_series_of_the_correlation_map_sum_to_the_values_at_one(name: str) -> None:
     kernel = Kernel.of(name, 2, "0.8")
-    r, r_dot, q, q_dot = correlation_map_series(kernel, Point(CTX.mpf("0.1"), near_one=True), 10, BITS)
+    r, r_dot, q, q_dot = correlation_map_series(kernel, ExpansionPoint(CTX.mpf("0.1"), near_one=True), 10, BITS)
     for series, tails, total in ((r, q, CTX.one), (r_dot, q_dot, kernel.chi(BITS))):
         for partial, tail in zip(accumulate(series), tails, strict=True):
             assert abs(partial + tail - total) <= 2.0 ** (10 - BITS)

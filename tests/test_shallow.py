@@ -9,7 +9,6 @@ import pytest
 
 from ntkcalc import InputError, NtkcalcError, effective_rank
 from ntkcalc.activations.catalogue import FAMILIES
-from ntkcalc.activations.numpy_activations import neuron
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, isotropic_points, unit_rows
@@ -60,7 +59,7 @@ def test_the_kernels_are_those_of_the_derivatives(act: str, weights: str) -> Non
     random = np.random.default_rng(2)
     w = random.standard_normal((m, 3))
     a = random.standard_normal(m) if weights == "gaussian" else 2.0 * random.integers(0, 2, m) - 1
-    phi, _ = neuron(Kernel.of(act).activation)
+    phi, _ = Kernel.of(act).activation.on_arrays()
 
     def f(w: np.ndarray, a: np.ndarray) -> np.ndarray:
         return phi(points.rows @ w.T) @ a

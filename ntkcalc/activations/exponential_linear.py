@@ -1,4 +1,4 @@
-r"""Dual and Hermite coefficients of elu (x for x > 0, α(eˣ − 1) for x < 0) and its scaled form selu.
+r"""elu, x for x > 0 and α(eˣ − 1) for x < 0, and its scaled form selu, with their dual and Hermite coefficients.
 
 With ψ = eˣ 1_{x<0} and Dirac's δ, φ'' = αψ + (1 − α)δ, so D'' = α² P + 2α(1 − α) g + (1 − α)² h, where
 
@@ -18,6 +18,7 @@ whose power series in θ gives them on all of [−1, 1].
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -26,12 +27,15 @@ from typing import Any
 
 import gmpy2
 
-from ntkcalc.activations.duals import CheapDual, Correlation, Point
+from ntkcalc.activations.activation import Activation, ArrayPair, Family
+from ntkcalc.activations.closed_form_dual import ClosedFormDual
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, real
+from ntkcalc.numerics.types import Array
 
 
 @dataclass(frozen=True)
-class ExponentialLinearDual(CheapDual):
+class ExponentialLinearDual(ClosedFormDual):
     """The dual of λ · elu with parameter α.
 
     Parameters
@@ -43,8 +47,8 @@ class ExponentialLinearDual(CheapDual):
     alpha: Fraction | None
     degree: None = None
 
-    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
-        """See `ntkcalc.activations.duals.Dual.taylor`; relative accuracy is verified at two precisions."""
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+        """See `ntkcalc.activations.dual.Dual.taylor`; relative accuracy is verified at two precisions."""
         return agreed(lambda wide: self._taylor(context(wide), point, degree), bits)
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
@@ -86,7 +90,7 @@ class ExponentialLinearDual(CheapDual):
         )
 
     def _hermite(self, ctx: Context, degree: int) -> list[Real]:
-        """He moments: those of φ'' = αψ + (1 − α)δ two places on; ψ' = ψ − δ gives those of ψ."""
+        """E[φ He_{k+2}] = E[φ'' He_k] with φ'' = αψ + (1 − α)δ; the moments of ψ follow from ψ' = ψ − δ."""
         alpha, scale = self._alpha(ctx), ctx.sqrt(self._scale_square(ctx))
         psi, dirac, dirac_before = _exponential_mean(ctx, 1), 1 / ctx.sqrt(2 * ctx.pi), ctx.zero
         moments = list(self._means(ctx))
@@ -99,7 +103,7 @@ class ExponentialLinearDual(CheapDual):
             series.append(scale * m / ctx.sqrt(factorial))
         return series
 
-    def _taylor(self, ctx: Context, point: Point, degree: int) -> list[Real]:
+    def _taylor(self, ctx: Context, point: ExpansionPoint, degree: int) -> list[Real]:
         a, delta = point.at(ctx)
         if a:
             ctx = context(ctx.prec + max(0, -int(log2(a))))
@@ -207,3 +211,38 @@ def _exponential_mean(ctx: Context, power: int) -> Real:
 def _edge(ctx: Context, w: Real) -> Real:
     """Return g = e^{w²/2} Φ(−w)/√(2π)."""
     return ctx.exp(w * w / 2) * ctx.erfc(w / ctx.sqrt(2)) / ctx.sqrt(8 * ctx.pi)
+
+
+def _elu(name: str, alpha: Fraction | None) -> Activation:
+    dual = ExponentialLinearDual(alpha)
+
+    def phi(ctx: Context, x: Real) -> Real:
+        scale = ctx.sqrt(dual._scale_square(ctx))
+        return scale * (x if x > 0 else dual._alpha(ctx) * ctx.expm1(x))
+
+    def on_arrays() -> ArrayPair:
+        import numpy as np
+
+        ctx = context(64)
+        a, scale = float(dual._alpha(ctx)), float(ctx.sqrt(dual._scale_square(ctx)))
+
+        def values(x: Array) -> Array:
+            return np.asarray(scale * np.where(x > 0, x, a * np.expm1(np.minimum(x, 0.0))))
+
+        def slope(x: Array) -> Array:
+            return np.asarray(scale * np.where(x > 0, 1.0, a * np.exp(np.minimum(x, 0.0))))
+
+        return values, slope
+
+    def jump(order: int) -> Callable[[Context], Real]:
+        """Return the jump at 0 of φ^(order), which is λ [order = 1] on the right and λ α on the left."""
+        return lambda ctx: ctx.sqrt(dual._scale_square(ctx)) * ((order == 1) - dual._alpha(ctx))
+
+    orders = (3, 2) if alpha == 1 else (1, 2)
+    return Activation(name, phi, on_arrays, dual, dual.hermite, jumps=tuple((m, jump(m)) for m in orders))
+
+
+ELU = Family(
+    "elu", "x for x > 0, alpha*(exp(x) - 1) for x < 0", "differential equations of its dual", _elu, (("alpha", "1"),)
+)
+SELU = Family("selu", "elu scaled to mean 0, second moment 1", "Klambauer et al. 2017", lambda name: _elu(name, None))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import gmpy2
 
-from ntkcalc.activations.duals import Correlation, Expansion, Point
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.work_budget import Labour, labour_for
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
@@ -67,6 +67,7 @@ class HermiteDual(ABC):
 
     name: str
     degree: int | None
+    most_bits = 1024  # quadrature pays for every bit
     slow = False
     """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
 
@@ -159,7 +160,7 @@ class HermiteDual(ABC):
     def _is_zero(self, k: int) -> bool:
         return k in self._zeros or self.vanishes(k)
 
-    def _too_many(self, point: Point) -> AccuracyError:
+    def _too_many(self, point: ExpansionPoint) -> AccuracyError:
         return AccuracyError(
             f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
             f"{self.most_terms} Hermite coefficients; lower --depth, --truncation or --digits"
@@ -178,18 +179,18 @@ class HermiteDual(ABC):
             "told from zero; lower --truncation or --digits"
         )
 
-    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
-        """See `ntkcalc.activations.duals.Dual.taylor`."""
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+        """See `ntkcalc.activations.dual.Dual.taylor`."""
         ctx = context(bits + 16)
         if not point.at(ctx)[0]:
             return [ctx.convert(m) ** 2 for m in self.hermite(degree, bits + 2)]
         return self._expanded(point, degree, bits, tails=False).d[: degree + 1]
 
-    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
-        """See `ntkcalc.activations.duals.Dual.expansion`."""
+    def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
+        """See `ntkcalc.activations.dual.Dual.expansion`."""
         return self._expanded(point, degree, bits, tails=True)
 
-    def _expanded(self, point: Point, degree: int, bits: int, tails: bool) -> Expansion:
+    def _expanded(self, point: ExpansionPoint, degree: int, bits: int, tails: bool) -> Expansion:
         """Take as many bits and terms as bounds on all errors ask for."""
         a, delta = point.at(context(64))
         wide, most, labour = bits + 64, bits + self.most_lost(degree), labour_for(bits + 64)
@@ -222,7 +223,7 @@ class HermiteDual(ABC):
                 wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
 
-    def _near_one(self, point: Point, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
+    def _near_one(self, point: ExpansionPoint, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
         """Return what `_expanded` does, where there is a way without a series of many terms."""
         return None
 
@@ -244,7 +245,7 @@ class HermiteDual(ABC):
         ]
         return _Known(wide, squares, rests[0], rests[1], total, steepness, error)
 
-    def _regrouped(self, known: _Known, point: Point, degree: int, tails: bool) -> Expansion:
+    def _regrouped(self, known: _Known, point: ExpansionPoint, degree: int, tails: bool) -> Expansion:
         """Return d_0 … d_{degree+1}, q and q̇ from what is known."""
         ctx = context(known.bits + 16)
         a, delta = point.at(ctx)
@@ -259,7 +260,7 @@ class HermiteDual(ABC):
         d, q, q_dot = rows
         return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
 
-    def _bits_lost(self, known: _Known, point: Point, found: Expansion) -> float:
+    def _bits_lost(self, known: _Known, point: ExpansionPoint, found: Expansion) -> float:
         """Return by how many bits the relative errors may exceed 2**-known.bits."""
         delta, unit = point.at(context(64))[1], -known.bits
         worst = 0.0
@@ -278,7 +279,7 @@ class HermiteDual(ABC):
                     return math.inf
         return worst
 
-    def _terms_needed(self, known: _Known, point: Point, found: Expansion, bits: int) -> int:
+    def _terms_needed(self, known: _Known, point: ExpansionPoint, found: Expansion, bits: int) -> int:
         """Return how many terms are enough: as many as there are by a bound, else more by an estimate."""
         a, delta = point.at(context(64))
         terms = first = len(known.squares) - 1

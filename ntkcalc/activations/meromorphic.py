@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, count
 from operator import mul
-from typing import Any
+from typing import Any, ClassVar
 
 import gmpy2
 
-from ntkcalc.activations.duals import Correlation, Expansion, Point
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, to_mpfr
@@ -63,6 +63,7 @@ class MeromorphicDual:
     order: int = 0
     oscillates: bool = False
     degree: None = None
+    most_bits: ClassVar[int] = 8192  # more than the longest decimal text that is read has
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree, each with relative error below 2**-bits."""
@@ -73,11 +74,11 @@ class MeromorphicDual:
             series.append(m / ctx.sqrt(factorial))
         return series
 
-    def taylor(self, point: Point, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """Return d_0 … d_degree."""
         return self.expansion(point, degree, bits).d[: degree + 1]
 
-    def expansion(self, point: Point, degree: int, bits: int) -> Expansion:
+    def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         r"""See `Dual.expansion`: three compositions with one inner series, all positive.
 
         With :math:`S_i = \sum_{k>i} µ_k²` and :math:`S'_i = \sum_{k>i} k µ_k²`,

@@ -88,8 +88,7 @@ def _list_activations(wanted: bool) -> None:
     if wanted:
         from textwrap import fill
 
-        from ntkcalc.activations.catalogue import FAMILIES
-        from ntkcalc.activations.formula.functions import WORDS
+        from ntkcalc.activations.catalogue import FAMILIES, formula_functions
 
         rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
         left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
@@ -97,8 +96,7 @@ def _list_activations(wanted: bool) -> None:
             f"{name:{left}}  {formula:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, formula, alias in rows
         )
         formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
-        words = ", ".join(sorted(WORDS.functions, key=str.lower))
-        console.emit("\n".join(lines) + "\n\n" + fill(formula + words, 79) + "\n", "-")
+        console.emit("\n".join(lines) + "\n\n" + fill(formula + ", ".join(formula_functions()), 79) + "\n", "-")
         raise typer.Exit
 
 

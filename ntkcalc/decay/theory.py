@@ -11,8 +11,8 @@ disc of convergence; it lies on the positive axis, for all coefficients are nonn
 * φ is analytic but for poles, the nearest at distance y from the real line: a_k falls like e^{−2y√k}, R is singular
   at 1 like e^{−y²/(1 − t)}, and 1 − Σ_{l−1}(t) = γ_w² χ^{l−2} (1 − t) + …; the outermost of the layers' singularities
   counts: the rate of e^{−a√p} is a = 2y/√(γ_w² max(1, χ^{l−2})).
-* R is singular at c > 1 like (c − t)^{m − n/2}: κ_p ~ C p^{n/2 − m} η^{−p}, where η > 1 is the least t with
-  Σ_j(t) = c for a j < l.
+* R is singular at c > 1 like (c − t)^q, and R' like (c − t)^{q−1}: κ_p ~ C p^{−q} η^{−p}, where η > 1 is the least t
+  with Σ_j(t) = c for a j < l.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from math import log, pi, sqrt
 
 import numpy as np
 
-from ntkcalc.activations.duals import AlgebraicDual, Correlation, HyperbolicDual, Point
+from ntkcalc.activations.dual import Correlation, ExpansionPoint, Singularity
 from ntkcalc.decay.results import DecayTheory, Statement
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
@@ -95,20 +95,11 @@ def kernel_decay(kernel: Kernel, sphere_dim: int | None = None, rank: int | None
 
 def _lemma_3_2(kernel: Kernel) -> list[Statement]:
     """Return the paper's statement on two layers."""
-    name, bias = kernel.activation.name, bool(kernel.gamma_b2)
-    if kernel.depth != 2 or kernel.gamma_b2 == 1:
+    law, bias = kernel.activation.lemma_3_2, bool(kernel.gamma_b2)
+    if law is None or kernel.depth != 2 or kernel.gamma_b2 == 1 or (bias and law.needs_zero_bias):
         return []
-    if name == "relu":
-        said = "κ_p = Θ(p^(−3/2))" + ("" if bias else " for even p")
-        return [Statement("power", said, PROVEN, "Lemma 3.2", exponent=-1.5)]
-    if name == "tanh" and not bias:
-        said = "κ_p = O(exp(−(π/2) √(p−1)))"
-        return [Statement("stretched-exponential", said, PROVEN, "Lemma 3.2", rate=pi / 2)]
-    if name.startswith("gaussian") and not bias:
-        ratio = float(kernel.activation.dual.singularity) if isinstance(kernel.activation.dual, AlgebraicDual) else 0.0
-        said = f"κ_p = Θ(p^(1/2) {ratio:.6g}^(−p)) for even p"
-        return [Statement("exponential", said, PROVEN, "Lemma 3.2", exponent=0.5, ratio=ratio)]
-    return []
+    said = f"κ_p = {law.order}" + (f" for {law.parity} p" if law.parity and not bias else "")
+    return [Statement(law.model, said, PROVEN, "Lemma 3.2", exponent=law.exponent, rate=law.rate, ratio=law.ratio)]
 
 
 def _derived(kernel: Kernel) -> list[Statement]:
@@ -124,17 +115,17 @@ def _derived(kernel: Kernel) -> list[Statement]:
         return [Statement("power", f"κ_p = O(p^({power:g}))", DERIVED, source, exponent=power)]
     parity = _parity(kernel)
     where = f" for {parity} p" if parity else ""
-    if activation.pole is not None:
+    if activation.pole_distance is not None:
         chi = float(kernel.chi(_BITS))
         spread = float(1 - kernel.gamma_b2) * max(1.0, chi ** (kernel.depth - 2))
-        rate = 2 * activation.pole() / sqrt(spread)
+        rate = 2 * activation.pole_distance() / sqrt(spread)
         said = f"κ_p = exp(−{rate:.6g} √p (1 + o(1))){where}"
         return [Statement("stretched-exponential", said, DERIVED, "nearest poles of φ", rate=rate, parity=parity)]
-    if isinstance(dual, AlgebraicDual):
-        ratio, power = _radius(kernel), _local_power(dual)
+    if activation.singularity is not None:
+        ratio, power = _radius(kernel, activation.singularity), -activation.singularity.exponent
         said = f"κ_p ~ C p^({power:g}) {ratio:.6g}^(−p){where}"
         return [Statement("exponential", said, DERIVED, "singularity of R", exponent=power, ratio=ratio, parity=parity)]
-    if isinstance(dual, HyperbolicDual):
+    if activation.entire:
         return [Statement("entire", "κ_p falls faster than any exponential", DERIVED, "R is entire")]
     return []
 
@@ -197,18 +188,11 @@ def _constants(kernel: Kernel, jump: float) -> tuple[float, float]:
     return (plus + minus) / (2 * sqrt(pi)), (plus - minus) / (2 * sqrt(pi))
 
 
-def _local_power(dual: AlgebraicDual) -> float:
-    """Return q of p^q: R' ~ (c − t)^{m−1−n/2}."""
-    return max(n for n, _ in dual.weights(context(_BITS))) / 2 - dual.order
-
-
-def _radius(kernel: Kernel) -> float:
+def _radius(kernel: Kernel, singularity: Singularity) -> float:
     """Return the least t > 1 at which some Σ_j(t), j < l, is c, where R is singular: backwards from the last layer."""
-    dual = kernel.activation.dual
-    assert isinstance(dual, AlgebraicDual)
-    c = float(dual.singularity)
+    c = float(singularity.place)
     sigma_w2, sigma_b2 = float(kernel.sigma_w2_at(_BITS)), float(kernel.sigma_b2(_BITS))
-    series = dual.taylor(Point(context(_BITS).zero, near_one=False), _TERMS, _BITS)
+    series = kernel.activation.dual.taylor(ExpansionPoint.origin(), _TERMS, _BITS)
     logs = np.array([log2(x) * log(2) if x else -np.inf for x in series])
     degrees = np.arange(len(logs))
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
 
-from ntkcalc.activations.catalogue import Activation, activation
-from ntkcalc.activations.hermite_dual import HermiteDual
+from ntkcalc.activations.activation import Activation
+from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import (
@@ -124,8 +124,7 @@ class Kernel:
             rest = 1 - real(ctx, sigma_w2) * self._mean_square(ctx)
             return rest, bits_lost(rest, ctx.ldexp(1, 8 - work), work)
 
-        most = 1024 if isinstance(self.activation.dual, HermiteDual) else 8192  # more than text of 2000 characters has
-        found = with_enough_bits(difference, bits, 32, most)
+        found = with_enough_bits(difference, bits, 32, self.activation.dual.most_bits)
         if found is None:
             raise InputError("sigma_w2 is too close to its largest value; say 'max'")
         if found < 0:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import layer_map
@@ -131,11 +131,11 @@ def _at_angle(kernel: Kernel, sign: int, place: float) -> tuple[float, float]:
         if sign > 0:
             chi = ctx.convert(kernel.chi(_BITS))
             return float(ctx.sqrt(chi)), float(chi)
-        image, slope = layer_map(kernel, Correlation(-1, Point(ctx.zero, near_one=True)), _BITS)
+        image, slope = layer_map(kernel, Correlation(-1, ExpansionPoint(ctx.zero, near_one=True)), _BITS)
         return _signed(ctx, image), float(slope)
     angle = ctx.pi / 2 * ctx.cos(ctx.pi / 2 * ctx.mpf(place)) ** 2
     delta = 2 * ctx.sin(angle / 2) ** 2
-    image, slope = layer_map(kernel, Correlation(sign, Point.between(ctx.cos(angle), delta)), _BITS)
+    image, slope = layer_map(kernel, Correlation(sign, ExpansionPoint.between(ctx.cos(angle), delta)), _BITS)
     if sign < 0:
         return _signed(ctx, image), float(slope)
     return float(2 * ctx.asin(ctx.sqrt(image.size.at(ctx)[1] / 2)) / angle), float(slope)

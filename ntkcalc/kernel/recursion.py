@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.precision import Real, bits_lost, context, real, with_enough_bits
@@ -45,7 +45,7 @@ def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
     below_one, above_minus_one = (2 * (1 - gamma_b2) * f(half) ** 2 for f in (ctx.sin, ctx.cos))
     above_minus_one += 2 * gamma_b2
     sign, gap = (1, below_one) if below_one < above_minus_one else (-1, above_minus_one)
-    return _through_layers(kernel, Correlation(sign, Point.between(1 - gap, gap)), own)
+    return _through_layers(kernel, Correlation(sign, ExpansionPoint.between(1 - gap, gap)), own)
 
 
 def origin_gap(kernel: Kernel) -> Real:
@@ -99,7 +99,7 @@ def _image(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real
         image = kernel.sigma_b2(work) + sigma_w2 * value
         rest = max(1 - abs(image), ctx.zero)
         lost = bits_lost(rest, ctx.ldexp(1, 4 - work), work)
-        return (Correlation(-1 if image < 0 else 1, Point.between(abs(image), rest)), sigma_w2 * slope), lost
+        return (Correlation(-1 if image < 0 else 1, ExpansionPoint.between(abs(image), rest)), sigma_w2 * slope), lost
 
     found = with_enough_bits(image_and_slope, bits, 8, _MOST_LOST)
     if found is None:

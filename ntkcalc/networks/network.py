@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ntkcalc.activations.numpy_activations import Function, neuron
+from ntkcalc.activations.activation import ArrayFunction
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
@@ -173,8 +173,8 @@ class Network:
     """
 
     layers: tuple[Layer, ...]
-    phi: Function
-    slope: Function
+    phi: ArrayFunction
+    slope: ArrayFunction
 
     def output(self, x: Array) -> Array:
         """Return f(x), shape (n,)."""
@@ -232,7 +232,7 @@ def initialised(kernel: Kernel, design: Design, points: Points, random: np.rando
             layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(design)))
         else:
             layers.append(Dense(weights, bias, weight_scale, bias_scale, plan.inputs))
-    return Network(tuple(layers), *neuron(kernel.activation))
+    return Network(tuple(layers), *kernel.activation.on_arrays())
 
 
 def _scales(kernel: Kernel, design: Design, place: int, plan: Blueprint, points: Points) -> tuple[float, float]:

@@ -18,7 +18,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from ntkcalc.activations.numpy_activations import neuron, slope_range
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_matrix import correlations
@@ -69,7 +68,7 @@ class Shallow:
 
 def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> Shallow:
     """Return what a random network has, from its kernels, summed a tile of neurons at a time."""
-    x, (phi, slope) = points.rows, neuron(kernel.activation)
+    x, (phi, slope) = points.rows, kernel.activation.on_arrays()
     n, d = x.shape
     w = random.standard_normal((width, d))
     a = random.standard_normal(width) if weights == "gaussian" else 2.0 * random.integers(0, 2, width) - 1
@@ -84,14 +83,16 @@ def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.ra
         along += y @ tile
         values = phi(g)
         outer += values @ values.T
-        if _is_relu(kernel):
+        if kernel.activation.is_relu:
             values = phi(-g)
             flipped += values @ values.T
     inner *= x @ x.T
     condition = _condition(w) if width >= d else None
     alpha = float(np.abs(along).min() / np.linalg.norm(a))
     both = (
-        max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped)) if _is_relu(kernel) else None
+        max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped))
+        if kernel.activation.is_relu
+        else None
     )
     return Shallow(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
 
@@ -112,10 +113,6 @@ def _condition(w: Array) -> float:
     """Return (‖W‖/σ_min(W))²."""
     sizes = np.linalg.svd(w, compute_uv=False)
     return float(sizes[0] / sizes[-1]) ** 2 if sizes[-1] > _UNIT * max(w.shape) * sizes[0] else math.inf
-
-
-def _is_relu(kernel: Kernel) -> bool:
-    return kernel.activation.name == "relu"
 
 
 def limiting_inner_kernel(points: Points) -> Array:
@@ -189,7 +186,7 @@ def theorem_c1(setting: Setting, network: Shallow) -> Outcome:
 
 def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
     """Return (φ'_min/φ'_max)² ≤ eff(K_inner)/eff(XXᵀ) ≤ (φ'_max/φ'_min)²."""
-    known = slope_range(setting.kernel.activation)
+    known = setting.kernel.activation.slope_range
     if known is None:
         return f"it needs φ' ≥ φ'_min > 0, which does not hold for {setting.kernel.activation.name}"
     ratio = (known[0] / known[1]) ** 2
@@ -198,7 +195,7 @@ def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
 
 def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
     """Return (1 − δ)²/4 ≤ eff(K_inner)/eff(XXᵀ) ≤ 4/(1 − δ)², δ² = 4 log(n/ε)/m, of probability 1 − ε at least."""
-    if not _is_relu(setting.kernel):
+    if not setting.kernel.activation.is_relu:
         return "it is about relu"
     if setting.weights != "sign":
         return "it needs |a_j| = R, as --outer sign gives"
@@ -210,7 +207,7 @@ def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
 
 def corollary_c10(setting: Setting, network: Shallow) -> Outcome:
     """Return max Tr(K_outer)/max λ_1(K_outer) ≤ 4 (‖W‖/σ_min(W))² eff(XXᵀ), maxima over W and −W."""
-    if not _is_relu(setting.kernel):
+    if not setting.kernel.activation.is_relu:
         return "it is about relu"
     if network.condition is None:
         return f"it needs m ≥ d = {setting.d}"
@@ -364,7 +361,7 @@ def finite_width_ranks(
             f"networks of width {width} on {n} points need {size_text(needed)}, more than the {size_text(memory)} of "
             "--memory: give it more, or take fewer points or a smaller --width"
         )
-    limit = effective_rank(limiting_inner_kernel(points)) if _is_relu(kernel) else None
+    limit = effective_rank(limiting_inner_kernel(points)) if kernel.activation.is_relu else None
     setting = Setting(kernel, width, weights, n, d, gram, limit)
     checks = [_Check(name, about) for name, about, _ in THEOREMS]
     inner, outer, full, worst = Sample(), Sample(), Sample(), gram

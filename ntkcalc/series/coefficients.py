@@ -26,7 +26,7 @@ from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_la
 from ntkcalc.series.results import Coefficient, Coefficients
 
 if TYPE_CHECKING:
-    from ntkcalc.activations.catalogue import Activation
+    from ntkcalc.activations.activation import Activation
     from ntkcalc.numerics.engine import Engine
     from ntkcalc.numerics.mpmath_engine import MpmathEngine
 

@@ -1,7 +1,7 @@
 r"""The recurrence of Theorem 3.1, exact: Σ_l = R(Σ_{l−1}), Θ_l = Σ_l + Θ_{l−1} · R'(Σ_{l−1}).
 
 All k of the Hermite series contribute to every coefficient, for R is expanded about a = Σ_{l−1}(0)
-(`ntkcalc.activations.duals`). With δ = 1 − a and s = (Σ_{l−1} − a)/δ, which has s(0) = 0, s(1) = 1 and nonnegative
+(`ntkcalc.activations.dual`). With δ = 1 − a and s = (Σ_{l−1} − a)/δ, which has s(0) = 0, s(1) = 1 and nonnegative
 coefficients,
 
 .. math::  Σ_l = \sum_j r_j s^j, \quad \dot Σ_l = R'(Σ_{l−1}) = \sum_j \dot r_j s^j, \quad \dot r_j = (j + 1) r_{j+1}/δ.
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic
 
-from ntkcalc.activations.duals import Point
+from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
 from ntkcalc.numerics.precision import Real, context, real
@@ -53,7 +53,7 @@ class LayerSeries(Generic[S]):
     kappa_tail: S
 
 
-def correlation_map_series(kernel: Kernel, point: Point, degree: int, bits: int) -> list[list[Real]]:
+def correlation_map_series(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> list[list[Real]]:
     """Return r, ṙ, q and q̇ up to s^degree: R and R' expanded about a point, and their tails.
 
     r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j. Relative errors are below 2**-bits.
@@ -83,11 +83,11 @@ def layers(
     if not gamma_w2:
         yield from _constant_layers(engine, kernel, truncation)
         return
-    point, total, chi = Point.between(gamma_b2, gamma_w2), ctx.one, ctx.convert(kernel.chi(bits))
+    point, total, chi = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one, ctx.convert(kernel.chi(bits))
     for depth in range(2, kernel.depth + 1):
         outers = correlation_map_series(kernel, point, truncation, bits)
         state = _next_layer(engine, state, outers, total)
-        point, total = Point.between(outers[0][0], outers[2][0]), 1 + chi * total
+        point, total = ExpansionPoint.between(outers[0][0], outers[2][0]), 1 + chi * total
         if observer is not None:
             observer(depth, kernel.depth)
         yield state.layer
@@ -166,7 +166,7 @@ def paper_layers(
     """
     bits = engine.bits + 40
     ctx = context(bits)
-    outers = correlation_map_series(kernel, Point(ctx.zero, near_one=False), truncation, bits)[:2]
+    outers = correlation_map_series(kernel, ExpansionPoint.origin(), truncation, bits)[:2]
     state = _first_layer(engine, real(ctx, kernel.gamma_b2), real(ctx, 1 - kernel.gamma_b2), truncation)
     layer, nothing = state.layer, engine.series([ctx.zero] * (truncation + 1))
     yield layer

@@ -36,12 +36,12 @@ def median_time(job: Callable[[], object], runs: int = RUNS) -> float:
 
 def compositions(engine: Engine, act: str, truncation: int, bits: int) -> tuple[float, float]:
     """Return our time and Arb's for the two compositions of depth 3: R and R' of Σ_2."""
-    from ntkcalc.activations.duals import Point
+    from ntkcalc.activations.dual import ExpansionPoint
 
     kernel = Kernel.of(act, 3)
     first = list(layers(MpmathEngine(bits + 40), Kernel.of(act, 2), truncation))[-1]
     a, delta = first.alpha[0], first.alpha_tail[0]
-    outers = correlation_map_series(kernel, Point.between(a, delta), truncation, bits + 40)[:2]
+    outers = correlation_map_series(kernel, ExpansionPoint.between(a, delta), truncation, bits + 40)[:2]
     inner = [0 * a, *(c / delta for c in first.alpha[1:])]
     ours = engine.series(inner)
     wide = context(bits + 80)

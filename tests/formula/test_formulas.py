@@ -21,7 +21,7 @@ from shell import inside
 
 from ntkcalc import AccuracyError, InputError, ntk_coefficients, ntk_values, sphere_eigenvalues
 from ntkcalc.activations.catalogue import FAMILIES, activation
-from ntkcalc.activations.duals import Correlation
+from ntkcalc.activations.dual import Correlation
 from ntkcalc.numerics.precision import context, real
 
 CTX = context(256)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ntkcalc import ntk_coefficients, ntk_values
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.formula_dual import FormulaDual
 from ntkcalc.activations.formula.integrand import Integrand
 from ntkcalc.activations.formula.near_one import _LocalSums, coefficients_near_one, value_near_one
@@ -32,7 +32,7 @@ def integrand(text: str) -> Integrand:
 
 def coefficients(text: str, delta: Any, degree: int = 5) -> list[Any]:
     """d_0 … d_degree about 1 − δ."""
-    found = coefficients_near_one(integrand(text), Point(delta, True), degree, BITS, Labour(4000))
+    found = coefficients_near_one(integrand(text), ExpansionPoint(delta, True), degree, BITS, Labour(4000))
     return [CTX.convert(d) for d in found]
 
 
@@ -79,7 +79,7 @@ def test_bumps_are_seen_whether_wider_than_the_inner_rule_or_not(width: str, del
 @pytest.mark.parametrize("delta", ["0.01", "1e-6", "1e-20"])
 def test_values_next_to_one_and_minus_one(text: str, sign: int, delta: str) -> None:
     """D and D' against closed forms, of the sum against its Hermite series, which is short."""
-    t = Correlation(sign, Point(CTX.mpf(delta), True))
+    t = Correlation(sign, ExpansionPoint(CTX.mpf(delta), True))
     x = sign * (1 - CTX.mpf(delta))
     ours = value_near_one(integrand(text), t, 90, Labour(4000))
     if text.startswith("exp"):
@@ -118,9 +118,9 @@ def test_deep_kernels_of_formulas_are_those_of_named_activations(
 def test_a_long_series_says_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     delta = CTX.mpf(1) / 200
     monkeypatch.setattr("ntkcalc.activations.hermite_dual._MANY", 1)
-    ours = activation(text).dual.expansion(Point(delta, True), 4, BITS)
+    ours = activation(text).dual.expansion(ExpansionPoint(delta, True), 4, BITS)
     monkeypatch.setattr("ntkcalc.activations.hermite_dual._MANY", 10**9)
-    theirs = activation(text).dual.expansion(Point(delta, True), 4, BITS)
+    theirs = activation(text).dual.expansion(ExpansionPoint(delta, True), 4, BITS)
     for mine, other in ((ours.d, theirs.d), (ours.tails, theirs.tails), (ours.slope_tails, theirs.slope_tails)):
         assert all(abs(a / b - 1) < 2.0**-BITS for a, b in zip(mine, other, strict=True))
 
@@ -141,4 +141,6 @@ def test_an_inner_rule_that_is_too_short_is_noticed(monkeypatch: pytest.MonkeyPa
 
 def test_where_there_is_no_time_it_is_refused() -> None:
     with pytest.raises(AccuracyError):
-        coefficients_near_one(integrand("atan(tanh(x))"), Point(CTX.mpf(1) / 200, True), 4, BITS, Labour(100, 1e9))
+        coefficients_near_one(
+            integrand("atan(tanh(x))"), ExpansionPoint(CTX.mpf(1) / 200, True), 4, BITS, Labour(100, 1e9)
+        )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.duals import Correlation
+from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.formula_dual import MOST_TERMS, FormulaDual
 from ntkcalc.activations.formula.integrand import Shape
 from ntkcalc.activations.formula.plane import correlated_means

@@ -1,1 +1,55 @@
-"""Formulas in x as activations: parsed, cut at their kinks, their Hermite coefficients by quadrature."""
+"""Formulas in x as activations: parsed, cut at their kinks, their Hermite coefficients by quadrature.
+
+The functions below are all that the rest of the program uses; what is inside loads when the first of them is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ntkcalc.activations.activation import Activation
+    from ntkcalc.activations.formula.formula_dual import FormulaDual
+
+
+def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
+    """Return the activation that a formula in x describes.
+
+    Parameters
+    ----------
+    text
+        The formula, such as ``"x*sigmoid(1.702*x)"``.
+    named_call
+        From a function f and numbers v to the named activation that is f(x, v); None where there is none.
+
+    Raises
+    ------
+    InputError
+        For a formula that cannot be read or is no φ that Assumptions 2 and 3 allow.
+    """
+    from ntkcalc.activations.formula.activation import parse
+
+    return parse(text, named_call)
+
+
+def softplus_dual(beta: Fraction, name: str) -> FormulaDual:
+    """Return the dual of log(1 + exp(βx))/β by quadrature, for β > 0 however large."""
+    from ntkcalc.activations.formula.activation import softplus_dual
+
+    return softplus_dual(beta, name)
+
+
+def is_formula(text: str) -> bool:
+    """Return whether a text that names no activation is meant as a formula."""
+    from ntkcalc.activations.formula.activation import is_formula
+
+    return is_formula(text)
+
+
+def functions() -> list[str]:
+    """Return the names of the functions that formulas may use, in alphabetical order."""
+    from ntkcalc.activations.formula.functions import WORDS
+
+    return sorted(WORDS.functions, key=str.lower)

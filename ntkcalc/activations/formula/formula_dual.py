@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gmpy2
 from gmpy2 import mpfr
 
-from ntkcalc.activations.duals import Correlation, Expansion, Point
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.formula.faint import Faintness, faintness
 from ntkcalc.activations.formula.functions import DomainError
 from ntkcalc.activations.formula.integrand import Integrand, Shape
@@ -76,7 +76,7 @@ class FormulaDual(HermiteDual):
         return self._quadrature(0, bits).slope
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.activations.duals.Dual.value`."""
+        """See `ntkcalc.activations.dual.Dual.value`."""
         if t.sign < 0 and t.size.near_one and not t.size.smaller and self._one_sided:
             return context(bits).zero, context(bits).zero  # E[φ(Z)φ(−Z)] and E[φ'(Z)φ'(−Z)]
         return self._value(t, bits)
@@ -117,7 +117,7 @@ class FormulaDual(HermiteDual):
         places = _test_points(self.phi, ctx, 0)
         return not any(run(x)[0] * run(-x)[0] for row in places for x in row)
 
-    def _near_one(self, point: Point, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
+    def _near_one(self, point: ExpansionPoint, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
         """See `HermiteDual._near_one`: d_j as means, tails as differences from E[φ²] and E[φ'²], with bits to spare."""
         if self._shape is not Shape.SMOOTH or not point.near_one:
             return None
@@ -183,7 +183,7 @@ class FormulaDual(HermiteDual):
         return "even" if odd == -1 else "odd" if even == -1 else None
 
     def jumps(self) -> tuple[tuple[tuple[int, Callable[[Context], Real]], ...], int | None]:
-        """Return what `ntkcalc.activations.catalogue.Activation` calls jumps and roughness."""
+        """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness."""
         if self._shape is Shape.SMOOTH or self._shape is Shape.SINGULAR:
             return (), None
         if [joint.exact for joint in self.phi.kinked] != [Fraction(0)]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ntkcalc.activations.duals import Correlation
+from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.formula_dual import MOST_BY_QUADRATURE, MOST_TERMS, SHORT, FormulaDual, is_short
 from ntkcalc.activations.formula.functions import DomainError
 from ntkcalc.activations.formula.integrand import Shape

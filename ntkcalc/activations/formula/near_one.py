@@ -21,7 +21,7 @@ from typing import Any
 import gmpy2
 from gmpy2 import mpfr
 
-from ntkcalc.activations.duals import Correlation, Point
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.integrand import Integrand, size_and_reach
 from ntkcalc.activations.formula.node_sums import work_of_values
 from ntkcalc.activations.formula.quadrature import on_line
@@ -40,7 +40,9 @@ _MOST_NODES = 1 << 16
 _TERMS = 1000  # of a series that may be spent here
 
 
-def coefficients_near_one(integrand: Integrand, point: Point, degree: int, bits: int, labour: Labour) -> list[Real]:
+def coefficients_near_one(
+    integrand: Integrand, point: ExpansionPoint, degree: int, bits: int, labour: Labour
+) -> list[Real]:
     """Return d_0 … d_degree, errors below 2**-bits times the least of them.
 
     Parameters
@@ -77,7 +79,9 @@ def value_near_one(integrand: Integrand, t: Correlation, bits: int, labour: Labo
     return (d, slope / delta) if t.sign > 0 else (mirrored, mirrored_slope / delta)
 
 
-def _means(integrand: Integrand, point: Point, degree: int, bits: int, labour: Labour, mirrored: bool) -> list[Real]:
+def _means(
+    integrand: Integrand, point: ExpansionPoint, degree: int, bits: int, labour: Labour, mirrored: bool
+) -> list[Real]:
     """Return the sums of `_LocalSums`, with the precision that the least of them takes."""
     labour.left(_TERMS)
     lost = 64.0
@@ -111,7 +115,7 @@ class _LocalSums:
     def __init__(
         self,
         integrand: Integrand,
-        point: Point,
+        point: ExpansionPoint,
         degree: int,
         bits: int,
         width: int,

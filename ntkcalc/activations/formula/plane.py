@@ -21,7 +21,7 @@ from typing import Any
 import gmpy2
 from gmpy2 import mpfr
 
-from ntkcalc.activations.duals import Correlation
+from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.integrand import Integrand, size_and_reach
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, from_mpfr, mpfr_context, mpfr_log2, to_mpfr

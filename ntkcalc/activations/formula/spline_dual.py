@@ -11,7 +11,7 @@ from typing import Any
 
 import gmpy2
 
-from ntkcalc.activations.duals import Correlation
+from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.formula_dual import MOST_LOST, MOST_TERMS, SHORT, FormulaDual, is_short
 from ntkcalc.activations.formula.functions import MpfrField, program
 from ntkcalc.activations.formula.pieces import Pieces

@@ -10,7 +10,7 @@ import arb_ntk
 import pytest
 
 from ntkcalc.activations.catalogue import FAMILIES, activation
-from ntkcalc.activations.duals import Point
+from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.numerics.precision import Context, context, real
 
 CTX = context(200)
@@ -27,8 +27,8 @@ CLOSED_FORMS: dict[str, Callable[[Context, Any], Any]] = {
 }
 
 
-def below_one(delta: str) -> Point:
-    return Point.between(1 - CTX.mpf(delta), CTX.mpf(delta))
+def below_one(delta: str) -> ExpansionPoint:
+    return ExpansionPoint.between(1 - CTX.mpf(delta), CTX.mpf(delta))
 
 
 def wide(x: Any) -> Any:
@@ -44,7 +44,7 @@ def test_an_expansion_regroups_the_hermite_series(name: str) -> None:
     # beyond k = 50, C(k, 4) 0.25^(k − 4) leaves 1e-22
     squares = [CTX.mpf(m.mid().str(34, radius=False)) ** 2 for m in arb_ntk.reference_mu(_full(name), 50, 34)]
     for x in (CTX.zero, CTX.mpf("0.25")):
-        for j, found in enumerate(activation(name).dual.taylor(Point(x, near_one=False), 4, 80)):
+        for j, found in enumerate(activation(name).dual.taylor(ExpansionPoint(x, near_one=False), 4, 80)):
             regrouped = CTX.fsum(CTX.binomial(k, j) * x ** (k - j) * (1 - x) ** j * squares[k] for k in range(j, 51))
             assert abs(found - regrouped) <= regrouped * 1e-20, (x, j)
 
@@ -60,7 +60,7 @@ def test_an_expansion_is_that_of_the_closed_form(name: str, delta: str) -> None:
     a = 1 - ctx.mpf(delta)
     step = ctx.mpf(delta) * ctx.ldexp(1, -400)  # differences leave this much, relatively
     derivatives = ctx.taylor(lambda t: CLOSED_FORMS[name](ctx, t), a, 6, h=step)
-    point = Point.between(a, ctx.mpf(delta))
+    point = ExpansionPoint.between(a, ctx.mpf(delta))
     for j, (found, d) in enumerate(zip(activation(name).dual.taylor(point, 6, 120), derivatives, strict=True)):
         expected = d * ctx.mpf(delta) ** j
         assert abs(found - expected) <= abs(expected) * 2.0**-118 + ctx.mpf("1e-100") * (found == 0), j
@@ -127,6 +127,6 @@ def test_the_first_two_moments_are_ball_arithmetics(name: str) -> None:
 
 @pytest.mark.parametrize(("a", "delta"), [("1e-30", "1"), ("1", "1e-30"), ("0.5", "0.5")])
 def test_a_point_keeps_the_accuracy_of_the_smaller_side(a: str, delta: str) -> None:
-    found = Point.between(CTX.mpf(a), CTX.mpf(delta)).at(context(400))
+    found = ExpansionPoint.between(CTX.mpf(a), CTX.mpf(delta)).at(context(400))
     assert abs(min(found) / min(CTX.mpf(a), CTX.mpf(delta)) - 1) < 2.0**-190
     assert found[0] + found[1] == 1
