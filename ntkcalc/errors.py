@@ -1,7 +1,4 @@
-"""What can go wrong, said once: every error carries the exit code of the command line.
-
-Known to all rooms, knows none of them.
-"""
+"""The errors that all packages raise; each carries the exit code of the command line."""
 
 
 class NtkcalcError(Exception):

@@ -11,7 +11,6 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import (
-    Context,
     Real,
     bits_for,
     bits_lost,
@@ -99,7 +98,7 @@ class Kernel:
         ctx = context(bits + 8)
         if self.sigma_w2 is not None:
             return real(ctx, self.sigma_w2)
-        return 1 / self._mean_square(ctx)
+        return 1 / real(ctx, self.activation.dual.mean_square(ctx.prec))
 
     def sigma_b2(self, bits: int) -> Real:
         """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits; exactly 0 where it vanishes.
@@ -121,7 +120,7 @@ class Kernel:
 
         def difference(work: int) -> tuple[Real, float]:
             ctx = context(work)
-            rest = 1 - real(ctx, sigma_w2) * self._mean_square(ctx)
+            rest = 1 - real(ctx, sigma_w2) * real(ctx, self.activation.dual.mean_square(ctx.prec))
             return rest, bits_lost(rest, ctx.ldexp(1, 8 - work), work)
 
         found = with_enough_bits(difference, bits, 32, self.activation.dual.most_bits)
@@ -133,9 +132,7 @@ class Kernel:
 
     def chi(self, bits: int) -> Real:
         """Return χ = R'(1) = σ_w² E[φ'²]."""
-        slope = self.activation.dual.slope_square(bits + 8)
-        ctx = context(bits + 16)
-        return (real(ctx, slope) if isinstance(slope, Fraction) else ctx.convert(slope)) * self.sigma_w2_at(bits + 8)
+        return real(context(bits + 16), self.activation.dual.slope_square(bits + 8)) * self.sigma_w2_at(bits + 8)
 
     def total(self, bits: int) -> Real:
         """Return Θ_l(1) = S_l = 1 + χ S_{l−1}, S_1 = 1."""
@@ -144,11 +141,6 @@ class Kernel:
         for _ in range(self.depth - 1):
             total = 1 + chi * total
         return total
-
-    def _mean_square(self, ctx: Context) -> Real:
-        """Return E[φ²] in the precision of `ctx`."""
-        square = self.activation.dual.mean_square(ctx.prec)
-        return real(ctx, square) if isinstance(square, Fraction) else ctx.convert(square)
 
     def _too_large(self) -> InputError:
         ctx, square = context(64), self.activation.dual.mean_square(64)

@@ -53,13 +53,6 @@ class KernelLookup:
     total: float
     accuracy: float
 
-    @classmethod
-    def of(cls, kernel: Kernel) -> KernelLookup:
-        """Build the table."""
-        known = _references(kernel)
-        table = cls(kernel, _table(kernel), float(kernel.total(_BITS)), math.nan)
-        return replace(table, accuracy=4 * table.worst_error(*known))
-
     def __call__(self, negative: Flags, delta: Array) -> Array:
         """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`; shapes as given."""
         out = np.empty(delta.shape)
@@ -80,8 +73,10 @@ class KernelLookup:
 
 @lru_cache(maxsize=16)
 def kernel_lookup(kernel: Kernel) -> KernelLookup:
-    """Return `KernelLookup.of`, kept."""
-    return KernelLookup.of(kernel)
+    """Return a kernel in float64. The first call for a kernel builds its table; the last 16 tables are kept."""
+    known = _references(kernel)
+    lookup = KernelLookup(kernel, _table(kernel), float(kernel.total(_BITS)), math.nan)
+    return replace(lookup, accuracy=4 * lookup.worst_error(*known))
 
 
 def _look_up(coefficients: Array, negative: Flags, delta: Array, out: Array) -> None:

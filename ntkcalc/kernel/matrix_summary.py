@@ -1,4 +1,4 @@
-"""A kernel matrix of data, and what there is to say of it."""
+"""The kernel matrix of data, summed up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def matrix_summary(
     output: str | None = None,
     observer: Observer | None = None,
 ) -> MatrixSummary:
-    """Compute a kernel matrix, into `out` if it is given, and sum it up.
+    """Compute a kernel matrix, into `out` if it is given, and return its summary.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def matrix_summary(
 
 
 def data_facts(points: Points) -> DataFacts:
-    """Return what there is to say of a data set."""
+    """Return the source, shape and rank of a data set."""
     n, d = points.rows.shape
     rank = int(np.linalg.matrix_rank(points.rows)) if 10.0 * n * d * min(n, d) <= _RANK_WORK else None
     return DataFacts(points.source, n, d, rank, points.scaled)

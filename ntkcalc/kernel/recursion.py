@@ -71,16 +71,17 @@ def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
 
 
 def layer_map(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:
-    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ.
-
-    Where R is even or odd, −1 is as singular as 1 and t < 0 is mirrored.
-    """
-    parity = kernel.activation.parity
-    mirrored = parity == "even" or (parity == "odd" and not kernel.sigma_b2(bits))
-    if t.sign > 0 or not mirrored:
+    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ."""
+    if t.sign > 0 or not is_mirrored(kernel, bits):
         return _image(kernel, t, bits)
     image, slope = _image(kernel, Correlation(1, t.size), bits)
-    return (image, -slope) if parity == "even" else (Correlation(-image.sign, image.size), slope)
+    return (image, -slope) if kernel.activation.parity == "even" else (Correlation(-image.sign, image.size), slope)
+
+
+def is_mirrored(kernel: Kernel, bits: int) -> bool:
+    """Return whether R is even or odd. Then R is as singular at −1 as at 1, and R(t) for t < 0 is ±R(−t)."""
+    parity = kernel.activation.parity
+    return parity == "even" or (parity == "odd" and not kernel.sigma_b2(bits))
 
 
 def _image(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:

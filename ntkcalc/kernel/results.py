@@ -57,7 +57,7 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class MatrixSummary:
-    """What there is to say of a kernel matrix.
+    """A kernel matrix in summary.
 
     Parameters
     ----------

@@ -97,9 +97,9 @@ def whole(value: object, what: str, least: int | None = None, most: int | None =
     return value
 
 
-def real(ctx: Context, value: Fraction) -> Real:
-    """Return a fraction as a real of `ctx`, rounded once."""
-    return ctx.mpf(value.numerator) / value.denominator
+def real(ctx: Context, value: Fraction | Real) -> Real:
+    """Return a fraction as a real of `ctx`, rounded once, or a real of another context with all its bits."""
+    return ctx.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else ctx.convert(value)
 
 
 def log2(x: Real) -> float:

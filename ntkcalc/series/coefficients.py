@@ -202,7 +202,7 @@ def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
 def _mpmath_engine(kernel: Kernel, truncation: int, bits: int) -> MpmathEngine:
     """Return the engine whose series keep so many bits.
 
-    Each of its verbs rounds once, so that `error_bound` is below l (4p + 5) roundings in the coefficient of t^p.
+    Each of its operations rounds once, so that `error_bound` is below l (4p + 5) roundings in the coefficient of t^p.
     """
     from ntkcalc.numerics.mpmath_engine import MpmathEngine
 
@@ -265,9 +265,7 @@ def _hermite_coefficients(kernel: Kernel, request: SeriesRequest) -> Coefficient
     def attempt(work: int) -> tuple[tuple[list[Real], list[Real], Real, Real], float]:
         ctx = context(work + 16)
         mu = [ctx.convert(m) for m in kernel.activation.hermite(degree, work)]
-        square = dual.mean_square(work)
-        total = real(ctx, square) if isinstance(square, Fraction) else ctx.convert(square)
-        squares = [m * m for m in mu]
+        squares, total = [m * m for m in mu], real(ctx, dual.mean_square(work))
         tail = ctx.zero if complete else max(total - sum(squares), ctx.zero)
         error = ctx.zero if complete else ctx.ldexp(total, 8 - work)
         return (mu, squares, total, tail), bits_lost(tail, error, work)

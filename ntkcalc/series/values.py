@@ -218,9 +218,9 @@ def _value(
 def series_values(
     given: GivenSeries, rhos: Sequence[Fraction], truncations: Sequence[int], digits: int
 ) -> list[KernelValues]:
-    """Return the values of someone else's series; where its tail is zero it is the kernel itself.
+    """Return the values of a series from outside; where its tail is zero they are those of the kernel itself.
 
-    Of numbers that are rounded to some digits, only the digits that this leaves are given, and bounds are wider.
+    Where its numbers are rounded, values have only the digits that this leaves, and bounds are wider.
 
     Parameters
     ----------
@@ -247,11 +247,8 @@ def series_values(
         if not (given.error and value):
             return decimal(value, digits)
         left = log2(abs(value)) - log2(size) - log2(real(size.context, given.error))  # bits
-        return (
-            decimal(value, min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6)))
-            if left > 4
-            else ZERO
-        )
+        known = min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6))
+        return decimal(value, known) if left > 4 else Decimal(0)
 
     def one(rho: Fraction, truncation: int) -> KernelValue:
         theta_value = error = None
@@ -269,9 +266,6 @@ def series_values(
         rows = tuple(one(rho, truncation) for rho in rhos)
         found.append(KernelValues(given.kernel, truncation, digits, False, rows))
     return found
-
-
-ZERO = Decimal(0)
 
 
 def to_digits(approximate: Approximation, want: int, what: str) -> Real:
