@@ -18,6 +18,7 @@ from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.matrix_summary import data_facts
 from ntkcalc.kernel.points import Points
+from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.networks.network import Budget, Design, blueprints, initialised, network_inputs, network_kernel, rounding
 from ntkcalc.networks.results import NetworkEigenvalue, NetworkFacts, NetworkSpectrum
 from ntkcalc.networks.trials import Sample, generators
@@ -100,9 +101,10 @@ def network_spectrum(
     if strict:
         _check_digits(measures, digits)
     return NetworkSpectrum(
-        kernel_facts(kernel, digits),
-        _facts(design, points, trials, seed),
+        _kernel_facts(kernel, design, digits),
         data_facts(points),
+        _network_facts(design, points, seed),
+        trials,
         digits,
         _rows(measures, values, infinite, points, digits),
         measures.effective_rank(digits),
@@ -185,7 +187,14 @@ def _square_distance(held: Array, limit: KernelMatrix) -> float:
     return off / whole
 
 
-def _facts(design: Design, points: Points, trials: int, seed: int) -> NetworkFacts:
+def _kernel_facts(kernel: Kernel, design: Design, digits: int) -> KernelFacts:
+    """Return the kernel's facts, without variances under the standard parametrisation."""
+    facts = kernel_facts(kernel, digits)
+    unknown = None, None, None, None, None, None
+    return facts if design.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *unknown)
+
+
+def _network_facts(design: Design, points: Points, seed: int) -> NetworkFacts:
     assert isinstance(design.widths, int)
     images = design.arch == "cnn"
     return NetworkFacts(
@@ -194,7 +203,6 @@ def _facts(design: Design, points: Points, trials: int, seed: int) -> NetworkFac
         design.parametrization,
         design.padding if images else None,
         points.image if images else None,
-        trials,
         seed,
     )
 
@@ -216,6 +224,8 @@ def _rows(
             None if infinite is None else _infinite_share(infinite, p, digits),
             None if gram is None else gram_share(gram, p, digits),
             share_bound(effective / p, digits),
+            None,
+            value.mean is not None,
         )
         for p, (value, share) in enumerate(zip(values, shares, strict=True), 1)
     )

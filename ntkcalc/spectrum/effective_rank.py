@@ -279,13 +279,13 @@ def effective_ranks(
     counts = [_counted(spectra, epsilon, measured, shown[1]) for epsilon in epsilons]
     return EffectiveRanks(
         bounds,
-        data_facts(points),
         _rounded(gram, shown[0]),
         _rounded(measured, shown[1]),
         None if centered is None else _rounded(centered, shown[2]),
         None if ratio is None else decimal(Fraction(gram * (1 + _FLOAT)) * Fraction(ratio), shown[0], ROUND_CEILING),
-        tuple(counts),
         rounded_up(max(errors)),
+        data_facts(points),
+        tuple(counts),
         spectra.passes,
         time.perf_counter() - start,
     )

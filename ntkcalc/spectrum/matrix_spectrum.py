@@ -156,6 +156,7 @@ def data_spectrum(
                 None if shares is None else gram_share(shares, p, digits),
                 share_bound(effective / p, digits),
                 share_bound(tails.at(p) / largest, digits),
+                bool(seen),
             )
         )
     return MatrixSpectrum(
@@ -207,7 +208,7 @@ def with_sample(
         expected += [value] * min(count, len(seen) - len(expected))
     rows = [SampledEigenvalue(p, *pair) for p, pair in enumerate(zip_longest(seen, expected), 1)]
     accuracy = rounded_up(float(found.errors.max() / found.values[0]))
-    return replace(theory, sample=SampledSpectrum(n, seed, tuple(rows), accuracy))
+    return replace(theory, sample=SampledSpectrum(n, seed, tuple(rows)), accuracy=accuracy)
 
 
 def measured(kernel: Kernel, points: Points, top: int | None, memory: int, observer: Observer | None) -> Measured:
