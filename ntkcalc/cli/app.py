@@ -327,7 +327,8 @@ def effrank(
         )
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
     from ntkcalc.report.formats import text_of
-    from ntkcalc.spectrum.effective_rank import bounds_by_depth, effective_ranks, given_bounds, gram_rank
+    from ntkcalc.spectrum.effective_rank import effective_ranks
+    from ntkcalc.spectrum.rank_bounds import bounds_by_depth, given_bounds
 
     bounds, ranks = [], []
     if coeffs:
@@ -337,19 +338,15 @@ def effrank(
     elif data or isotropic:
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
         points = _data_sets(data, isotropic, seed, not no_normalize, quiet)[0]
-        gram = gram_rank(points)
         with console.progress(quiet, "tiles") as watch:
-            ranks = [
-                effective_ranks(k, points, gram, limits, shown, digits is not None, budget, watch) for k in kernels
-            ]
+            ranks = [effective_ranks(k, points, limits, shown, digits is not None, budget, watch) for k in kernels]
         if width is not None:
             from ntkcalc.networks.two_layer import finite_width_ranks
 
             drawn = width, 10 if trials is None else trials, seed or 0, outer or "gaussian"
             with console.progress(quiet, "networks") as watch:
                 found = [
-                    finite_width_ranks(k, points, gram, *drawn, shown, digits is not None, budget, watch)
-                    for k in kernels
+                    finite_width_ranks(k, points, *drawn, shown, digits is not None, budget, watch) for k in kernels
                 ]
             ranks = [replace(r, finite_width=f) for r, f in zip(ranks, found, strict=True)]
     else:
@@ -435,9 +432,9 @@ def eigs(
     if measured and width is not None:
         from ntkcalc.kernel.points import as_images
         from ntkcalc.networks.ensembles import network_spectrum
-        from ntkcalc.networks.network import Design
+        from ntkcalc.networks.network import Architecture
 
-        networks = Design(width, arch or "mlp", parametrization or "ntk", padding or "valid")
+        networks = Architecture(width, arch or "mlp", parametrization or "ntk", padding or "valid")
         if image_shape is not None:
             channels, height, across = options.chosen_sizes(image_shape, "--image-shape", "C,H,W")
             sets = [as_images(points, (channels, height, across)) for points in sets]
@@ -484,8 +481,8 @@ def _sphere_spectra(
     quiet: bool,
 ) -> list[SphereSpectrum]:
     """Return the kernels' spectra on the sphere, with those of sampled matrices where they are wanted."""
-    from ntkcalc.spectrum.matrix_spectrum import with_sample
     from ntkcalc.spectrum.sphere import kernel_spectrum
+    from ntkcalc.spectrum.sphere_sample import with_sample
 
     with console.progress(quiet, "steps") as watch:
         found = [kernel_spectrum(kernel, sphere, truncation, digits, watch) for kernel in kernels]

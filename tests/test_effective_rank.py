@@ -19,7 +19,8 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.numerics.precision import context
 from ntkcalc.series.given_series import parse_series
-from ntkcalc.spectrum.effective_rank import effective_ranks, given_bounds, gram_rank, series_bounds
+from ntkcalc.spectrum.effective_rank import effective_ranks
+from ntkcalc.spectrum.rank_bounds import given_bounds, series_bounds
 from ntkcalc.spectrum.results import EffectiveRanks
 
 CTX = context(80)
@@ -48,7 +49,7 @@ def first(points: Points, n: int) -> Points:
 
 
 def measured(act: str, depth: int, points: Points, **options: object) -> EffectiveRanks:
-    return effective_ranks(Kernel.of(act, depth), points, gram_rank(points), digits=15, **options)  # type: ignore[arg-type]
+    return effective_ranks(Kernel.of(act, depth), points, digits=15, **options)  # type: ignore[arg-type]
 
 
 def dense(act: str, depth: int, points: Points) -> tuple[float, float]:
