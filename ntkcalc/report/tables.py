@@ -21,7 +21,17 @@ MOST_ROWS = 24
 _ENDLESS = 1_000_000  # columns: Rich shortens nothing
 _NARROWEST = 40  # columns that text is folded to
 
-_ASCII = {"·": ";", "²": "^2", "ₚ": "_p", "ᵀ": "^T", "∘": "o", "√": "sqrt ", "‖": "||", "⟨": "<", "⟩": ">"}
+_ASCII: dict[str, str | int | None] = {
+    "·": ";",
+    "²": "^2",
+    "ₚ": "_p",
+    "ᵀ": "^T",
+    "∘": "o",
+    "√": "sqrt ",
+    "‖": "||",
+    "⟨": "<",
+    "⟩": ">",
+}
 _ASCII |= {"…": "...", "≤": "<=", "≥": ">=", "−": "-", "±": "+-", "∞": "infinity", "→": "->", "∇": "grad "}
 _ASCII |= {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "κ": "kappa"}
 _ASCII |= {"λ": "lambda", "µ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi"}
