@@ -93,8 +93,7 @@ def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[Ta
     from rich.cells import cell_len
 
     def fits(part: Sequence[Column], gap: int) -> bool:
-        breadth = 3 + sum(cell_len(c.header) for c in part) + gap * (len(part) - 1)
-        return screen.width is None or breadth <= screen.width
+        return screen.width is None or sum(gap + cell_len(c.header) for c in part) <= screen.width
 
     for gap in (3, 2):
         if fits(columns, gap):
