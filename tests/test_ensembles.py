@@ -82,7 +82,7 @@ def test_distance_and_infinite_width_are_those_of_the_exact_kernel() -> None:
     ]
     assert float(found.distance or 0) == pytest.approx(np.mean(np.square(off)) ** 0.5 / np.linalg.norm(theta), rel=1e-9)
     values = np.linalg.eigvalsh(theta)[::-1]
-    assert [float(e.infinite or 0) for e in found.eigenvalues] == pytest.approx(values / values[0], rel=1e-9)
+    assert [float(e.infinite_normalized or 0) for e in found.eigenvalues] == pytest.approx(values / values[0], rel=1e-9)
 
 
 def test_the_top_is_the_top_of_all() -> None:
@@ -93,7 +93,7 @@ def test_the_top_is_the_top_of_all() -> None:
 def test_standard_networks_and_images_have_no_limit_to_compare_with() -> None:
     found = network_spectrum(Kernel.of("relu", 2), Architecture(9, parametrization="standard"), SMALL, 2)
     assert found.distance is None
-    assert {e.infinite for e in found.eigenvalues} == {None}
+    assert {e.infinite_normalized for e in found.eigenvalues} == {None}
 
 
 # ---------------------------------------------------------------- the paper's statements

@@ -64,6 +64,8 @@ def _several_kernels(results: Sequence[Coefficients], screen: Screen) -> str:
     symbol, square = _SYMBOLS[results[0].which], "²" if results[0].which == "mu" else ""
     title = f"cumulative % of the total in {symbol}_0{square} … {symbol}_T{square}"
     columns = [Column("T", names(results), words=True)]
-    for p in range(results[0].truncation + 1):
-        columns.append(Column(str(p), [percent(r.coefficients[p].cumulative, screen.digits) for r in results]))
+    columns += [
+        Column(str(p), [percent(r.coefficients[p].cumulative, screen.digits) for r in results])
+        for p in range(results[0].truncation + 1)
+    ]
     return table(title, columns, screen) + captions([shared(results)], screen)

@@ -21,7 +21,17 @@ MOST_ROWS = 24
 _ENDLESS = 1_000_000  # columns: Rich shortens nothing
 _NARROWEST = 40  # columns that text is folded to
 
-_ASCII = {"·": ";", "²": "^2", "ₚ": "_p", "ᵀ": "^T", "∘": "o", "√": "sqrt ", "‖": "||", "⟨": "<", "⟩": ">"}
+_ASCII: dict[str, str | int | None] = {
+    "·": ";",
+    "²": "^2",
+    "ₚ": "_p",
+    "ᵀ": "^T",
+    "∘": "o",
+    "√": "sqrt ",
+    "‖": "||",
+    "⟨": "<",
+    "⟩": ">",
+}
 _ASCII |= {"…": "...", "≤": "<=", "≥": ">=", "−": "-", "±": "+-", "∞": "infinity", "→": "->", "∇": "grad "}
 _ASCII |= {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "κ": "kappa"}
 _ASCII |= {"λ": "lambda", "µ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi"}
@@ -83,8 +93,7 @@ def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[Ta
     from rich.cells import cell_len
 
     def fits(part: Sequence[Column], gap: int) -> bool:
-        breadth = 3 + sum(cell_len(c.header) for c in part) + gap * (len(part) - 1)
-        return screen.width is None or breadth <= screen.width
+        return screen.width is None or sum(gap + cell_len(c.header) for c in part) <= screen.width
 
     for gap in (3, 2):
         if fits(columns, gap):

@@ -110,10 +110,12 @@ class MatrixReport(Report[MatrixSummary]):
 
     def table(self, results: Sequence[MatrixSummary], screen: Screen) -> str:
         """Return a table of matrices."""
-        columns = [Column("kernel", names(results), True)]
-        for name in ("minimum", "mean", "maximum", "diagonal"):
-            columns.append(Column(name, [cell(getattr(r, name), "-") for r in results]))
-        columns.append(Column("seconds", [f"{r.seconds:.2f}" for r in results]))
+        entries = ("minimum", "mean", "maximum", "diagonal")
+        columns = [
+            Column("kernel", names(results), True),
+            *(Column(name, [cell(getattr(r, name), "-") for r in results]) for name in entries),
+            Column("seconds", [f"{r.seconds:.2f}" for r in results]),
+        ]
         first, accuracy = results[0], max(r.accuracy for r in results)
         lines = [data_line(data) for data in (first.data, first.other) if data is not None]
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")

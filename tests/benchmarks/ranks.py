@@ -49,8 +49,8 @@ def _compare(act: str, n: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{act}, n = {n}: {spent:.2f} s in {found.passes} passes, {spent / unit:.2f} x {what} "
-        f"({spent / unit / found.passes:.2f} a pass), peak {peak:.0f} MB; eff(K) = {found.kernel}, "
-        f"centred {found.centered} of at most {found.centered_bound}"
+        f"({spent / unit / found.passes:.2f} a pass), peak {peak:.0f} MB; eff(K) = {found.kernel_effrank}, "
+        f"centred {found.centered_effrank} of at most {found.centered_bound}"
     )
 
 
