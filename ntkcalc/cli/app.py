@@ -6,7 +6,7 @@ Everything heavy is imported where it is used, so that ``--help`` loads nothing 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
@@ -217,7 +217,7 @@ def evaluate(
         _matrix(grid, data, other, not no_normalize, shown, digits is not None, style, output, quiet)
         return
     console.check_writable(output)
-    from ntkcalc.report import evaluate as render_evaluate
+    from ntkcalc.report.formats import draw, text_of
     from ntkcalc.series.values import kernel_values, series_values
 
     points = options.chosen_rhos(rho or [], max(shown, 17), sys.stdin)
@@ -234,15 +234,10 @@ def evaluate(
         with console.progress(quiet, "values") as observer:
             for kernel in grid.kernels():
                 results += kernel_values(kernel, points, truncation or [10], shown, paper_truncation, observer)
-    if style == "table":
-        text = render_evaluate.values_table(results, console.screen(output, digits))
-    else:
-        text = render_evaluate.VALUE_FORMATS[style](results)
+    text = text_of(results, style, console.screen(output, digits))
     if plot:
-        from ntkcalc.report.plots import error_plot
-
         with console.whole_file(plot) as beside:
-            error_plot(results, beside)
+            draw(results, beside)
     console.emit(text, output)
 
 
@@ -266,7 +261,7 @@ def _matrix(
         if len(kernels) > 1:
             raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
     from ntkcalc.kernel.matrix_summary import matrix_summary
-    from ntkcalc.report import evaluate as render_evaluate
+    from ntkcalc.report.formats import text_of
 
     points = _points(data, normalize, quiet)
     others = _points(other, normalize, quiet) if other else None
@@ -278,11 +273,7 @@ def _matrix(
                 continue
             with console.array_file(output, (len(points.rows), len((others or points).rows))) as out:
                 results.append(matrix_summary(kernel, points, others, digits, strict, out, output, observer))
-    if style == "table":
-        text = render_evaluate.matrix_table(results, console.screen("-", None))
-    else:
-        text = render_evaluate.MATRIX_FORMATS[style](results)
-    console.emit(text, "-")
+    console.emit(text_of(results, style, console.screen("-", None)), "-")
 
 
 @command(short_help="Effective ranks of kernel matrices, and bounds on them.")
@@ -333,8 +324,9 @@ def effrank(
             "the networks of section C.2 have one hidden layer: leave out --depth, which is 2 with --width"
         )
     budget, limits = options.chosen_memory(memory), options.chosen_epsilons(epsilon or [])
-    from ntkcalc.report import effrank as render_effrank
-    from ntkcalc.spectrum.effective_rank import bounds_by_depth, effective_ranks, given_bounds, gram_rank
+    from ntkcalc.report.formats import text_of
+    from ntkcalc.spectrum.effective_rank import effective_ranks
+    from ntkcalc.spectrum.rank_bounds import bounds_by_depth, given_bounds
 
     bounds, ranks = [], []
     if coeffs:
@@ -344,30 +336,21 @@ def effrank(
     elif data or isotropic:
         kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
         points = _data_sets(data, isotropic, seed, not no_normalize, quiet)[0]
-        gram = gram_rank(points)
         with console.progress(quiet, "tiles") as watch:
-            ranks = [
-                effective_ranks(k, points, gram, limits, shown, digits is not None, budget, watch) for k in kernels
-            ]
+            ranks = [effective_ranks(k, points, limits, shown, digits is not None, budget, watch) for k in kernels]
         if width is not None:
             from ntkcalc.networks.two_layer import finite_width_ranks
 
             drawn = width, 10 if trials is None else trials, seed or 0, outer or "gaussian"
             with console.progress(quiet, "networks") as watch:
                 found = [
-                    finite_width_ranks(k, points, gram, *drawn, shown, digits is not None, budget, watch)
-                    for k in kernels
+                    finite_width_ranks(k, points, *drawn, shown, digits is not None, budget, watch) for k in kernels
                 ]
             ranks = [replace(r, finite_width=f) for r, f in zip(ranks, found, strict=True)]
     else:
         grid = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2)
         bounds = grid.in_order([bounds_by_depth(kernel, grid.depths, shown) for kernel in grid.deepest()])
-    if style == "table":
-        screen = console.screen(output, digits)
-        text = render_effrank.ranks_table(ranks, screen) if ranks else render_effrank.bounds_table(bounds, screen)
-    else:
-        text = render_effrank.FORMATS[style](ranks or bounds)
-    console.emit(text, output)
+    console.emit(text_of(ranks or bounds, style, console.screen(output, digits)), output)
 
 
 @command(short_help="The spectrum: on the sphere, or of the kernel matrix of data.")
@@ -436,7 +419,7 @@ def eigs(
     if plot:
         console.check_plot(plot, output)
     budget, screen = options.chosen_memory(memory), console.screen(output, digits, top)
-    from ntkcalc.report import eigs as render_eigs
+    from ntkcalc.report.formats import draw, text_of
 
     if parametrization == "standard":
         sigma_w2 = ["max"]  # of no use, but every activation has it
@@ -447,10 +430,9 @@ def eigs(
     if measured and width is not None:
         from ntkcalc.kernel.points import as_images
         from ntkcalc.networks.ensembles import network_spectrum
-        from ntkcalc.networks.network import Design
-        from ntkcalc.report import networks as render_networks
+        from ntkcalc.networks.network import Architecture
 
-        networks = Design(width, arch or "mlp", parametrization or "ntk", padding or "valid")
+        networks = Architecture(width, arch or "mlp", parametrization or "ntk", padding or "valid")
         if image_shape is not None:
             channels, height, across = options.chosen_sizes(image_shape, "--image-shape", "C,H,W")
             sets = [as_images(points, (channels, height, across)) for points in sets]
@@ -461,13 +443,13 @@ def eigs(
                 for x in sets
                 for k in kernels
             ]
-        text = render_networks.spectra_text(ensembles, style, screen)
+        found: Sequence[object] = ensembles
     elif measured:
         from ntkcalc.spectrum.matrix_spectrum import data_spectrum
 
         with console.progress(quiet, "tiles") as watch:
             matrices = [data_spectrum(k, x, top, shown, strict, budget, watch) for x in sets for k in kernels]
-        text = render_eigs.matrix_text(matrices, style, screen)
+        found = matrices
     elif sphere_dim is not None:
         from ntkcalc.spectrum.sphere import Sphere, given_spectrum
 
@@ -479,16 +461,11 @@ def eigs(
         else:
             kernels = options.KernelGrid.of(act, depth, sigma_w2, gamma_b2).kernels()
             spheres = _sphere_spectra(kernels, sphere, truncation, shown, sample, seed or 0, top, quiet)
-        text = render_eigs.sphere_text(spheres, style, screen)
+        found = spheres
     if plot:
-        from ntkcalc.report.plots import matrix_plot, network_plot, sphere_plot
-
         with console.whole_file(plot) as beside:
-            if width is not None:
-                network_plot(ensembles, beside)
-            else:
-                matrix_plot(matrices, beside) if measured else sphere_plot(spheres, beside)
-    console.emit(text, output)
+            draw(found, beside)
+    console.emit(text_of(found, style, screen), output)
 
 
 def _sphere_spectra(
@@ -502,8 +479,8 @@ def _sphere_spectra(
     quiet: bool,
 ) -> list[SphereSpectrum]:
     """Return the kernels' spectra on the sphere, with those of sampled matrices where they are wanted."""
-    from ntkcalc.spectrum.matrix_spectrum import with_sample
     from ntkcalc.spectrum.sphere import kernel_spectrum
+    from ntkcalc.spectrum.sphere_sample import with_sample
 
     with console.progress(quiet, "steps") as watch:
         found = [kernel_spectrum(kernel, sphere, truncation, digits, watch) for kernel in kernels]
@@ -564,7 +541,7 @@ def decay(
         console.check_plot(plot, output)
     degrees = options.chosen_window(window)
     from ntkcalc.decay.kernel_decay import given_decay, kernel_decays
-    from ntkcalc.report import decay as render_decay
+    from ntkcalc.report.formats import draw, text_of
 
     if coeffs:
         results = [given_decay(given, degrees) for given in options.chosen_series(coeffs, sys.stdin)]
@@ -577,15 +554,10 @@ def decay(
                 if watch is not None:
                     watch(done + 1, len(deepest))
         results = grid.in_order(found)
-    if style == "table":
-        text = render_decay.decay_table(results, console.screen(output, None), every)
-    else:
-        text = render_decay.FORMATS[style](results, every)
+    text = text_of(results, style, console.screen(output, None), every)
     if plot:
-        from ntkcalc.report.plots import decay_plot
-
         with console.whole_file(plot) as beside:
-            decay_plot(results, beside)
+            draw(results, beside)
     console.emit(text, output)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ntkcalc.numerics.types import Observer
-    from ntkcalc.report.common import Screen
+    from ntkcalc.report.formats import Screen
 
 
 VARIABLES = {
@@ -51,7 +51,7 @@ def preset_digits() -> int | None:
 
 def screen(output: str, digits: int | None, rows: int | None = None) -> Screen:
     """Describe what a table is drawn on."""
-    from ntkcalc.report.common import Screen
+    from ntkcalc.report.formats import Screen
 
     digits = digits or preset_digits()
     terminal = output == "-" and sys.stdout.isatty()

@@ -29,7 +29,7 @@ from math import log
 
 import numpy as np
 
-from ntkcalc.decay.results import ClassFit, DecayFit, Parameter
+from ntkcalc.decay.results import Candidate, ClassFit, DecayFit, Parameter
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import exact
 from ntkcalc.numerics.types import Array, Flags
@@ -88,20 +88,20 @@ def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None
     """Return the law of decay from log c_p, None where c_p is exactly zero; `ended` if nothing comes after."""
     last = len(logs) - 1
     if window is None and last < FEWEST and not ended:
-        return DecayFit((0, last), "both", False, "undecided", {}, (), None)
+        return DecayFit("undecided", False, {}, (), "both", (0, last), None)
     first, end = window or (max(2, last // 4), last)
     if not 1 <= first < end <= last:
         raise InputError(f"the window must be A:B with 1 <= A < B <= {last}, the last degree, got {first}:{end}")
     found = [p for p in range(first, end + 1) if logs[p] is not None]
     highest = max((p for p, y in enumerate(logs) if y is not None), default=0)
     if ended or highest < last - max(FEWEST, last // 4) or highest < first:
-        return DecayFit((first, end), "finite", False, "finite", {}, (), highest)
+        return DecayFit("finite", False, {}, (), "finite", (first, end), highest)
     evens, odds = ([p for p in found if p % 2 == parity] for parity in (0, 1))
     parity = "both" if evens and odds else "even" if evens else "odd"
     rows = [(name, ps) for name, ps in (("even", evens), ("odd", odds)) if ps]
     whole = all(len(ps) == len(range(ps[0], ps[-1] + 1, 2)) for _, ps in rows)
     if not whole or any(len(ps) < FEWEST for _, ps in rows):
-        return DecayFit((first, end), parity, False, "undecided", {}, (), None)
+        return DecayFit("undecided", False, {}, (), parity, (first, end), None)
     classes = _classes([(name, np.array(ps, dtype=np.float64), np.array([logs[p] for p in ps])) for name, ps in rows])
     return _joined((first, end), parity, classes, {p: y for p, y in enumerate(logs) if y is not None})
 
@@ -177,7 +177,7 @@ def _classes(rows: Sequence[tuple[str, Array, Array]]) -> list[ClassFit]:
     shared = min(common, key=lambda m: sum(found[m].criterion for found in fits), default=None)
     classes = []
     for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True):
-        known = {m: (f.spread, f.criterion, candidates[m]) for m, f in found.items()}
+        known = tuple(Candidate(m, f.spread, f.criterion, bool(candidates[m])) for m, f in found.items())
         own = [m for m in MODELS if candidates[m]]
         best = shared or min(own, key=lambda m: found[m].criterion, default=None)
         if best is None or found[best].spread > _NOISE:
@@ -214,11 +214,11 @@ def _joined(window: tuple[int, int], parity: str, classes: Sequence[ClassFit], l
         fits = [e for e in envelope if e is not None]
         if len(fits) == len(classes):
             slowest = min(fits, key=lambda c: _fall(c, window[1]))
-            return DecayFit(window, parity, True, slowest.model, slowest.parameters, tuple(fits), None)
+            return DecayFit(slowest.model, True, slowest.parameters, tuple(fits), parity, window, None)
     if any(c.model == "undecided" for c in classes):
-        return DecayFit(window, parity, False, "undecided", {}, tuple(classes), None)
+        return DecayFit("undecided", False, {}, tuple(classes), parity, window, None)
     slowest = min(classes, key=lambda c: _fall(c, window[1]))
-    return DecayFit(window, parity, False, slowest.model, slowest.parameters, tuple(classes), None)
+    return DecayFit(slowest.model, False, slowest.parameters, tuple(classes), parity, window, None)
 
 
 def _fall(fit: ClassFit, p: int) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntkcalc.errors import InputError
+from ntkcalc.kernel.gram import GramSpectrum
+from ntkcalc.kernel.results import DataFacts
 
 MOST_ENTRIES = 1 << 28
 """Numbers that a data file may hold (2 GB as float64)."""
@@ -37,6 +40,17 @@ class Points:
     rows: NDArray[np.float64]
     scaled: bool
     image: tuple[int, int, int] | None = None
+
+    @cached_property
+    def gram(self) -> GramSpectrum:
+        """The eigenvalues of XXᵀ, computed when they are first needed."""
+        return GramSpectrum.of(self.rows)
+
+
+def data_facts(points: Points) -> DataFacts:
+    """Return the facts of a data set, its rank among them."""
+    n, d = points.rows.shape
+    return DataFacts(points.source, n, d, points.gram.rank, points.scaled)
 
 
 def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:

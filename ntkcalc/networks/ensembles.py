@@ -16,30 +16,29 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
-from ntkcalc.kernel.matrix_summary import data_facts
-from ntkcalc.kernel.points import Points
-from ntkcalc.networks.network import Budget, Design, blueprints, initialised, network_inputs, network_kernel, rounding
+from ntkcalc.kernel.points import Points, data_facts
+from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.networks.network import (
+    Architecture,
+    Batching,
+    initialised,
+    layer_shapes,
+    network_inputs,
+    network_kernel,
+    rounding,
+)
 from ntkcalc.networks.results import NetworkEigenvalue, NetworkFacts, NetworkSpectrum
 from ntkcalc.networks.trials import Sample, generators
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import whole
 from ntkcalc.numerics.types import Array, Observer
-from ntkcalc.spectrum.effective_rank import gram_rank
-from ntkcalc.spectrum.matrix_spectrum import (
-    MOST_DENSE,
-    Measured,
-    gram_share,
-    gram_values,
-    held_eigenvalues,
-    measured,
-    share_bound,
-)
+from ntkcalc.spectrum.matrix_spectrum import MOST_DENSE, Eigenvalues, array_eigenvalues, kernel_eigenvalues, share_bound
 from ntkcalc.spectrum.results import Interval
 
 
 def network_spectrum(
     kernel: Kernel,
-    design: Design,
+    architecture: Architecture,
     points: Points,
     trials: int = 10,
     seed: int = 0,
@@ -53,7 +52,7 @@ def network_spectrum(
 
     Parameters
     ----------
-    kernel, design, points
+    kernel, architecture, points
         The kernel of infinite width, what the networks are, and the data.
     trials, seed
         Networks, and what their random numbers start from.
@@ -78,12 +77,12 @@ def network_spectrum(
         Where the memory does not suffice.
     """
     start = time.perf_counter()
-    n = len(points.rows)
+    n, gram = len(points.rows), points.gram.effective_rank
     _check_top(top, n)
-    plans = blueprints(kernel.depth, design, points)
-    error, budget, steps = rounding(kernel, design, plans), Budget.of(plans, n, memory), 0
-    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(design) else None
-    inputs = network_inputs(design, points)
+    plans = layer_shapes(kernel.depth, architecture, points)
+    error, budget, steps = rounding(kernel, architecture, plans), Batching.of(plans, n, memory), 0
+    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(architecture) else None
+    inputs = network_inputs(architecture, points)
 
     def tick() -> None:
         nonlocal steps
@@ -93,20 +92,21 @@ def network_spectrum(
 
     measures = _Measures()
     for random in generators(seed, trials):
-        network = initialised(kernel, design, points, random)
+        network = initialised(kernel, architecture, points, random)
         measures.add(network_kernel(network, inputs, budget.rows, tick), limit, top, error)
-    infinite = measured(kernel, points, top, memory, None) if limit is not None else None
+    infinite = kernel_eigenvalues(kernel, points, top, memory, None) if limit is not None else None
     values = measures.values.intervals(measures.errors, digits, 0, math.inf)
     if strict:
         _check_digits(measures, digits)
     return NetworkSpectrum(
-        kernel_facts(kernel, digits),
-        _facts(design, points, trials, seed),
+        _kernel_facts(kernel, architecture, digits),
         data_facts(points),
+        _network_facts(architecture, points, seed),
+        trials,
         digits,
         _rows(measures, values, infinite, points, digits),
         measures.effective_rank(digits),
-        known_digits(gram := gram_rank(points), 1e-13 * gram, digits),
+        known_digits(gram, 1e-13 * gram, digits),
         measures.distance(error, digits),
         rounded_up(measures.relative_error),
         time.perf_counter() - start,
@@ -114,8 +114,8 @@ def network_spectrum(
 
 
 def _check_top(top: int | None, n: int) -> None:
-    if top is not None and whole(top, "top") < 1:
-        raise InputError(f"top must be at least 1, got {top}")
+    if top is not None:
+        whole(top, "top", 1)
     if top is None and n > MOST_DENSE:
         raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
 
@@ -130,9 +130,9 @@ def _check_digits(measures: _Measures, digits: int) -> None:
         )
 
 
-def _has_limit(design: Design) -> bool:
+def _has_limit(architecture: Architecture) -> bool:
     """Whether these networks approach the kernel of infinite width."""
-    return design.arch == "mlp" and design.parametrization == "ntk"
+    return architecture.arch == "mlp" and architecture.parametrization == "ntk"
 
 
 class _Measures:
@@ -149,7 +149,7 @@ class _Measures:
         if limit is not None:
             self.squares.add(_square_distance(held, limit))
         held /= n
-        found = held_eigenvalues(held, top)
+        found = array_eigenvalues(held, top)
         errors = found.errors + error * diagonal.max()
         self.values.add(found.values)
         self.errors = np.maximum(self.errors, errors)
@@ -185,37 +185,44 @@ def _square_distance(held: Array, limit: KernelMatrix) -> float:
     return off / whole
 
 
-def _facts(design: Design, points: Points, trials: int, seed: int) -> NetworkFacts:
-    assert isinstance(design.widths, int)
-    images = design.arch == "cnn"
+def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> KernelFacts:
+    """Return the kernel's facts, without variances under the standard parametrisation."""
+    facts = kernel_facts(kernel, digits)
+    unknown = None, None, None, None, None, None
+    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *unknown)
+
+
+def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:
+    assert isinstance(architecture.widths, int)
+    images = architecture.arch == "cnn"
     return NetworkFacts(
-        design.arch,
-        design.widths,
-        design.parametrization,
-        design.padding if images else None,
+        architecture.arch,
+        architecture.widths,
+        architecture.parametrization,
+        architecture.padding if images else None,
         points.image if images else None,
-        trials,
         seed,
     )
 
 
 def _rows(
-    measures: _Measures, values: list[Interval], infinite: Measured | None, points: Points, digits: int
+    measures: _Measures, values: list[Interval], infinite: Eigenvalues | None, points: Points, digits: int
 ) -> tuple[NetworkEigenvalue, ...]:
     """Return the eigenvalues with what stands beside them."""
     shares = measures.shares.intervals(2 * measures.relative_error, digits, 0, 1) or [_UNKNOWN] * len(values)
     if shares[0].trials:
         shares[0] = Interval(_ONE, _ONE, _ONE, shares[0].trials)
     effective = float(measures.ranks.mean) if measures.ranks.count else math.inf
-    gram = gram_values(points) if data_facts(points).rank is not None else None
     return tuple(
         NetworkEigenvalue(
             p,
             value.mean,
             share,
             None if infinite is None else _infinite_share(infinite, p, digits),
-            None if gram is None else gram_share(gram, p, digits),
+            points.gram.share(p, digits),
             share_bound(effective / p, digits),
+            None,
+            value.mean is not None,
         )
         for p, (value, share) in enumerate(zip(values, shares, strict=True), 1)
     )
@@ -224,7 +231,7 @@ def _rows(
 _ONE = Decimal(1)
 
 
-def _infinite_share(infinite: Measured, p: int, digits: int) -> Decimal | None:
+def _infinite_share(infinite: Eigenvalues, p: int, digits: int) -> Decimal | None:
     """Return λ_p/λ_1 of the kernel of infinite width, None where it is a rounding error."""
     largest, value, error = (float(x) for x in (infinite.values[0], infinite.values[p - 1], infinite.errors[p - 1]))
     if p == 1:

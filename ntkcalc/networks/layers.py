@@ -19,7 +19,7 @@ import numpy as np
 from ntkcalc.numerics.types import Array
 
 
-class Layer(Protocol):
+class NetworkLayer(Protocol):
     """What a network asks of a layer; arrays hold one input of the network in each row."""
 
     def forward(self, h: Array) -> Array:

@@ -24,7 +24,7 @@ from ntkcalc.activations.activation import ArrayFunction
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
-from ntkcalc.networks.layers import Convolution, Dense, Layer
+from ntkcalc.networks.layers import Convolution, Dense, NetworkLayer
 from ntkcalc.numerics.precision import whole
 from ntkcalc.numerics.types import Array
 
@@ -40,7 +40,7 @@ _NOTHING = 0.1  # relative error that leaves no digit
 
 
 @dataclass(frozen=True)
-class Design:
+class Architecture:
     """What a network is beside its activation, its depth and its variances.
 
     Parameters
@@ -97,7 +97,7 @@ def _one_of(value: str, known: Sequence[str], what: str) -> None:
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class LayerShape:
     """One layer before it has parameters: shapes of its weights and of one input and output, and its fan-in."""
 
     weights: tuple[int, ...]
@@ -111,7 +111,7 @@ class Blueprint:
         return len(self.weights) == 4
 
 
-def blueprints(depth: int, design: Design, points: Points) -> list[Blueprint]:
+def layer_shapes(depth: int, architecture: Architecture, points: Points) -> list[LayerShape]:
     """Return the layers of a network that takes these points.
 
     Raises
@@ -119,38 +119,40 @@ def blueprints(depth: int, design: Design, points: Points) -> list[Blueprint]:
     InputError
         For points that are no images where it convolves, or images that are too small.
     """
-    shape, found = input_shape(design, points), list[Blueprint]()
-    for width in design.hidden(depth):
-        found.append(_dense(shape, width) if design.arch == "mlp" else _convolution(shape, width, design, len(found)))
+    shape, found = input_shape(architecture, points), list[LayerShape]()
+    for width in architecture.hidden(depth):
+        found.append(
+            _dense(shape, width) if architecture.arch == "mlp" else _convolution(shape, width, architecture, len(found))
+        )
         shape = found[-1].outputs
     return [*found, _dense(shape, 1)]
 
 
-def _dense(shape: tuple[int, ...], width: int) -> Blueprint:
+def _dense(shape: tuple[int, ...], width: int) -> LayerShape:
     size = math.prod(shape)
-    return Blueprint((width, size), shape, (width,), size)
+    return LayerShape((width, size), shape, (width,), size)
 
 
-def _convolution(shape: tuple[int, ...], width: int, design: Design, place: int) -> Blueprint:
-    k, (height, across, channels) = design.filter_size, shape
-    shrink = k - 1 - 2 * _padding(design)
+def _convolution(shape: tuple[int, ...], width: int, architecture: Architecture, place: int) -> LayerShape:
+    k, (height, across, channels) = architecture.filter_size, shape
+    shrink = k - 1 - 2 * _padding(architecture)
     if min(height, across) <= shrink:
         raise InputError(
             f"convolutions {k} x {k} without padding leave an image of {height} x {across} after {place} of them, too "
             "small for another: say --padding same, or take a smaller --depth or larger images"
         )
     outputs = height - shrink, across - shrink, width
-    return Blueprint((k, k, channels, width), shape, outputs, k * k * channels)
+    return LayerShape((k, k, channels, width), shape, outputs, k * k * channels)
 
 
-def _padding(design: Design) -> int:
+def _padding(architecture: Architecture) -> int:
     """Return the rows of zeros on each side of an image."""
-    return design.filter_size // 2 if design.padding == "same" else 0
+    return architecture.filter_size // 2 if architecture.padding == "same" else 0
 
 
-def input_shape(design: Design, points: Points) -> tuple[int, ...]:
+def input_shape(architecture: Architecture, points: Points) -> tuple[int, ...]:
     """Return the shape of one input: (d,), or (height, width, channels)."""
-    if design.arch == "mlp":
+    if architecture.arch == "mlp":
         return (points.rows.shape[1],)
     if points.image is None:
         raise InputError(
@@ -172,7 +174,7 @@ class Network:
         φ and φ' on arrays.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
     phi: ArrayFunction
     slope: ArrayFunction
 
@@ -217,27 +219,29 @@ def _finite(values: Array, place: int) -> Array:
     return values
 
 
-def initialised(kernel: Kernel, design: Design, points: Points, random: np.random.Generator) -> Network:
+def initialised(kernel: Kernel, architecture: Architecture, points: Points, random: np.random.Generator) -> Network:
     """Return a network with random parameters, for points of this kind."""
-    layers: list[Layer] = []
-    for place, plan in enumerate(blueprints(kernel.depth, design, points)):
+    layers: list[NetworkLayer] = []
+    for place, plan in enumerate(layer_shapes(kernel.depth, architecture, points)):
         out = plan.outputs[-1]
-        weight_scale, bias_scale = _scales(kernel, design, place, plan, points)
-        if design.parametrization == "ntk":
+        weight_scale, bias_scale = _scales(kernel, architecture, place, plan, points)
+        if architecture.parametrization == "ntk":
             weights, bias = random.standard_normal(plan.weights), random.standard_normal(out)
         else:
             reach = plan.fan_in**-0.5
             weights, bias = random.uniform(-reach, reach, plan.weights), random.uniform(-reach, reach, out)
         if plan.convolves:
-            layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(design)))
+            layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(architecture)))
         else:
             layers.append(Dense(weights, bias, weight_scale, bias_scale, plan.inputs))
     return Network(tuple(layers), *kernel.activation.on_arrays())
 
 
-def _scales(kernel: Kernel, design: Design, place: int, plan: Blueprint, points: Points) -> tuple[float, float]:
+def _scales(
+    kernel: Kernel, architecture: Architecture, place: int, plan: LayerShape, points: Points
+) -> tuple[float, float]:
     """Return c_w and c_b of a layer."""
-    if design.parametrization == "standard":
+    if architecture.parametrization == "standard":
         return 1.0, 1.0
     if place == 0:
         d = points.rows.shape[1]
@@ -246,7 +250,7 @@ def _scales(kernel: Kernel, design: Design, place: int, plan: Blueprint, points:
 
 
 @dataclass(frozen=True)
-class Budget:
+class Batching:
     """How the kernel of n inputs is computed in a given memory.
 
     Parameters
@@ -261,7 +265,7 @@ class Budget:
     ticks: int
 
     @classmethod
-    def of(cls, plans: Sequence[Blueprint], n: int, memory: int) -> Budget:
+    def of(cls, plans: Sequence[LayerShape], n: int, memory: int) -> Batching:
         """Return the largest blocks of inputs that fit.
 
         Raises
@@ -286,7 +290,7 @@ class Budget:
         return cls(rows, (pairs + 1) * 2 * (len(plans) - 1) + (pairs + blocks) * len(plans))
 
 
-def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
+def _derivative_bytes(plans: Sequence[LayerShape], rows: int, n: int) -> int:
     """Return the bytes of the derivatives of a block of inputs (of two, where it is not all) and their contraction."""
     held = sum(math.prod(plan.inputs) + math.prod(plan.outputs) for plan in plans)
     passing = 2 * max(math.prod(plan.outputs) for plan in plans)
@@ -330,16 +334,16 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
     return found
 
 
-def network_inputs(design: Design, points: Points) -> Array:
+def network_inputs(architecture: Architecture, points: Points) -> Array:
     """Return the points as the network takes them: rows, or images whose channels come last."""
-    if design.arch == "mlp":
+    if architecture.arch == "mlp":
         return points.rows
-    height, width, channels = input_shape(design, points)
+    height, width, channels = input_shape(architecture, points)
     images = points.rows.reshape(-1, channels, height, width)
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
-def rounding(kernel: Kernel, design: Design, plans: Sequence[Blueprint]) -> float:
+def rounding(kernel: Kernel, architecture: Architecture, plans: Sequence[LayerShape]) -> float:
     """Return the relative error of entries of K that sums of so many rounded terms can have.
 
     Sums of m terms err by √m units, layers add up, and where χ > 1 each passes on √χ of what it is given. (Under the
@@ -350,7 +354,7 @@ def rounding(kernel: Kernel, design: Design, plans: Sequence[Blueprint]) -> floa
     AccuracyError
         Where that leaves no digit.
     """
-    growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if design.parametrization == "ntk" else 1.0
+    growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if architecture.parametrization == "ntk" else 1.0
     widest = max(plan.fan_in for plan in plans)
     error = 4 * _UNIT * len(plans) * math.sqrt(widest) * growth
     if error > _NOTHING:
@@ -451,13 +455,13 @@ def empirical_ntk(
     if isinstance(widths, Sequence):
         widths = tuple(widths)
         depth = len(widths) + 1 if depth is None else depth
-    design = Design(widths, arch, parametrization, padding, filter_size)
+    architecture = Architecture(widths, arch, parametrization, padding, filter_size)
     if parametrization == "standard":
         sigma_w2 = "max"  # of no use, but every activation has it
     kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2).checked()
     points = unit_rows(x, "x", normalize)
-    plans = blueprints(kernel.depth, design, points)
-    rounding(kernel, design, plans)
-    budget = Budget.of(plans, len(points.rows), whole(memory, "memory"))
-    network = initialised(kernel, design, points, _generator(seed))
-    return network_kernel(network, network_inputs(design, points), budget.rows)
+    plans = layer_shapes(kernel.depth, architecture, points)
+    rounding(kernel, architecture, plans)
+    budget = Batching.of(plans, len(points.rows), whole(memory, "memory"))
+    network = initialised(kernel, architecture, points, _generator(seed))
+    return network_kernel(network, network_inputs(architecture, points), budget.rows)

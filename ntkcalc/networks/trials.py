@@ -26,8 +26,7 @@ def generators(seed: int, trials: int) -> Iterator[np.random.Generator]:
     InputError
         For a seed or a number of trials out of range.
     """
-    if not 1 <= whole(trials, "trials") <= MOST_TRIALS:
-        raise InputError(f"trials must lie in 1 to {MOST_TRIALS}, got {trials}")
+    whole(trials, "trials", 1, MOST_TRIALS)
     if not 0 <= whole(seed, "seed") < 1 << 64:
         raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
     return (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(t,))) for t in range(trials))

@@ -40,7 +40,7 @@ _UNIT = 2.0**-52
 
 
 @dataclass(frozen=True)
-class Shallow:
+class TwoLayerNetwork:
     """What one network has for the theorems; an effective rank is None where its matrix is zero.
 
     Parameters
@@ -66,7 +66,7 @@ class Shallow:
     condition: float | None
 
 
-def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> Shallow:
+def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> TwoLayerNetwork:
     """Return what a random network has, from its kernels, summed a tile of neurons at a time."""
     x, (phi, slope) = points.rows, kernel.activation.on_arrays()
     n, d = x.shape
@@ -94,7 +94,7 @@ def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.ra
         if kernel.activation.is_relu
         else None
     )
-    return Shallow(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
+    return TwoLayerNetwork(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
 
 
 def _rank(a: Array) -> float | None:
@@ -174,7 +174,7 @@ Outcome = Bounds | str
 """Bounds, or why the theorem is silent."""
 
 
-def theorem_c1(setting: Setting, network: Shallow) -> Outcome:
+def theorem_c1(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     """Return (min‖Y‖²/max‖Y‖²) eff(XXᵀ) ≤ eff(K_inner) ≤ (max‖Y‖²/α²) eff(XXᵀ), with a lower value of α."""
     if not network.alpha > 0:
         return "it needs α > 0, and b = a/‖a‖ gives 0"
@@ -184,7 +184,7 @@ def theorem_c1(setting: Setting, network: Shallow) -> Outcome:
     )
 
 
-def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
+def corollary_c3(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     """Return (φ'_min/φ'_max)² ≤ eff(K_inner)/eff(XXᵀ) ≤ (φ'_max/φ'_min)²."""
     known = setting.kernel.activation.slope_range
     if known is None:
@@ -193,7 +193,7 @@ def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
     return Bounds(network.inner_rank, setting.gram * ratio, setting.gram / ratio)
 
 
-def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
+def theorem_c5(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     """Return (1 − δ)²/4 ≤ eff(K_inner)/eff(XXᵀ) ≤ 4/(1 − δ)², δ² = 4 log(n/ε)/m, of probability 1 − ε at least."""
     if not setting.kernel.activation.is_relu:
         return "it is about relu"
@@ -205,7 +205,7 @@ def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
     return Bounds(network.inner_rank, setting.gram * share, setting.gram / share)
 
 
-def corollary_c10(setting: Setting, network: Shallow) -> Outcome:
+def corollary_c10(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     """Return max Tr(K_outer)/max λ_1(K_outer) ≤ 4 (‖W‖/σ_min(W))² eff(XXᵀ), maxima over W and −W."""
     if not setting.kernel.activation.is_relu:
         return "it is about relu"
@@ -216,12 +216,12 @@ def corollary_c10(setting: Setting, network: Shallow) -> Outcome:
     return Bounds(network.both_signs_rank, None, 4 * network.condition * setting.gram)
 
 
-def theorem_c17(setting: Setting, network: Shallow) -> Outcome:
+def theorem_c17(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     """Return 1/4 ≤ eff/eff(XXᵀ) ≤ 4 for the inner kernel of infinite width."""
     return _limit(setting, 1 / 4, 4)
 
 
-def sharp_c17(setting: Setting, network: Shallow) -> Outcome:
+def sharp_c17(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     """Return 1 ≤ eff/eff(XXᵀ) ≤ 2: its kernel is XXᵀ/4 plus positive semidefinite terms, of diagonal 1/2."""
     return _limit(setting, 1, 2)
 
@@ -233,7 +233,7 @@ def _limit(setting: Setting, low: float, high: float) -> Outcome:
 
 
 _INNER, _OUTER, _LIMIT = "eff(K_inner)", "eff(K_outer), W and −W", "eff(K_inner), m → ∞"
-THEOREMS: tuple[tuple[str, str, Callable[[Setting, Shallow], Outcome]], ...] = (
+THEOREMS: tuple[tuple[str, str, Callable[[Setting, TwoLayerNetwork], Outcome]], ...] = (
     ("Theorem C.1", _INNER, theorem_c1),
     ("Corollary C.3", _INNER, corollary_c3),
     ("Theorem C.5", _INNER, theorem_c5),
@@ -302,7 +302,6 @@ def _rounded(value: float, digits: int, rounding: str) -> Decimal:
 def finite_width_ranks(
     kernel: Kernel,
     points: Points,
-    gram: float,
     width: int,
     trials: int = 10,
     seed: int = 0,
@@ -318,8 +317,8 @@ def finite_width_ranks(
     ----------
     kernel
         Whose activation the networks have.
-    points, gram
-        The data, and its eff(XXᵀ), from `gram_rank`.
+    points
+        The data.
     width
         m ≥ 1, neurons.
     trials, seed
@@ -348,9 +347,8 @@ def finite_width_ranks(
     ----------
     Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), section C.2.
     """
-    n, d = points.rows.shape
-    if whole(width, "width") < 1:
-        raise InputError(f"width must be at least 1, got {width}")
+    (n, d), gram = points.rows.shape, points.gram.effective_rank
+    whole(width, "width", 1)
     if weights not in WEIGHTS:
         raise InputError(
             f"outer must be one of {', '.join(WEIGHTS)}, got '{weights[:40]}'.{near_miss(weights, [*WEIGHTS])}"

@@ -7,6 +7,7 @@ An engine multiplies and composes power series with nonnegative coefficients, to
 __all__ = [
     "engine",
     "known_digits",
+    "krylov",
     "mpmath_engine",
     "numpy_engine",
     "packed_series",

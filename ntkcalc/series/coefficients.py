@@ -287,4 +287,5 @@ def _rounded(
         for p, (v, part, s) in enumerate(zip(values, parts, sums, strict=True))
     )
     facts = kernel_facts(kernel, digits)
-    return Coefficients(facts, request.which, digits, engine, request.paper_truncation, rows, decimal(tail, digits))
+    own = request.which, len(rows) - 1, request.paper_truncation
+    return Coefficients(facts, digits, engine, *own, rows, decimal(tail, digits))

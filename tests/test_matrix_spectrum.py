@@ -421,8 +421,8 @@ def test_samples_come_near_to_theory() -> None:
 
 
 def test_a_sample_has_the_spectrum_of_its_points() -> None:
-    found = sampled("erf", 4, 3, 50, seed=3).sample
-    total = sum(float(e.eigenvalue or 0) for e in found.eigenvalues)
+    found = sampled("erf", 4, 3, 50, seed=3)
+    total = sum(float(e.eigenvalue or 0) for e in found.sample.eigenvalues)
     assert total == pytest.approx(float(Kernel.of("erf").total(64)), rel=1e-9)  # 50 numbers of 10 digits
     assert found.accuracy < 1e-12
 
