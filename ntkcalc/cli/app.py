@@ -21,7 +21,7 @@ class _Program(TyperGroup):
         """Return the help that a call without arguments shows."""
         from ntkcalc.cli.manual import help_of
 
-        return help_of(context)
+        return help_of(context).rstrip("\n")
 
 
 app = typer.Typer(

@@ -52,11 +52,15 @@ def _check(o: EvaluateOptions) -> None:
         raise InputError("--other FILE makes a cross matrix with --data FILE; give that too")
     if o.coeffs and (o.names_kernel or o.data or o.paper_truncation):
         raise InputError("--coeffs stands for a kernel and goes with --rho: leave out the kernel's options and --data")
+    _check_matrix(o)
+    o.check_files(o.plot)
+
+
+def _check_matrix(o: EvaluateOptions) -> None:
     if o.data and o.truncation:
         raise InputError("--truncation cuts the series at --rho; the matrix of --data is that of the exact kernel")
     if o.data and o.plot:
         raise InputError("--plot draws the error of the series at --rho values; a matrix has no such picture")
-    o.check_files(o.plot)
 
 
 def evaluate_kernels(options: EvaluateOptions, points: list[Fraction], digits: int) -> Results:

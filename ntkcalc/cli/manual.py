@@ -6,10 +6,11 @@ The completions and the man page are made from the same pages (``completions/gen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from textwrap import fill, wrap
 from typing import Any, NamedTuple
 
+from ntkcalc import __version__
 from ntkcalc.cli.main import INTERRUPTED
 from ntkcalc.cli.options import GROUPS, OWN
 from ntkcalc.cli.terminal import columns
@@ -91,24 +92,6 @@ def _entry(option: Any) -> Entry:
     return Entry(names, metavar, " ".join(said.split()), group, option.multiple)
 
 
-def activations_text() -> str:
-    """Return the text of ``--list-activations``."""
-    from ntkcalc.activations.catalogue import FAMILIES
-    from ntkcalc.activations.formula.functions import WORDS
-
-    rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
-    left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
-    lines = (f"{name:{left}}  {phi:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, phi, alias in rows)
-    formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
-    words = ", ".join(sorted(WORDS.functions, key=str.lower))
-    return "\n".join(lines) + "\n\n" + fill(formula + words, 79) + "\n"
-
-
-def help_of(context: Any) -> str:
-    """Return the text of ``--help`` of the command that runs."""
-    return help_text(page(context.command, context), columns())
-
-
 def help_text(page: Page, columns: int) -> str:
     """Return the text of ``--help``: an example, usage, what it does, commands, and the options in their groups."""
     width = max(40, min(columns, _MOST_COLUMNS))
@@ -137,3 +120,39 @@ def _described(pairs: Iterable[tuple[str, str]], width: int, indent: int) -> Ite
         else:
             yield f"  {term:{indent - 2}}{lines.pop(0)}"
         yield from (" " * indent + line for line in lines)
+
+
+def _version(context: Any) -> str:
+    return f"ntkcalc {__version__}\n"
+
+
+def _schema(context: Any) -> str:
+    from ntkcalc.report.schema import schema_text
+
+    return schema_text(str(context.info_name))
+
+
+def _activations(context: Any) -> str:
+    from ntkcalc.activations.catalogue import FAMILIES
+    from ntkcalc.activations.formula.functions import WORDS
+
+    rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
+    left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
+    lines = (f"{name:{left}}  {phi:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, phi, alias in rows)
+    formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
+    words = ", ".join(sorted(WORDS.functions, key=str.lower))
+    return "\n".join(lines) + "\n\n" + fill(formula + words, 79) + "\n"
+
+
+def help_of(context: Any) -> str:
+    """Return the text of ``--help`` of the command that runs."""
+    return help_text(page(context.command, context), columns()) + "\n"
+
+
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "help": help_of,
+    "version": _version,
+    "schema": _schema,
+    "list_activations": _activations,
+}
+"""What the options print that end the program."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from typer import Context, Exit, Option
+from typer import CallbackParam, Context, Exit, Option
 
 from ntkcalc.cli.files import check_plot, check_writable, whole_file
 from ntkcalc.cli.terminal import emit, preset, preset_digits, screen
@@ -28,63 +28,33 @@ Results = Sequence[Any]
 """Results of one type, which `ntkcalc.report.formats` turns into text and pictures."""
 
 
-def _show_help(context: Context, wanted: bool) -> None:
+def _print(context: Context, option: CallbackParam, wanted: bool) -> None:
+    """Print the text that an option such as --help asks for, and end the program."""
     if wanted:
-        from ntkcalc.cli.manual import help_of
+        from ntkcalc.cli.manual import TEXTS
 
-        emit(help_of(context) + "\n")
+        emit(TEXTS[str(option.name)](context))
         raise Exit
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from ntkcalc import __version__
-
-        emit(f"ntkcalc {__version__}\n")
-        raise Exit
-
-
-def _show_activations(wanted: bool) -> None:
-    if wanted:
-        from ntkcalc.cli.manual import activations_text
-
-        emit(activations_text())
-        raise Exit
-
-
-def _show_schema(context: Context, wanted: bool) -> None:
-    if wanted:
-        from ntkcalc.report.schema import schema_text
-
-        emit(schema_text(str(context.info_name)))
-        raise Exit
-
-
-def option(usage: str, help: str, default: Any = None, callback: Callable[..., None] | None = None) -> Any:
-    """Return typer's option for a usage such as ``-a, --act ACT``; one with a callback prints and ends the program."""
+def option(usage: str, help: str, default: Any = None, prints: bool = False) -> Any:
+    """Return typer's option for a usage such as ``-a, --act ACT``."""
     words = usage.replace(", ", " ").split()
     names = [word for word in words if word.startswith("-")]
-    return Option(
-        default,
-        *names,
-        metavar=" ".join(words[len(names) :]) or None,
-        help=help,
-        callback=callback,
-        is_eager=callback is not None,
-    )
+    metavar = " ".join(words[len(names) :]) or None
+    callback = _print if prints else None
+    return Option(default, *names, metavar=metavar, help=help, callback=callback, is_eager=prints)
 
 
-HELP = option("-h, --help", "Show this message and exit.", False, _show_help)
+HELP = option("-h, --help", "Show this message and exit.", False, prints=True)
 
 
 @dataclass(frozen=True)
 class ProgramOptions:
     """Options without a command."""
 
-    version: bool = option("--version", "Print the version.", False, _show_version)
-    list_activations: bool = option(
-        "--list-activations", "Print names, formulas, parameters.", False, _show_activations
-    )
+    version: bool = option("--version", "Print the version.", False, prints=True)
+    list_activations: bool = option("--list-activations", "Print names, formulas, parameters.", False, prints=True)
     help: bool = HELP
 
 
@@ -198,7 +168,7 @@ class OutputOptions:
         "Output format.  [default: by the name of --output, else $NTKCALC_FORMAT, else table]",
     )
     output: str = option("-o, --output FILE", "Write to FILE, whole or not at all; - is stdout.", "-")
-    schema: bool = option("--schema", "Print the JSON Schema of the JSON output.", False, _show_schema)
+    schema: bool = option("--schema", "Print the JSON Schema of the JSON output.", False, prints=True)
     quiet: bool = option("-q, --quiet", "No remarks and no progress bar.", False)
     help: bool = HELP
 
