@@ -18,7 +18,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.main import get_command
 
-from ntkcalc.cli.app import main
+from ntkcalc.cli.main import main
 from ntkcalc.report.schema import schema
 
 PROGRAM = [sys.executable, "-m", "ntkcalc"]
