@@ -1,14 +1,11 @@
 """``ntkcalc coeffs``."""
 
-from dataclasses import dataclass
-
 from ntkcalc.cli.options import PAPER_TRUNCATION, KernelOptions, PrecisionOptions, command, option
 from ntkcalc.cli.terminal import progress
 
 _QUICK = 200  # layers times terms that fixed point has done before NumPy is loaded (0.1 s)
 
 
-@dataclass(frozen=True)
 class CoeffsOptions(PrecisionOptions, KernelOptions):
     """Options of ``ntkcalc coeffs``."""
 
