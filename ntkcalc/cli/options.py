@@ -39,7 +39,7 @@ def _print(context: Context, option: CallbackParam, wanted: bool) -> None:
 def option(usage: str, help: str, default: Any = None, prints: bool = False) -> Any:
     """Return typer's option for a usage such as ``-a, --act ACT``."""
     words = usage.replace(", ", " ").split()
-    names = [word for word in words if word.startswith("-")]
+    names = sorted((word for word in words if word.startswith("-")), key=len, reverse=True)  # as messages name it
     metavar = " ".join(words[len(names) :]) or None
     callback = _print if prints else None
     return Option(default, *names, metavar=metavar, help=help, callback=callback, is_eager=prints)
