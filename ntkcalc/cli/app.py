@@ -26,7 +26,7 @@ class _Program(TyperGroup):
 
 app = typer.Typer(
     cls=_Program,
-    callback=ProgramOptions,  # a dataclass is a function of its fields
+    callback=ProgramOptions,  # the class as a function of its attributes
     help="""The neural tangent kernel's power series (ICLR 2023), every digit right.
 
     Example: ntkcalc coeffs --act tanh --depth 3

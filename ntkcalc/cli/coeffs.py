@@ -1,12 +1,9 @@
 """``ntkcalc coeffs``."""
 
-from dataclasses import dataclass
-
 from ntkcalc.cli.options import PAPER_TRUNCATION, KernelOptions, PrecisionOptions, command, option
 from ntkcalc.cli.terminal import progress
 
 
-@dataclass(frozen=True)
 class CoeffsOptions(PrecisionOptions, KernelOptions):
     """Options of ``ntkcalc coeffs``."""
 

@@ -1,7 +1,6 @@
 """Options of data sets, and of networks of finite width on them."""
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ntkcalc.cli.options import PrecisionOptions, option
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from ntkcalc.kernel.points import Points
 
 
-@dataclass(frozen=True)
 class DataOptions(PrecisionOptions):
     """Points from a file."""
 
@@ -29,7 +27,6 @@ class DataOptions(PrecisionOptions):
         return points
 
 
-@dataclass(frozen=True)
 class NetworkOptions(DataOptions):
     """Data sets, and networks of finite width on them."""
 

@@ -1,13 +1,10 @@
 """``ntkcalc decay``."""
 
-from dataclasses import dataclass
-
 from ntkcalc.cli.options import PLOT, SPHERE_DIM, OutputOptions, Results, SeriesOptions, command, option
 from ntkcalc.cli.terminal import progress
 from ntkcalc.errors import InputError
 
 
-@dataclass(frozen=True)
 class DecayOptions(OutputOptions, SeriesOptions):
     """Options of ``ntkcalc decay``."""
 

@@ -1,6 +1,6 @@
 """``ntkcalc effrank``: bounds on effective ranks, or effective ranks of kernel matrices of data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from ntkcalc.cli.data_options import NetworkOptions
@@ -9,7 +9,6 @@ from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import InputError
 
 
-@dataclass(frozen=True)
 class EffrankOptions(NetworkOptions, SeriesOptions):
     """Options of ``ntkcalc effrank``."""
 

@@ -1,14 +1,11 @@
 """``ntkcalc eigs``: the spectrum on a sphere, of the kernel matrix of data, or of networks on data."""
 
-from dataclasses import dataclass, replace
-
 from ntkcalc.cli.data_options import NetworkOptions, sizes
 from ntkcalc.cli.options import PLOT, SPHERE_DIM, Results, SeriesOptions, check_stdin, command, option
 from ntkcalc.cli.terminal import progress
 from ntkcalc.errors import InputError
 
 
-@dataclass(frozen=True)
 class EigsOptions(NetworkOptions, SeriesOptions):
     """Options of ``ntkcalc eigs``."""
 
@@ -113,7 +110,7 @@ def eigs_networks(options: EigsOptions, width: int, digits: int, budget: int) ->
 
     o = options
     if o.parametrization == "standard":
-        o = replace(o, sigma_w2=["max"])  # it has no effect, but every activation admits it
+        o = o.but(sigma_w2=["max"])  # it has no effect, but every activation admits it
     kernels, sets = o.kernels(), o.data_sets()
     networks = Architecture(width, o.arch or "mlp", o.parametrization or "ntk", o.padding or "valid")
     if o.image_shape is not None:

@@ -1,7 +1,6 @@
 """``ntkcalc evaluate``: values of the kernel and of its series, or the kernel matrix of data."""
 
 import sys
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ntkcalc.cli.data_options import DataOptions
@@ -11,7 +10,6 @@ from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import InputError
 
 
-@dataclass(frozen=True)
 class EvaluateOptions(DataOptions, SeriesOptions):
     """Options of ``ntkcalc evaluate``."""
 
@@ -34,7 +32,7 @@ def evaluate(options: EvaluateOptions) -> None:
     _check(options)
     if options.data:
         matrices = evaluate_data(options, options.data, digits)
-        replace(options, output="-", format=options.style).report(matrices)  # --output takes the matrix
+        options.but(output="-", format=options.style).report(matrices)  # --output takes the matrix
         return
     points = _rhos(options.rho or [], max(digits, 17))
     evaluated = evaluate_series if options.coeffs else evaluate_kernels

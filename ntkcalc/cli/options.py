@@ -1,17 +1,16 @@
 """The options that commands share, each declared once, and the values of what was typed.
 
-The options of a command are the fields of one frozen dataclass, put together by inheritance from the classes here; a
-field's default is the option as typer reads it. `command` makes a function of such an object a function of its fields.
-An option for all commands is one field more of `KernelOptions` or `OutputOptions`.
+The options of a command are the attributes of one class, put together by inheritance from the classes here; the default
+of an attribute is the option as typer reads it. `command` makes a function of such an object a function of its
+attributes. An option for all commands is one attribute more of `KernelOptions` or `OutputOptions`.
 
 Annotations are not deferred (no ``from __future__ import annotations``): typer needs the objects.
 """
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typer import CallbackParam, Context, Exit, Option
 
@@ -40,7 +39,7 @@ def _print(context: Context, option: CallbackParam, wanted: bool) -> None:
 def option(usage: str, help: str, default: Any = None, prints: bool = False) -> Any:
     """Return typer's option for a usage such as ``-a, --act ACT``."""
     words = usage.replace(", ", " ").split()
-    names = [word for word in words if word.startswith("-")]
+    names = sorted((word for word in words if word.startswith("-")), key=len, reverse=True)  # as messages name it
     metavar = " ".join(words[len(names) :]) or None
     callback = _print if prints else None
     return Option(default, *names, metavar=metavar, help=help, callback=callback, is_eager=prints)
@@ -49,8 +48,49 @@ def option(usage: str, help: str, default: Any = None, prints: bool = False) -> 
 HELP = option("-h, --help", "Show this message and exit.", False, prints=True)
 
 
-@dataclass(frozen=True)
-class ProgramOptions:
+OWN = "This command"
+"""The group of the options that are not every command's."""
+
+GROUPS = {
+    "Kernel": ("act", "depth", "sigma_w2", "gamma_b2", "truncation", "coeffs", "digits", "engine", "paper_truncation"),
+    OWN: (
+        *("which", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
+        *("data", "other", "epsilon", "top", "memory", "no_normalize"),
+        *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
+    ),
+    "Output": ("json", "format", "output", "plot", "schema", "quiet", "help"),
+}
+"""The options by what they are about, in the order of ``--help``; an option that is missing here is in OWN, last."""
+
+_PLACES = {name: (i, j) for i, names in enumerate(GROUPS.values()) for j, name in enumerate(names)}
+
+
+class Options:
+    """Values of options, which are the annotated attributes of subclasses, in the order of `GROUPS`.
+
+    (A frozen dataclass would do, but the methods that dataclasses generate take 2 ms a class at every start.)
+    """
+
+    __signature__: Signature
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __init_subclass__(cls) -> None:
+        fields = {name: kind for base in reversed(cls.__mro__[:-2]) for name, kind in base.__annotations__.items()}
+        cls.__signature__ = Signature(
+            [
+                Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(cls, name), annotation=fields[name])
+                for name in sorted(fields, key=lambda name: _PLACES.get(name, (1, 99)))
+            ]
+        )
+
+    def but(self, **values: Any) -> Self:
+        """Return the same options with other values of some."""
+        return type(self)(**self.__dict__ | values)
+
+
+class ProgramOptions(Options):
     """Options without a command."""
 
     version: bool = option("--version", "Print the version.", False, prints=True)
@@ -61,8 +101,7 @@ class ProgramOptions:
 # ---------------------------------------------------------------- kernels
 
 
-@dataclass(frozen=True)
-class KernelOptions:
+class KernelOptions(Options):
     """Every combination of act, depth, σ_w², γ_b², in this order (the last varies fastest)."""
 
     act: list[str] | None = option(
@@ -77,7 +116,7 @@ class KernelOptions:
     @property
     def names_kernel(self) -> bool:
         """Whether an option of the kernel was given."""
-        return any(getattr(self, name) for name in KernelOptions.__dataclass_fields__)
+        return any(getattr(self, name) for name in KernelOptions.__annotations__)
 
     @property
     def depths(self) -> list[int]:
@@ -123,7 +162,6 @@ def _depths(text: str) -> range:
     return range(low, high + 1)
 
 
-@dataclass(frozen=True)
 class SeriesOptions(KernelOptions):
     """Kernels, or power series in their place."""
 
@@ -158,8 +196,7 @@ FORMATS = ("table", "json", "csv", "plain")
 _FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv"}
 
 
-@dataclass(frozen=True)
-class OutputOptions:
+class OutputOptions(Options):
     """In which format results are written, and where to."""
 
     json: bool = option("--json", "Same as --format json.", False)
@@ -211,7 +248,6 @@ class OutputOptions:
         emit(text, self.output)
 
 
-@dataclass(frozen=True)
 class PrecisionOptions(OutputOptions):
     """How many digits are computed, and how."""
 
@@ -244,22 +280,6 @@ class PrecisionOptions(OutputOptions):
 
 # ---------------------------------------------------------------- commands
 
-OWN = "This command"
-"""The group of the options that are not every command's."""
-
-GROUPS = {
-    "Kernel": (*KernelOptions.__dataclass_fields__, "truncation", "coeffs", "digits", "engine", "paper_truncation"),
-    OWN: (
-        *("which", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
-        *("data", "other", "epsilon", "top", "memory", "no_normalize"),
-        *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
-    ),
-    "Output": ("json", "format", "output", "plot", "schema", "quiet", "help"),
-}
-"""The options by what they are about, in the order of ``--help``; an option that is missing here is in OWN, last."""
-
-_PLACES = {name: (i, j) for i, names in enumerate(GROUPS.values()) for j, name in enumerate(names)}
-
 
 def command(function: Callable[[Any], None]) -> Callable[..., None]:
     """Make a function of a dataclass of options a function of its fields, whose signature typer reads."""
@@ -269,9 +289,8 @@ def command(function: Callable[[Any], None]) -> Callable[..., None]:
     def call(**values: Any) -> None:
         function(options(**values))
 
-    fields = sorted(signature(options).parameters.values(), key=lambda field: _PLACES.get(field.name, (1, 99)))
     call.__name__, call.__doc__ = function.__name__, function.__doc__
-    call.__signature__ = Signature([field.replace(kind=Parameter.KEYWORD_ONLY) for field in fields])  # type: ignore[attr-defined]
+    call.__signature__ = options.__signature__  # type: ignore[attr-defined]
     return call
 
 
