@@ -121,7 +121,7 @@ def text(stream: io.TextIOWrapper) -> str:
 def entry() -> Callable[[], None]:
     """The program's main function; ``ntkcalc.cli`` has been a module."""
     with contextlib.suppress(ImportError):
-        return importlib.import_module("ntkcalc.cli.app").main
+        return importlib.import_module("ntkcalc.cli.main").main
     return importlib.import_module("ntkcalc.cli").main
 
 
