@@ -85,25 +85,29 @@ def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[
 
 
 def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None, ended: bool = False) -> DecayFit:
-    """Return the law of decay from log c_p, None where c_p is exactly zero; `ended` if nothing comes after."""
+    """Return the law of decay from log c_p, None where c_p is exactly zero; `ended` if all later c_p are zero."""
     last = len(logs) - 1
     if window is None and last < FEWEST and not ended:
         return DecayFit("undecided", False, {}, (), "both", (0, last), None)
     first, end = window or (max(2, last // 4), last)
     if not 1 <= first < end <= last:
         raise InputError(f"the window must be A:B with 1 <= A < B <= {last}, the last degree, got {first}:{end}")
-    found = [p for p in range(first, end + 1) if logs[p] is not None]
-    highest = max((p for p, y in enumerate(logs) if y is not None), default=0)
+    known = {p: y for p, y in enumerate(logs) if y is not None}
+    highest = max(known, default=0)
     if ended or highest < last - max(FEWEST, last // 4) or highest < first:
         return DecayFit("finite", False, {}, (), "finite", (first, end), highest)
-    evens, odds = ([p for p in found if p % 2 == parity] for parity in (0, 1))
-    parity = "both" if evens and odds else "even" if evens else "odd"
-    rows = [(name, ps) for name, ps in (("even", evens), ("odd", odds)) if ps]
-    whole = all(len(ps) == len(range(ps[0], ps[-1] + 1, 2)) for _, ps in rows)
-    if not whole or any(len(ps) < FEWEST for _, ps in rows):
+    rows = _parity_classes([p for p in range(first, end + 1) if p in known])
+    parity = "both" if len(rows) != 1 else rows[0][0]
+    if not rows or any(len(ps) < FEWEST or ps[-1] - ps[0] > 2 * (len(ps) - 1) for _, ps in rows):
         return DecayFit("undecided", False, {}, (), parity, (first, end), None)
-    classes = _classes([(name, np.array(ps, dtype=np.float64), np.array([logs[p] for p in ps])) for name, ps in rows])
-    return _joined((first, end), parity, classes, {p: y for p, y in enumerate(logs) if y is not None})
+    points = [(name, np.array(ps, dtype=np.float64), np.array([known[p] for p in ps])) for name, ps in rows]
+    return _joined((first, end), parity, _classes(points), known)
+
+
+def _parity_classes(degrees: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """Return the even and the odd degrees, those that there are."""
+    classes = [(name, [p for p in degrees if p % 2 == i]) for i, name in enumerate(("even", "odd"))]
+    return [(name, ps) for name, ps in classes if ps]
 
 
 @dataclass(frozen=True)
@@ -174,17 +178,21 @@ def _classes(rows: Sequence[tuple[str, Array, Array]]) -> list[ClassFit]:
     fits = [{model: _fitted(model, p, y) for model in MODELS} for _, p, y in rows]
     fair = [{m: _is_candidate(f, p) for m, f in found.items()} for found, (_, p, _) in zip(fits, rows, strict=True)]
     common = [m for m in MODELS if all(candidates[m] for candidates in fair)]
-    shared = min(common, key=lambda m: sum(found[m].criterion for found in fits), default=None)
+    shared = _least(common, fits)
     classes = []
     for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True):
         known = tuple(Candidate(m, f.spread, f.criterion, bool(candidates[m])) for m, f in found.items())
-        own = [m for m in MODELS if candidates[m]]
-        best = shared or min(own, key=lambda m: found[m].criterion, default=None)
+        best = shared or _least([m for m in MODELS if candidates[m]], [found])
         if best is None or found[best].spread > _NOISE:
             classes.append(ClassFit(parity, "undecided", {}, min(f.spread for f in found.values()), known))
         else:
             classes.append(ClassFit(parity, best, _parameters(found[best]), found[best].spread, known))
     return classes
+
+
+def _least(models: Sequence[str], fits: Sequence[dict[str, _Fit]]) -> str | None:
+    """Return the model with the least sum of information criteria."""
+    return min(models, key=lambda m: sum(found[m].criterion for found in fits), default=None)
 
 
 def _parameters(fit: _Fit) -> dict[str, Parameter]:

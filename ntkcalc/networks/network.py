@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.activations.numpy_activations import Function, neuron
-from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
+from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense, NetworkLayer
@@ -73,11 +73,10 @@ class Architecture:
 
     def __post_init__(self) -> None:
         for value in self.widths if isinstance(self.widths, tuple) else (self.widths,):
-            if whole(value, "width") < 1:
-                raise InputError(f"width must be at least 1, got {value}")
-        _one_of(self.arch, ARCHITECTURES, "arch")
-        _one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
-        _one_of(self.padding, PADDINGS, "padding")
+            whole(value, "width", 1)
+        one_of(self.arch, ARCHITECTURES, "arch")
+        one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
+        one_of(self.padding, PADDINGS, "padding")
         if whole(self.filter_size, "filter_size") < 1 or (self.padding == "same" and self.filter_size % 2 == 0):
             raise InputError(f"filter_size must be at least 1, and odd where padding is same, got {self.filter_size}")
 
@@ -88,12 +87,6 @@ class Architecture:
         if len(self.widths) != depth - 1:
             raise InputError(f"depth {depth} has {depth - 1} hidden layers, got {len(self.widths)} widths")
         return self.widths
-
-
-def _one_of(value: str, known: Sequence[str], what: str) -> None:
-    if value not in known:
-        shown = str(value)[:40]
-        raise InputError(f"{what} must be one of {', '.join(known)}, got '{shown}'.{near_miss(shown, [*known])}")
 
 
 @dataclass(frozen=True)

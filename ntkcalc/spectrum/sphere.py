@@ -17,7 +17,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from math import sqrt
 
-from ntkcalc.errors import AccuracyError, InputError, near_miss
+from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
@@ -111,11 +111,8 @@ class Sphere:
     def __post_init__(self) -> None:
         if not 2 <= whole(self.dim, "sphere_dim") <= LARGEST_SPHERE:
             raise InputError(f"sphere_dim must lie in 2 to {LARGEST_SPHERE} (S^d in d + 1 dimensions), got {self.dim}")
-        if not 0 <= whole(self.highest, "max_frequency") <= MOST_FREQUENCIES:
-            raise InputError(f"max_frequency must lie in 0 to {MOST_FREQUENCIES}, got {self.highest}")
-        if not isinstance(self.measure, str) or self.measure not in MEASURES:
-            known, hint = ", ".join(MEASURES), near_miss(str(self.measure), [*MEASURES])
-            raise InputError(f"measure must be one of {known}, got '{self.measure!s:.40}'.{hint}")
+        whole(self.highest, "max_frequency", 0, MOST_FREQUENCIES)
+        one_of(self.measure, MEASURES, "measure")
 
     def mass(self, bits: int) -> Real:
         """Return the measure of the whole sphere."""
