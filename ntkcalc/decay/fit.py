@@ -6,7 +6,7 @@ Each model is linear in its unknowns and includes the next-order correction, wit
            \log C + q \log p - p \log r + β/p, \quad \log C + q \log p + b\,p - s\, p \log p
 
 (power, stretched exponential, exponential, entire). Even and odd degrees are fitted separately. A model is a candidate
-if its leading term decreases, changes by more than one over the window, and agrees between the two halves of the window.
+if its leading term decreases, changes by more than one over the window, and agrees between both halves of the window.
 Of the candidates common to both parity classes (or, without a common one, of each class's own) the one with the least
 Bayesian information criterion is taken. The result is "undecided" where there is no candidate or its residuals exceed
 0.1. Coefficients that oscillate evenly in √p are judged by their local maxima (crests): log c_p = log C + e log p or
@@ -15,8 +15,8 @@ log C + log p/2 − a √p, whichever has the smaller residuals, if both halves 
 Standard errors come from the residuals. The systematic error is five times the largest difference between the fit to
 either half of the window and the fit to all of it: a neglected term such as 1/√p changes by a third from one half
 to the other; for kernels with a known law, up to 4.4 times that difference were seen. A law that begins beyond
-the window cannot be found: where two singularities lie within a thousandth of each other, as for erf at depth 4, degrees
-far beyond 1000 decide, and theory is the better guide.
+the window cannot be found: where two singularities lie within a thousandth of each other, as for erf at depth 4,
+degrees far beyond 1000 decide, and theory is the better guide.
 """
 
 from __future__ import annotations
@@ -95,12 +95,17 @@ def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None
     highest = max(known, default=0)
     if ended or highest < max(first, last - max(FEWEST, last // 4)):
         return DecayFit("finite", False, {}, (), "finite", (first, end), highest)
-    rows = _parity_classes([p for p in range(first, end + 1) if p in known])
+    return _fitted_classes((first, end), known)
+
+
+def _fitted_classes(window: tuple[int, int], known: dict[int, float]) -> DecayFit:
+    """Fit the parity classes of log c_p in a window."""
+    rows = _parity_classes([p for p in range(window[0], window[1] + 1) if p in known])
     parity = "both" if len(rows) != 1 else rows[0][0]
     if not rows or not all(_fills_class(ps) for _, ps in rows):
-        return DecayFit("undecided", False, {}, (), parity, (first, end), None)
+        return DecayFit("undecided", False, {}, (), parity, window, None)
     points = [(name, np.array(ps, dtype=np.float64), np.array([known[p] for p in ps])) for name, ps in rows]
-    return _joined((first, end), parity, _classes(points), known)
+    return _joined(window, parity, _classes(points), known)
 
 
 def _parity_classes(degrees: Sequence[int]) -> list[tuple[str, list[int]]]:

@@ -128,7 +128,7 @@ class _Measures:
         self.relative_error = 0.0
 
     def add(self, kernel: Array, limit: KernelMatrix | None, top: int | None, error: float) -> None:
-        """Add the quantities of one kernel, then divided by n in place; `error` is the relative error of its entries."""
+        """Add the quantities of one kernel, then divided by n in place; `error` is relative, of its entries."""
         n, diagonal = len(kernel), kernel.diagonal().copy()
         if limit is not None:
             self.squares.add(_square_distance(kernel, limit))
