@@ -1,4 +1,4 @@
-"""The decay of a kernel or of someone else's series: the fit, and the theory beside it."""
+"""The decay of a kernel's series, or of one from a file: the fit beside the theory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ntkcalc.decay.fit import FEWEST, fit_logs
 from ntkcalc.decay.results import Decay, DecayTheory, Statement
-from ntkcalc.decay.theory import kernel_decay
+from ntkcalc.decay.theory import kernel_theory
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.numerics.precision import log2
@@ -48,7 +48,7 @@ def kernel_decays(
     terms = _TERMS if truncation is None else truncation
     if not 1 <= terms <= MOST_TERMS:
         raise InputError(f"truncation must lie in 1 to {MOST_TERMS}, got {terms}")
-    theories = [kernel_decay(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
+    theories = [kernel_theory(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
     known = kappa_by_depth(kernel, depths, terms, _BITS)
     found = []
     for depth, theory in zip(depths, theories, strict=True):
@@ -132,6 +132,6 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
 
 
 def given_decay(given: GivenSeries, window: tuple[int, int] | None = None) -> Decay:
-    """Return the decay of a series from outside, on which theory is silent."""
+    """Return the decay of a series from a file, without theory."""
     logs = [log(x.numerator) - log(x.denominator) if x else None for x in given.coefficients]
     return Decay(given.kernel, fit_logs(logs, window, ended=given.tail == 0), DecayTheory((), (), ()), tuple(logs))

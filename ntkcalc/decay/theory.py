@@ -75,11 +75,11 @@ def decay_theory(
     >>> [s.exponent for s in decay_theory("relu").coefficients]
     [-1.5, -1.5]
     """
-    return kernel_decay(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), sphere_dim, rank)
+    return kernel_theory(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), sphere_dim, rank)
 
 
-def kernel_decay(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
-    """Return what theory says of a kernel: see `decay_theory`."""
+def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
+    """Return what theory says about a kernel: see `decay_theory`."""
     if sphere_dim is not None and whole(sphere_dim, "sphere_dim") < 2:
         raise InputError(f"sphere_dim must be at least 2, got {sphere_dim}")
     if rank is not None and whole(rank, "rank") < 1:

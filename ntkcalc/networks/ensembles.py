@@ -20,7 +20,7 @@ from ntkcalc.kernel.points import Points, data_facts
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.networks.network import (
     Architecture,
-    Batching,
+    BatchPlan,
     initialised,
     layer_shapes,
     network_inputs,
@@ -71,7 +71,7 @@ def network_spectrum(
     elif n > MOST_DENSE:
         raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
     plans = layer_shapes(kernel.depth, architecture, points)
-    error, budget, steps = rounding(kernel, architecture, plans), Batching.of(plans, n, memory), 0
+    error, budget, steps = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory), 0
     limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(architecture) else None
     inputs = network_inputs(architecture, points)
 
