@@ -80,10 +80,10 @@ def decay_theory(
 
 def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
     """Return what theory says about a kernel: see `decay_theory`."""
-    if sphere_dim is not None and whole(sphere_dim, "sphere_dim") < 2:
-        raise InputError(f"sphere_dim must be at least 2, got {sphere_dim}")
-    if rank is not None and whole(rank, "rank") < 1:
-        raise InputError(f"rank must be at least 1, got {rank}")
+    if sphere_dim is not None:
+        whole(sphere_dim, "sphere_dim", 2)
+    if rank is not None:
+        whole(rank, "rank", 1)
     sharp, proven = _derived(kernel), _lemma_3_2(kernel)
     leading = sharp[0] if sharp else None
     return DecayTheory(
@@ -94,7 +94,7 @@ def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | Non
 
 
 def _lemma_3_2(kernel: Kernel) -> list[Statement]:
-    """Return the paper's statement on two layers."""
+    """Return the statement of Lemma 3.2 on two layers."""
     name, bias = kernel.activation.name, bool(kernel.gamma_b2)
     if kernel.depth != 2 or kernel.gamma_b2 == 1:
         return []
