@@ -17,7 +17,7 @@ from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.decay.fit import fit_logs
 from ntkcalc.decay.kernel_decay import kernel_decays
 from ntkcalc.decay.results import ClassFit, Decay, DecayFit, Parameter
-from ntkcalc.decay.theory import geometric_layers, kernel_decay
+from ntkcalc.decay.theory import geometric_layers, kernel_theory
 from ntkcalc.kernel.hyperparameters import Kernel
 
 
@@ -363,7 +363,7 @@ def test_what_makes_no_sense_is_refused(series: list[float], window: tuple[int, 
 
 
 def test_corollary_4_7_for_relu_is_seen_in_its_eigenvalues() -> None:
-    theory = kernel_decay(Kernel.of("relu", 2, "1", "0.1"), sphere_dim=3)
+    theory = kernel_theory(Kernel.of("relu", 2, "1", "0.1"), sphere_dim=3)
     exponent = theory.sphere_eigenvalues[0].exponent
     assert exponent == -4  # −(d + 1)
     rows = sphere_eigenvalues("relu", 3, 200, gamma_b2="0.1").eigenvalues[100:201:2]
@@ -372,7 +372,7 @@ def test_corollary_4_7_for_relu_is_seen_in_its_eigenvalues() -> None:
 
 
 def test_the_sharp_law_of_geometric_kernels_is_seen_in_their_eigenvalues() -> None:
-    theory = kernel_decay(Kernel.of("gaussian", 2), sphere_dim=2)
+    theory = kernel_theory(Kernel.of("gaussian", 2), sphere_dim=2)
     ratio = theory.sphere_eigenvalues[1].ratio or 0
     assert ratio == pytest.approx(2 + 3**0.5)
     rows = sphere_eigenvalues("gaussian", 2, 80).eigenvalues

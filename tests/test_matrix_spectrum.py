@@ -18,9 +18,10 @@ from threadpoolctl import threadpool_limits
 from ntkcalc import AccuracyError, InputError, MatrixSpectrum, matrix_spectrum, ntk_coefficients, ntk_matrix, ntk_values
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import unit_rows
-from ntkcalc.spectrum.matrix_spectrum import data_spectrum, tail_bounds, with_sample
+from ntkcalc.spectrum.matrix_spectrum import data_spectrum, tail_bounds
 from ntkcalc.spectrum.results import SphereSpectrum
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
+from ntkcalc.spectrum.sphere_sample import with_sample
 
 
 @pytest.fixture(autouse=True, scope="module")

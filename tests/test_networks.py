@@ -17,7 +17,7 @@ from ntkcalc.kernel.points import Points, isotropic_points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense
 from ntkcalc.networks.network import (
     Architecture,
-    Batching,
+    BatchPlan,
     LayerShape,
     Network,
     initialised,
@@ -230,7 +230,7 @@ def test_blocks_give_the_same_within_the_memory_they_are_given(architecture: Arc
         network("gelu", 4, architecture, points),
         network_inputs(architecture, points),
     )
-    whole = Batching.of(plans, 70, 1 << 30)
+    whole = BatchPlan.of(plans, 70, 1 << 30)
     assert whole.rows == 70
     expected = network_kernel(made, x, 70)
     seen = {whole.rows}
@@ -245,9 +245,9 @@ def test_blocks_give_the_same_within_the_memory_they_are_given(architecture: Arc
     assert len(seen) >= 3
 
 
-def budget_or_none(plans: list[LayerShape], n: int, memory: int) -> Batching | None:
+def budget_or_none(plans: list[LayerShape], n: int, memory: int) -> BatchPlan | None:
     try:
-        return Batching.of(plans, n, memory)
+        return BatchPlan.of(plans, n, memory)
     except NtkcalcError:
         return None
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.activations.activation import ArrayFunction
-from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
+from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense, NetworkLayer
@@ -41,7 +41,7 @@ _NOTHING = 0.1  # relative error that leaves no digit
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is beside its activation, its depth and its variances.
+    """The architecture of a network: all but its activation, its depth and its variances.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Architecture:
     arch
         "mlp", or "cnn": convolutions of stride 1, then one linear output from all that they leave.
     parametrization
-        "ntk" or "standard": see the room's formula.
+        "ntk" or "standard", as at the head of this module.
     padding
         Of convolutions: "valid" (none, PyTorch's default) or "same" (zeros that keep the size of the image).
     filter_size
@@ -58,11 +58,10 @@ class Architecture:
 
     Notes
     -----
-    The paper's Figure 3 says depth, 100 channels, 5 × 5 filters, PyTorch's standard parametrisation and its
-    default initialisation. It does not say stride, padding, pooling or how the output is formed: taken here are
-    Conv2d's defaults (stride 1, no padding), no pooling, and a linear layer on the flattened image, as in
-    the tutorial of functorch that the paper followed. Of the **ntk** parametrisation of convolutions it says nothing:
-    taken here is σ_w/√fan_in, and in the first layer γ_w √(d/fan_in), which is γ_w for an MLP.
+    The paper's Figure 3 states depth, 100 channels, 5 × 5 filters, and PyTorch's standard parametrisation and
+    initialisation. Assumed here, as in the functorch tutorial that the paper followed: Conv2d's defaults (stride 1, no
+    padding), no pooling, a linear layer on the flattened image. For convolutions in the **ntk** parametrisation
+    c_w is σ_w/√fan_in, in the first layer γ_w √(d/fan_in), which is γ_w for an MLP.
     """
 
     widths: int | tuple[int, ...]
@@ -73,11 +72,10 @@ class Architecture:
 
     def __post_init__(self) -> None:
         for value in self.widths if isinstance(self.widths, tuple) else (self.widths,):
-            if whole(value, "width") < 1:
-                raise InputError(f"width must be at least 1, got {value}")
-        _one_of(self.arch, ARCHITECTURES, "arch")
-        _one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
-        _one_of(self.padding, PADDINGS, "padding")
+            whole(value, "width", 1)
+        one_of(self.arch, ARCHITECTURES, "arch")
+        one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
+        one_of(self.padding, PADDINGS, "padding")
         if whole(self.filter_size, "filter_size") < 1 or (self.padding == "same" and self.filter_size % 2 == 0):
             raise InputError(f"filter_size must be at least 1, and odd where padding is same, got {self.filter_size}")
 
@@ -90,15 +88,9 @@ class Architecture:
         return self.widths
 
 
-def _one_of(value: str, known: Sequence[str], what: str) -> None:
-    if value not in known:
-        shown = str(value)[:40]
-        raise InputError(f"{what} must be one of {', '.join(known)}, got '{shown}'.{near_miss(shown, [*known])}")
-
-
 @dataclass(frozen=True)
 class LayerShape:
-    """One layer before it has parameters: shapes of its weights and of one input and output, and its fan-in."""
+    """Shapes of the weights, of one input and of one output of a layer, and its fan-in."""
 
     weights: tuple[int, ...]
     inputs: tuple[int, ...]
@@ -112,13 +104,7 @@ class LayerShape:
 
 
 def layer_shapes(depth: int, architecture: Architecture, points: Points) -> list[LayerShape]:
-    """Return the layers of a network that takes these points.
-
-    Raises
-    ------
-    InputError
-        For points that are no images where it convolves, or images that are too small.
-    """
+    """Return the shapes of the layers of a network for these points; convolutions need images, not too small."""
     shape, found = input_shape(architecture, points), list[LayerShape]()
     for width in architecture.hidden(depth):
         found.append(
@@ -211,7 +197,7 @@ class Network:
 
 
 def _finite(values: Array, place: int) -> Array:
-    """Return values of a layer, unless some are beyond float64."""
+    """Return values of a layer; raise an error if some overflow float64."""
     if not (np.isfinite(values.min()) and np.isfinite(values.max())):  # either is NaN where a value is
         raise AccuracyError(
             f"the random network's values overflow float64 at layer {place}; lower --depth or --sigma-w2"
@@ -220,7 +206,7 @@ def _finite(values: Array, place: int) -> Array:
 
 
 def initialised(kernel: Kernel, architecture: Architecture, points: Points, random: np.random.Generator) -> Network:
-    """Return a network with random parameters, for points of this kind."""
+    """Return a network with random parameters for inputs of the shape of these points (equation (1))."""
     layers: list[NetworkLayer] = []
     for place, plan in enumerate(layer_shapes(kernel.depth, architecture, points)):
         out = plan.outputs[-1]
@@ -250,29 +236,23 @@ def _scales(
 
 
 @dataclass(frozen=True)
-class Batching:
+class BatchPlan:
     """How the kernel of n inputs is computed in a given memory.
 
     Parameters
     ----------
     rows
-        Inputs whose derivatives are held at a time (twice as many, where that is not all).
+        Inputs in a batch; derivatives of one batch are stored or, if n > rows, of two.
     ticks
-        Steps that it takes.
+        Calls of the observer that it takes.
     """
 
     rows: int
     ticks: int
 
     @classmethod
-    def of(cls, plans: Sequence[LayerShape], n: int, memory: int) -> Batching:
-        """Return the largest blocks of inputs that fit.
-
-        Raises
-        ------
-        NtkcalcError
-            Where not even one fits, beside the kernel and the network's parameters.
-        """
+    def of(cls, plans: Sequence[LayerShape], n: int, memory: int) -> BatchPlan:
+        """Return the largest batches that fit beside the kernel and the parameters; raise an error if none does."""
         fixed = 8 * (2 * n * n + sum(math.prod(plan.weights) for plan in plans))
         if plans[0].convolves:
             fixed += 8 * n * math.prod(plans[0].inputs)  # the images, channels last
@@ -300,7 +280,7 @@ def _derivative_bytes(plans: Sequence[LayerShape], rows: int, n: int) -> int:
 
 
 def size_text(count: int) -> str:
-    """Return bytes for people, in powers of 1024."""
+    """Return a number of bytes with a unit, a power of 1024."""
     if count < 1 << 20:
         return f"{count}"
     for power, unit in enumerate("MGTPEZY", 2):
@@ -310,13 +290,7 @@ def size_text(count: int) -> str:
 
 
 def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: None) -> Array:
-    """Return K(x_i, x_j), shape (n, n), from the derivatives of `rows` inputs at a time.
-
-    Raises
-    ------
-    AccuracyError
-        Where float64 overflows.
-    """
+    """Return K(x_i, x_j) (equation (2)), shape (n, n), from the derivatives of `rows` inputs at a time."""
     n = len(x)
     found = np.empty((n, n))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -335,7 +309,7 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
 
 
 def network_inputs(architecture: Architecture, points: Points) -> Array:
-    """Return the points as the network takes them: rows, or images whose channels come last."""
+    """Return the inputs of a network: rows, or images whose channels come last."""
     if architecture.arch == "mlp":
         return points.rows
     height, width, channels = input_shape(architecture, points)
@@ -346,13 +320,8 @@ def network_inputs(architecture: Architecture, points: Points) -> Array:
 def rounding(kernel: Kernel, architecture: Architecture, plans: Sequence[LayerShape]) -> float:
     """Return the relative error of entries of K that sums of so many rounded terms can have.
 
-    Sums of m terms err by √m units, layers add up, and where χ > 1 each passes on √χ of what it is given. (Under the
-    standard parametrisation χ is below 1/3 of E[φ'²].)
-
-    Raises
-    ------
-    AccuracyError
-        Where that leaves no digit.
+    Sums of m terms err by √m units, errors of layers add up, and each layer amplifies them by √χ where χ > 1. (Under
+    the standard parametrisation χ is below 1/3 of E[φ'²].) Raises an AccuracyError where no digit is left.
     """
     growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if architecture.parametrization == "ntk" else 1.0
     widest = max(plan.fan_in for plan in plans)
@@ -457,11 +426,11 @@ def empirical_ntk(
         depth = len(widths) + 1 if depth is None else depth
     architecture = Architecture(widths, arch, parametrization, padding, filter_size)
     if parametrization == "standard":
-        sigma_w2 = "max"  # of no use, but every activation has it
+        sigma_w2 = "max"  # unused, and valid for every activation
     kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2).checked()
     points = unit_rows(x, "x", normalize)
     plans = layer_shapes(kernel.depth, architecture, points)
     rounding(kernel, architecture, plans)
-    budget = Batching.of(plans, len(points.rows), whole(memory, "memory"))
+    budget = BatchPlan.of(plans, len(points.rows), whole(memory, "memory"))
     network = initialised(kernel, architecture, points, _generator(seed))
     return network_kernel(network, network_inputs(architecture, points), budget.rows)

@@ -3,10 +3,10 @@ r"""Eigenvalues on S^d by quadrature of the kernel itself (Funk–Hecke), for ke
 .. math::  λ_k = C_d \int_0^π Θ(\cos θ) P_k(\cos θ) \sin^{d-1} θ \, dθ, \qquad
            C_d = \frac{Γ(\frac{d+1}2)}{\sqrt π\, Γ(\frac d2)} .
 
-In θ the square-root singularities of relu-type kernels at ±1 are none: Θ(cos θ) is analytic on [0, π], ends
-included, and Gauss–Legendre quadrature converges geometrically. What cancels is known beforehand, for the series has
-given a lower bound of every λ_k; that many more bits are taken. Two rules of different length must agree. Where a
-branch point lies close to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature takes over, which does not mind.
+In θ the square-root singularities of relu-type kernels at ±1 disappear: Θ(cos θ) is analytic on [0, π], and
+Gauss–Legendre quadrature converges geometrically. The bits lost by cancellation follow from the lower bounds of λ_k
+that the series gives, and are added. Two rules of different length must agree. Where a branch point lies close
+to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature is used, which tolerates end-point singularities.
 """
 
 from __future__ import annotations
