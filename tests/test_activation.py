@@ -14,6 +14,7 @@ SPECIAL = [
     "leaky-relu:slope=-2",
     "elu:alpha=0.25",
     "softplus:beta=4",
+    "softplus:beta=17",
     "gaussian:sigma=0.5",
     "gaussian:sigma=3",
 ]

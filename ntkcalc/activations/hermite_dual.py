@@ -1,14 +1,15 @@
 r"""Duals of any φ whose Hermite coefficients are known to an absolute error: the series regrouped about any point.
 
-With p_k(j) the chance of j hits in k trials of chance δ, and S_i, S'_i what is left of E[φ²] = Σ µ_k² and of
-E[φ'²] = Σ k µ_k² beyond k = i,
+With p_k(j) the binomial probability of j successes in k trials of probability δ, and S_i, S'_i the tails beyond k = i
+of E[φ²] = Σ µ_k² and of E[φ'²] = Σ k µ_k²,
 
 .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = \sum_i S'_{i+1} p_i(j).
 
-All terms are positive; the sums stop at K. What k > K adds to d_j is at most S_K times the largest p_k(j), at k = K + 1
-or next to j/δ, and to q_j at most S_K times the chance of j hits or fewer in K + 1 trials. An error of ε in every µ_k
-changes d_j by no more than :math:`2 ε \sqrt{d_j/δ}`, for :math:`\sum_k p_k(j) = 1/δ` (Cauchy and Schwarz). S_K itself
-is the difference from E[φ²], with as many bits as that takes. All of this is checked for every j.
+All terms are positive; the sums stop at K. The terms k > K add to d_j at most S_K times the largest p_k(j), at
+k = K + 1 or next to j/δ, and to q_j at most S_K times the probability of at most j successes in K + 1 trials. An error
+of ε in every µ_k changes d_j by no more than :math:`2 ε \sqrt{d_j/δ}`, for :math:`\sum_k p_k(j) = 1/δ` (Cauchy and
+Schwarz). S_K is a difference from E[φ²], computed with as many more bits as it loses. These bounds are checked for all
+j.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import gmpy2
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
-from ntkcalc.activations.work_budget import Labour, labour_for
+from ntkcalc.activations.work_budget import WorkBudget, work_budget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance, real
@@ -32,9 +33,9 @@ from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomia
 if TYPE_CHECKING:
     from ntkcalc.activations.formula.faint import Faintness
 
-_DOUBTFUL = 192  # bits at which a coefficient that has not shown yet may be zero
-_MANY, _MORE = 1500, 8  # terms of a series, in all and for every coefficient, beyond which another way is looked for
-_ZERO_BITS = 320  # beyond those of its neighbours and of what is faint, after which a coefficient is taken to be zero
+_DOUBTFUL = 192  # bits to which a coefficient that is zero within its error may be exactly zero
+_MANY, _MORE = 1500, 8  # terms of a series, in all and per coefficient, beyond which `_near_one` is tried
+_ZERO_BITS = 320  # bits below its neighbours (and `faint`) at which a coefficient is taken to be zero
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ class HermiteDual(ABC):
     """Whether µ_k² falls like a power of k, so that all weights p_k(j) count."""
 
     @abstractmethod
-    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, budget: WorkBudget | None = None) -> list[Real]:
         """Return µ_0 … µ_degree, absolute errors below 2**-bits √E[φ²].
 
-        By default so many bits may be paid for; those that small coefficients take are not what was asked for.
+        Work is counted against `budget`, by default that of a request for so many bits.
         """
 
     @abstractmethod
@@ -94,7 +95,7 @@ class HermiteDual(ABC):
 
     @abstractmethod
     def most_lost(self, degree: int) -> int:
-        """Return by how many bits µ_k, k ≤ degree, may be smaller than the largest and still be told from zero."""
+        """Return how many bits below the largest a µ_k, k ≤ degree, is still distinguished from zero."""
 
     @abstractmethod
     def slope_square(self, bits: int) -> Real | Fraction:
@@ -112,10 +113,10 @@ class HermiteDual(ABC):
         AccuracyError
             For a coefficient too small to be told from zero.
         """
-        wide, most, labour = bits + 32, bits + self.most_lost(degree), labour_for(bits + 64)
+        wide, most, budget = bits + 32, bits + self.most_lost(degree), work_budget(bits + 64)
         while wide <= most:
             ctx = context(wide + 16)
-            moments = self.moments(degree + 2, ctx.prec, labour)  # before squares, which come with them
+            moments = self.moments(degree + 2, ctx.prec, budget)  # before squares, which come with them
             size = log2(self._total(ctx)) / 2
             mu = [ctx.zero if self._is_zero(k) else ctx.convert(m) for k, m in enumerate(moments)]
             sizes = {k: log2(abs(m)) - size if m else -math.inf for k, m in enumerate(mu)}
@@ -137,7 +138,7 @@ class HermiteDual(ABC):
         raise self._too_small(degree)
 
     def _doubtful(self, sizes: dict[int, float], wide: int) -> dict[int, int]:
-        """Return which coefficients may be zero for no reason of parity, as E[φ] of selu is, and bits that tell."""
+        """Return coefficients that may be zero, as E[φ] of selu is, each with the bits at which this is decided."""
         found = {}
         for k, own in sizes.items():
             around = max(sizes.get(k - 2, -math.inf), sizes.get(k + 2, -math.inf))
@@ -146,7 +147,7 @@ class HermiteDual(ABC):
         return found
 
     def _wider(self, wide: int, more: int, bits: int, most: int) -> int:
-        """Return more bits: as many as show what is faint in φ, and `most` before that is exceeded."""
+        """Return more bits: enough for the smallest part of φ (`faint`), and `most` itself before it is exceeded."""
         if wide >= _DOUBTFUL:
             enough = (bits + faint + 32 for faint in (self.faint.likely, self.faint.most))
             more = math.ceil(next((e for e in enough if wide < e <= most), more))
@@ -191,9 +192,9 @@ class HermiteDual(ABC):
         return self._expanded(point, degree, bits, tails=True)
 
     def _expanded(self, point: ExpansionPoint, degree: int, bits: int, tails: bool) -> Expansion:
-        """Take as many bits and terms as bounds on all errors ask for."""
+        """Raise bits and terms until the bounds on all errors are met."""
         a, delta = point.at(context(64))
-        wide, most, labour = bits + 64, bits + self.most_lost(degree), labour_for(bits + 64)
+        wide, most, budget = bits + 64, bits + self.most_lost(degree), work_budget(bits + 64)
         terms = max(degree + degree // 8 + 16, 64) if a else degree + 2
         if a and self.slow:
             terms = max(terms, math.ceil(1.2 * terms / delta) + wide)
@@ -204,11 +205,11 @@ class HermiteDual(ABC):
                 terms = self.degree
             elif a:
                 terms = min(terms, self.most_terms)
-            known = self._known(terms, wide, labour)
+            known = self._known(terms, wide, budget)
             found = self._regrouped(known, point, degree, tails)
             more = self._terms_needed(known, point, found, bits)
             if more > terms and known.rests[-1] > 16 * known.error:
-                if more > max(_MANY, _MORE * degree) and (beside := self._near_one(point, degree, bits, tails, labour)):
+                if more > max(_MANY, _MORE * degree) and (beside := self._near_one(point, degree, bits, tails, budget)):
                     return beside
                 if terms == self.most_terms:
                     raise self._too_many(point)
@@ -223,15 +224,17 @@ class HermiteDual(ABC):
                 wide = self._wider(wide, wide + wide // 2, bits, most)
         raise self._too_small(degree)
 
-    def _near_one(self, point: ExpansionPoint, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
-        """Return what `_expanded` does, where there is a way without a series of many terms."""
+    def _near_one(
+        self, point: ExpansionPoint, degree: int, bits: int, tails: bool, budget: WorkBudget
+    ) -> Expansion | None:
+        """Return the expansion by a method that needs no long series, None where there is none."""
         return None
 
-    def _known(self, terms: int, wide: int, labour: Labour | None = None) -> _Known:
+    def _known(self, terms: int, wide: int, budget: WorkBudget | None = None) -> _Known:
         ctx = context(wide + 16)
         squares = [
             ctx.zero if self._is_zero(k) else ctx.convert(m) ** 2
-            for k, m in enumerate(self.moments(terms, ctx.prec, labour)[: terms + 1])
+            for k, m in enumerate(self.moments(terms, ctx.prec, budget)[: terms + 1])
         ]
         total, steepness, finite = self._total(ctx), self._steepness(ctx), self.degree is not None
         if not steepness > 0:
@@ -261,7 +264,7 @@ class HermiteDual(ABC):
         return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
 
     def _bits_lost(self, known: _Known, point: ExpansionPoint, found: Expansion) -> float:
-        """Return by how many bits the relative errors may exceed 2**-known.bits."""
+        """Return log2 of the largest relative error over 2**-known.bits."""
         delta, unit = point.at(context(64))[1], -known.bits
         worst = 0.0
         noise, log_delta, size = log2(known.error), log2(delta), log2(known.total)
@@ -280,7 +283,7 @@ class HermiteDual(ABC):
         return worst
 
     def _terms_needed(self, known: _Known, point: ExpansionPoint, found: Expansion, bits: int) -> int:
-        """Return how many terms are enough: as many as there are by a bound, else more by an estimate."""
+        """Return the number of terms that is enough: proven if no more than there are, else an estimate."""
         a, delta = point.at(context(64))
         terms = first = len(known.squares) - 1
         if self.degree is not None or not a:
@@ -309,7 +312,7 @@ class HermiteDual(ABC):
         return terms
 
     def _series(self, t: Correlation, bits: int, most_terms: int) -> tuple[Real, Real]:
-        """Return D(t) and D'(t) from the Hermite series, until the mass that is left is small enough."""
+        """Return D(t) and D'(t) from the Hermite series, which stops where its tail is small enough."""
         terms, before, bits = 64 if self.degree is None else self.degree, 0.0, 32 * (bits // 32 + 1)
         x = t.at(context(64))[0]
         size = log2(abs(x)) if x else -math.inf
@@ -346,7 +349,7 @@ class HermiteDual(ABC):
 
 
 def _falling(rests: list[Real], error: Real) -> tuple[float, float]:
-    """Return log2 of what is left, with its error, and by how much that may go on to fall with every term."""
+    """Return log2 of the last tail, with its error, and by how much it is estimated to fall with every term."""
     last, middle = (log2(rests[i] + error) for i in (-1, 3 * len(rests) // 4))
     return last, 0.7 * (middle - last) / max(len(rests) - 3 * len(rests) // 4, 1)
 
@@ -376,7 +379,7 @@ class FixedSeries:
 
     @classmethod
     def of(cls, series: Sequence[Real], bits: int) -> FixedSeries:
-        """Take a series in."""
+        """Return a series of reals in fixed point, its sums to `bits` bits."""
         ctx = series[0].context
         scale = math.ceil(log2(max(map(abs, series))))
         width = bits + 3 * len(series).bit_length() + 16
@@ -400,6 +403,6 @@ def _log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> f
 
 
 def _log_few_hits(terms: int, j: int, log_a: float, log_delta: float) -> float:
-    """Return log2 of a bound on the chance of j hits or fewer in terms + 1 trials: of many misses."""
+    """Return log2 of a bound on the probability of at most j successes in terms + 1 trials."""
     n = terms + 1
     return log_chance(n, max(n - j, 0), log_delta, log_a)

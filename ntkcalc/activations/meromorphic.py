@@ -299,7 +299,7 @@ class _FromPoles:
 
 
 class _Known:
-    """The best that was ever asked for, of one dual: both parts cost far more than what they are used for."""
+    """Moments of one dual, cached to the largest precision and degree asked for so far."""
 
     def __init__(self, dual: MeromorphicDual) -> None:
         self.dual = dual
@@ -308,7 +308,7 @@ class _Known:
         self.squares: tuple[int, int, list[Any]] = (0, 0, [])
 
     def fixed_squares(self, bits: int) -> tuple[int, list[Any]]:
-        """Return µ_0², µ_1², … as integers, after their fraction bits: all that D and D' take to so many bits."""
+        """Return the number of fraction bits, and µ_0², µ_1², … in fixed point: as many as D and D' need."""
         if self.squares[0] < bits:
             goal = (bits // 32 + 2) * 32
             terms = self.dual._terms_at(0.0, goal)
@@ -350,12 +350,12 @@ _known = lru_cache(maxsize=32)(_Known)
 
 
 def _meeting(bits: int) -> int:
-    """Return the k from which on the poles are cheaper than quadrature."""
+    """Return the k from which on poles are cheaper than quadrature."""
     return max(24, bits // 6)
 
 
 def _rounded_up(bits: int) -> int:
-    """Return some more bits than asked for, so that slightly larger demands find them there."""
+    """Return somewhat more bits than asked for, so that slightly larger requests are met from the cache."""
     return (bits // 32 + 2) * 32 if bits < 512 else bits + bits // 4
 
 

@@ -59,15 +59,6 @@ def _piecewise_linear(name: str, slope: Fraction) -> Activation:
     )
 
 
-def _linear(name: str) -> Activation:
-    def on_arrays() -> ArrayPair:
-        import numpy as np
-
-        return lambda x: +x, np.ones_like
-
-    return replace(_piecewise_linear(name, Fraction(1)), on_arrays=on_arrays)
-
-
 def _relu(name: str) -> Activation:
     def on_arrays() -> ArrayPair:
         import numpy as np
@@ -87,7 +78,7 @@ def _abs(name: str) -> Activation:
     return replace(_piecewise_linear(name, Fraction(-1)), on_arrays=on_arrays)
 
 
-LINEAR = Family("linear", "x", "identity", _linear)
+LINEAR = Family("linear", "x", "identity", lambda name: _piecewise_linear(name, Fraction(1)))
 RELU = Family("relu", "max(x, 0)", "Cho & Saul 2009", _relu)
 LEAKY_RELU = Family(
     "leaky-relu", "x for x > 0, slope*x for x < 0", "linear in relu", _piecewise_linear, (("slope", "0.01"),)

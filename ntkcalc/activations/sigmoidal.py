@@ -1,7 +1,7 @@
 """Smooth activations with poles: tanh, sigmoid, silu, softplus and mish.
 
-All φ are written with decaying exponentials e^{−|x|} only on arrays, so that float64 neither overflows nor loses
-relative accuracy far from 0.
+On arrays φ and φ' use decaying exponentials e^{−|x|} only, so that float64 neither overflows nor loses relative
+accuracy far from 0.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ def _silu(name: str) -> Activation:
 
 def _softplus(name: str, beta: Fraction) -> Activation:
     """φ' = sigmoid(βx) has simple poles, at iπ(2n + 1)/β with residue 1/β."""
+    if beta > _STEEP:
+        return replace(formula.softplus(beta, name), pole_distance=lambda: math.pi / float(beta))
 
     def phi(ctx: Context, x: Real) -> Real:
         z = real(ctx, beta) * x
@@ -114,9 +116,6 @@ def _softplus(name: str, beta: Fraction) -> Activation:
 
         return values, lambda x: _logistic_array(b * x)
 
-    if beta > _STEEP:
-        steep = formula.softplus_dual(beta, name)
-        return Activation(name, phi, on_arrays, steep, steep.hermite, pole_distance=lambda: math.pi / float(beta))
     dual = MeromorphicDual(
         phi,
         lambda ctx, x: _logistic(ctx, real(ctx, beta) * x),

@@ -1,4 +1,7 @@
-"""What one request may spend on quadrature, all its attempts together, so that it ends in bounded time."""
+"""The work that one request may spend on quadrature, all attempts together, so that it ends in bounded time.
+
+Work is counted in units of about a microsecond.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,24 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 _MOST, _LEAST = 2.4e8, 1.4e6
-"""Of the largest request, and of small ones, in units of about a microsecond."""
+"""Budgets of the largest requests and of small ones, in units of work."""
 
 _SMALL, _MORE = 5000, 110
-"""Bits times coefficients of small requests, and what may be spent for every one beyond."""
+"""Size (bits times coefficients) of small requests, and units of work for every bit and coefficient beyond."""
 
 
 @dataclass
-class Labour:
-    """What may be spent, by the largest demand, and what was.
+class WorkBudget:
+    """The budget of one request and the work that it has spent.
 
     Parameters
     ----------
     asked
-        The bits asked for, which bound it; others are for coefficients that are small.
+        The bits asked for, which bound the budget; small coefficients may take more bits, but no larger budget.
     spent
-        In the units of this room.
+        Units of work spent.
     degree
-        The largest of Hermite coefficients yet.
+        The largest degree of Hermite coefficients asked for so far.
     """
 
     asked: int
@@ -33,26 +36,26 @@ class Labour:
     degree: int = 0
 
     def left(self, degree: int) -> float:
-        """Return what may be spent yet, where Hermite coefficients up to this degree are asked for, too."""
+        """Return the work that is left where Hermite coefficients up to this degree are asked for, too."""
         self.degree = max(self.degree, degree)
         size = self.asked * (self.degree + 16)
         return max(0.0, min(_MOST, _LEAST + _MORE * max(0, size - _SMALL)) - self.spent)
 
 
-_shared: ContextVar[Labour | None] = ContextVar("shared", default=None)
+_shared: ContextVar[WorkBudget | None] = ContextVar("shared", default=None)
 
 
 @contextmanager
 def shared_budget(asked: int) -> Iterator[None]:
     """Let all quadratures made inside share the budget of one request for so many bits."""
     before = _shared.get()
-    _shared.set(before or Labour(asked))
+    _shared.set(before or WorkBudget(asked))
     try:
         yield
     finally:
         _shared.set(before)
 
 
-def labour_for(asked: int) -> Labour:
-    """Return what is shared, or else what a demand for so many bits may spend."""
-    return _shared.get() or Labour(asked)
+def work_budget(asked: int) -> WorkBudget:
+    """Return the shared budget, or else that of a request for so many bits."""
+    return _shared.get() or WorkBudget(asked)

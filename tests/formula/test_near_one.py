@@ -16,7 +16,7 @@ from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.formula_dual import FormulaDual
 from ntkcalc.activations.formula.integrand import Integrand
 from ntkcalc.activations.formula.near_one import _LocalSums, coefficients_near_one, value_near_one
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import context
 
@@ -32,7 +32,7 @@ def integrand(text: str) -> Integrand:
 
 def coefficients(text: str, delta: Any, degree: int = 5) -> list[Any]:
     """d_0 … d_degree about 1 − δ."""
-    found = coefficients_near_one(integrand(text), ExpansionPoint(delta, True), degree, BITS, Labour(4000))
+    found = coefficients_near_one(integrand(text), ExpansionPoint(delta, True), degree, BITS, WorkBudget(4000))
     return [CTX.convert(d) for d in found]
 
 
@@ -81,7 +81,7 @@ def test_values_next_to_one_and_minus_one(text: str, sign: int, delta: str) -> N
     """D and D' against closed forms, of the sum against its Hermite series, which is short."""
     t = Correlation(sign, ExpansionPoint(CTX.mpf(delta), True))
     x = sign * (1 - CTX.mpf(delta))
-    ours = value_near_one(integrand(text), t, 90, Labour(4000))
+    ours = value_near_one(integrand(text), t, 90, WorkBudget(4000))
     if text.startswith("exp"):
         dual = bump(CTX.mpf(3) / 10, CTX.mpf(1) / 5)
         theirs = [dual(x), CTX.diff(dual, x)]
@@ -142,5 +142,5 @@ def test_an_inner_rule_that_is_too_short_is_noticed(monkeypatch: pytest.MonkeyPa
 def test_where_there_is_no_time_it_is_refused() -> None:
     with pytest.raises(AccuracyError):
         coefficients_near_one(
-            integrand("atan(tanh(x))"), ExpansionPoint(CTX.mpf(1) / 200, True), 4, BITS, Labour(100, 1e9)
+            integrand("atan(tanh(x))"), ExpansionPoint(CTX.mpf(1) / 200, True), 4, BITS, WorkBudget(100, 1e9)
         )

@@ -17,7 +17,7 @@ from ntkcalc.activations.formula.integrand import size_and_reach
 from ntkcalc.activations.formula.node_sums import NodeSums
 from ntkcalc.activations.formula.panels import planned, sums_on_panels
 from ntkcalc.activations.formula.quadrature import gaussian_means
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.numerics.precision import context, mpfr_context, to_mpfr
 from ntkcalc.numerics.quadrature_rules import tanh_sinh
 
@@ -62,7 +62,7 @@ def test_panels_agree_with_tanh_sinh_quadrature(text: str, degree: int, bits: in
     integrand = dual(text).integrand
     means = gaussian_means(integrand, degree, bits)
     scale, reach = size_and_reach(integrand, bits)
-    rule = NodeSums(integrand, scale, degree, bits, reach, Labour(bits))
+    rule = NodeSums(integrand, scale, degree, bits, reach, WorkBudget(bits))
     with mpfr_context(rule.precision):
         ends = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(context(rule.precision)) if 0 < x < reach], mpfr(reach)]
         nodes = [
@@ -82,7 +82,7 @@ def test_panels_agree_with_tanh_sinh_quadrature(text: str, degree: int, bits: in
 def sums(text: str, bits: int) -> tuple[NodeSums, float, Any]:
     integrand = dual(text).integrand
     scale, reach = size_and_reach(integrand, bits)
-    return NodeSums(integrand, scale, 4, bits, reach, Labour(bits)), reach, integrand.cells(reach, bits, scale)
+    return NodeSums(integrand, scale, 4, bits, reach, WorkBudget(bits)), reach, integrand.cells(reach, bits, scale)
 
 
 def test_steps_cost_what_their_steepness_has_digits() -> None:

@@ -21,7 +21,7 @@ from ntkcalc.activations.formula.node_sums import NodeSums
 from ntkcalc.activations.formula.pieces import Pieces
 from ntkcalc.activations.formula.scales import Cells, cells
 from ntkcalc.activations.formula.trees import text_of
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import context
 
@@ -301,7 +301,7 @@ def test_the_refusal_is_one_line_of_the_command() -> None:
 def test_where_fewer_coefficients_help_the_refusal_says_so() -> None:
     dual = formula_dual(pieces("x+sin(10*x)"))
     assert isinstance(dual, FormulaDual)
-    sums = NodeSums(dual.integrand, 0, 8, 100, 20.0, Labour(100))
+    sums = NodeSums(dual.integrand, 0, 8, 100, 20.0, WorkBudget(100))
     assert "lower --digits, --truncation or --depth" in str(sums.unresolved(0.1, 1.0, 100))
     assert "widen it" in str(sums.unresolved(0.1, 1.0, 1e7))
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ntkcalc.activations.activation import Activation
-    from ntkcalc.activations.formula.formula_dual import FormulaDual
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -34,11 +33,11 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return parse(text, named_call)
 
 
-def softplus_dual(beta: Fraction, name: str) -> FormulaDual:
-    """Return the dual of log(1 + exp(βx))/β by quadrature, for β > 0 however large."""
-    from ntkcalc.activations.formula.activation import softplus_dual
+def softplus(beta: Fraction, name: str) -> Activation:
+    """Return log(1 + exp(βx))/β under some name, its dual by quadrature, for β > 0 however large."""
+    from ntkcalc.activations.formula.activation import softplus
 
-    return softplus_dual(beta, name)
+    return softplus(beta, name)
 
 
 def is_formula(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from ntkcalc.activations.activation import Activation, ArrayPair
@@ -25,24 +26,13 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
     dual = _dual(tree, text_of(tree))
-
-    def phi(ctx: Context, x: Real) -> Real:
-        return dual.phi.evaluator(ctx)(ctx.convert(x))[0]
-
-    def on_arrays() -> ArrayPair:
-        from ntkcalc.activations.formula.array_field import on_arrays
-
-        return on_arrays(dual.phi)
-
     jumps, roughness = dual.jumps()
-    return Activation(
-        dual.name, phi, on_arrays, dual, dual.hermite, parity=dual.parity, jumps=jumps, roughness=roughness
-    )
+    return replace(_activation(dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
-def softplus_dual(beta: Fraction, name: str) -> FormulaDual:
-    """Return the dual of softplus: see `ntkcalc.activations.formula.softplus_dual`."""
-    return _dual(node("softplus", X, number(beta)), name)
+def softplus(beta: Fraction, name: str) -> Activation:
+    """Return softplus: see `ntkcalc.activations.formula.softplus`."""
+    return _activation(_dual(node("softplus", X, number(beta)), name))
 
 
 def is_formula(text: str) -> bool:
@@ -54,3 +44,17 @@ def is_formula(text: str) -> bool:
 
 def _dual(tree: Tree, name: str) -> FormulaDual:
     return formula_dual(cut(plain(tree), name))
+
+
+def _activation(dual: FormulaDual) -> Activation:
+    """Return the activation with this dual; parity, jumps and roughness are left out."""
+
+    def phi(ctx: Context, x: Real) -> Real:
+        return dual.phi.evaluator(ctx)(ctx.convert(x))[0]
+
+    def on_arrays() -> ArrayPair:
+        from ntkcalc.activations.formula.array_field import on_arrays
+
+        return on_arrays(dual.phi)
+
+    return Activation(dual.name, phi, on_arrays, dual, dual.hermite)

@@ -24,7 +24,7 @@ from ntkcalc.activations.formula.node_sums import TooNarrowError
 from ntkcalc.activations.formula.pieces import Pieces
 from ntkcalc.activations.formula.quadrature import Means, gaussian_means
 from ntkcalc.activations.hermite_dual import HermiteDual
-from ntkcalc.activations.work_budget import Labour, labour_for
+from ntkcalc.activations.work_budget import WorkBudget, work_budget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Context, Real, context, log2, mpfr_context, real, to_mpfr
 
@@ -61,9 +61,9 @@ class FormulaDual(HermiteDual):
         self._means: list[Means] = []
         self._refused: dict[tuple[int, int, float], AccuracyError] = {}
 
-    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, budget: WorkBudget | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
-        means = self._quadrature(degree, bits, labour)
+        means = self._quadrature(degree, bits, budget)
         ctx = context(bits + 32)
         return [ctx.ldexp(m, means.scale) for m in means.moments[: degree + 1]]
 
@@ -106,7 +106,7 @@ class FormulaDual(HermiteDual):
             with suppress(AccuracyError):
                 return self._series(t, bits, _FEW_TERMS)
             with suppress(AccuracyError):
-                return value_near_one(self.integrand, t, bits, labour_for(bits + 64))
+                return value_near_one(self.integrand, t, bits, work_budget(bits + 64))
         return self._series(t, bits, self.most_terms)
 
     @cached_property
@@ -117,12 +117,14 @@ class FormulaDual(HermiteDual):
         places = _test_points(self.phi, ctx, 0)
         return not any(run(x)[0] * run(-x)[0] for row in places for x in row)
 
-    def _near_one(self, point: ExpansionPoint, degree: int, bits: int, tails: bool, labour: Labour) -> Expansion | None:
+    def _near_one(
+        self, point: ExpansionPoint, degree: int, bits: int, tails: bool, budget: WorkBudget
+    ) -> Expansion | None:
         """See `HermiteDual._near_one`: d_j as means, tails as differences from E[φ²] and E[φ'²], with bits to spare."""
         if self._shape is not Shape.SMOOTH or not point.near_one:
             return None
         try:
-            d = coefficients_near_one(self.integrand, point, degree + 3, bits + 8 + degree.bit_length(), labour)
+            d = coefficients_near_one(self.integrand, point, degree + 3, bits + 8 + degree.bit_length(), budget)
             wide = bits + 16 + max(0, math.ceil(log2(d[0]) - log2(d[-1])))
             totals = self.mean_square(wide), self.slope_square(wide)
         except AccuracyError:
@@ -214,24 +216,24 @@ class FormulaDual(HermiteDual):
             return Shape.SINGULAR
         return Shape.KINKED
 
-    def _quadrature(self, degree: int, bits: int, labour: Labour | None = None) -> Means:
+    def _quadrature(self, degree: int, bits: int, budget: WorkBudget | None = None) -> Means:
         """Return quadratures to at least this degree and so many bits, kept for the next few demands."""
         known = next((m for m in self._means if m.bits >= bits and len(m.moments) > degree), None)
         if known is None:
             least = degree + degree // 16 + 8, 64 * ((bits + bits // 16) // 64 + 1) + 16
             roomy = max(least[0], _USUAL[0]), max(least[1], _USUAL[1])
             requests = [roomy, least] if roomy[1] == _USUAL[1] else [least]
-            known = self._obtained(requests, labour or labour_for(bits))
+            known = self._obtained(requests, budget or work_budget(bits))
             self._means = [known, *self._means[:3]]
         return known
 
-    def _obtained(self, requests: list[tuple[int, int]], labour: Labour) -> Means:
+    def _obtained(self, requests: list[tuple[int, int]], budget: WorkBudget) -> Means:
         """Return the first of some quadratures that is not refused; refusals are kept."""
         for degree, bits in requests:
-            left = labour.left(degree)
+            left = budget.left(degree)
             if not self._refusals(degree, bits, left):
                 try:
-                    return self._computed(degree, bits, labour)
+                    return self._computed(degree, bits, budget)
                 except AccuracyError as error:
                     always = isinstance(error, TooNarrowError)
                     least = (0, 0, math.inf) if always else (degree, bits, left)
@@ -249,16 +251,16 @@ class FormulaDual(HermiteDual):
 
         return lru_cache(maxsize=4)(partial(cells, self.phi))
 
-    def _computed(self, degree: int, bits: int, labour: Labour) -> Means:
+    def _computed(self, degree: int, bits: int, budget: WorkBudget) -> Means:
         """Cut at kinks only, or where that does not do, at all joints."""
         whole = self.integrand
         try:
-            return gaussian_means(whole, degree, bits, labour)
+            return gaussian_means(whole, degree, bits, budget)
         except AccuracyError as error:
             if len(self.phi.kinked) == len(self.phi.joints) or isinstance(error, TooNarrowError):
                 raise
             return gaussian_means(
-                replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits, labour
+                replace(whole, shape=Shape.SINGULAR, kinks=_ends(self.phi.joints)), degree, bits, budget
             )
 
     @cached_property

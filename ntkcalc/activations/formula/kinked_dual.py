@@ -23,7 +23,7 @@ from ntkcalc.activations.formula.plane import correlated_means
 from ntkcalc.activations.formula.spline_dual import with_jumps
 from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.hermite_dual import FixedSeries
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, log2
 
@@ -56,11 +56,11 @@ class KinkedDual(FormulaDual):
         """Where splines take over, any number."""
         return MOST_TERMS if self._meeting(64) else MOST_BY_QUADRATURE
 
-    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, budget: WorkBudget | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
         if degree <= 512 or (meeting := self._meeting(bits)) is None or degree <= meeting.degree:
-            return super().moments(degree, bits, labour)
-        low = super().moments(meeting.degree, bits, labour)
+            return super().moments(degree, bits, budget)
+        low = super().moments(meeting.degree, bits, budget)
         return [*low, *meeting.spline.hermite(degree)[meeting.degree + 1 :]]
 
     def _value(self, t: Correlation, bits: int) -> tuple[Real, Real]:

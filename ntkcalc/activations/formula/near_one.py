@@ -25,7 +25,7 @@ from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.integrand import Integrand, size_and_reach
 from ntkcalc.activations.formula.node_sums import work_of_values
 from ntkcalc.activations.formula.quadrature import on_line
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
 from ntkcalc.numerics.quadrature_rules import gauss_hermite
@@ -41,7 +41,7 @@ _TERMS = 1000  # of a series that may be spent here
 
 
 def coefficients_near_one(
-    integrand: Integrand, point: ExpansionPoint, degree: int, bits: int, labour: Labour
+    integrand: Integrand, point: ExpansionPoint, degree: int, bits: int, budget: WorkBudget
 ) -> list[Real]:
     """Return d_0 … d_degree, errors below 2**-bits times the least of them.
 
@@ -55,7 +55,7 @@ def coefficients_near_one(
         The largest j.
     bits
         -log2 of the error.
-    labour
+    budget
         What may be spent.
 
     Raises
@@ -63,10 +63,10 @@ def coefficients_near_one(
     AccuracyError
         Where two rules do not come to agree within that.
     """
-    return _means(integrand, point, degree, bits, labour, mirrored=False)
+    return _means(integrand, point, degree, bits, budget, mirrored=False)
 
 
-def value_near_one(integrand: Integrand, t: Correlation, bits: int, labour: Labour) -> tuple[Real, Real]:
+def value_near_one(integrand: Integrand, t: Correlation, bits: int, budget: WorkBudget) -> tuple[Real, Real]:
     """Return D(t) and D'(t) for |t| next to 1, errors below 2**-bits times D(|t|) and D'(|t|).
 
     Raises
@@ -74,20 +74,20 @@ def value_near_one(integrand: Integrand, t: Correlation, bits: int, labour: Labo
     AccuracyError
         Where two rules do not come to agree within what may be spent.
     """
-    d, slope, mirrored, mirrored_slope = _means(integrand, t.size, 1, bits, labour, mirrored=True)
+    d, slope, mirrored, mirrored_slope = _means(integrand, t.size, 1, bits, budget, mirrored=True)
     delta = t.size.at(d.context)[1]
     return (d, slope / delta) if t.sign > 0 else (mirrored, mirrored_slope / delta)
 
 
 def _means(
-    integrand: Integrand, point: ExpansionPoint, degree: int, bits: int, labour: Labour, mirrored: bool
+    integrand: Integrand, point: ExpansionPoint, degree: int, bits: int, budget: WorkBudget, mirrored: bool
 ) -> list[Real]:
     """Return the sums of `_LocalSums`, with the precision that the least of them takes."""
-    labour.left(_TERMS)
+    budget.left(_TERMS)
     lost = 64.0
     for _ in range(_ATTEMPTS):
         width = 32 * math.ceil((bits + lost) / 32) + 32
-        sums = _LocalSums(integrand, point, degree, bits, width, labour, mirrored)
+        sums = _LocalSums(integrand, point, degree, bits, width, budget, mirrored)
         ctx = context(sums.precision)
         with mpfr_context(sums.precision):
             sums.choose()
@@ -119,11 +119,11 @@ class _LocalSums:
         degree: int,
         bits: int,
         width: int,
-        labour: Labour,
+        budget: WorkBudget,
         mirrored: bool,
     ) -> None:
         self._mirrored = mirrored
-        self.integrand, self.degree, self.enough, self.width, self._labour = integrand, degree, bits, width, labour
+        self.integrand, self.degree, self.enough, self.width, self._budget = integrand, degree, bits, width, budget
         self.scale, self.reach = size_and_reach(integrand, width)
         self.precision = width + _SPARE
         ctx = context(self.precision)
@@ -139,7 +139,7 @@ class _LocalSums:
     @property
     def left(self) -> int:
         """How many nodes there is time for yet."""
-        return int(min(_MOST_NODES, self._labour.left(0) / self._work(self._lengths[1])))
+        return int(min(_MOST_NODES, self._budget.left(0) / self._work(self._lengths[1])))
 
     def _work(self, n: int) -> float:
         return n * (self._effort + self.degree * (0.15 + self.width / 6400))
@@ -152,7 +152,7 @@ class _LocalSums:
         i = next(i for i, n in enumerate(_LENGTHS) if n > self.degree + 4)
         before = [self._moments(side * x, _LENGTHS[i]) for x in places for side in self._sides]
         for shorter, longer in zip(_LENGTHS[i:], _LENGTHS[i + 1 :], strict=False):
-            if self._labour.left(0) < _ATTEMPTS * len(before) * self._work(longer):
+            if self._budget.left(0) < _ATTEMPTS * len(before) * self._work(longer):
                 break
             after = [self._moments(side * x, longer) for x in places for side in self._sides]
             bells = [gmpy2.exp(-x * x / 4) for x in places for _ in self._sides]
@@ -170,7 +170,7 @@ class _LocalSums:
 
     def _moments(self, x: Any, n: int) -> list[Any]:
         """Return m_0(x) … m_degree(x) by a rule of n nodes."""
-        self._labour.spent += self._work(n)
+        self._budget.spent += self._work(n)
         share, spread = self._shares
         nodes, rows = _table(n, self.degree, gmpy2.get_context().precision)
         values = [self._run(share * x + spread * z)[0] * self._unit for z in nodes]

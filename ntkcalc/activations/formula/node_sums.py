@@ -15,7 +15,7 @@ import gmpy2
 from gmpy2 import mpfr, mpz
 
 from ntkcalc.activations.formula.integrand import Integrand
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import mpfr_context, mpfr_log2
 
@@ -39,8 +39,10 @@ class NodeSums:
         How many nodes there was time for at the start.
     """
 
-    def __init__(self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float, labour: Labour) -> None:
-        self.integrand, self.degree, self.bits, self._labour = integrand, degree, bits, labour
+    def __init__(
+        self, integrand: Integrand, scale: int, degree: int, bits: int, reach: float, budget: WorkBudget
+    ) -> None:
+        self.integrand, self.degree, self.bits, self._budget = integrand, degree, bits, budget
         self.enough = bits - min(_SPARE, bits // 5)
         self.width, self.heavy, self._reach = *_widths(degree, bits, reach), reach
         self.precision = self.width + 48
@@ -48,13 +50,13 @@ class NodeSums:
             self.run, self.unit = integrand.phi(self.precision), gmpy2.exp2(mpfr(-scale))
         self._node = _work(degree, bits, reach, integrand)
         self.most = self.left
-        self._most_ever = Labour(0).left(0) / _work(*_SMALLEST, integrand)
+        self._most_ever = WorkBudget(0).left(0) / _work(*_SMALLEST, integrand)
         self._shifts = list(self._exponents())
 
     @property
     def left(self) -> int:
         """How many nodes there is time for yet."""
-        return int(min(_MOST_NODES, self._labour.left(self.degree) / self._node))
+        return int(min(_MOST_NODES, self._budget.left(self.degree) / self._node))
 
     def unresolved(self, length: float, x: float, nodes: float) -> AccuracyError:
         """Say where φ varies too fast, and how many nodes that asks for."""
@@ -83,7 +85,7 @@ class NodeSums:
 
     def values(self, x: Any) -> list[Any]:
         """Return φ(x), φ'(x), φ(−x) and φ'(−x)."""
-        self._labour.spent += self._node
+        self._budget.spent += self._node
         value, slope = (v * self.unit for v in self.run(x))
         if sign := self.integrand.sign:
             return [value, slope, sign * value, -sign * slope]

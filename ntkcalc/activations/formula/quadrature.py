@@ -26,7 +26,7 @@ from gmpy2 import mpfr
 from ntkcalc.activations.formula.integrand import Integrand, Shape, size_and_reach
 from ntkcalc.activations.formula.node_sums import NodeSums
 from ntkcalc.activations.formula.panels import nodes_of, planned, sums_on_panels
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
 
@@ -84,7 +84,7 @@ class Means:
     slope: Real
 
 
-def gaussian_means(integrand: Integrand, degree: int, bits: int, labour: Labour | None = None) -> Means:
+def gaussian_means(integrand: Integrand, degree: int, bits: int, budget: WorkBudget | None = None) -> Means:
     """Return µ_0 … µ_degree, E[φ²] and E[φ'²].
 
     Parameters
@@ -95,7 +95,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int, labour: Labour 
         The largest k.
     bits
         -log2 of the error, for φ scaled to E[φ²] of about 1.
-    labour
+    budget
         What may be spent, by default what so many bits allow.
 
     Raises
@@ -105,7 +105,7 @@ def gaussian_means(integrand: Integrand, degree: int, bits: int, labour: Labour 
     """
     scale, reach = size_and_reach(integrand, bits)
     cells = integrand.cells(reach, bits, scale)
-    sums = NodeSums(integrand, scale, degree, bits, reach, labour or Labour(bits))
+    sums = NodeSums(integrand, scale, degree, bits, reach, budget or WorkBudget(bits))
     ctx = context(sums.precision)
     with mpfr_context(sums.precision):
         places = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(ctx) if 0 < x < reach], mpfr(reach)]

@@ -17,7 +17,7 @@ from ntkcalc.activations.formula.functions import MpfrField, program
 from ntkcalc.activations.formula.pieces import Pieces
 from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.activations.work_budget import Labour
+from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, mpfr_context, to_mpfr
 
@@ -89,7 +89,7 @@ class SplineDual(FormulaDual):
                 self._evaluated = bits, [program(row, MpfrField())(gmpy2.mpfr(0)) for row in self._rows]
         return self._evaluated[1]
 
-    def moments(self, degree: int, bits: int, labour: Labour | None = None) -> list[Real]:
+    def moments(self, degree: int, bits: int, budget: WorkBudget | None = None) -> list[Real]:
         """See `HermiteDual.moments`."""
         known, series = self._moments
         if known < bits or len(series) <= degree:
