@@ -114,13 +114,14 @@ def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[Ta
 def _ruled(columns: Sequence[Column], gap: int, screen: Screen) -> Table:
     """Return a table with a rule below its headers."""
     from rich.box import Box
+    from rich.cells import cell_len
     from rich.table import Table
 
     rule = " ── " if screen.unicode else " -- "
     box = Box("\n".join(["    "] * 2 + [rule] + ["    "] * 5) + "\n", ascii=not screen.unicode)
     found = Table(box=box, padding=(0, gap - 2, 0, 1))
     for column in columns:
-        found.add_column(column.header, no_wrap=True)
+        found.add_column(column.header, width=cell_len(column.header), no_wrap=True)
     for row in zip(*(column.cells for column in columns), strict=True):
         found.add_row(*row)
     return found
@@ -163,7 +164,8 @@ def spelled(text: str, screen: Screen) -> str:
 def aligned(cells: Sequence[str]) -> list[str]:
     """Return numbers padded on the right so that, set flush right, their decimal points stand in line."""
     behind = [len(c) - c.index(".") if "." in c else 0 for c in cells]
-    return [c + " " * (max(behind, default=0) - b) for c, b in zip(cells, behind, strict=True)]
+    most = max(behind, default=0)
+    return [c + " " * (most - b) for c, b in zip(cells, behind, strict=True)]
 
 
 def numbers(
