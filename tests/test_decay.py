@@ -104,7 +104,6 @@ def test_sigmoid_and_its_kin_have_poles_at_i_pi(act: str) -> None:
     assert covers(fit.parameters["rate"], 2 * pi)
 
 
-@pytest.mark.thorough
 def test_steep_softplus_keeps_the_law_of_its_poles() -> None:
     """Its coefficients come from quadrature, the nearest pole is at iπ/20."""
     law, *_ = found("softplus:beta=20").theory.coefficients
