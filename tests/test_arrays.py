@@ -46,6 +46,7 @@ DEPTHS = dict(zip(FAMILIES, [(i % 8 + 1, (i + 3) % 8 + 1) for i in range(16)], s
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(5)
 def test_every_entry_is_right_to_1e_13(act: str) -> None:
     for depth, sigma_w2, gamma_b2 in zip(DEPTHS[act], ("1", "max"), ("0", "0.1"), strict=True):
         kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
@@ -64,6 +65,7 @@ def test_entries_at_one_are_the_total(act: str) -> None:
 
 
 @pytest.mark.parametrize("act", ["relu", "abs", "gelu", "sin", "tanh"])
+@pytest.mark.quick(2)
 def test_deep_networks_keep_the_accuracy_that_the_table_states(act: str) -> None:
     kernel = Kernel.of(act, 50, "max")
     table = kernel_lookup(kernel)

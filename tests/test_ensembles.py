@@ -101,6 +101,7 @@ def test_standard_networks_and_images_have_no_limit_to_compare_with() -> None:
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 @pytest.mark.parametrize("act", ["relu", "tanh", "gelu"])
+@pytest.mark.quick(4)
 def test_the_distance_to_infinite_width_falls_like_one_over_root_width(act: str, depth: int) -> None:
     widths = (64, 128, 256, 512)  # up to 4096: tests/benchmarks/networks.py --convergence
     off = [float(network_spectrum(Kernel.of(act, depth), Architecture(w), SMALL, 64).distance or 0) for w in widths]
@@ -153,6 +154,7 @@ def figure_3(act: str, depth: int, data: str) -> NetworkSpectrum:
 
 
 @pytest.mark.parametrize("data", ["digits", "isotropic"])
+@pytest.mark.quick(1)
 def test_figure_3_shows_the_same_of_convolutions(data: str) -> None:
     second = {
         (a, d): figure_3(a, d, data).eigenvalues[1].normalized for a in ("linear", "relu", "tanh") for d in (2, 5)

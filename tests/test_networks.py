@@ -64,6 +64,7 @@ def explicit_kernel(made: Network, x: np.ndarray) -> np.ndarray:
 )
 @pytest.mark.parametrize("kind", ["ntk", "standard"])
 @pytest.mark.parametrize("act", [*FAMILIES, "leaky-relu:slope=-0.5", "elu:alpha=0.3", "softplus:beta=3"])
+@pytest.mark.quick(40)
 def test_the_kernel_is_that_of_an_explicit_jacobian(act: str, kind: str, architecture: Architecture) -> None:
     architecture = Architecture(
         architecture.widths, architecture.arch, kind, architecture.padding, architecture.filter_size
@@ -204,6 +205,7 @@ def test_the_mean_of_shallow_networks_is_the_kernel_at_any_width(act: str, sigma
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_a_wide_deep_network_is_near_the_kernel(act: str) -> None:
     x = np.random.default_rng(0).standard_normal((5, 4))
     expected = ntk_matrix(x, act=act, depth=4, gamma_b2="0.1")
