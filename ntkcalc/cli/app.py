@@ -530,7 +530,9 @@ def _points(source: str, normalize: bool, quiet: bool) -> Points:
     """Return the points of a data file; that rows were scaled is said."""
     from ntkcalc.cli.data_files import load_points
 
-    points = load_points(source, sys.stdin, normalize)
+    points, remarks = load_points(source, sys.stdin, normalize)
+    for said in remarks:
+        console.remark(said, quiet)
     if points.scaled:
         console.remark(f"{points.source}: rows scaled to unit norm", quiet)
     return points
