@@ -444,3 +444,26 @@ def test_a_kernel_that_a_file_names_in_nonsense_is_unknown(number: str) -> None:
     (found,) = objects("--coeffs - --rho 0.3", stdin=json.dumps(series))
     assert found["kernel"] is None
     assert found["values"][0]["series"] == 1
+
+
+# ---------------------------------------------------------------- how data files are read
+
+
+def test_options_say_how_a_text_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("label;a;b\n1;3,5;4\n2;1;0,5\n")
+    (tmp_path / "y.txt").write_text("3.5 4\n1 0.5\n")
+    options = ["--columns", "-label", "--decimal", ",", "--format", "plain", "-a", "relu", "-q"]
+    found = run(["--data", str(tmp_path / "x.csv"), *options])
+    expected = run(["--data", str(tmp_path / "y.txt"), "--format", "plain", "-a", "relu", "-q"])
+    assert (found.returncode, found.stdout) == (0, expected.stdout)
+
+
+def test_a_header_is_remarked_on_stderr() -> None:
+    done = run(["-a", "relu", "--data", "-", "--format", "plain"], "a,b\n1,0\n")
+    assert done.stderr == "ntkcalc: stdin: the first line holds names (a, b), not a point\n"
+
+
+@pytest.mark.parametrize("option", ["columns", "header", "delimiter", "decimal"])
+def test_options_of_texts_need_a_data_file(option: str) -> None:
+    message = one_line_of_error(run(["-a", "relu", "--rho", "0", f"--{option}", "1"]))
+    assert f"--{option}" in message

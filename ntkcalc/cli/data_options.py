@@ -14,17 +14,32 @@ if TYPE_CHECKING:
 class DataOptions(PrecisionOptions):
     """Points from a file."""
 
-    data: str | None = option("--data FILE", "Points, one a row: .npy, .npz, .csv, .tsv, text, - for stdin.")
+    data: str | None = option("--data FILE", "Points, one a row: .npy, .npz, .csv, .tsv, text (or .gz), - for stdin.")
+    columns: str | None = option("--columns LIST", "Columns of a text: names, numbers from 1, 2-5; -X leaves X out.")
+    header: str | None = option("--header auto|yes|no", "Whether a text's first line holds names.  [default: auto]")
+    delimiter: str | None = option("--delimiter C", "What stands between two fields; tab is a tab.  [default: seen]")
+    decimal: str | None = option("--decimal .|,", "The decimal sign of a text.  [default: .]")
     no_normalize: bool = option("--no-normalize", "Refuse rows that are not of unit norm.", False)
 
     def points(self, source: str) -> "Points":
-        """Read a data file; a remark says where rows were scaled."""
+        """Read a data file; remarks say how it was read, and where rows were scaled."""
         from ntkcalc.cli.data_files import load_points
+        from ntkcalc.cli.delimited_text import Layout
 
-        points = load_points(source, sys.stdin, not self.no_normalize)
+        delimiter = {"tab": "\t", "\\t": "\t"}.get(self.delimiter or "", self.delimiter)
+        layout = Layout(self.header or "auto", delimiter, self.decimal or ".", self.columns)
+        points, remarks = load_points(source, sys.stdin, not self.no_normalize, layout)
+        for said in remarks:
+            remark(said, self.quiet)
         if points.scaled:
             remark(f"{points.source}: rows scaled to unit norm", self.quiet)
         return points
+
+    def check_layout(self) -> None:
+        """Refuse options of text files without a data file."""
+        for name in ("columns", "header", "delimiter", "decimal"):
+            if getattr(self, name) is not None and self.data is None:
+                raise InputError(f"--{name} is about how --data FILE is read: give that too")
 
 
 class NetworkOptions(DataOptions):

@@ -39,6 +39,7 @@ def effrank(options: EffrankOptions) -> None:
 def _check(o: EffrankOptions) -> None:
     o.check_engine("numpy" if o.measured else "mpmath")
     check_stdin(o.coeffs, o.data)
+    o.check_layout()
     o.check_files()
     if o.coeffs and (o.names_kernel or o.measured):
         raise InputError("--coeffs stands for a kernel, and bounds alone follow from it: leave out the other options")

@@ -47,6 +47,7 @@ def eigs(options: EigsOptions) -> None:
 def _check(o: EigsOptions) -> None:
     o.check_engine("numpy" if o.measured else "mpmath")
     check_stdin(o.coeffs, o.data)
+    o.check_layout()
     sphere = o.sphere_dim, o.max_frequency, o.measure, o.sample, o.truncation, o.coeffs
     if o.measured and any(x is not None for x in sphere):
         raise InputError("--data brings its own points and the exact kernel: leave out the options of the sphere")

@@ -42,6 +42,7 @@ def evaluate(options: EvaluateOptions) -> None:
 def _check(o: EvaluateOptions) -> None:
     o.check_engine("mpmath" if o.rho else "numpy")
     check_stdin(*(o.rho or []), o.coeffs, o.data, o.other)
+    o.check_layout()
     if not (o.rho or o.data):
         raise InputError("say where to evaluate: --rho 0.3, --rho -1:1:201, or --data FILE for a matrix")
     if o.rho and (o.data or o.other):

@@ -55,7 +55,7 @@ GROUPS = {
     "Kernel": ("act", "depth", "sigma_w2", "gamma_b2", "truncation", "coeffs", "digits", "engine", "paper_truncation"),
     OWN: (
         *("which", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
-        *("data", "other", "epsilon", "top", "memory", "no_normalize"),
+        *("data", "other", "columns", "header", "delimiter", "decimal", "epsilon", "top", "memory", "no_normalize"),
         *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
     ),
     "Output": ("json", "format", "output", "plot", "schema", "quiet", "help"),
