@@ -15,13 +15,21 @@ from typer.main import get_command
 from ntkcalc import __version__
 from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.cli.app import app
+from ntkcalc.cli.files import PICTURES
 from ntkcalc.cli.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
-from ntkcalc.cli.options import SUFFIXES
 from ntkcalc.cli.terminal import VARIABLES
 
 HERE = Path(__file__).parent
 NAME = "ntkcalc"
 MADE = "made by completions/generate.py from the command line itself; changes are lost"
+
+SUFFIXES = {
+    "data": (".npy", ".npz", ".csv", ".tsv", ".txt"),
+    "other": (".npy", ".npz", ".csv", ".tsv", ".txt"),
+    "coeffs": (".json", ".jsonl", ".txt"),
+    "plot": PICTURES,
+}
+"""How the names of an option's files end; of other options, anyhow."""
 
 PARAMETERS = {name: [key for key, _ in f.defaults] for name, f in FAMILIES.items() if f.defaults}
 FORMULAS = {name: f.formula for name, f in FAMILIES.items()} | {
@@ -355,7 +363,9 @@ def man(top: Page, commands: list[Page]) -> str:
         made=MADE,
         summary=roff(top.summary.rstrip(".")),
         commands="\n".join(sections),
-        shared="\n".join(f".SS {group}\n{_man_options(e for e in shared if e.group == group)}" for group in GROUPS),
+        shared="\n".join(
+            f".SS {group}\n{_man_options(e for e in shared if e.group == group)}" for group in GROUPS if group != OWN
+        ),
         top=_man_options(e for e in top.entries if e not in shared),
         activations=_man_terms(usages),
         environment=_man_terms(VARIABLES.items()),

@@ -63,10 +63,14 @@ _ntkcalc() {
         --which) candidates="kappa alpha beta mu" ;;
         --format) candidates="table json csv plain" ;;
         -o|--output) _ntkcalc_files '' ;;
-        --rho) candidates="" ;;
         -c|--coeffs) _ntkcalc_files '[.](json|jsonl|txt)$' ;;
+        --rho) candidates="" ;;
         --data) _ntkcalc_files '[.](npy|npz|csv|tsv|txt)$' ;;
         --other) _ntkcalc_files '[.](npy|npz|csv|tsv|txt)$' ;;
+        --columns) candidates="" ;;
+        --header) candidates="auto yes no" ;;
+        --delimiter) candidates="" ;;
+        --decimal) candidates="" ;;
         --plot) _ntkcalc_files '[.](png|svg|pdf)$' ;;
         --epsilon) candidates="" ;;
         --memory) candidates="" ;;
@@ -90,9 +94,9 @@ _ntkcalc() {
             if [[ -n "$before" ]]; then return; fi
             case "$command" in
                 coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --json --format -o --output --schema -q --quiet -h --help" ;;
-                evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation --rho -c --coeffs --data --other --no-normalize -d --digits --engine --paper-truncation --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs --data --epsilon --memory --no-normalize -d --digits --engine --json --format -o --output --schema -q --quiet --isotropic --width --trials --seed --outer -h --help" ;;
-                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --sphere-dim --max-frequency --measure --sample --seed --data --top --memory --no-normalize -d --digits --engine --json --format -o --output --plot --schema -q --quiet --isotropic --width --trials --arch --parametrization --image-shape --padding -h --help" ;;
+                evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs -d --digits --engine --paper-truncation --rho --data --other --columns --header --delimiter --decimal --no-normalize --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs -d --digits --engine --data --columns --header --delimiter --decimal --epsilon --memory --no-normalize --isotropic --width --trials --seed --outer --json --format -o --output --schema -q --quiet -h --help" ;;
+                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs -d --digits --engine --sphere-dim --max-frequency --measure --sample --data --columns --header --delimiter --decimal --top --memory --no-normalize --isotropic --width --trials --seed --arch --parametrization --image-shape --padding --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 decay) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 *) candidates="coeffs evaluate effrank eigs decay --version --list-activations -h --help" ;;
             esac

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ntkcalc.series.results import KernelValues as KernelValues
     from ntkcalc.series.values import ntk_values as ntk_values
     from ntkcalc.spectrum.effective_rank import effective_rank as effective_rank
-    from ntkcalc.spectrum.effective_rank import effective_rank_bounds as effective_rank_bounds
     from ntkcalc.spectrum.matrix_spectrum import matrix_spectrum as matrix_spectrum
+    from ntkcalc.spectrum.rank_bounds import effective_rank_bounds as effective_rank_bounds
     from ntkcalc.spectrum.results import MatrixSpectrum as MatrixSpectrum
     from ntkcalc.spectrum.results import RankBounds as RankBounds
     from ntkcalc.spectrum.results import SphereSpectrum as SphereSpectrum
@@ -45,7 +45,7 @@ _HOME = {
     "SphereSpectrum": "spectrum.results",
     "decay_theory": "decay.theory",
     "effective_rank": "spectrum.effective_rank",
-    "effective_rank_bounds": "spectrum.effective_rank",
+    "effective_rank_bounds": "spectrum.rank_bounds",
     "empirical_ntk": "networks.network",
     "fit_decay": "decay.fit",
     "matrix_spectrum": "spectrum.matrix_spectrum",

@@ -1,20 +1,6 @@
-"""``python -m ntkcalc``, and the script: even an interrupt while modules load ends in silence."""
+"""``python -m ntkcalc``, and the script ``ntkcalc``."""
 
-import sys
-
-from ntkcalc.cli.interrupt import INTERRUPTED, watch
-
-
-def main() -> None:
-    """Run the command line."""
-    try:
-        watch()
-        from ntkcalc.cli.app import main as run
-
-        run()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-
+from ntkcalc.cli.main import main
 
 if __name__ == "__main__":
     main()

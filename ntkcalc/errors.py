@@ -1,7 +1,6 @@
-"""What can go wrong, said once: every error carries the exit code of the command line.
+"""The errors of the program, each with the exit code of the command line; all packages may import this module."""
 
-Known to all rooms, knows none of them.
-"""
+from collections.abc import Sequence
 
 
 class NtkcalcError(Exception):
@@ -30,3 +29,10 @@ def near_miss(word: str, known: list[str]) -> str:
     small = [name for name in known if name.lower() == word.lower()]
     match = swapped or small or [m for w in (word, word.lower()) for m in get_close_matches(w, known, n=1, cutoff=0.6)]
     return f" Did you mean '{match[0]}'?" if match else ""
+
+
+def one_of(value: object, known: Sequence[str], what: str) -> None:
+    """Raise an `InputError` unless a value is one of the known words."""
+    if not isinstance(value, str) or value not in known:
+        shown = str(value)[:40]
+        raise InputError(f"{what} must be one of {', '.join(known)}, got '{shown}'.{near_miss(shown, [*known])}")

@@ -18,7 +18,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.main import get_command
 
-from ntkcalc.cli.app import main
+from ntkcalc.cli.main import main
 from ntkcalc.report.schema import schema
 
 PROGRAM = [sys.executable, "-m", "ntkcalc"]
@@ -56,7 +56,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def run(
-    command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, timeout: float = 120, **environment: str
+    command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, timeout: float = 900, **environment: str
 ) -> Done:
     """Run the program with these arguments; a string instead is a line for the shell."""
     shell = isinstance(command, str)

@@ -13,7 +13,7 @@ from ntkcalc import ntk, ntk_matrix
 from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.recursion import theta
 
 RNG = np.random.default_rng(2023)
@@ -46,6 +46,7 @@ DEPTHS = dict(zip(FAMILIES, [(i % 8 + 1, (i + 3) % 8 + 1) for i in range(16)], s
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(5)
 def test_every_entry_is_right_to_1e_13(act: str) -> None:
     for depth, sigma_w2, gamma_b2 in zip(DEPTHS[act], ("1", "max"), ("0", "0.1"), strict=True):
         kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
@@ -64,9 +65,10 @@ def test_entries_at_one_are_the_total(act: str) -> None:
 
 
 @pytest.mark.parametrize("act", ["relu", "abs", "gelu", "sin", "tanh"])
+@pytest.mark.quick(2)
 def test_deep_networks_keep_the_accuracy_that_the_table_states(act: str) -> None:
     kernel = Kernel.of(act, 50, "max")
-    table = kernel_table(kernel)
+    table = kernel_lookup(kernel)
     rhos = [0.3, -0.77, 0.9997, -0.99999999, 1 - 2.0**-39, 1 - 2.0**-45, 1 - 2.0**-53]
     worst = max(
         abs(ours - true(kernel, rho)) for rho, ours in zip(rhos, ntk(rhos, act, 50, sigma_w2="max"), strict=True)

@@ -7,9 +7,6 @@ import json
 import os
 import re
 import shlex
-import signal
-import subprocess
-import time
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,8 @@ from typing import Any
 import pexpect
 import pytest
 import shell
-from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, PROGRAM, SHELL, one_line_of_error, run
+from interruption import HANGS, interrupted
+from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, SHELL, one_line_of_error, run
 
 import ntkcalc
 from ntkcalc.activations.catalogue import FAMILIES
@@ -186,20 +184,7 @@ def test_a_closed_stderr_changes_nothing_but_the_message() -> None:
 
 def test_ctrl_c_exits_130_without_a_word_or_half_a_file(tmp_path: Path) -> None:
     (tmp_path / "k.txt").write_text("old")
-    process = subprocess.Popen(
-        [*PROGRAM, "coeffs", "-a", "sigmoid", "-l", "4", "-T", "3000", "-d", "200", "-o", "k.txt"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # a shell that runs the tests in the background would have them ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-    )
-    time.sleep(2)
-    assert process.poll() is None  # it takes minutes
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
-    assert process.returncode == 130
+    interrupted(shlex.split("coeffs -a sigmoid -l 4 -T 3000 -d 200 -o k.txt"), tmp_path, 1.5)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("k.txt", "old")]
 
 
@@ -244,7 +229,7 @@ def test_on_a_terminal(environment: dict[str, str], colors: bool) -> None:
         env=ENVIRONMENT | environment,
         encoding="utf-8",
         withexitstatus=True,
-        timeout=60,
+        timeout=HANGS,
     )
     assert status == 0
     assert (ESCAPE in text) is colors
@@ -340,6 +325,7 @@ def test_auto_is_the_engine_that_is_done_sooner() -> None:
         ("coeffs -a relu --dept 3", "--depth", "--dept "),
     ],
 )
+@pytest.mark.quick(12)
 def test_a_refusal_says_what_was_expected_and_what_came(arguments: str, expected: str, came: str) -> None:
     done = run(shlex.split(arguments))
     assert done.returncode == 2

@@ -197,6 +197,7 @@ def test_rows_that_had_to_be_scaled_are_a_remark() -> None:
         "-a linear -q --data -",
     ],
 )
+@pytest.mark.quick(2)
 def test_a_picture_is_drawn_beside_the_output(line: str, tmp_path: Path) -> None:
     picture = tmp_path / "p.png"
     assert output(f"{line} --plot {picture} --format plain", POINTS)
@@ -238,6 +239,7 @@ def test_a_picture_is_drawn_beside_the_output(line: str, tmp_path: Path) -> None
         ("-a relu --sphere-dim 2 -o /no/such/file", ["no such folder"]),
     ],
 )
+@pytest.mark.quick(12)
 def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Sequence[str], tmp_path: Path) -> None:
     done = shell.run(["eigs", *shlex.split(line)], POINTS, tmp_path)
     assert done.returncode == 2

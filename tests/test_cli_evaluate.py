@@ -314,12 +314,12 @@ def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path: Path, tmp_path_fa
         # a shell that runs the tests in the background would have them ignore Ctrl-C
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     )
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 900
     while len(list(tmp_path.iterdir())) < 2 and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.005)
     assert process.poll() is None  # at work on the file beside
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.communicate(timeout=900) == (b"", b"")
     assert process.returncode == 130
     assert contents(tmp_path) == [("K.npy", "old")]
 
@@ -354,6 +354,7 @@ def test_the_new_file_takes_the_place_of_the_old_one(folder: Path, tmp_path: Pat
         ("PNG", b"\x89PNG\r\n", "-a sin --rho 0.8"),
     ],
 )
+@pytest.mark.quick(2)
 def test_a_picture_is_drawn_beside_the_output(kind: str, first: bytes, line: str, folder: Path, tmp_path: Path) -> None:
     picture = tmp_path / f"figure.{kind}"
     text = output(f"{line} --format plain --plot {picture}", cwd=folder)
@@ -412,6 +413,7 @@ def test_a_picture_is_drawn_beside_the_output(kind: str, first: bytes, line: str
         ("-a relu --data x.npy -o /no/such/k.npy", "no such folder", "/no/such/k.npy"),
     ],
 )
+@pytest.mark.quick(14)
 def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: str, came: str, folder: Path) -> None:
     before = sorted(folder.iterdir())
     done = run(shlex.split(line), cwd=folder)
@@ -442,3 +444,26 @@ def test_a_kernel_that_a_file_names_in_nonsense_is_unknown(number: str) -> None:
     (found,) = objects("--coeffs - --rho 0.3", stdin=json.dumps(series))
     assert found["kernel"] is None
     assert found["values"][0]["series"] == 1
+
+
+# ---------------------------------------------------------------- how data files are read
+
+
+def test_options_say_how_a_text_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("label;a;b\n1;3,5;4\n2;1;0,5\n")
+    (tmp_path / "y.txt").write_text("3.5 4\n1 0.5\n")
+    options = ["--columns", "-label", "--decimal", ",", "--format", "plain", "-a", "relu", "-q"]
+    found = run(["--data", str(tmp_path / "x.csv"), *options])
+    expected = run(["--data", str(tmp_path / "y.txt"), "--format", "plain", "-a", "relu", "-q"])
+    assert (found.returncode, found.stdout) == (0, expected.stdout)
+
+
+def test_a_header_is_remarked_on_stderr() -> None:
+    done = run(["-a", "relu", "--data", "-", "--format", "plain"], "a,b\n1,0\n")
+    assert done.stderr == "ntkcalc: stdin: the first line holds names (a, b), not a point\n"
+
+
+@pytest.mark.parametrize("option", ["columns", "header", "delimiter", "decimal"])
+def test_options_of_texts_need_a_data_file(option: str) -> None:
+    message = one_line_of_error(run(["-a", "relu", "--rho", "0", f"--{option}", "1"]))
+    assert f"--{option}" in message

@@ -118,6 +118,7 @@ def test_csv_and_plain_carry_what_json_does() -> None:
         "effrank -q -a relu --isotropic 60,20 --width 300 --outer sign --trials 3 --json",
     ],
 )
+@pytest.mark.quick(2)
 def test_same_seed_same_bytes_whatever_the_threads(line: str) -> None:
     one, again, threads = (output(line, POINTS, OPENBLAS_NUM_THREADS=n) for n in ("1", "1", "2"))
     assert one == again == threads
@@ -143,6 +144,7 @@ def test_one_network_has_no_columns_of_intervals(command: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+@pytest.mark.quick(1)
 def test_a_picture_of_networks(kind: str, tmp_path: Path) -> None:
     picture = tmp_path / f"p.{kind}"
     line = "eigs -q -a linear -a abs -l 2 -l 3 --data - --isotropic 6,3 --width 4 --trials 2 --format plain"
@@ -235,6 +237,7 @@ def test_activations_that_need_a_smaller_sigma() -> None:
         ("effrank -a relu --data - --width 5 --trials 99999999", ["trials", "got 99999999"]),
     ],
 )
+@pytest.mark.quick(14)
 def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Sequence[str], tmp_path: Path) -> None:
     done = shell.run([*shlex.split(line), "-q"], POINTS, tmp_path)
     assert done.returncode == 2

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ntkcalc import AccuracyError, Coefficients, InputError, ntk_coefficients
 from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, Request, coefficients_by_depth
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, SeriesRequest, coefficients_by_depth
 
 # those whose coefficients take milliseconds; test_truth and test_oracle have all
 QUICK = ["linear", "relu", "leaky-relu:slope=-0.3", "abs", "gelu", "erf", "gaussian:sigma=0.5", "sin", "cos"]
@@ -247,9 +247,9 @@ def test_deep_kernels_are_flat_where_chi_is_less_than_one() -> None:
 def test_all_depths_come_from_one_run() -> None:
     kernel = Kernel.of("gelu", 5, "0.7", "0.2")
     for engine in ("numpy", "mpmath"):
-        found = coefficients_by_depth(kernel, [4, 1, 5, 4], Request(8, 12, engine))
+        found = coefficients_by_depth(kernel, [4, 1, 5, 4], SeriesRequest(8, 12, engine))
         assert [r.kernel.depth for r in found] == [4, 1, 5, 4]
-        alone = [coefficients_by_depth(kernel.at_depth(d), [d], Request(8, 12, engine))[0] for d in (4, 1, 5, 4)]
+        alone = [coefficients_by_depth(kernel.at_depth(d), [d], SeriesRequest(8, 12, engine))[0] for d in (4, 1, 5, 4)]
         for a, b in zip(found, alone, strict=True):
             assert a.kernel == b.kernel
             assert agree(numbers(a), numbers(b), 12, units=2)

@@ -43,7 +43,7 @@ class Shell:
         environment |= {"fish_greeting": "", "PS1": "$ "}
         name, *arguments = command.split()
         self.child = pexpect.spawn(
-            name, arguments, env=environment, cwd=str(folder), encoding="utf-8", timeout=20, dimensions=(50, 200)
+            name, arguments, env=environment, cwd=str(folder), encoding="utf-8", timeout=900, dimensions=(50, 200)
         )
         self.child.delaybeforesend = None
         for line in setup:

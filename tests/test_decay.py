@@ -17,7 +17,7 @@ from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.decay.fit import fit_logs
 from ntkcalc.decay.kernel_decay import kernel_decays
 from ntkcalc.decay.results import ClassFit, Decay, DecayFit, Parameter
-from ntkcalc.decay.theory import geometric_layers, kernel_decay
+from ntkcalc.decay.theory import geometric_layers, kernel_theory
 from ntkcalc.kernel.hyperparameters import Kernel
 
 
@@ -39,6 +39,7 @@ def covers(parameter: Parameter, truth: float) -> bool:
 
 @pytest.mark.parametrize("gamma_b2", ["0", "0.1"])
 @pytest.mark.parametrize("depth", [2, 3, 4, 5])
+@pytest.mark.quick(2)
 def test_relu_falls_like_p_to_the_minus_three_halves_with_the_derived_constants(depth: int, gamma_b2: str) -> None:
     decay = found("relu", depth, "1", gamma_b2)
     assert decay.fit.model == "power"
@@ -53,6 +54,7 @@ def test_relu_falls_like_p_to_the_minus_three_halves_with_the_derived_constants(
 
 @pytest.mark.parametrize("act", ["leaky-relu", "leaky-relu:slope=0.5", "abs", "selu"])
 @pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.quick(2)
 def test_every_kink_has_the_derived_constant(act: str, depth: int) -> None:
     decay = found(act, depth)
     derived = {s.parity: s.constant for s in decay.theory.coefficients}
@@ -72,6 +74,7 @@ def test_every_kink_has_the_derived_constant(act: str, depth: int) -> None:
         (2, "1", "0.5", pi * 2**0.5),
     ],
 )
+@pytest.mark.quick(1)
 def test_tanh_falls_at_the_rate_of_its_poles(depth: int, sigma_w2: str, gamma_b2: str, rate: float) -> None:
     decay = found("tanh", depth, sigma_w2, gamma_b2)
     assert decay.fit.model == "stretched-exponential"
@@ -84,6 +87,7 @@ def test_tanh_falls_at_the_rate_of_its_poles(depth: int, sigma_w2: str, gamma_b2
 
 
 @pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.quick(1)
 def test_where_chi_exceeds_one_tanh_falls_more_slowly(depth: int) -> None:
     decay = found("tanh", depth, "max")
     rate = pi / float(Kernel.of("tanh", depth, "max").chi(64)) ** ((depth - 2) / 2)
@@ -108,6 +112,7 @@ def test_steep_softplus_keeps_the_law_of_its_poles() -> None:
 
 @pytest.mark.parametrize("sigma", [Fraction(1, 2), Fraction(1), Fraction(2)])
 @pytest.mark.parametrize("gamma_b2", [Fraction(0), Fraction(1, 10), Fraction(1, 2)])
+@pytest.mark.quick(2)
 def test_gaussians_are_geometric(sigma: Fraction, gamma_b2: Fraction) -> None:
     decay = found(f"gaussian:sigma={float(sigma)}", 2, "1", str(float(gamma_b2)))
     ratio = float((1 + sigma**2 - gamma_b2) / (1 - gamma_b2))
@@ -130,6 +135,7 @@ def test_the_radius_of_a_deeper_gaussian_is_where_the_layer_below_reaches_it() -
 @pytest.mark.parametrize(
     ("act", "depth", "sigma_w2"), [("erf", 2, "1"), ("erf", 4, "max"), ("gelu", 2, "1"), ("gelu", 3, "1")]
 )
+@pytest.mark.quick(2)
 def test_other_algebraic_singularities(act: str, depth: int, sigma_w2: str) -> None:
     decay = found(act, depth, sigma_w2)
     (law,) = decay.theory.coefficients
@@ -165,6 +171,7 @@ def test_mish_oscillates_about_the_law_of_its_poles() -> None:
         ("clip(x,0,6)", 1000),
     ],
 )
+@pytest.mark.quick(2)
 def test_kinks_away_from_zero_swing_about_their_power_and_are_no_stretched_exponentials(
     formula: str, terms: int
 ) -> None:
@@ -176,6 +183,7 @@ def test_kinks_away_from_zero_swing_about_their_power_and_are_no_stretched_expon
 
 
 @pytest.mark.parametrize(("formula", "rate"), [("tanh(x-2)", pi), ("1/(1+(x-1)^2)", 2.0)])
+@pytest.mark.quick(1)
 def test_poles_beside_the_imaginary_axis_swing_about_their_stretched_exponential(formula: str, rate: float) -> None:
     fit = found(formula).fit
     assert (fit.model, fit.oscillating) == ("stretched-exponential", True)
@@ -184,6 +192,7 @@ def test_poles_beside_the_imaginary_axis_swing_about_their_stretched_exponential
 
 @pytest.mark.parametrize("act", ["sin", "cos"])
 @pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.quick(2)
 def test_entire_kernels(act: str, depth: int) -> None:
     assert found(act, depth).fit.model == "entire"
     assert found(act, depth).theory.coefficients[0].model == "entire"
@@ -235,6 +244,7 @@ def test_a_geometric_series_is_fitted_exactly() -> None:
         ("gaussian", "0", 2, 2 + 3**0.5, "ratio"),
     ],
 )
+@pytest.mark.quick(2)
 def test_a_fit_to_the_eigenvalues_stands_beside_their_law(
     act: str, gamma_b2: str, d: int, number: float, name: str
 ) -> None:
@@ -261,6 +271,7 @@ def test_eigenvalues_of_tanh_follow_the_two_thirds_law() -> None:
         ("0.5*x*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3)))", "1", "undecided"),  # it swings
     ],
 )
+@pytest.mark.quick(1)
 def test_where_theory_is_silent_the_fit_to_the_eigenvalues_stands_alone(
     formula: str, sigma_w2: str, model: str
 ) -> None:
@@ -293,6 +304,7 @@ LAWS: dict[str, tuple[str, Any, dict[str, float]]] = {
 
 
 @pytest.mark.parametrize("name", LAWS)
+@pytest.mark.quick(4)
 def test_laws_are_told_apart_in_one_per_cent_of_noise(name: str) -> None:
     model, logs, truth = LAWS[name]
     right, within = 0, {key: [0, 0] for key in truth}
@@ -363,7 +375,7 @@ def test_what_makes_no_sense_is_refused(series: list[float], window: tuple[int, 
 
 
 def test_corollary_4_7_for_relu_is_seen_in_its_eigenvalues() -> None:
-    theory = kernel_decay(Kernel.of("relu", 2, "1", "0.1"), sphere_dim=3)
+    theory = kernel_theory(Kernel.of("relu", 2, "1", "0.1"), sphere_dim=3)
     exponent = theory.sphere_eigenvalues[0].exponent
     assert exponent == -4  # −(d + 1)
     rows = sphere_eigenvalues("relu", 3, 200, gamma_b2="0.1").eigenvalues[100:201:2]
@@ -372,7 +384,7 @@ def test_corollary_4_7_for_relu_is_seen_in_its_eigenvalues() -> None:
 
 
 def test_the_sharp_law_of_geometric_kernels_is_seen_in_their_eigenvalues() -> None:
-    theory = kernel_decay(Kernel.of("gaussian", 2), sphere_dim=2)
+    theory = kernel_theory(Kernel.of("gaussian", 2), sphere_dim=2)
     ratio = theory.sphere_eigenvalues[1].ratio or 0
     assert ratio == pytest.approx(2 + 3**0.5)
     rows = sphere_eigenvalues("gaussian", 2, 80).eigenvalues

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from volume import examples
 
 from ntkcalc import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.numerics.engine import ErrorBound, ErrorEngine, bits_lost
+from ntkcalc.numerics.engine import ErrorBound, ErrorEngine
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.numpy_engine import NumpyEngine
 from ntkcalc.numerics.precision import context
@@ -69,6 +70,7 @@ def test_every_coefficient_of_a_product_keeps_its_bits(first: str, second: str, 
 
 @pytest.mark.parametrize("bits", [40, 200])
 @pytest.mark.parametrize("inner", [name for name in WILD if name != "zero"])
+@pytest.mark.quick(6)
 def test_every_coefficient_of_a_composition_keeps_its_bits(inner: str, bits: int) -> None:
     u = MpmathEngine(bits).without_constant(series(inner, 30))
     outers = [series(name, 30) for name in WILD]
@@ -92,6 +94,7 @@ def test_a_series_composed_with_the_identity_is_itself(name: str) -> None:
 
 @pytest.mark.parametrize("first", ["2^-p", "exp(-pi sqrt p)", "p even, p^(-3/2)", "1/p!"])
 @pytest.mark.parametrize("second", ["2^-p", "exp(-pi sqrt p)", "10^p"])
+@pytest.mark.quick(5)
 def test_float64_rounds_no_more_than_it_says(first: str, second: str) -> None:
     a, b = (NumpyEngine().series(series(name, 80)) for name in (first, second))
     exact_a, exact_b = ([WIDE.convert(c) for c in NumpyEngine().scalars(x)] for x in (a, b))
@@ -115,7 +118,7 @@ KERNELS = st.tuples(
 
 
 @given(KERNELS, st.integers(1, 40))
-@settings(max_examples=12)
+@examples(12)
 def test_the_error_bound_bounds_the_measured_error_of_float64(kernel: tuple, truncation: int) -> None:
     act, depth, sigma_w2, gamma_b2 = kernel
     exact = layers(MpmathEngine(120), Kernel.of(act, depth, sigma_w2, gamma_b2), truncation)
@@ -148,7 +151,12 @@ def test_error_bounds_follow_the_calculus_of_roundings() -> None:
     assert engine.multiply(a, b) == ErrorBound(2 + 5 + 3, 1 + 0.5)
     assert engine.add(a, b) == ErrorBound(5 + 1, 1)
     assert engine.compose([[], []], a) == [ErrorBound(1 + 7, 2 + 1 + 0.25)] * 2
-    assert bits_lost(ErrorBound(1, 1), 1023) == 11  # 1024 roundings
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("p", [0, 1, 100])
+def test_engines_that_round_once_lose_few_bits(depth: int, p: int) -> None:
+    assert error_bound(MpmathEngine(40), depth, p).at(p) <= depth * (4 * p + 5)
 
 
 def test_numbers_come_out_of_an_engine_as_they_are() -> None:

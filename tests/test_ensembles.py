@@ -10,7 +10,7 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, as_images, isotropic_points, unit_rows
 from ntkcalc.networks.ensembles import network_spectrum
-from ntkcalc.networks.network import Design
+from ntkcalc.networks.network import Architecture
 from ntkcalc.networks.results import NetworkSpectrum
 
 SMALL = isotropic_points(8, 16, 1)
@@ -31,25 +31,28 @@ def shares(found: NetworkSpectrum) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("design", "points"),
+    ("architecture", "points"),
     [
-        (Design(30), SMALL),
-        (Design(30, parametrization="standard"), SMALL),
-        (Design(4, "cnn", "standard", "same"), unit_rows(np.random.default_rng(0).standard_normal((7, 1, 4, 5)), "")),
+        (Architecture(30), SMALL),
+        (Architecture(30, parametrization="standard"), SMALL),
+        (
+            Architecture(4, "cnn", "standard", "same"),
+            unit_rows(np.random.default_rng(0).standard_normal((7, 1, 4, 5)), ""),
+        ),
     ],
 )
-def test_means_and_intervals_are_those_of_the_kernels_one_by_one(design: Design, points: Points) -> None:
-    found = network_spectrum(Kernel.of("gelu", 3), design, points, trials=6, seed=11)
+def test_means_and_intervals_are_those_of_the_kernels_one_by_one(architecture: Architecture, points: Points) -> None:
+    found = network_spectrum(Kernel.of("gelu", 3), architecture, points, trials=6, seed=11)
     x = points.rows if points.image is None else points.rows.reshape(-1, *points.image)
     kernels = [
         empirical_ntk(
             x,
             act="gelu",
-            widths=design.widths,
+            widths=architecture.widths,
             depth=3,
-            parametrization=design.parametrization,
-            arch=design.arch,
-            padding=design.padding,
+            parametrization=architecture.parametrization,
+            arch=architecture.arch,
+            padding=architecture.padding,
             seed=child,
         )
         for child in np.random.SeedSequence(11).spawn(6)
@@ -69,7 +72,7 @@ def test_means_and_intervals_are_those_of_the_kernels_one_by_one(design: Design,
 
 
 def test_distance_and_infinite_width_are_those_of_the_exact_kernel() -> None:
-    found = network_spectrum(Kernel.of("tanh", 3, "max", "0.2"), Design(50), SMALL, trials=4)
+    found = network_spectrum(Kernel.of("tanh", 3, "max", "0.2"), Architecture(50), SMALL, trials=4)
     theta = ntk_matrix(SMALL.rows, act="tanh", depth=3, sigma_w2="max", gamma_b2="0.2")
     off = [
         np.linalg.norm(
@@ -79,18 +82,18 @@ def test_distance_and_infinite_width_are_those_of_the_exact_kernel() -> None:
     ]
     assert float(found.distance or 0) == pytest.approx(np.mean(np.square(off)) ** 0.5 / np.linalg.norm(theta), rel=1e-9)
     values = np.linalg.eigvalsh(theta)[::-1]
-    assert [float(e.infinite or 0) for e in found.eigenvalues] == pytest.approx(values / values[0], rel=1e-9)
+    assert [float(e.infinite_normalized or 0) for e in found.eigenvalues] == pytest.approx(values / values[0], rel=1e-9)
 
 
 def test_the_top_is_the_top_of_all() -> None:
-    whole, top = (network_spectrum(Kernel.of("relu", 3), Design(20), SMALL, 3, top=n) for n in (None, 3))
+    whole, top = (network_spectrum(Kernel.of("relu", 3), Architecture(20), SMALL, 3, top=n) for n in (None, 3))
     assert whole.eigenvalues[:3] == top.eigenvalues
 
 
 def test_standard_networks_and_images_have_no_limit_to_compare_with() -> None:
-    found = network_spectrum(Kernel.of("relu", 2), Design(9, parametrization="standard"), SMALL, 2)
+    found = network_spectrum(Kernel.of("relu", 2), Architecture(9, parametrization="standard"), SMALL, 2)
     assert found.distance is None
-    assert {e.infinite for e in found.eigenvalues} == {None}
+    assert {e.infinite_normalized for e in found.eigenvalues} == {None}
 
 
 # ---------------------------------------------------------------- the paper's statements
@@ -98,9 +101,10 @@ def test_standard_networks_and_images_have_no_limit_to_compare_with() -> None:
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 @pytest.mark.parametrize("act", ["relu", "tanh", "gelu"])
+@pytest.mark.quick(4)
 def test_the_distance_to_infinite_width_falls_like_one_over_root_width(act: str, depth: int) -> None:
     widths = (64, 128, 256, 512)  # up to 4096: tests/benchmarks/networks.py --convergence
-    off = [float(network_spectrum(Kernel.of(act, depth), Design(w), SMALL, 64).distance or 0) for w in widths]
+    off = [float(network_spectrum(Kernel.of(act, depth), Architecture(w), SMALL, 64).distance or 0) for w in widths]
     assert np.polyfit(np.log(widths), np.log(off), 1)[0] == pytest.approx(-0.5, abs=0.1)
 
 
@@ -108,7 +112,7 @@ def test_the_distance_to_infinite_width_falls_like_one_over_root_width(act: str,
 def figure_1(act: str, depth: int, data: str) -> NetworkSpectrum:
     """Figure 1's networks, on 200 points."""
     points = digits() if data == "digits" else isotropic_points(200, 64, 0)
-    return network_spectrum(Kernel.of(act, depth), Design(500, parametrization="standard"), points, 10, 0, 60)
+    return network_spectrum(Kernel.of(act, depth), Architecture(500, parametrization="standard"), points, 10, 0, 60)
 
 
 @pytest.mark.parametrize("data", ["digits", "isotropic"])
@@ -146,10 +150,11 @@ def figure_3(act: str, depth: int, data: str) -> NetworkSpectrum:
 
     images = unit_rows(load_digits().images[:60, None], "digits")
     points = images if data == "digits" else as_images(isotropic_points(60, 64, 0), (1, 8, 8))
-    return network_spectrum(Kernel.of(act, depth), Design(20, "cnn", "standard", "same"), points, 10, 0, 40)
+    return network_spectrum(Kernel.of(act, depth), Architecture(20, "cnn", "standard", "same"), points, 10, 0, 40)
 
 
 @pytest.mark.parametrize("data", ["digits", "isotropic"])
+@pytest.mark.quick(1)
 def test_figure_3_shows_the_same_of_convolutions(data: str) -> None:
     second = {
         (a, d): figure_3(a, d, data).eigenvalues[1].normalized for a in ("linear", "relu", "tanh") for d in (2, 5)
@@ -174,26 +179,28 @@ def test_figure_3_shows_a_skewed_spectrum_for_skewed_data() -> None:
 def test_one_neuron_one_point_one_layer_one_trial() -> None:
     one = unit_rows([[3.0, 4.0]], "one")
     for width, depth in ((1, 1), (1, 2), (1, 5)):
-        found = network_spectrum(Kernel.of("tanh", depth), Design(width), one, 1)
+        found = network_spectrum(Kernel.of("tanh", depth), Architecture(width), one, 1)
         assert [str(e.normalized.mean) for e in found.eigenvalues] == ["1"]
         assert found.eigenvalues[0].normalized.low == 1
-    linear = network_spectrum(Kernel.of("tanh", 1), Design(1), one, 1)
+    linear = network_spectrum(Kernel.of("tanh", 1), Architecture(1), one, 1)
     assert float(linear.eigenvalues[0].eigenvalue or 0) == pytest.approx(1, rel=1e-12)  # γ_w² ‖x‖²
 
 
 def test_constant_inputs_of_the_first_layer() -> None:
-    found = network_spectrum(Kernel.of("relu", 3, 1, 1), Design(40), SMALL, 3)  # γ_b² = 1: all points are one
+    found = network_spectrum(Kernel.of("relu", 3, 1, 1), Architecture(40), SMALL, 3)  # γ_b² = 1: all points are one
     assert [e.resolved for e in found.eigenvalues] == [True] + [False] * 7
 
 
 def test_dead_networks_are_counted_and_left_out() -> None:
     point = unit_rows([[1.0, 0.0], [0.8, 0.6]], "two")
-    found = network_spectrum(Kernel.of("relu", 2, "max"), Design(1), point, 40)
+    found = network_spectrum(Kernel.of("relu", 2, "max"), Architecture(1), point, 40)
     alive = found.eigenvalues[1].normalized.trials
     # both points on the dark side: an angle of π − arccos 0.8 of 2π, 40 % of networks
     assert 15 <= alive <= 33
     assert found.kernel_effrank.trials == alive
-    single = network_spectrum(Kernel.of("relu", 2, "max"), Design(1), unit_rows([[1.0]], "x"), 1, seed=dead_seed())
+    single = network_spectrum(
+        Kernel.of("relu", 2, "max"), Architecture(1), unit_rows([[1.0]], "x"), 1, seed=dead_seed()
+    )
     assert single.eigenvalues[0].normalized.trials == 0
     assert single.eigenvalues[0].normalized.mean is None
 
@@ -208,7 +215,7 @@ def dead_seed() -> int:
 
 def test_equal_rows_share_their_eigenvalues() -> None:
     twice = Points("twice", np.concatenate([SMALL.rows, SMALL.rows]), False)
-    once, both = (network_spectrum(Kernel.of("relu", 3), Design(25), p, 3) for p in (SMALL, twice))
+    once, both = (network_spectrum(Kernel.of("relu", 3), Architecture(25), p, 3) for p in (SMALL, twice))
     assert shares(both)[:8] == pytest.approx(shares(once), rel=1e-9)
     assert [e.resolved for e in both.eigenvalues] == [True] * 8 + [False] * 8
 
@@ -220,10 +227,10 @@ def test_refusals() -> None:
     kernel = Kernel.of("relu", 2)
     for options, said in (({"trials": 0}, "trials"), ({"seed": -1}, "seed"), ({"top": 0}, "top")):
         with pytest.raises(InputError, match=said):
-            network_spectrum(kernel, Design(5), SMALL, **options)  # type: ignore[arg-type]
+            network_spectrum(kernel, Architecture(5), SMALL, **options)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="images"):
-        network_spectrum(kernel, Design(5, "cnn"), SMALL)
+        network_spectrum(kernel, Architecture(5, "cnn"), SMALL)
     with pytest.raises(NtkcalcError, match="--memory"):
-        network_spectrum(kernel, Design(5000), SMALL, memory=100_000)
+        network_spectrum(kernel, Architecture(5000), SMALL, memory=100_000)
     with pytest.raises(AccuracyError, match="of 15 digits"):
-        network_spectrum(kernel, Design(5), SMALL, 2, digits=15, strict=True)
+        network_spectrum(kernel, Architecture(5), SMALL, 2, digits=15, strict=True)

@@ -11,8 +11,9 @@ from typing import Any
 import mpmath
 import pytest
 from flint import arb, ctx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from volume import examples
 
 from ntkcalc import ntk_coefficients, ntk_values
 from ntkcalc.activations.catalogue import FAMILIES
@@ -100,6 +101,7 @@ def name(record: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=name)
+@pytest.mark.quick(18)
 def test_theta_is_what_its_definition_says(record: dict[str, Any]) -> None:
     """At some points of each depth, to all 45 digits; `oracles/make_values.py --check` takes all points."""
     for depth, stride in {1: 13, 2: 9, 3: 9, 5: 13, 8: 19}.items():
@@ -112,6 +114,7 @@ def test_theta_is_what_its_definition_says(record: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("digits", "depth", "stride"), [(12, 2, 5), (40, 3, 19)])
 @pytest.mark.parametrize("record", [r for r in RECORDS if (r["sigma_w2"], r["gamma_b2"]) == ("1", "0")], ids=name)
+@pytest.mark.quick(12)
 def test_every_printed_digit_is_right(record: dict[str, Any], digits: int, depth: int, stride: int) -> None:
     known = references(record, depth, stride)
     result = ntk_values(record["activation"], list(known), depth, 1, digits=digits)
@@ -121,6 +124,7 @@ def test_every_printed_digit_is_right(record: dict[str, Any], digits: int, depth
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_theta_at_one_is_the_total_exactly_as_reported(act: str) -> None:
     for depth, sigma_w2, gamma_b2, digits in ((1, "1", "0.3", 20), (2, "0.7", "0", 5), (3, "max", "0", 20)):
         options: dict[str, Any] = {"sigma_w2": sigma_w2, "gamma_b2": gamma_b2, "digits": digits}
@@ -237,7 +241,7 @@ KERNELS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(kernel=KERNELS, rho=RHOS)
 def test_the_error_is_what_it_says_and_below_its_bound(kernel: dict[str, Any], rho: str) -> None:
     fine = ntk_values(rho=[rho], digits=40, **kernel).values[0]
@@ -254,7 +258,7 @@ def test_the_error_is_what_it_says_and_below_its_bound(kernel: dict[str, Any], r
     assert Decimal(rho) < 0 or fine.error >= 0  # all coefficients are nonnegative
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(kernel=KERNELS, rho=RHOS)
 def test_the_series_is_the_sum_of_the_coefficients(kernel: dict[str, Any], rho: str) -> None:
     found = ntk_values(rho=[rho], digits=20, **kernel).values[0]

@@ -65,6 +65,7 @@ def test_every_activation_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", PHI)
+@pytest.mark.quick(10)
 def test_the_definition_by_quadrature(name: str) -> None:
     for k, (found, defined) in enumerate(zip(activation(name).hermite(8, 100), quadrature(PHI[name], 8), strict=True)):
         # 1e-30 is what quadrature to 140 bits and the 32 digits of selu's constants leave
@@ -97,6 +98,7 @@ def test_softplus_that_hardly_bends(beta: str) -> None:
 
 
 @pytest.mark.parametrize("beta", [17, 100, 10**6])
+@pytest.mark.quick(1)
 def test_softplus_that_is_steep(beta: int) -> None:
     """By quadrature of the definition next to the bend and away from it."""
     b = CTX.mpf(beta)
@@ -170,6 +172,7 @@ def test_more_bits_give_the_same_number(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "softplus", "mish"])
+@pytest.mark.quick(2)
 def test_what_was_asked_for_before_does_not_matter(name: str) -> None:
     activation.cache_clear()
     mu = activation(name)

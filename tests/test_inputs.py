@@ -1,9 +1,13 @@
 """Data files: every format gives the same points, and whatever is not a matrix of numbers is refused in words."""
 
+import gzip
 import io
+import os
 import pickle
 import re
 import struct
+import threading
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +18,7 @@ import pytest
 
 import ntkcalc
 from ntkcalc.cli.data_files import load_points
+from ntkcalc.cli.delimited_text import Layout
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.points import Points, as_images, isotropic_points, unit_rows
 
@@ -24,7 +29,7 @@ ROUNDING = 4e-16  # of coordinates of at most 1: two units in their last place
 
 def load(source: Path | str, text: str = "", **options: Any) -> Points:
     """The points of a file, or of a text on stdin."""
-    return load_points(str(source), io.StringIO(text), **options)
+    return load_points(str(source), io.StringIO(text), **options)[0]
 
 
 def refusal(source: Path | str, text: str = "", **options: Any) -> str:
@@ -65,6 +70,14 @@ FORMATS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "text-with-a-header": ("x.dat", write("u v\n3 4\n-1 0\n0.25 -0.5\n")),
     "no-suffix": ("x", write("3 4\n-1 0\n0.25 -0.5\n")),
     "name-with-a-colon": ("a:b.csv", write("3,4\n-1,0\n0.25,-0.5\n")),
+    "semicolons": ("x.csv", write("3;4\n-1;0\n0.25;-0.5\n")),
+    "quoted": ("x.csv", write('"3","4"\n"-1","0"\n0.25,"-0.5"\n')),
+    "quoted-names": ("x.csv", write('"a, b","c"\n3,4\n-1,0\n0.25,-0.5\n')),
+    "commas-in-text": ("x.txt", write("3, 4\n-1, 0\n0.25, -0.5\n")),
+    "csv-gz": ("x.csv.gz", lambda path: path.write_bytes(gzip.compress(b"a,b\n3,4\n-1,0\n0.25,-0.5\n"))),
+    "npy-gz": ("x.npy.gz", lambda path: path.write_bytes(gzip.compress(npy_bytes(ROWS)))),
+    "gzipped-unnamed": ("x", lambda path: path.write_bytes(gzip.compress(b"3 4\n-1 0\n0.25 -0.5\n"))),
+    "npy-unnamed": ("x", lambda path: path.write_bytes(npy_bytes(np.asfortranarray(ROWS)))),
 }
 
 
@@ -212,8 +225,7 @@ def test_objects_are_refused_in_words(tmp_path: Path) -> None:
         (np.array([[np.inf, 2], [3, 1]]), "finite numbers", "row 1 has NaN or infinity"),
         (np.array([[1.0, 2], [1, 1], [0, -0.0]]), "sphere", "row 3 is zero"),
         (np.ones(3), "one point a row", "1 dimensions"),
-        (np.ones((2, 2, 2)), "one point a row", "3 dimensions"),
-        (np.ones((2, 2, 2)), "images n x channels x height x width", "3 dimensions"),
+        (np.ones((1, 1, 1, 1, 1)), "images n x channels x height x width", "5 dimensions"),
         (np.ones((1, 1, 1, 1, 1)), "one point a row", "5 dimensions"),
         (np.float64(1), "one point a row", "0 dimensions"),
         (np.ones((0, 3)), "no points", "0 x 3"),
@@ -293,7 +305,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
     "npz-cut": ("x.npz", lambda path: (save_npz(path, a=ROWS), path.write_bytes(path.read_bytes()[:150])), ["damaged"]),
     "npz-damaged": ("x.npz", damaged_npz, ["damaged"]),
     "npz-too-large": ("x.npz", member_that_claims(0xFFFFFF00), ["larger than", "take fewer points"]),
-    "npz-of-text": ("x.npz", lambda path: zip_of(path, "rows.npy", b"hello"), ["real numbers"]),
+    "npz-of-text": ("x.npz", lambda path: zip_of(path, "rows.npy", b"hello"), ["cannot read"]),
     "npz-short": ("x.npz", lambda path: zip_of(path, "rows.npy", npy_bytes(ROWS)[:-9]), ["cannot read"]),
     "npz-that-claims": ("x.npz", lambda path: zip_of(path, "rows.npy", npy_header((10**9, 10**3))), []),
     "npy-that-claims": ("x.npy", lambda path: path.write_bytes(npy_header((10**9, 10**3))), ["cannot read"]),
@@ -317,7 +329,6 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
     "empty-file": ("x.csv", write(""), ["no points", "empty"]),
     "comments-only": ("x.txt", write("# nothing\n\n"), ["no points"]),
     "header-only": ("x.csv", write("a,b\n"), ["no points"]),
-    "semicolons": ("x.csv", write("1;2\n3;4\n"), ["cannot read"]),
     "nan": ("x.csv", write("1,2\nnan,1\n"), ["row 2 has NaN"]),
     "overflow": ("x.csv", write("1,2\n1e999,1\n"), ["row 2 has NaN or infinity"]),
     "zero-row": ("x.csv", write("0,0\n1,2\n"), ["row 1 is zero"]),
@@ -353,6 +364,189 @@ def test_empty_stdin_is_refused() -> None:
 
 def test_text_that_is_no_matrix_is_refused_on_stdin() -> None:
     assert "cannot read stdin" in refusal("-", "1 2\n3\n")
+
+
+# ---------------------------------------------------------------- how text is read
+
+
+def rows_of(text: str, **options: Any) -> list[list[float]]:
+    """The rows of a text on stdin, before they are scaled: their directions times their largest entries."""
+    points = load("-", text, **options).rows
+    return [[round(x / max(map(abs, row)), 9) for x in row] for row in points.tolist()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NA,NA\n1,2\n",
+        "1D0,2D0\n1,2\n",
+        "\u22121,\u22122\n1,2\n",
+        "1,NA\n1,2\n",
+        "a,\n1,2\n",
+        "a,1\n1,2\n",
+        "x,NaN\n1,2\n",
+    ],
+)
+def test_no_first_line_is_dropped_that_may_be_a_point(text: str) -> None:
+    assert "--header" in refusal("-", text)
+
+
+def test_a_line_of_names_is_said_to_be_one() -> None:
+    points, remarks = load_points("-", io.StringIO("first,second\n3,4\n"))
+    assert points.rows.tolist() == [[0.6, 0.8]]
+    assert remarks == ("stdin: the first line holds names (first, second), not a point",)
+    for text in ("3,4\n", '"3","4"\n'):
+        assert load_points("-", io.StringIO(text))[1] == ()
+
+
+def test_what_is_said_of_the_header_holds() -> None:
+    counted = "0,1,2\n5,6,7\n"
+    assert "--header" in refusal("-", counted)
+    assert len(rows_of(counted, layout=Layout(header="no"))) == 2
+    assert len(rows_of(counted, layout=Layout(header="yes"))) == 1
+    assert "row 1, column 1, got 'a'" in refusal("-", "a,b\n1,2\n", layout=Layout(header="no"))
+    assert len(rows_of("NA,NA\n1,2\n", layout=Layout(header="yes"))) == 1
+
+
+def test_two_columns_may_begin_with_zero_and_one() -> None:
+    assert rows_of("0 1\n1 0\n") == [[0, 1], [1, 0]]
+    assert "--header" in refusal("-", "0,1\n0.25,0.5\n")  # as pandas writes a frame without names of columns
+
+
+PANDAS = ",a,b\n0,3,4\n1,-1,0\n2,0.25,-0.5\n"
+
+
+@pytest.mark.parametrize(
+    "text", [PANDAS, "label,a,b\n7,3,4\n3,-1,0\n", "a,b,target\n3,4,1\n", "Unnamed: 0,a,b\n5,3,4\n", "a,b,ID\n3,4,9\n"]
+)
+def test_what_is_hardly_a_coordinate_is_refused_until_columns_are_named(text: str) -> None:
+    assert "--columns" in refusal("-", text)
+    assert rows_of(text, layout=Layout(header="yes", columns="a,b"))[0] == [0.75, 1]
+
+
+def test_an_index_is_left_out() -> None:
+    assert rows_of(PANDAS, layout=Layout(header="yes", columns="-1")) == [[0.75, 1], [-1, 0], [0.5, -1]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("1-3", [4, 3, 2]),
+        ("3,1", [2, 4]),
+        ("b", [3]),
+        ("-b", [4, 2]),
+        ("-1,-3", [3]),
+        ("1-3,-b", [4, 2]),
+        ("a,b,c", [4, 3, 2]),
+    ],
+)
+def test_columns_are_chosen_by_name_and_number(columns: str, expected: list[float]) -> None:
+    found = rows_of("a,b,c\n4,3,2\n", layout=Layout(columns=columns))[0]
+    assert found == [x / max(expected) for x in expected]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [("d", "no column 'd'"), ("4", "from 1 to 3"), ("0", "from 1 to 3"), ("3-2", "from 1 to 3"), ("-1-3", "leaves no")],
+)
+def test_columns_that_are_not_there_are_refused(columns: str, said: str) -> None:
+    assert said in refusal("-", "a,b,c\n4,3,2\n", layout=Layout(columns=columns))
+
+
+def test_decimal_commas() -> None:
+    text = "0,3;0,4\n-1;0\n0,25;-0,5\n"
+    assert "--decimal ," in refusal("-", text)
+    assert load("-", text, layout=Layout(decimal=",")).rows == pytest.approx(UNIT, abs=ROUNDING)
+    assert rows_of("a|b\n0,5|1\n", layout=Layout(decimal=",", delimiter="|")) == [[0.5, 1]]
+
+
+def test_columns_with_words_are_left_out() -> None:
+    text = "5.1,3.5,setosa\n4.9,3.0,setosa\n"
+    assert "--columns" in refusal("-", text)
+    assert len(rows_of(text, layout=Layout(header="no", columns="-3"))) == 2
+    assert "--columns" in refusal("-", "cat,1,2\ndog,3,4\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("header", "maybe"), ("decimal", ";"), ("delimiter", ""), ("delimiter", "1.")]
+)
+def test_options_of_layout_are_checked(option: str, value: str) -> None:
+    assert option in in_words(lambda: Layout(**{option: value}))
+
+
+def test_stdin_and_pipes_may_hold_an_array(tmp_path: Path) -> None:
+    assert load_points("-", io.BytesIO(npy_bytes(ROWS)))[0].rows == pytest.approx(UNIT, abs=ROUNDING)
+    for name, content in (("pipe.npy", npy_bytes(ROWS)), ("pipe.csv", b"3,4\n-1,0\n0.25,-0.5\n")):
+        os.mkfifo(tmp_path / name)
+        writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(content,))
+        writer.start()
+        assert load(tmp_path / name).rows == pytest.approx(UNIT, abs=ROUNDING)
+        writer.join()
+
+
+def test_images_of_one_channel_and_those_whose_channels_come_last(tmp_path: Path) -> None:
+    images = np.random.default_rng(5).standard_normal((4, 6, 5, 3))
+    assert unit_rows(images[..., 0], "grey").image == (1, 6, 5)
+    last = unit_rows(images, "last")
+    assert last.image is None  # a cnn asks for --image-shape
+    first = unit_rows(images.transpose(0, 3, 1, 2), "first")
+    moved, expected = (as_images(points, (3, 6, 5)) for points in (last, first))
+    assert moved.rows == pytest.approx(expected.rows, abs=ROUNDING)
+
+
+def test_a_masked_array_is_refused() -> None:
+    masked = np.ma.masked_array([[1.0, 2], [3, 4]], mask=[[0, 1], [0, 0]])
+    assert "masked" in in_words(lambda: unit_rows(masked, "x"))
+
+
+def test_the_largest_and_the_least_numbers_are_scaled_without_warnings() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert rows_of("1.7e308,1.7e308\n5e-324,0\n") == [[1, 1], [1, 0]]
+
+
+DAMAGED: dict[str, bytes] = {
+    "deep": b"\x93NUMPY\x01\x00" + struct.pack("<H", 6000) + b"(" * 5999 + b"\n",
+    "strange-descr": npy_header((1, 2)).replace(b"'<f8'", b"{1:2}"),
+    "no-dict": b"\x93NUMPY\x01\x00" + struct.pack("<H", 4) + b"[1]\n",
+    "missing-keys": b"\x93NUMPY\x01\x00" + struct.pack("<H", 4) + b"{ }\n",
+    "no-such-version": b"\x93NUMPY\x09\x00" + bytes(200),
+    "odd-type": npy_header((1, 2)).replace(b"'<f8'", b"'<q9'"),
+    "half-a-string": npy_header((1, 2)).replace(b"'<f8'", b"'<f8 "),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_damaged_arrays_are_refused_in_words(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "x.npy").write_bytes(DAMAGED[kind])
+    refusal(tmp_path / "x.npy")
+    zip_of(tmp_path / "x.npz", "rows.npy", DAMAGED[kind])
+    refusal(tmp_path / "x.npz")
+    with pytest.raises(InputError):
+        load_points("-", io.BytesIO(DAMAGED[kind]))
+
+
+@pytest.mark.parametrize("place", [8, 6], ids=["method", "encrypted"])
+def test_archives_that_cannot_be_opened_are_refused(tmp_path: Path, place: int) -> None:
+    save_npz(tmp_path / "x.npz", rows=ROWS)
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    for magic, offset in ((b"PK\x03\x04", place), (b"PK\x01\x02", place + 2)):
+        at = content.index(magic) + offset
+        content[at] = 9 if place == 8 else 1  # deflate64; an encrypted member
+    (tmp_path / "x.npz").write_bytes(bytes(content))
+    assert "cannot read" in refusal(tmp_path / "x.npz")
+
+
+def test_text_that_is_no_utf8_is_damaged() -> None:
+    with pytest.raises(InputError, match="damaged"):
+        load_points("-", io.BytesIO(b"\xff\xfe1\n"))
+
+
+def test_a_line_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ntkcalc.cli.delimited_text._LONGEST_LINE", 1000)
+    assert "characters" in refusal("-", "1" * 2000)
+    monkeypatch.setattr("ntkcalc.cli.data_files.MOST_ENTRIES", 5)
+    assert "more than 5 numbers" in refusal("-", "1 2\n3 4\n5 6\n")
 
 
 # ---------------------------------------------------------------- images and Gaussian points

@@ -134,10 +134,10 @@ def test_weights_that_are_not_positive_are_refused(sigma_w2: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_largest_weight_that_a_refusal_names_is_admitted(name: str) -> None:
     with pytest.raises(InputError, match=f"for {name} ") as refusal:
-        Kernel.of(name, 2, "1000")
+        Kernel.of(name, 2, "1000").checked()
     named = re.search(r"at most (\S+)", str(refusal.value))
     assert named
-    kernel = Kernel.of(name, 2, named[1])
+    kernel = Kernel.of(name, 2, named[1]).checked()
     # and it is the largest to about 12 digits
     assert close(kernel.sigma_w2_at(100), Kernel.of(name, 2, "max").sigma_w2_at(100), 36)
 
@@ -145,4 +145,4 @@ def test_the_largest_weight_that_a_refusal_names_is_admitted(name: str) -> None:
 @pytest.mark.parametrize("above", ["2." + "0" * 30 + "1", "2.0000001"])
 def test_a_hair_above_the_largest_weight_is_refused(above: str) -> None:
     with pytest.raises(InputError, match="at most 2 for relu"):
-        Kernel.of("relu", 2, above)
+        Kernel.of("relu", 2, above).checked()

@@ -16,12 +16,12 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, isotropic_points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense
 from ntkcalc.networks.network import (
-    Blueprint,
-    Budget,
-    Design,
+    Architecture,
+    BatchPlan,
+    LayerShape,
     Network,
-    blueprints,
     initialised,
+    layer_shapes,
     network_inputs,
     network_kernel,
     rounding,
@@ -32,8 +32,10 @@ IMAGES = unit_rows(np.random.default_rng(3).standard_normal((3, 2, 5, 4)), "imag
 POINTS = unit_rows(np.random.default_rng(4).standard_normal((4, 3)), "points")
 
 
-def network(act: str, depth: int, design: Design, points: Points, seed: int = 0, **kernel: object) -> Network:
-    return initialised(Kernel.of(act, depth, **kernel), design, points, np.random.default_rng(seed))  # type: ignore[arg-type]
+def network(
+    act: str, depth: int, architecture: Architecture, points: Points, seed: int = 0, **kernel: object
+) -> Network:
+    return initialised(Kernel.of(act, depth, **kernel), architecture, points, np.random.default_rng(seed))  # type: ignore[arg-type]
 
 
 def parameters(made: Network) -> list[np.ndarray]:
@@ -57,15 +59,21 @@ def explicit_kernel(made: Network, x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "design", [Design(4), Design(3, "cnn", padding="same", filter_size=3), Design(3, "cnn", filter_size=2)]
+    "architecture",
+    [Architecture(4), Architecture(3, "cnn", padding="same", filter_size=3), Architecture(3, "cnn", filter_size=2)],
 )
 @pytest.mark.parametrize("kind", ["ntk", "standard"])
 @pytest.mark.parametrize("act", [*FAMILIES, "leaky-relu:slope=-0.5", "elu:alpha=0.3", "softplus:beta=3"])
-def test_the_kernel_is_that_of_an_explicit_jacobian(act: str, kind: str, design: Design) -> None:
-    design = Design(design.widths, design.arch, kind, design.padding, design.filter_size)
-    points = POINTS if design.arch == "mlp" else IMAGES
-    made = network(act, 3, design, points, sigma_w2="0.6" if act != "leaky-relu:slope=-0.5" else "1", gamma_b2="0.3")
-    x = network_inputs(design, points)
+@pytest.mark.quick(40)
+def test_the_kernel_is_that_of_an_explicit_jacobian(act: str, kind: str, architecture: Architecture) -> None:
+    architecture = Architecture(
+        architecture.widths, architecture.arch, kind, architecture.padding, architecture.filter_size
+    )
+    points = POINTS if architecture.arch == "mlp" else IMAGES
+    made = network(
+        act, 3, architecture, points, sigma_w2="0.6" if act != "leaky-relu:slope=-0.5" else "1", gamma_b2="0.3"
+    )
+    x = network_inputs(architecture, points)
     found, expected = network_kernel(made, x, len(x)), explicit_kernel(made, x)
     # 1e-11/1e-5 of rounding and step² of truncation leave some 1e-9
     assert np.abs(found - expected).max() <= 1e-7 * np.abs(expected).max()
@@ -99,24 +107,28 @@ def differentiable(made: Network, act: str, padding: int, kind: str) -> object:
 
 
 @pytest.mark.parametrize(
-    ("design", "depth"),
+    ("architecture", "depth"),
     [
-        (Design(60), 5),
-        (Design((9, 70, 20)), 4),
-        (Design(7, "cnn", filter_size=3), 3),
-        (Design(6, "cnn", padding="same"), 3),
+        (Architecture(60), 5),
+        (Architecture((9, 70, 20)), 4),
+        (Architecture(7, "cnn", filter_size=3), 3),
+        (Architecture(6, "cnn", padding="same"), 3),
     ],
 )
 @pytest.mark.parametrize("kind", ["ntk", "standard"])
 @pytest.mark.parametrize("act", ["relu", "tanh", "sin"])
-def test_the_kernel_is_that_of_automatic_differentiation(act: str, kind: str, design: Design, depth: int) -> None:
-    design = Design(design.widths, design.arch, kind, design.padding, design.filter_size)
-    shape = (5, 3, 8, 6) if design.arch == "cnn" else (5, 30)
+def test_the_kernel_is_that_of_automatic_differentiation(
+    act: str, kind: str, architecture: Architecture, depth: int
+) -> None:
+    architecture = Architecture(
+        architecture.widths, architecture.arch, kind, architecture.padding, architecture.filter_size
+    )
+    shape = (5, 3, 8, 6) if architecture.arch == "cnn" else (5, 30)
     points = unit_rows(np.random.default_rng(9).standard_normal(shape), "")
-    made = network(act, depth, design, points, gamma_b2="0.2")
-    x = network_inputs(design, points)
+    made = network(act, depth, architecture, points, gamma_b2="0.2")
+    x = network_inputs(architecture, points)
     gradient = autograd.grad(
-        differentiable(made, act, design.filter_size // 2 if design.padding == "same" else 0, kind)
+        differentiable(made, act, architecture.filter_size // 2 if architecture.padding == "same" else 0, kind)
     )
     rows = [np.concatenate([np.ravel(part) for part in gradient(parameters(made), image)]) for image in x]
     jacobian = np.array(rows)
@@ -180,9 +192,9 @@ def test_without_hidden_layers_it_is_the_kernel() -> None:
 def test_the_mean_of_shallow_networks_is_the_kernel_at_any_width(act: str, sigma_w2: str, gamma_b2: str) -> None:
     """At depth 2, E[K] = Θ exactly, whatever the width: all of σ_w, σ_b, γ_w, γ_b must be right."""
     points = isotropic_points(3, 4, 0)
-    kernel, design = Kernel.of(act, 2, sigma_w2, gamma_b2), Design(3)
+    kernel, architecture = Kernel.of(act, 2, sigma_w2, gamma_b2), Architecture(3)
     trials = [
-        network_kernel(initialised(kernel, design, points, np.random.default_rng(s)), points.rows, 3)
+        network_kernel(initialised(kernel, architecture, points, np.random.default_rng(s)), points.rows, 3)
         for s in range(3000)
     ]
     expected = ntk_matrix(points.rows, act=act, sigma_w2=sigma_w2, gamma_b2=gamma_b2)
@@ -193,6 +205,7 @@ def test_the_mean_of_shallow_networks_is_the_kernel_at_any_width(act: str, sigma
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_a_wide_deep_network_is_near_the_kernel(act: str) -> None:
     x = np.random.default_rng(0).standard_normal((5, 4))
     expected = ntk_matrix(x, act=act, depth=4, gamma_b2="0.1")
@@ -210,12 +223,16 @@ def test_equal_rows_are_equal_and_scale_does_not_matter() -> None:
 # ---------------------------------------------------------------- blocks, accuracy, randomness
 
 
-@pytest.mark.parametrize("design", [Design(300), Design(20, "cnn", filter_size=3)])
-def test_blocks_give_the_same_within_the_memory_they_are_given(design: Design) -> None:
+@pytest.mark.parametrize("architecture", [Architecture(300), Architecture(20, "cnn", filter_size=3)])
+def test_blocks_give_the_same_within_the_memory_they_are_given(architecture: Architecture) -> None:
     points = unit_rows(np.random.default_rng(0).standard_normal((70, 2, 9, 9)), "")
     kernel = Kernel.of("gelu", 4)
-    plans, made, x = blueprints(4, design, points), network("gelu", 4, design, points), network_inputs(design, points)
-    whole = Budget.of(plans, 70, 1 << 30)
+    plans, made, x = (
+        layer_shapes(4, architecture, points),
+        network("gelu", 4, architecture, points),
+        network_inputs(architecture, points),
+    )
+    whole = BatchPlan.of(plans, 70, 1 << 30)
     assert whole.rows == 70
     expected = network_kernel(made, x, 70)
     seen = {whole.rows}
@@ -226,13 +243,13 @@ def test_blocks_give_the_same_within_the_memory_they_are_given(design: Design) -
         seen.add(budget.rows)
         found = network_kernel(made, x, budget.rows, lambda: ticks.append(1))  # noqa: B023
         assert len(ticks) == budget.ticks
-        assert np.abs(found - expected).max() <= rounding(kernel, design, plans) * expected.max()
+        assert np.abs(found - expected).max() <= rounding(kernel, architecture, plans) * expected.max()
     assert len(seen) >= 3
 
 
-def budget_or_none(plans: list[Blueprint], n: int, memory: int) -> Budget | None:
+def budget_or_none(plans: list[LayerShape], n: int, memory: int) -> BatchPlan | None:
     try:
-        return Budget.of(plans, n, memory)
+        return BatchPlan.of(plans, n, memory)
     except NtkcalcError:
         return None
 
@@ -241,9 +258,9 @@ def budget_or_none(plans: list[Blueprint], n: int, memory: int) -> Budget | None
 @pytest.mark.parametrize("kind", ["ntk", "standard"])
 def test_rounding_is_below_what_is_claimed(act: str, depth: int, kind: str) -> None:
     """Against the same network in extended precision."""
-    points, design = isotropic_points(6, 40, 0), Design(300, parametrization=kind)
+    points, architecture = isotropic_points(6, 40, 0), Architecture(300, parametrization=kind)
     kernel = Kernel.of(act, depth, "max")
-    made = initialised(kernel, design, points, np.random.default_rng(0))
+    made = initialised(kernel, architecture, points, np.random.default_rng(0))
     wide = [
         Dense(
             *(np.asarray(a, dtype=np.longdouble) for a in (layer.weights, layer.bias)),
@@ -265,7 +282,7 @@ def test_rounding_is_below_what_is_claimed(act: str, depth: int, kind: str) -> N
         for layer, (below, delta) in zip(exact.layers[::-1], derivatives, strict=True)
     )
     off = np.abs(network_kernel(made, points.rows, 6) - expected).max() / expected.max()
-    assert off <= rounding(kernel, design, blueprints(depth, design, points))
+    assert off <= rounding(kernel, architecture, layer_shapes(depth, architecture, points))
 
 
 def test_seeds() -> None:
@@ -279,7 +296,7 @@ def test_seeds() -> None:
 
 def test_kaiming_uniform_is_what_pytorch_says() -> None:
     points = isotropic_points(2, 400, 0)
-    made = network("relu", 3, Design(300, parametrization="standard"), points)
+    made = network("relu", 3, Architecture(300, parametrization="standard"), points)
     for layer, fan_in in zip(made.layers, (400, 300, 300), strict=True):
         for array in (layer.weights, layer.bias):  # type: ignore[attr-defined]
             assert np.abs(array).max() <= fan_in**-0.5

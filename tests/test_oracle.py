@@ -32,6 +32,7 @@ def agrees(ours: Decimal, theirs: arb, digits: int) -> bool:
 
 @pytest.mark.parametrize(("act", "depth", "sigma_w2", "gamma_b2"), KERNELS)
 @pytest.mark.parametrize("digits", [12, 30])
+@pytest.mark.quick(12)
 def test_every_digit_is_right(act: str, depth: int, sigma_w2: str, gamma_b2: str, digits: int) -> None:
     theirs = reference_coefficients(act, depth, 40, sigma_w2, gamma_b2, 34)
     result = ntk_coefficients(act, depth, 40, sigma_w2=sigma_w2, gamma_b2=gamma_b2, digits=digits)

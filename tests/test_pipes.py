@@ -6,10 +6,8 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pexpect
 import pytest
+from interruption import HANGS, interrupted
 from shell import ENVIRONMENT, PROGRAM, SHELL, Done, inside, one_line_of_error, run
 
 from ntkcalc.cli.options import FORMATS
@@ -55,6 +54,7 @@ def at_once(lines: list[str], cwd: Path | None = None) -> list[Done]:
 
 
 @pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.quick(1)
 def test_head_ends_every_command_quietly(style: str) -> None:
     lines = [f"{{ {SHELL} {LINES[n]} --format {style}; echo $? >&2; }} | head -n 1" for n in SIMPLEST]
     for name, done in zip(SIMPLEST, at_once(lines), strict=True):
@@ -63,6 +63,7 @@ def test_head_ends_every_command_quietly(style: str) -> None:
 
 @pytest.mark.parametrize(("target", "said"), [("/dev/full", "No space left on device"), ("&-", "Bad file descriptor")])
 @pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.quick(3)
 def test_what_cannot_be_written_is_a_line_and_exit_1(style: str, target: str, said: str) -> None:
     for done in at_once([f"{SHELL} {LINES[name]} --format {style} >{target}" for name in SIMPLEST]):
         assert done.returncode == 1
@@ -88,6 +89,7 @@ ALIASES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 @pytest.mark.parametrize("output", ALIASES)
 @pytest.mark.parametrize("redirection", [">", ">>"])
+@pytest.mark.quick(3)
 def test_an_alias_of_stdout_is_written_where_stdout_is(output: str, redirection: str, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("before\n")
     line = f"{{ echo a; {SHELL} coeffs -a relu -T 1 --format plain -o {output}; echo b; }} {redirection} f"
@@ -142,7 +144,7 @@ def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
     for name in ("coeffs", "values", "bounds", "decay"):
         line = [*PROGRAM, *shlex.split(LINES[name])]
         with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT) as process:
-            assert process.wait(timeout=60) == 0  # with a pipe that nobody writes to and nobody closes
+            assert process.wait(timeout=HANGS) == 0  # with a pipe that nobody writes to and nobody closes
 
 
 # ---------------------------------------------------------------- Ctrl-C
@@ -162,22 +164,7 @@ def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
 def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str, after: float, tmp_path: Path) -> None:
     points = 30_000 if "eigs" not in line else 5000
     np.save(tmp_path / "points.npy", np.eye(points, 4, dtype=np.float32) + 1 / np.arange(1, points + 1)[:, None])
-    process = subprocess.Popen(
-        [*PROGRAM, *shlex.split(line), "-q"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # a shell that runs the tests in the background would have them ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-    )
-    time.sleep(after)
-    assert process.poll() is None  # it takes long
-    start = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == (b"", b"")
-    assert process.returncode == 130
-    assert time.monotonic() - start < 6
+    assert interrupted([*shlex.split(line), "-q"], tmp_path, after) < 6  # seconds of CPU time
     assert [path.name for path in tmp_path.iterdir()] == ["points.npy"]
 
 
@@ -193,6 +180,7 @@ def numbers(text: str) -> set[str]:
 
 @pytest.mark.parametrize("columns", [40, 60, 80])
 @pytest.mark.parametrize("name", LINES)
+@pytest.mark.quick(8)
 def test_a_narrow_screen_is_kept_to_and_loses_no_digit(name: str, columns: int) -> None:
     wide, narrow = shown(name), shown(name, COLUMNS=str(columns))
     assert numbers(wide) - numbers(narrow) - seconds(wide) == set()
@@ -207,6 +195,7 @@ def seconds(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", LINES)
+@pytest.mark.quick(4)
 def test_plain_screens_get_plain_tables(name: str) -> None:
     plain = shown(name, FORCE_COLOR="", NO_COLOR="1")
     assert ESCAPE.search(plain) is None
@@ -216,6 +205,7 @@ def test_plain_screens_get_plain_tables(name: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 @pytest.mark.parametrize(("name", "style"), CASES)
+@pytest.mark.quick(10)
 def test_every_encoding_gets_letters_that_it_has(name: str, style: str, encoding: str) -> None:
     text = shown(name, style, encoding)
     assert text.isascii()
@@ -243,6 +233,7 @@ def test_every_letter_of_a_law_on_the_sphere_is_said_in_ascii() -> None:
     ],
 )
 @pytest.mark.parametrize("name", SIMPLEST)
+@pytest.mark.quick(5)
 def test_on_terminals(name: str, environment: dict[str, str], columns: int, colors: bool) -> None:
     child = pexpect.spawn(
         sys.executable,
@@ -250,7 +241,7 @@ def test_on_terminals(name: str, environment: dict[str, str], columns: int, colo
         env=ENVIRONMENT | environment,
         encoding="utf-8",
         dimensions=(60, columns),
-        timeout=60,
+        timeout=HANGS,
     )
     text = child.read()
     child.close()

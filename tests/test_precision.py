@@ -1,8 +1,9 @@
-"""Numbers at the doors: exact on the way in, correctly rounded on the way out."""
+"""Numbers: exact on the way in, correctly rounded on the way out, as precise as needed in between."""
 
 import math
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import pytest
@@ -10,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError, InputError
-from ntkcalc.numerics.precision import agreed, bits_for, context, decimal, exact, log2, real
+from ntkcalc.numerics.precision import (
+    agreed,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    exact,
+    first_agreement,
+    log2,
+    real,
+    whole,
+    with_enough_bits,
+)
 
 DIGITS = st.integers(1, 60)
 
@@ -100,6 +113,46 @@ def test_the_callers_mpmath_stays_as_it_was() -> None:
     context(5000).sqrt(2)
     assert mpmath.mp.prec == before
     assert context(5000).prec >= 5000
+
+
+@given(st.integers(1, 600), st.integers(20, 200))
+def test_as_many_bits_are_added_as_a_difference_loses(lost: int, bits: int) -> None:
+    tried = []
+
+    def third(work: int) -> tuple[Any, float]:
+        tried.append(work)
+        ctx = context(work)
+        large = ctx.ldexp(1, lost)
+        found = (large + ctx.mpf(1) / 3) - large
+        return found, bits_lost(found, ctx.ldexp(1, lost + 1 - work), work)
+
+    found = with_enough_bits(third, bits, 8, 1 << 12)
+    assert abs(3 * context(2000).convert(found) - 1) < 2.0**-bits
+    assert tried[-1] <= bits + 4 * (lost + 11)
+    assert with_enough_bits(lambda work: (work, math.inf), bits, 8, lost) is None
+
+
+def test_bits_are_lost_by_the_ratio_of_error_and_value() -> None:
+    one = context(64).one
+    assert bits_lost(one, one / 8, 10) == 7
+    assert bits_lost(0 * one, 0 * one, 10) == -math.inf
+    assert bits_lost(0 * one, one, 10) == math.inf
+
+
+def test_the_first_agreement_is_that_of_two_neighbours() -> None:
+    convert = context(64).mpf
+    runs = [[convert(x), convert(1)] for x in (2, 1, 2, 2.125, 3)]
+    assert first_agreement(runs, 3) == runs[3]
+    assert first_agreement(runs, 5) is None
+
+
+@pytest.mark.parametrize(("value", "said"), [(0, "in 1 to 9, got 0"), (10, "in 1 to 9, got 10"), (2.0, "whole number")])
+def test_what_is_no_whole_number_in_range_is_refused(value: Any, said: str) -> None:
+    assert whole(9, "digits", 1, 9) == 9
+    with pytest.raises(InputError, match=said):
+        whole(value, "digits", 1, 9)
+    with pytest.raises(InputError, match="at least 1, got -1"):
+        whole(-1, "digits", 1)
 
 
 def test_agreed_overcomes_a_cancellation() -> None:

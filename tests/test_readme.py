@@ -23,7 +23,7 @@ def test_console_examples_print_what_readme_shows(command: str, output: str, tmp
     ours.chmod(0o755)
     environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        command, shell=True, capture_output=True, encoding="utf-8", env=environment, timeout=60, check=True
+        command, shell=True, capture_output=True, encoding="utf-8", env=environment, timeout=900, check=True
     )
     assert done.stdout == output
     assert done.stderr == ""

@@ -16,7 +16,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import ErrorBound
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, context
-from ntkcalc.series.recurrence import Layer, error_bound, jet, layers, paper_layers
+from ntkcalc.series.recurrence import LayerSeries, correlation_map_series, error_bound, layers, paper_layers
 
 BITS = 100
 CTX = context(300)
@@ -45,7 +45,7 @@ KERNELS = st.builds(
 CORRELATIONS = st.decimals(-1, 1, places=3).map(str)
 
 
-def run(kernel: Kernel, truncation: int, bits: int = BITS) -> list[Layer[list[Any]]]:
+def run(kernel: Kernel, truncation: int, bits: int = BITS) -> list[LayerSeries[list[Any]]]:
     return list(layers(MpmathEngine(bits), kernel, truncation))
 
 
@@ -138,10 +138,10 @@ def test_the_second_layer_has_the_squares_of_the_hermite_coefficients(name: str)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "elu", "relu", "cos"])
-def test_a_jet_sums_to_the_values_at_one(name: str) -> None:
+def test_the_series_of_the_correlation_map_sum_to_the_values_at_one(name: str) -> None:
     kernel = Kernel.of(name, 2, "0.8")
-    found = jet(kernel, ExpansionPoint(CTX.mpf("0.1"), near_one=True), 10, BITS)
-    for series, tails, total in ((found.r, found.q, CTX.one), (found.r_dot, found.q_dot, kernel.chi(BITS))):
+    r, r_dot, q, q_dot = correlation_map_series(kernel, ExpansionPoint(CTX.mpf("0.1"), near_one=True), 10, BITS)
+    for series, tails, total in ((r, q, CTX.one), (r_dot, q_dot, kernel.chi(BITS))):
         for partial, tail in zip(accumulate(series), tails, strict=True):
             assert abs(partial + tail - total) <= 2.0 ** (10 - BITS)
 

@@ -8,7 +8,7 @@ import pytest
 
 from ntkcalc import ntk_coefficients
 from ntkcalc.errors import InputError
-from ntkcalc.report.coeffs import FORMATS
+from ntkcalc.report.formats import Screen, text_of
 from ntkcalc.series.coefficients import MOST_TERMS
 from ntkcalc.series.given_series import GivenSeries, parse_series
 from ntkcalc.series.results import Coefficients
@@ -19,6 +19,10 @@ RESULTS = [
     ntk_coefficients("sin", 2, 150),  # down to 1e-265
     ntk_coefficients("leaky-relu:slope=0.3", 40, 0, sigma_w2="0.25"),
 ]
+
+
+def printed(style: str, results: list[Coefficients]) -> str:
+    return text_of(results, style, Screen())
 
 
 def one(text: str) -> GivenSeries:
@@ -44,7 +48,7 @@ def fractions(result: Coefficients) -> list[Fraction]:
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda r: r.kernel.activation)
 def test_json_comes_back_digit_by_digit(result: Coefficients) -> None:
-    found = one(FORMATS["json"]([result]))
+    found = one(printed("json", [result]))
     assert found.coefficients == fractions(result)
     assert found.tail == Fraction(result.tail)
     assert found.kernel == result.kernel
@@ -52,17 +56,17 @@ def test_json_comes_back_digit_by_digit(result: Coefficients) -> None:
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda r: r.kernel.activation)
 def test_plain_numbers_come_back_digit_by_digit(result: Coefficients) -> None:
-    assert one(FORMATS["plain"]([result])) == GivenSeries(None, fractions(result), None)
+    assert one(printed("plain", [result])) == GivenSeries(None, fractions(result), None)
 
 
 def test_json_lines_are_several_series_in_their_order() -> None:
-    found = parse_series(FORMATS["json"](RESULTS), "x")
+    found = parse_series(printed("json", RESULTS), "x")
     assert [series.kernel for series in found] == [r.kernel for r in RESULTS]
     assert [series.coefficients for series in found] == [fractions(r) for r in RESULTS]
 
 
 def test_empty_lines_part_series_of_plain_numbers() -> None:
-    found = parse_series(FORMATS["plain"](RESULTS), "x")
+    found = parse_series(printed("plain", RESULTS), "x")
     assert [series.coefficients for series in found] == [fractions(r) for r in RESULTS]
     spaced = parse_series("\n\n 1 \n\t.5\r\n\n  \n\n2e-3\n\n", "x")
     assert [series.coefficients for series in spaced] == [[1, Fraction(1, 2)], [Fraction(1, 500)]]
@@ -71,7 +75,7 @@ def test_empty_lines_part_series_of_plain_numbers() -> None:
 @pytest.mark.parametrize("which", ["alpha", "beta"])
 def test_other_nonnegative_series_of_the_theorem_are_read(which: str) -> None:
     result = ntk_coefficients("gelu", 3, 5, which=which)
-    assert one(FORMATS["json"]([result])).coefficients == fractions(result)
+    assert one(printed("json", [result])).coefficients == fractions(result)
 
 
 def test_numbers_never_pass_through_a_float() -> None:
@@ -208,4 +212,4 @@ def test_the_line_at_fault_is_named() -> None:
 
 
 def test_hermite_coefficients_are_no_kernel() -> None:
-    assert "--which mu" in refusal(FORMATS["json"]([ntk_coefficients("tanh", 2, 3, which="mu")]))
+    assert "--which mu" in refusal(printed("json", [ntk_coefficients("tanh", 2, 3, which="mu")]))

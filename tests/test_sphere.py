@@ -177,6 +177,7 @@ def test_the_quadrature_of_these_tests_has_converged(act: str, d: int, network: 
 
 @pytest.mark.parametrize("d", [2, 3, 9, 49, 343, 784])
 @pytest.mark.parametrize("act", DUALS)
+@pytest.mark.quick(5)
 def test_every_digit_is_that_of_quadrature_in_the_angle(act: str, d: int) -> None:
     # a Latin square: each activation meets each network
     network = NETWORKS[([*DUALS].index(act) + [2, 3, 9, 49, 343, 784].index(d)) % 4]
@@ -235,6 +236,7 @@ def by_definition(act: str, d: int, highest: int, digits: int) -> list[Fraction]
 
 
 @pytest.mark.parametrize("act", [act for act in FAMILIES if act not in ("relu", "leaky-relu", "gelu", "erf", "sin")])
+@pytest.mark.quick(3)
 def test_activations_without_a_dual_above_are_integrated_as_they_are_defined(act: str) -> None:
     if act == "linear":
         scale = "0.5"
@@ -261,6 +263,7 @@ def theorem_4_6(c: list[Decimal], k: int, d: int) -> Any:
 
 
 @pytest.mark.parametrize(("depth", "gamma_b2", "terms"), [(2, "0", 600), (3, "0.1", 400)])
+@pytest.mark.quick(1)
 def test_tanh_is_the_sum_of_its_power_series(depth: int, gamma_b2: str, terms: int) -> None:
     series = ntk_coefficients("tanh", depth, terms, gamma_b2=gamma_b2, digits=30)
     assert series.tail < Decimal("1e-24")  # what is left out; times a weight below 1
@@ -275,6 +278,7 @@ def test_tanh_is_the_sum_of_its_power_series(depth: int, gamma_b2: str, terms: i
 @pytest.mark.parametrize(
     ("act", "truncation"), [*(("relu", terms) for terms in (0, 5, 51)), ("elu", 8), ("gaussian", 3)]
 )
+@pytest.mark.quick(1)
 def test_bounds_are_those_of_the_theorem(act: str, truncation: int) -> None:
     d, options = 3, {"depth": 3, "gamma_b2": "0.1"}
     series = ntk_coefficients(act, truncation=truncation, digits=25, **options)
@@ -296,6 +300,7 @@ def test_bounds_are_those_of_the_theorem(act: str, truncation: int) -> None:
 
 @pytest.mark.parametrize("act", FAMILIES)
 @pytest.mark.parametrize("d", [2, 9, 100])
+@pytest.mark.quick(9)
 def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
     found = spectrum(act, d, 6, digits=16)
     kernel, sphere = Kernel.of(act), Sphere(d, 6)
@@ -314,6 +319,7 @@ def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
 
 
 @pytest.mark.parametrize("act", ["relu", "tanh", "gaussian", "elu"])
+@pytest.mark.quick(2)
 def test_the_truncation_changes_bounds_but_no_eigenvalue(act: str) -> None:
     free = sphere_eigenvalues(act, 3, 6)
     for terms in (0, 5, 50, 200):
@@ -331,6 +337,7 @@ def left_over(found: SphereSpectrum) -> Fraction:
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(6)
 def test_the_trace_is_short_of_its_sum_by_less_than_the_tail(act: str) -> None:
     # t^p has no frequencies beyond p: those up to K hold c_0 … c_K in full
     found = sphere_eigenvalues(act, 3, 10, gamma_b2="0.1", digits=16)
@@ -341,6 +348,7 @@ def test_the_trace_is_short_of_its_sum_by_less_than_the_tail(act: str) -> None:
 
 @pytest.mark.parametrize("d", [2, 3, 9])
 @pytest.mark.parametrize("act", ["gaussian", "sin", "cos"])
+@pytest.mark.quick(4)
 def test_all_frequencies_together_are_the_trace(act: str, d: int) -> None:
     for depth in (2, 3):
         # the series is geometric at worst, of ratio 2: 2^-60 is left
@@ -384,6 +392,7 @@ def test_shares_are_those_of_the_trace() -> None:
     ],
     ids=str,
 )
+@pytest.mark.quick(8)
 def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, Any], zeros: list[int]) -> None:
     digits = 6 if "gamma_b2" in options else 12
     for d in (2, 9):
@@ -395,6 +404,7 @@ def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, An
 
 
 @pytest.mark.parametrize("d", [2, 3, 5])
+@pytest.mark.quick(2)
 def test_relu_decays_as_corollary_4_7_says(d: int) -> None:
     rows = spectrum("relu", d, 200, gamma_b2="0.1", digits=4).eigenvalues
     for start in (100, 101):
@@ -415,6 +425,7 @@ def test_spheres_of_ten_thousand_dimensions_keep_their_digits() -> None:
 
 
 @pytest.mark.parametrize(("act", "d", "depth"), [("relu", 2, 3), ("tanh", 9, 2), ("gaussian", 2, 4)])
+@pytest.mark.quick(1)
 def test_few_digits_are_the_first_of_many(act: str, d: int, depth: int) -> None:
     fine = spectrum(act, d, 7, depth, gamma_b2="0.01", digits=20).eigenvalues
     for digits in (1, 3, 15):
@@ -463,6 +474,7 @@ def test_a_constant_kernel_has_one_eigenvalue() -> None:
         ("leaky-relu:slope=0.999999999", 3, {"sigma_w2": "max"}),
     ],
 )
+@pytest.mark.quick(1)
 def test_branch_points_next_to_an_end_do_no_harm(act: str, depth: int, options: dict[str, Any]) -> None:
     few, many = (sphere_eigenvalues(act, 2, 9, depth, digits=n, **options).eigenvalues for n in (12, 25))
     for ours, theirs in zip(few, many, strict=True):

@@ -11,6 +11,7 @@ from shell import ENVIRONMENT
 LIGHT = {"ntkcalc", "typer"}
 EXACT = LIGHT | {"mpmath", "gmpy2"}
 ARRAYS = EXACT | {"numpy"}
+TABLE = {"rich"}
 NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis"}
 HELPERS = {"annotated_doc", "shellingham", "sitecustomize", "typing_extensions", "org"}  # of typer, site and pickle
 
@@ -31,18 +32,18 @@ def loaded(line: str) -> set[str]:
         ("--help", LIGHT),
         ("--version", LIGHT),
         ("coeffs --help", LIGHT),
-        ("eigs --schema", LIGHT),
+        ("eigs --schema", LIGHT | {"msgspec"}),
         ("--list-activations", LIGHT | {"gmpy2"}),
         ("coeffs -a relu --json", EXACT),
-        ("coeffs -a tanh -l 3", EXACT),
+        ("coeffs -a tanh -l 3", EXACT | TABLE),
         ("coeffs -a relu -T 600 --json", ARRAYS),
-        ("evaluate -a relu --rho 0.5", EXACT),
-        ("evaluate -a relu --data - -q", ARRAYS),
-        ("effrank -a relu", ARRAYS),
-        ("effrank -a relu --data - -q", ARRAYS),
-        ("eigs -a relu --sphere-dim 2 --max-frequency 3", ARRAYS),
-        ("eigs -a relu --data - -q", ARRAYS),
-        ("decay -a relu -T 100", ARRAYS),
+        ("evaluate -a relu --rho 0.5", EXACT | TABLE),
+        ("evaluate -a relu --data - -q", ARRAYS | TABLE),
+        ("effrank -a relu", ARRAYS | TABLE),
+        ("effrank -a relu --data - -q", ARRAYS | TABLE),
+        ("eigs -a relu --sphere-dim 2 --max-frequency 3", ARRAYS | TABLE),
+        ("eigs -a relu --data - -q", ARRAYS | TABLE),
+        ("decay -a relu -T 100", ARRAYS | TABLE),
     ],
 )
 def test_nothing_is_loaded_that_is_not_needed(line: str, expected: set[str]) -> None:

@@ -31,6 +31,7 @@ def unit_in_last_place(value: Decimal, digits: int) -> Decimal:
 
 
 @pytest.mark.parametrize("reference", ARB, ids=ARB_IDS)
+@pytest.mark.quick(6)
 def test_all_40_digits_agree_with_ball_arithmetic(reference: dict) -> None:
     ours = ntk_coefficients(reference["act"], reference["depth"], 100, gamma_b2=reference["gamma_b2"], digits=40).values
     for p, text in reference["kappa"].items():
@@ -57,6 +58,7 @@ def test_table_1_of_the_paper(act: str) -> None:
 
 @pytest.mark.parametrize("act", FAMILIES)
 @pytest.mark.parametrize("sigma_w2", ["0.7", "max"])
+@pytest.mark.quick(8)
 def test_coefficients_and_tail_add_up_to_the_total(act: str, sigma_w2: str) -> None:
     for depth in (1, 2, 3, 5):
         result = ntk_coefficients(act, depth, 12, sigma_w2=sigma_w2, gamma_b2="0.1", digits=25)
@@ -75,6 +77,7 @@ def test_more_terms_never_change_the_first_ones(act: str) -> None:
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_two_precisions_agree(act: str) -> None:
     rough, fine = (ntk_coefficients(act, 4, 20, sigma_w2="0.7", digits=d).values for d in (12, 40))
     for r, f in zip(rough, fine, strict=True):
@@ -100,6 +103,7 @@ def test_relu_of_depth_two_has_no_odd_terms_beyond_the_first() -> None:
 
 
 @pytest.mark.parametrize("act", ["relu", "tanh", "sigmoid", "elu"])
+@pytest.mark.quick(1)
 def test_deep_kernels_add_up(act: str) -> None:
     result = ntk_coefficients(act, 15, 5, digits=20)
     assert abs(sum(result.values) + result.tail - result.kernel.total) <= 7 * unit_in_last_place(

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from ntkcalc.activations.dual import Dual, ExpansionPoint, Singularity
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context, decimal_text
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Array: TypeAlias = "NDArray[np.float64]"
+from ntkcalc.numerics.types import Array
 
 ArrayFunction: TypeAlias = "Callable[[Array], Array]"
 """An elementwise function of float64 arrays."""

@@ -74,7 +74,7 @@ def activation(text: str) -> Activation:
 
 def formula_functions() -> list[str]:
     """Return the names of the functions that formulas may use, in alphabetical order."""
-    return formula.functions()
+    return formula.function_names()
 
 
 def _named_call(function: str, values: Sequence[Fraction]) -> Activation | None:

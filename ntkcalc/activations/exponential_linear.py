@@ -27,10 +27,11 @@ from typing import Any
 
 import gmpy2
 
-from ntkcalc.activations.activation import Activation, Array, ArrayPair, Family
+from ntkcalc.activations.activation import Activation, ArrayPair, Family
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, real
+from ntkcalc.numerics.types import Array
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from ntkcalc.activations.activation import (
     Activation,
-    Array,
     ArrayPair,
     Family,
     TwoLayerLaw,
@@ -15,6 +14,7 @@ from ntkcalc.activations.activation import (
 )
 from ntkcalc.activations.closed_form_dual import AlgebraicDual
 from ntkcalc.numerics.precision import Context, Real, real
+from ntkcalc.numerics.types import Array
 
 
 def _gaussian_dual(sigma: Fraction) -> AlgebraicDual:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ntkcalc.activations import formula
-from ntkcalc.activations.activation import Activation, Array, ArrayPair, Family, TwoLayerLaw
+from ntkcalc.activations.activation import Activation, ArrayPair, Family, TwoLayerLaw
 from ntkcalc.activations.meromorphic import MeromorphicDual, ladder
 from ntkcalc.numerics.precision import Context, Real, real
+from ntkcalc.numerics.types import Array
 
 _STEEP = 16  # softplus' beta beyond which its poles are so near that quadrature is faster
 

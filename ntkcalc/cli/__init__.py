@@ -1,6 +1,6 @@
-"""The command line: options, the terminal, files, and one function a verb: parse, compute, report."""
+"""The command line: options, the terminal, files, and one module a command: parse, compute, report.
 
-__all__ = [
-    "app",
-    "interrupt",
-]
+`main` runs it; `app` lists the commands, `options` declares what they share.
+"""
+
+__all__ = ["main"]

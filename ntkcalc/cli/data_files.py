@@ -1,37 +1,95 @@
-"""Data points from files: numbers and nothing else, checked before they are used."""
+"""Data points from files and streams: numbers and nothing else, checked before they are used.
+
+What a source is follows from its name and its first bytes: .npy, .npz, .parquet, or text (CSV and its relatives); .npy
+and text may be gzipped. Whatever a damaged file makes the readers raise becomes one line for the user.
+"""
 
 from __future__ import annotations
 
+import gzip
+import io
+import lzma
 import os
 import re
+import struct
+import tokenize
+import warnings
 import zipfile
-from collections.abc import Iterator
-from typing import IO, Any
+import zlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import IO, Any, cast
 
-import numpy as np
-
+from ntkcalc.cli.array_files import MAGIC, npy_file, npy_stream, npz_member
+from ntkcalc.cli.delimited_text import Layout, Matrix, read_matrix
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.points import MOST_ENTRIES, Points, unit_rows
 
+_MOST_BYTES = 8 * MOST_ENTRIES
+_TEXT = (".csv", ".tsv", ".txt")  # what is text by its name
+_GZIP = b"\x1f\x8b"  # with which gzipped files begin
 
-def load_points(source: str, stdin: IO[str], normalize: bool = True) -> Points:
-    """Return the points of a file, one a row: .npy, .npz (``file.npz:name``), .csv, .tsv, text, or - for text on stdin.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    tokenize.TokenError,
+    SyntaxError,
+    RuntimeError,  # encrypted members, headers nested too deep
+    NotImplementedError,  # compressions that zipfile does not know
+    LookupError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
+"""What NumPy and zipfile raise for files that are not what they claim to be; ValueError comes with words."""
+
+
+def load_points(
+    source: str, stdin: IO[str] | IO[bytes], normalize: bool = True, layout: Layout | None = None
+) -> tuple[Points, tuple[str, ...]]:
+    """Return the points of a file, one a row, and what the user should be told of how it was read.
+
+    Parameters
+    ----------
+    source
+        A .npy, .npz (``file.npz:name``), .parquet, .csv, .tsv or text file, .npy and text also as .gz; "-" is
+        stdin, .npy or text by its first bytes.
+    stdin
+        Where "-" is read from.
+    normalize
+        Whether rows are scaled to unit norm; else those of another norm are refused.
+    layout
+        How text is to be read.
 
     Raises
     ------
     InputError
         For anything but a finite real matrix without zero rows.
     """
-    return unit_rows(_read(source, stdin), "stdin" if source == "-" else source, normalize)
-
-
-def _read(source: str, stdin: IO[str]) -> Any:
-    """Return what a file holds."""
     path, _, member = source.partition(".npz:")
     path = f"{path}.npz" if member else source
     shown = "stdin" if source == "-" else f"'{path}'"
+    layout = layout or Layout()
+    read: Callable[[], Matrix] = (
+        (lambda: _stdin(stdin, layout)) if source == "-" else (lambda: _file(path, member, layout))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's remarks on old headers are none of the user's business
+        matrix = _in_words(read, shown)
+        points = unit_rows(matrix.values, "stdin" if source == "-" else source, normalize)
+    return points, tuple(f"{shown}: {remark}" for remark in matrix.remarks)
+
+
+def _in_words(read: Callable[[], Matrix], shown: str) -> Matrix:
+    """Return what a reader reads; what it raises becomes one line."""
     try:
-        return _text(stdin, None) if source == "-" else _file(path, member)
+        return read()
     except InputError as error:
         raise InputError(f"{shown}: {error}") from None
     except FileNotFoundError:
@@ -43,76 +101,70 @@ def _read(source: str, stdin: IO[str]) -> Any:
         raise InputError(f"cannot read {shown}: {_said(error)}") from None
 
 
-_DAMAGED = (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, OverflowError, TypeError, MemoryError)
-"""What NumPy and zipfile raise for files that are not what they claim to be; ValueError comes with words."""
-
-
-def _file(path: str, member: str) -> Any:
+def _file(path: str, member: str, layout: Layout) -> Matrix:
+    """Return what a file holds, by its name."""
     suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".gz":
+        inner = os.path.splitext(path[:-3])[1].lower()
+        with gzip.open(path, "rb") as packed:
+            return _stream(cast("IO[bytes]", packed), layout, inner)
     if suffix == ".npy":
-        _check_magic(path)
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return Matrix(npy_file(path, _MOST_BYTES))
     if suffix == ".npz":
-        return _member(path, member)
-    with open(path, encoding="utf-8") as stream:
-        return _text(stream, {".csv": ",", ".tsv": "\t"}.get(suffix))
-
-
-def _check_magic(path: str) -> None:
-    """Refuse what NumPy would take for a pickle only because it is nothing else that it knows."""
+        return Matrix(npz_member(path, member, _MOST_BYTES))
+    if suffix == ".parquet":
+        return _parquet(path, layout)
     with open(path, "rb") as stream:
-        start = stream.read(len(np.lib.format.MAGIC_PREFIX))
-    if start and start != np.lib.format.MAGIC_PREFIX and not start.startswith(_PICKLE):
-        raise ValueError("it is no .npy file, whatever its name says")
+        return _stream(stream, layout, suffix)
 
 
-_PICKLE = b"\x80"  # with which pickles begin
+def _stdin(stdin: IO[str] | IO[bytes], layout: Layout) -> Matrix:
+    """Return what stdin holds, .npy or text; where it has no bytes, text."""
+    if isinstance(stdin, io.TextIOBase) and not hasattr(stdin, "buffer"):
+        return read_matrix(cast("IO[str]", stdin), layout, None, MOST_ENTRIES)
+    return _stream(cast("IO[bytes]", getattr(stdin, "buffer", stdin)), layout, "")
 
 
-def _member(path: str, name: str) -> Any:
-    """Return the array `name` of an .npz file, or its only one."""
-    with zipfile.ZipFile(path) as archive:
-        sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-    if not name and len(sizes) != 1:
-        raise InputError(f"it holds {len(sizes)} arrays: say which, as in {path}:{next(iter(sizes), 'name')}")
-    name = name or next(iter(sizes))
-    if name not in sizes:
-        raise InputError(f"it has no array '{name[:40]}', but {', '.join(sizes)[:200]}")
-    if sizes[name] > 8 * MOST_ENTRIES + 1024:
-        raise InputError(f"the array '{name}' is larger than {8 * MOST_ENTRIES} bytes; take fewer points")
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays[name]
+def _stream(stream: IO[bytes], layout: Layout, suffix: str) -> Matrix:
+    """Return what bytes hold: text, or where no name says so, what they start like."""
+    with ExitStack() as stack:
+        raw = cast("Any", stream)
+        buffered: io.BufferedReader = raw if hasattr(raw, "peek") else io.BufferedReader(raw)
+        start = b"" if suffix in _TEXT else buffered.peek(len(MAGIC))[: len(MAGIC)]
+        if start.startswith(_GZIP):
+            buffered = io.BufferedReader(cast("Any", stack.enter_context(gzip.open(buffered, "rb"))))
+            start = buffered.peek(len(MAGIC))[: len(MAGIC)]
+        if start == MAGIC or suffix == ".npy":
+            if start != MAGIC:
+                raise ValueError("it is no .npy file, whatever its name says")
+            return Matrix(npy_stream(buffered, _MOST_BYTES))
+        usual = {".csv": ",", ".tsv": "\t"}.get(suffix)
+        wrapped = io.TextIOWrapper(buffered, encoding="utf-8", newline=None)
+        try:
+            return read_matrix(wrapped, layout, usual, MOST_ENTRIES)
+        finally:
+            wrapped.detach()
 
 
-def _text(stream: IO[str], delimiter: str | None) -> Any:
-    """Return the matrix that a text holds, with or without a line of names at its head."""
-    import warnings
-
-    lines = iter(stream)
-    lines = _chained(next(lines, "").removeprefix(_BYTE_ORDER_MARK), lines)
-    head = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), None)
-    if head is None:
-        raise InputError("there are no points in it (it is empty)")
-    named = not any(_is_number(field) for field in head.split(delimiter))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return np.loadtxt(lines if named else _chained(head, lines), delimiter=delimiter, ndmin=2)
-
-
-_BYTE_ORDER_MARK = "\ufeff"
-
-
-def _chained(head: str, lines: Iterator[str]) -> Iterator[str]:
-    yield head
-    yield from lines
-
-
-def _is_number(field: str) -> bool:
+def _parquet(path: str, layout: Layout) -> Matrix:
+    """Return the columns of a .parquet file."""
     try:
-        float(field)
-    except ValueError:
-        return False
-    return True
+        from pyarrow import parquet
+    except ImportError:
+        raise InputError("reading .parquet needs pyarrow: pip install 'ntkcalc[data]'") from None
+    import numpy as np
+
+    from ntkcalc.cli.delimited_text import chosen_columns
+
+    table = parquet.read_table(path)
+    places = chosen_columns(layout.columns, table.column_names, table.num_columns)
+    columns = [table.column(place).to_numpy() for place in places]
+    bad = next(
+        (table.column_names[p] for p, c in zip(places, columns, strict=True) if c.dtype.kind not in "fiub"), None
+    )
+    if bad is not None:
+        raise InputError(f"column '{bad[:40]}' holds no numbers: leave it out with --columns -{bad[:40]}")
+    return Matrix(np.stack(columns, axis=1) if columns else np.zeros((0, 0)))
 
 
 def _said(error: Exception) -> str:
@@ -120,6 +172,8 @@ def _said(error: Exception) -> str:
     said = str(error).split("\n")[0].rstrip(".")
     if "pickle" in said or "Python objects" in said:
         return "it holds Python objects, which are never loaded; save plain numbers"
+    if "magic string" in said:
+        return "it is no array of NumPy's"
     if "mmap length" in said or said.startswith("EOF"):
         return "it is cut short: there is less in it than its head says"
     word = re.match(r"could not convert string '(.*)' to float64 at row (\d+), column (\d+)", said)
@@ -128,4 +182,7 @@ def _said(error: Exception) -> str:
     ragged = re.match(r"the number of columns changed from (\d+) to (\d+) at row (\d+)", said)
     if ragged is not None:
         return f"every row needs as many numbers as the first, {ragged[1]}, but row {ragged[3]} has {ragged[2]}"
+    missing = re.match(r"invalid column index (\d+) at row (\d+) with (\d+) columns", said)
+    if missing is not None:
+        return f"every row needs column {int(missing[1]) + 1}, but row {missing[2]} has {missing[3]}"
     return said[:200]

@@ -6,15 +6,14 @@ The completions and the man page are made from the same pages (``completions/gen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from textwrap import wrap
+from collections.abc import Callable, Iterable, Iterator
+from textwrap import fill, wrap
 from typing import Any, NamedTuple
 
-from ntkcalc.cli.interrupt import INTERRUPTED
-from ntkcalc.cli.options import GROUPS
-
-OWN = "This command"
-"""The group of the options that are not every command's."""
+from ntkcalc import __version__
+from ntkcalc.cli.main import INTERRUPTED
+from ntkcalc.cli.options import GROUPS, OWN
+from ntkcalc.cli.terminal import columns
 
 EXIT_CODES = {
     0: "done",
@@ -25,7 +24,7 @@ EXIT_CODES = {
 }
 
 _MOST_COLUMNS = 80
-_INDENT = 25  # of what is said of an option
+_INDENT = 25  # columns before the description of an option
 
 
 class Entry(NamedTuple):
@@ -57,10 +56,6 @@ class Page(NamedTuple):
     summary: str
     entries: tuple[Entry, ...]
     commands: tuple[tuple[str, str], ...]
-
-    def group(self, name: str) -> list[Entry]:
-        """Return the options of a group."""
-        return [entry for entry in self.entries if entry.group == name]
 
 
 def page(command: Any, context: Any) -> Page:
@@ -101,15 +96,12 @@ def help_text(page: Page, columns: int) -> str:
     """Return the text of ``--help``: an example, usage, what it does, commands, and the options in their groups."""
     width = max(40, min(columns, _MOST_COLUMNS))
     blocks = [[f"Example: {page.example}"], [f"Usage: {page.usage}"], wrap(page.summary, width)]
+    options = {group: [entry for entry in page.entries if entry.group == group] for group in GROUPS}
     if page.commands:
         blocks.append(["Commands", *_described(page.commands, width, 12)])
-        titles = {OWN: "Options"}
-    else:
-        titles = {"Kernel": "Kernel", OWN: OWN, "Output": "Output"}
-    for group, title in titles.items():
-        entries = page.entries if page.commands else page.group(group)
-        if entries:
-            blocks.append([title, *_described(((e.usage, e.help) for e in entries), width, _INDENT)])
+        options = {"Options": list(page.entries)}
+    for title, entries in options.items():
+        blocks.append([title, *_described(((e.usage, e.help) for e in entries), width, _INDENT)])
     if page.commands:
         blocks.append(wrap("Exit codes: " + "; ".join(f"{n} {said}" for n, said in EXIT_CODES.items()), width))
     return "\n\n".join("\n".join(block) for block in blocks)
@@ -128,3 +120,38 @@ def _described(pairs: Iterable[tuple[str, str]], width: int, indent: int) -> Ite
         else:
             yield f"  {term:{indent - 2}}{lines.pop(0)}"
         yield from (" " * indent + line for line in lines)
+
+
+def _version(context: Any) -> str:
+    return f"ntkcalc {__version__}\n"
+
+
+def _schema(context: Any) -> str:
+    from ntkcalc.report.schema import schema_text
+
+    return schema_text(str(context.info_name))
+
+
+def _activations(context: Any) -> str:
+    from ntkcalc.activations.catalogue import FAMILIES, formula_functions
+
+    rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
+    left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
+    lines = (f"{name:{left}}  {phi:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, phi, alias in rows)
+    formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
+    words = ", ".join(formula_functions())
+    return "\n".join(lines) + "\n\n" + fill(formula + words, 79) + "\n"
+
+
+def help_of(context: Any) -> str:
+    """Return the text of ``--help`` of the command that runs."""
+    return help_text(page(context.command, context), columns()) + "\n"
+
+
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "help": help_of,
+    "version": _version,
+    "schema": _schema,
+    "list_activations": _activations,
+}
+"""What the options print that end the program."""

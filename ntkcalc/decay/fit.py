@@ -1,22 +1,22 @@
-r"""Which law of decay a series follows, by least squares on the logarithms of its coefficients.
+r"""Laws of decay of a series, fitted by least squares to the logarithms of its coefficients.
 
-Each model is linear in its unknowns and carries the next correction, without which exponents come out wrong:
+Each model is linear in its unknowns and includes the next-order correction, without which exponents are biased:
 
 .. math::  \log c_p = \log C + e \log p + β/p, \quad \log C + q \log p - a \sqrt p + β/\sqrt p, \quad
            \log C + q \log p - p \log r + β/p, \quad \log C + q \log p + b\,p - s\, p \log p
 
-(power, stretched exponential, exponential, entire). Even and odd degrees are fitted apart. A model is a candidate
-only if what it is named after is there: its leading term changes by more than one over the window, and the two halves
-of the window agree on it. Of the candidates that both classes have (where they share none, each its own), the one of
-the least Bayesian information criterion is taken, and nothing is concluded where none is left, or the best
-leaves more than noise. What swings evenly in √p is judged by its crests: log c_p = log C + e log p, or less a √p,
-whichever leaves less, where both halves of the crests agree.
+(power, stretched exponential, exponential, entire). Even and odd degrees are fitted separately. A model is a candidate
+if its leading term decreases, changes by more than one over the window, and agrees between both halves of the window.
+Of the candidates common to both parity classes (or, without a common one, of each class's own) the one with the least
+Bayesian information criterion is taken. The result is "undecided" where there is no candidate or its residuals exceed
+0.1. Coefficients that oscillate evenly in √p are judged by their local maxima (crests): log c_p = log C + e log p or
+log C + log p/2 − a √p, whichever has the smaller residuals, if both halves of the crests agree.
 
-Standard errors are those of noise. The systematic error is five times what either half of the window changes: a
-correction like 1/√p that the model lacks falls by a third of itself from one half to the other, and what stands
-in for it wanders; for kernels whose law is known, up to 4.4 times were seen. What no window shows is a law that has
-not begun: where two singularities lie within a thousandth of each other, as for erf at depth 4, degrees far beyond 1000
-decide, and theory is the better guide.
+Standard errors come from the residuals. The systematic error is five times the largest difference between the fit to
+either half of the window and the fit to all of it: a neglected term such as 1/√p changes by a third from one half
+to the other; for kernels with a known law, up to 4.4 times that difference were seen. A law that begins beyond
+the window cannot be found: where two singularities lie within a thousandth of each other, as for erf at depth 4,
+degrees far beyond 1000 decide, and theory is the better guide.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from math import log
 
 import numpy as np
 
-from ntkcalc.decay.results import ClassFit, DecayFit, Parameter
+from ntkcalc.decay.results import Candidate, ClassFit, DecayFit, Parameter
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.layer_interpolant import Array, Flags
 from ntkcalc.numerics.precision import exact
+from ntkcalc.numerics.types import Array, Flags
 
 MODELS = ("power", "stretched-exponential", "exponential", "entire")
 FEWEST = 12
@@ -45,8 +45,8 @@ _AGREEMENT = {
     "exponential": 0.2,
     "entire": 0.5,
 }  # of the halves, relatively
-_NOISE = 0.1  # residual beyond which something else is going on
-_RISE = -0.2  # exponent above which a series can hardly be said to fall
+_NOISE = 0.1  # residual beyond which no model describes the series
+_RISE = -0.2  # exponent above which a series is not said to decrease
 
 
 def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[int, int] | None = None) -> DecayFit:
@@ -85,25 +85,38 @@ def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[
 
 
 def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None, ended: bool = False) -> DecayFit:
-    """Return the law of decay from log c_p, None where c_p is exactly zero; `ended` if nothing comes after."""
-    last = len(logs) - 1
+    """Return the law of decay from log c_p, None where c_p is exactly zero; `ended` if all later c_p are zero."""
+    last, known = len(logs) - 1, {p: y for p, y in enumerate(logs) if y is not None}
     if window is None and last < FEWEST and not ended:
-        return DecayFit((0, last), "both", False, "undecided", {}, (), None)
+        return DecayFit("undecided", False, {}, (), "both", (0, last), None)
     first, end = window or (max(2, last // 4), last)
     if not 1 <= first < end <= last:
         raise InputError(f"the window must be A:B with 1 <= A < B <= {last}, the last degree, got {first}:{end}")
-    found = [p for p in range(first, end + 1) if logs[p] is not None]
-    highest = max((p for p, y in enumerate(logs) if y is not None), default=0)
-    if ended or highest < last - max(FEWEST, last // 4) or highest < first:
-        return DecayFit((first, end), "finite", False, "finite", {}, (), highest)
-    evens, odds = ([p for p in found if p % 2 == parity] for parity in (0, 1))
-    parity = "both" if evens and odds else "even" if evens else "odd"
-    rows = [(name, ps) for name, ps in (("even", evens), ("odd", odds)) if ps]
-    whole = all(len(ps) == len(range(ps[0], ps[-1] + 1, 2)) for _, ps in rows)
-    if not whole or any(len(ps) < FEWEST for _, ps in rows):
-        return DecayFit((first, end), parity, False, "undecided", {}, (), None)
-    classes = _classes([(name, np.array(ps, dtype=np.float64), np.array([logs[p] for p in ps])) for name, ps in rows])
-    return _joined((first, end), parity, classes, {p: y for p, y in enumerate(logs) if y is not None})
+    highest = max(known, default=0)
+    if ended or highest < max(first, last - max(FEWEST, last // 4)):
+        return DecayFit("finite", False, {}, (), "finite", (first, end), highest)
+    return _fitted_classes((first, end), known)
+
+
+def _fitted_classes(window: tuple[int, int], known: dict[int, float]) -> DecayFit:
+    """Fit the parity classes of log c_p in a window."""
+    rows = _parity_classes([p for p in range(window[0], window[1] + 1) if p in known])
+    parity = "both" if len(rows) != 1 else rows[0][0]
+    if not rows or not all(_fills_class(ps) for _, ps in rows):
+        return DecayFit("undecided", False, {}, (), parity, window, None)
+    points = [(name, np.array(ps, dtype=np.float64), np.array([known[p] for p in ps])) for name, ps in rows]
+    return _joined(window, parity, _classes(points), known)
+
+
+def _parity_classes(degrees: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """Return the even and the odd degrees, those that there are."""
+    classes = [(name, [p for p in degrees if p % 2 == i]) for i, name in enumerate(("even", "odd"))]
+    return [(name, ps) for name, ps in classes if ps]
+
+
+def _fills_class(degrees: Sequence[int]) -> bool:
+    """Whether enough degrees of one parity are there, without gaps."""
+    return len(degrees) >= FEWEST and degrees[-1] - degrees[0] == 2 * (len(degrees) - 1)
 
 
 @dataclass(frozen=True)
@@ -135,7 +148,7 @@ def _basis(model: str, p: Array) -> Array:
 
 
 def _leading(model: str) -> int:
-    """Return the column that the model is named after."""
+    """Return the column of the leading term."""
     return {"power": 1, "stretched-exponential": 2, "exponential": 2, "entire": 3}[model]
 
 
@@ -158,7 +171,7 @@ def _fitted(model: str, p: Array, y: Array) -> _Fit:
 
 
 def _is_candidate(fit: _Fit, p: Array) -> bool:
-    """Whether the term that the model is named after is there, falls, and is the same in both halves."""
+    """Whether the leading term is present, decreases, and agrees between both halves of the window."""
     j = _leading(fit.model)
     terms = [fit.c[j], *(c[j] for c, _ in fit.halves)]
     if terms[0] >= 0 or (fit.model == "power" and fit.c[1] > _RISE):
@@ -170,21 +183,29 @@ def _is_candidate(fit: _Fit, p: Array) -> bool:
 
 
 def _classes(rows: Sequence[tuple[str, Array, Array]]) -> list[ClassFit]:
-    """Fit all models to the parity classes and take the one that serves them all best."""
+    """Fit all models to the parity classes and take the best common candidate."""
     fits = [{model: _fitted(model, p, y) for model in MODELS} for _, p, y in rows]
     fair = [{m: _is_candidate(f, p) for m, f in found.items()} for found, (_, p, _) in zip(fits, rows, strict=True)]
     common = [m for m in MODELS if all(candidates[m] for candidates in fair)]
-    shared = min(common, key=lambda m: sum(found[m].criterion for found in fits), default=None)
-    classes = []
-    for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True):
-        known = {m: (f.spread, f.criterion, candidates[m]) for m, f in found.items()}
-        own = [m for m in MODELS if candidates[m]]
-        best = shared or min(own, key=lambda m: found[m].criterion, default=None)
-        if best is None or found[best].spread > _NOISE:
-            classes.append(ClassFit(parity, "undecided", {}, min(f.spread for f in found.values()), known))
-        else:
-            classes.append(ClassFit(parity, best, _parameters(found[best]), found[best].spread, known))
-    return classes
+    shared = _least(common, fits)
+    return [
+        _class_fit(parity, found, candidates, shared)
+        for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True)
+    ]
+
+
+def _class_fit(parity: str, found: dict[str, _Fit], candidates: dict[str, bool], shared: str | None) -> ClassFit:
+    """Return the law of a parity class: the shared one or the best of its own candidates."""
+    known = tuple(Candidate(m, f.spread, f.criterion, bool(candidates[m])) for m, f in found.items())
+    best = shared or _least([m for m in MODELS if candidates[m]], [found])
+    if best is None or found[best].spread > _NOISE:
+        return ClassFit(parity, "undecided", {}, min(f.spread for f in found.values()), known)
+    return ClassFit(parity, best, _parameters(found[best]), found[best].spread, known)
+
+
+def _least(models: Sequence[str], fits: Sequence[dict[str, _Fit]]) -> str | None:
+    """Return the model with the least sum of information criteria."""
+    return min(models, key=lambda m: sum(found[m].criterion for found in fits), default=None)
 
 
 def _parameters(fit: _Fit) -> dict[str, Parameter]:
@@ -214,11 +235,11 @@ def _joined(window: tuple[int, int], parity: str, classes: Sequence[ClassFit], l
         fits = [e for e in envelope if e is not None]
         if len(fits) == len(classes):
             slowest = min(fits, key=lambda c: _fall(c, window[1]))
-            return DecayFit(window, parity, True, slowest.model, slowest.parameters, tuple(fits), None)
+            return DecayFit(slowest.model, True, slowest.parameters, tuple(fits), parity, window, None)
     if any(c.model == "undecided" for c in classes):
-        return DecayFit(window, parity, False, "undecided", {}, tuple(classes), None)
+        return DecayFit("undecided", False, {}, tuple(classes), parity, window, None)
     slowest = min(classes, key=lambda c: _fall(c, window[1]))
-    return DecayFit(window, parity, False, slowest.model, slowest.parameters, tuple(classes), None)
+    return DecayFit(slowest.model, False, slowest.parameters, tuple(classes), parity, window, None)
 
 
 def _fall(fit: ClassFit, p: int) -> float:
@@ -228,7 +249,7 @@ def _fall(fit: ClassFit, p: int) -> float:
 
 
 def _enveloped(fit: ClassFit, logs: dict[int, float]) -> ClassFit | None:
-    """Fit the crests of a class that swings about a smooth course, if it does and one law holds from end to end."""
+    """Fit the crests of a class that oscillates about a smooth law; None if it does not, or no law fits both halves."""
     ps = np.array([p for p in logs if p >= _CALM and p % 2 == (fit.parity == "odd")], dtype=np.float64)
     y = np.array([logs[int(p)] for p in ps])
     smooth = np.stack([np.ones_like(ps), np.log(ps), np.sqrt(ps)], axis=1)
@@ -238,7 +259,7 @@ def _enveloped(fit: ClassFit, logs: dict[int, float]) -> ClassFit | None:
         return None
     p, top = ps[crests], y[crests]
     spacing = np.diff(np.sqrt(p))
-    if spacing.std() > 0.15 * spacing.mean():  # a pair of poles or a kink swings evenly in √p
+    if spacing.std() > 0.15 * spacing.mean():  # a pair of poles or a kink oscillates evenly in √p
         return None
     models = (("power", _power_of_crests(p, top)), ("stretched-exponential", _rate_of_crests(p, top)))
     fitted = [(left, model, found) for model, (found, left) in models if found is not None]

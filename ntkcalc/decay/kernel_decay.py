@@ -1,4 +1,4 @@
-"""The decay of a kernel or of someone else's series: the fit, and the theory beside it."""
+"""The decay of a kernel's series, or of one from a file: the fit beside the theory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 
 from ntkcalc.decay.fit import FEWEST, fit_logs
 from ntkcalc.decay.results import Decay, DecayTheory, Statement
-from ntkcalc.decay.theory import kernel_decay
-from ntkcalc.errors import InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.numerics.precision import log2
-from ntkcalc.series.coefficients import MOST_TERMS, series_by_depth
+from ntkcalc.decay.theory import kernel_theory
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.numerics.precision import log2, whole
+from ntkcalc.series.coefficients import MOST_TERMS, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
 
@@ -38,19 +36,15 @@ def kernel_decays(
     Parameters
     ----------
     kernel, depths
-        The kernel, and the depths that are wanted.
-    truncation
-        The highest degree; None is 1000.
-    window
-        Degrees to fit; None is the upper three quarters.
+        The kernel, and depths.
+    truncation, window
+        The highest degree, 1000 by default, and the degrees to fit, by default the upper three quarters.
     sphere_dim, rank
-        For what follows on a sphere and for data of a rank.
+        d of S^d and r of data, for Corollary 4.7 and Theorem 4.8.
     """
-    terms = _TERMS if truncation is None else truncation
-    if not 1 <= terms <= MOST_TERMS:
-        raise InputError(f"truncation must lie in 1 to {MOST_TERMS}, got {terms}")
-    theories = [kernel_decay(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
-    known = series_by_depth(kernel, depths, terms, _BITS)
+    terms = whole(_TERMS if truncation is None else truncation, "truncation", 1, MOST_TERMS)
+    theories = [kernel_theory(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
+    known = kappa_by_depth(kernel, depths, terms, _BITS)
     found = []
     for depth, theory in zip(depths, theories, strict=True):
         c, tails = known[depth]
@@ -63,7 +57,7 @@ def kernel_decays(
 
 
 def _with_measured(kernel: Kernel, theory: DecayTheory, sphere_dim: int, fitted: str) -> DecayTheory:
-    """Return the theory with a fit to λ_k beside it; where it is silent, κ_p's own fit says what to expect."""
+    """Return the theory with a fit to λ_k beside it; without theory the fit to κ_p tells which law to try."""
     rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10).eigenvalues
     logs = [None if not row.eigenvalue else float(row.eigenvalue.ln(Context(prec=20))) for row in rows]
     said = theory.sphere_eigenvalues
@@ -85,7 +79,7 @@ def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
     logs
         log λ_k, None where λ_k is zero.
     model
-        What the coefficients κ_p follow: after stretched exponentials the two-thirds law is fitted.
+        The law of κ_p: for a stretched exponential the two-thirds law of λ_k is fitted.
     """
     window = (len(logs) // 2, len(logs) - 1)
     if model == "stretched-exponential":
@@ -124,7 +118,7 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
         basis = np.stack([np.ones_like(k), np.log(k), k ** (2 / 3), k ** (1 / 3)], axis=1)
         rates = [-float(np.linalg.lstsq(basis[:, :n], y, rcond=None)[0][2]) for n in (4, 3)]
         error = abs(rates[0] - rates[1])
-        if rates[0] <= error:  # not even the sign is known, as where λ_k swing
+        if rates[0] <= error:  # the sign of the rate is unknown, as for oscillating λ_k
             continue
         said = f"λ_k ~ k^q exp(−({_with_error(rates[0], error)}) k^(2/3))"
         said += f" for {parity} k, k = {window[0]} … {window[1]}"
@@ -133,6 +127,6 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
 
 
 def given_decay(given: GivenSeries, window: tuple[int, int] | None = None) -> Decay:
-    """Return the decay of a series from outside, on which theory is silent."""
+    """Return the decay of a series from a file, without theory."""
     logs = [log(x.numerator) - log(x.denominator) if x else None for x in given.coefficients]
     return Decay(given.kernel, fit_logs(logs, window, ended=given.tail == 0), DecayTheory((), (), ()), tuple(logs))

@@ -1,10 +1,16 @@
-"""Results of the package: fitted laws of decay, and what theory says."""
+"""Results: fitted laws of decay, and what theory says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar
 
-from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.kernel.results import FLAT, INTERNAL, KernelFacts
+
+Model = Annotated[str, ("power", "stretched-exponential", "exponential", "entire", "finite", "undecided")]
+Parity = Annotated[str, ("even", "odd")]
+LAW = ("exponent", "rate", "ratio", "constant")
+"""Parameters of a law C p^e exp(−a √p) r^(−p): e, a, r, C."""
 
 
 @dataclass(frozen=True)
@@ -14,16 +20,41 @@ class Parameter:
     Parameters
     ----------
     value
-        The number.
+        the number
     stderr
-        Standard error, from the residuals.
+        standard error, from the residuals
     systematic
-        Five times the most by which either half of the window differs from the whole.
+        five times the most by which either half of the window differs from the whole
     """
 
     value: float
     stderr: float
     systematic: float
+
+
+Parameters = Annotated[dict[str, Parameter], LAW]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that was fitted to one parity class.
+
+    Parameters
+    ----------
+    model
+        what was tried
+    spread
+        root mean square of the residuals of log c_p
+    criterion
+        information criterion, the lower the better
+    candidate
+        whether its leading term is there
+    """
+
+    model: Model
+    spread: float
+    criterion: float
+    candidate: bool
 
 
 @dataclass(frozen=True)
@@ -33,22 +64,22 @@ class ClassFit:
     Parameters
     ----------
     parity
-        "even" or "odd" degrees.
+        degrees
     model
-        Name of the model, or "undecided".
+        their law
     parameters
-        "exponent" (of p), "rate" (a in e^{−a√p}), "ratio" (r in r^{−p}), "constant", as the model has them.
+        of their law, as the model has them
     spread
-        Root mean square of the residuals of log c_p.
+        root mean square of the residuals of log c_p
     candidates
-        For each model its spread, its criterion, and whether its leading term is there.
+        every model that was tried, with --all
     """
 
-    parity: str
-    model: str
-    parameters: dict[str, Parameter]
+    parity: Parity
+    model: Model
+    parameters: Parameters
     spread: float
-    candidates: dict[str, tuple[float, float, bool]]
+    candidates: tuple[Candidate, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,28 +88,28 @@ class DecayFit:
 
     Parameters
     ----------
-    window
-        Degrees that were fitted, both ends included.
-    parity
-        "even", "odd" or "both": which degrees have coefficients; "finite" where only finitely many have.
-    oscillating
-        Whether the coefficients swing about their law, which is then that of the crests.
     model
-        "power", "stretched-exponential", "exponential", "entire", "finite" or "undecided".
+        law of the class that falls more slowly
+    oscillating
+        whether the coefficients swing, and the law is that of their crests
     parameters
-        Of the class that falls more slowly.
+        of that law
     classes
-        Each parity class by itself.
+        even and odd degrees apart
+    parity
+        which degrees have coefficients; "finite" where only finitely many have
+    window
+        first and last degree that were fitted
     degree
-        The last degree with a coefficient, where they are finitely many.
+        the last degree with a coefficient, where they are finitely many
     """
 
-    window: tuple[int, int]
-    parity: str
+    model: Model
     oscillating: bool
-    model: str
-    parameters: dict[str, Parameter]
+    parameters: Parameters
     classes: tuple[ClassFit, ...]
+    parity: Annotated[str, ("even", "odd", "both", "finite")]
+    window: tuple[int, int]
     degree: int | None
 
 
@@ -89,28 +120,34 @@ class Statement:
     Parameters
     ----------
     model
-        The kind of law, as in `DecayFit`.
+        kind of law
     law
-        In letters.
+        the law in letters
     status
-        "proven in the paper", "derived here" or "measured".
+        how it is known
     source
-        Lemma, corollary or theorem of the paper, or what it is derived from.
-    exponent, rate, ratio, constant
-        Numbers of the law, as in `ClassFit`, where it has them.
+        lemma, corollary or theorem of the paper, or what it is derived from
+    exponent
+        e in p^e
+    rate
+        a in exp(−a √p)
+    ratio
+        r in r^(−p)
+    constant
+        C before it
     parity
-        "even" or "odd" where it is about such degrees only.
+        where it is about such degrees only
     """
 
-    model: str
+    model: Model
     law: str
-    status: str
+    status: Annotated[str, ("proven in the paper", "derived here", "measured")]
     source: str
     exponent: float | None = None
     rate: float | None = None
     ratio: float | None = None
     constant: float | None = None
-    parity: str | None = None
+    parity: Parity | None = None
 
 
 @dataclass(frozen=True)
@@ -120,11 +157,11 @@ class DecayTheory:
     Parameters
     ----------
     coefficients
-        Of κ_p.
+        of κ_p
     sphere_eigenvalues
-        Of λ_k on a sphere, where one was named.
+        of λ_k, with --sphere-dim
     data_eigenvalues
-        Of λ_n of kernel matrices of data, where their rank was named.
+        of λ_n of kernel matrices of data, with --rank
     """
 
     coefficients: tuple[Statement, ...]
@@ -139,16 +176,23 @@ class Decay:
     Parameters
     ----------
     kernel
-        The kernel, or None for a series of unknown origin.
+        the kernel; null for a series of unknown origin
     fit
-        The fitted law.
+        the fitted law
     theory
-        What is known of it.
+        what is known
     logs
-        log c_p, None where c_p = 0.
+        log c_p, None where c_p = 0
     """
 
+    engine: ClassVar[str] = "mpmath"
+    digits: ClassVar[int] = 12
     kernel: KernelFacts | None
-    fit: DecayFit
+    fit: DecayFit = field(metadata=FLAT)
     theory: DecayTheory
-    logs: tuple[float | None, ...]
+    logs: tuple[float | None, ...] = field(metadata=INTERNAL)
+
+    def without_candidates(self) -> Decay:
+        """Return the same without the models that were tried."""
+        classes = tuple(replace(c, candidates=None) for c in self.fit.classes)
+        return replace(self, fit=replace(self.fit, classes=classes))

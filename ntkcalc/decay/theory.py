@@ -75,15 +75,15 @@ def decay_theory(
     >>> [s.exponent for s in decay_theory("relu").coefficients]
     [-1.5, -1.5]
     """
-    return kernel_decay(Kernel.of(act, depth, sigma_w2, gamma_b2), sphere_dim, rank)
+    return kernel_theory(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), sphere_dim, rank)
 
 
-def kernel_decay(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
-    """Return what theory says of a kernel: see `decay_theory`."""
-    if sphere_dim is not None and whole(sphere_dim, "sphere_dim") < 2:
-        raise InputError(f"sphere_dim must be at least 2, got {sphere_dim}")
-    if rank is not None and whole(rank, "rank") < 1:
-        raise InputError(f"rank must be at least 1, got {rank}")
+def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
+    """Return what theory says about a kernel: see `decay_theory`."""
+    if sphere_dim is not None:
+        whole(sphere_dim, "sphere_dim", 2)
+    if rank is not None:
+        whole(rank, "rank", 1)
     sharp, proven = _derived(kernel), _lemma_3_2(kernel)
     leading = sharp[0] if sharp else None
     return DecayTheory(
@@ -94,7 +94,7 @@ def kernel_decay(kernel: Kernel, sphere_dim: int | None = None, rank: int | None
 
 
 def _lemma_3_2(kernel: Kernel) -> list[Statement]:
-    """Return the paper's statement on two layers."""
+    """Return the statement of Lemma 3.2 on two layers."""
     law, bias = kernel.activation.lemma_3_2, bool(kernel.gamma_b2)
     if law is None or kernel.depth != 2 or kernel.gamma_b2 == 1 or (bias and law.needs_zero_bias):
         return []

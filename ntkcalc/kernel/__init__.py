@@ -2,11 +2,9 @@
 
 __all__ = [
     "arrays",
-    "facts",
     "hyperparameters",
     "kernel_lookup",
     "kernel_matrix",
-    "layer_interpolant",
     "matrix_summary",
     "points",
     "recursion",

@@ -9,10 +9,10 @@ import numpy as np
 
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
-from ntkcalc.kernel.layer_interpolant import Array
 from ntkcalc.kernel.points import real_array, unit_rows
+from ntkcalc.numerics.types import Array
 
 
 def ntk(
@@ -41,7 +41,7 @@ def ntk(
     Returns
     -------
     ndarray
-        Θ_l(ρ), of the shape of `rho`; errors of about 1e-15 S_l, see `KernelTable.accuracy`.
+        Θ_l(ρ), of the shape of `rho`; errors of about 1e-15 S_l, see `KernelLookup.accuracy`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def ntk(
     size = np.abs(values)
     if not (size <= 1).all():
         raise InputError("rho must lie in [-1, 1] everywhere")
-    return kernel_table(Kernel.of(act, depth, sigma_w2, gamma_b2))(values < 0, 1 - size)
+    return kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked())(values < 0, 1 - size)
 
 
 def ntk_matrix(
@@ -121,7 +121,7 @@ def ntk_matrix(
     others = None if y is None else unit_rows(y, "y", normalize).rows
     if others is not None and others.shape[1] != rows.shape[1]:
         raise InputError(f"x and y need rows of one length, got {rows.shape[1]} and {others.shape[1]}")
-    matrix = KernelMatrix(kernel_table(Kernel.of(act, depth, sigma_w2, gamma_b2)), rows, others)
+    matrix = KernelMatrix(kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked()), rows, others)
     if out is None:
         out = np.empty(matrix.shape)
     elif out.shape != matrix.shape or out.dtype.str != np.dtype(np.float64).str:

@@ -1,4 +1,4 @@
-"""A kernel: activation, depth and the two free variances of Assumption 2, with all that follows from them."""
+"""A kernel: activation, depth and the two free variances of Assumption 2, and the quantities that follow from them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,22 @@ from fractions import Fraction
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError
-from ntkcalc.numerics.precision import Context, Real, context, decimal, decimal_text, exact, real, whole
+from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.numerics.precision import (
+    Real,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    decimal_text,
+    exact,
+    real,
+    whole,
+    with_enough_bits,
+)
 
 MOST_LAYERS = 1000
-"""Deepest network that we compute."""
+"""Largest depth."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class Kernel:
         Raises
         ------
         InputError
-            For an unknown activation or a value that Assumption 2 excludes.
+            For an unknown activation or a value that no activation admits; see also `checked`.
         """
         if not isinstance(act, str | Activation):
             raise InputError(f"an activation is named by text such as 'tanh', got {act!r:.40}")
@@ -64,9 +76,18 @@ class Kernel:
         sigma = exact(sigma_w2, "sigma_w2 (or 'max')")
         if sigma <= 0:
             raise InputError(f"sigma_w2 must be positive, got {decimal_text(sigma)}")
-        kernel = cls(phi, depth, sigma, gamma)
-        kernel.sigma_b2(64)
-        return kernel
+        return cls(phi, depth, sigma, gamma)
+
+    def checked(self) -> Kernel:
+        """Return the kernel itself, its σ_w² checked against E[φ²].
+
+        Raises
+        ------
+        InputError
+            Where σ_w² E[φ²] > 1, which Assumption 2 excludes.
+        """
+        self.sigma_b2(64)
+        return self
 
     def at_depth(self, depth: int) -> Kernel:
         """Return the same kernel at another depth."""
@@ -77,7 +98,7 @@ class Kernel:
         ctx = context(bits + 8)
         if self.sigma_w2 is not None:
             return real(ctx, self.sigma_w2)
-        return 1 / self._mean_square(ctx)
+        return 1 / real(ctx, self.activation.dual.mean_square(ctx.prec))
 
     def sigma_b2(self, bits: int) -> Real:
         """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits; exactly 0 where it vanishes.
@@ -95,20 +116,23 @@ class Kernel:
             if rest < 0:
                 raise self._too_large()
             return real(context(bits + 8), rest)
-        for extra in (32, 256, self.activation.dual.most_bits):
-            ctx = context(bits + extra)
-            difference = 1 - real(ctx, self.sigma_w2) * self._mean_square(ctx)
-            if abs(difference) > ctx.ldexp(1, 8 - extra):
-                if difference < 0:
-                    raise self._too_large()
-                return difference
-        raise InputError("sigma_w2 is too close to its largest value; say 'max'")
+        sigma_w2 = self.sigma_w2
+
+        def difference(work: int) -> tuple[Real, float]:
+            ctx = context(work)
+            rest = 1 - real(ctx, sigma_w2) * real(ctx, self.activation.dual.mean_square(ctx.prec))
+            return rest, bits_lost(rest, ctx.ldexp(1, 8 - work), work)
+
+        found = with_enough_bits(difference, bits, 32, self.activation.dual.most_bits)
+        if found is None:
+            raise InputError("sigma_w2 is too close to its largest value; say 'max'")
+        if found < 0:
+            raise self._too_large()
+        return found
 
     def chi(self, bits: int) -> Real:
         """Return χ = R'(1) = σ_w² E[φ'²]."""
-        slope = self.activation.dual.slope_square(bits + 8)
-        ctx = context(bits + 16)
-        return (real(ctx, slope) if isinstance(slope, Fraction) else ctx.convert(slope)) * self.sigma_w2_at(bits + 8)
+        return real(context(bits + 16), self.activation.dual.slope_square(bits + 8)) * self.sigma_w2_at(bits + 8)
 
     def total(self, bits: int) -> Real:
         """Return Θ_l(1) = S_l = 1 + χ S_{l−1}, S_1 = 1."""
@@ -118,17 +142,26 @@ class Kernel:
             total = 1 + chi * total
         return total
 
-    def _mean_square(self, ctx: Context) -> Real:
-        """Return E[φ²] in the precision of `ctx`."""
-        square = self.activation.dual.mean_square(ctx.prec)
-        return real(ctx, square) if isinstance(square, Fraction) else ctx.convert(square)
-
     def _too_large(self) -> InputError:
-        ctx = context(64)
-        bound = decimal(1 / self._mean_square(ctx) * (1 - ctx.ldexp(1, -48)), 12, ROUND_FLOOR)
-        if isinstance(self.activation.dual.mean_square(64), Fraction):
-            bound = decimal(1 / Fraction(self.activation.dual.mean_square(64)), 12, ROUND_FLOOR)
+        ctx, square = context(64), self.activation.dual.mean_square(64)
+        largest = 1 / square if isinstance(square, Fraction) else 1 / ctx.convert(square) * (1 - ctx.ldexp(1, -48))
+        bound = decimal(largest, 12, ROUND_FLOOR)
         return InputError(
             f"sigma_w2 must be at most {decimal_text(Fraction(bound))} for {self.activation.name} "
             f"(sigma_w2 E[phi^2] <= 1; 'max' says it exactly), got {decimal_text(self.sigma_w2 or Fraction(0))}"
         )
+
+
+def kernel_facts(kernel: Kernel, digits: int) -> KernelFacts:
+    """Return a kernel with its derived quantities, rounded to so many digits."""
+    bits, sigma_w2 = bits_for(digits), kernel.sigma_w2
+    return KernelFacts(
+        kernel.activation.name,
+        kernel.depth,
+        decimal(sigma_w2 if sigma_w2 is not None else kernel.sigma_w2_at(bits), digits),
+        decimal(kernel.sigma_b2(bits), digits),
+        decimal(1 - kernel.gamma_b2, digits),
+        decimal(kernel.gamma_b2, digits),
+        decimal(kernel.chi(bits), digits),
+        decimal(kernel.total(bits), digits),
+    )

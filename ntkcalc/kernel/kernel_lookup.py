@@ -17,9 +17,10 @@ from functools import lru_cache
 import numpy as np
 
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.layer_interpolant import Array, Flags, theta_array
+from ntkcalc.kernel.layer_interpolant import theta_array
 from ntkcalc.kernel.recursion import theta
 from ntkcalc.numerics.precision import Real, exact
+from ntkcalc.numerics.types import Array, Flags
 
 _CUTS = 4  # bits: 16 pieces an octave
 _OCTAVES = 40  # down to δ = 1e-12; what is closer to ±1 is rare
@@ -32,7 +33,7 @@ _BLOCK = 8192  # entries that stay in the cache
 
 
 @dataclass(frozen=True)
-class KernelTable:
+class KernelLookup:
     """A kernel in float64.
 
     Parameters
@@ -51,13 +52,6 @@ class KernelTable:
     coefficients: Array
     total: float
     accuracy: float
-
-    @classmethod
-    def of(cls, kernel: Kernel) -> KernelTable:
-        """Build the table."""
-        known = _references(kernel)
-        table = cls(kernel, _table(kernel), float(kernel.total(_BITS)), math.nan)
-        return replace(table, accuracy=4 * table.worst_error(*known))
 
     def __call__(self, negative: Flags, delta: Array) -> Array:
         """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`; shapes as given."""
@@ -78,9 +72,11 @@ class KernelTable:
 
 
 @lru_cache(maxsize=16)
-def kernel_table(kernel: Kernel) -> KernelTable:
-    """Return `KernelTable.of`, kept."""
-    return KernelTable.of(kernel)
+def kernel_lookup(kernel: Kernel) -> KernelLookup:
+    """Return a kernel in float64. The first call for a kernel builds its table; the last 16 tables are kept."""
+    known = _references(kernel)
+    lookup = KernelLookup(kernel, _table(kernel), float(kernel.total(_BITS)), math.nan)
+    return replace(lookup, accuracy=4 * lookup.worst_error(*known))
 
 
 def _look_up(coefficients: Array, negative: Flags, delta: Array, out: Array) -> None:

@@ -6,20 +6,17 @@ from the points themselves, so that equal rows have δ = 0 exactly and nearly eq
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ntkcalc.kernel.kernel_lookup import KernelTable
-from ntkcalc.kernel.layer_interpolant import Array, Flags
+from ntkcalc.kernel.kernel_lookup import KernelLookup
+from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
 _NEAR = 2.0**-12  # δ below which rounding errors of ρ, 1e-16 of 1, would be seen through √δ
 _PAIRS = 1 << 20  # coordinates of pairs at a time
-
-Observer = Callable[[int, int], None]
-"""Told (tiles done, tiles in all)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class KernelMatrix:
         Taken off every entry, before any sum is formed.
     """
 
-    table: KernelTable
+    table: KernelLookup
     x: Array
     y: Array | None = None
     offset: float = 0.0

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.recursion import layer_map
+from ntkcalc.kernel.recursion import is_mirrored, layer_map
 from ntkcalc.numerics.precision import Real, context
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from ntkcalc.numerics.types import Array, Flags
 
 _BITS = 64
 _FIRST, _LAST = 32, 512  # degrees of the interpolants
@@ -50,16 +47,6 @@ class LayerMap:
     image_below: Array | None
     slope_below: Array | None
     parity: str | None
-
-    @classmethod
-    def of(cls, kernel: Kernel) -> LayerMap:
-        """Return the layer map of a kernel, whose depth and γ_b² do not matter to it."""
-        activation = kernel.activation
-        mirrored = activation.parity == "even" or (activation.parity == "odd" and not kernel.sigma_b2(_BITS))
-        angle, slope = _interpolated(kernel, 1)
-        if mirrored:
-            return cls(angle, slope, None, None, activation.parity)
-        return cls(angle, slope, *_interpolated(kernel, -1), None)
 
     def __call__(self, negative: Flags, angle: Array) -> tuple[Flags, Array, Array]:
         """Return the sign and the angle of R(t), and R'(t)."""
@@ -94,19 +81,20 @@ def theta_array(kernel: Kernel, negative: Flags, delta: Array) -> Array:
     below = result < 0
     from_one = np.where(negative, gamma_w2 * (2 - delta), gamma_w2 * delta)
     angle = angle_from(np.where(below, 2 * gamma_b2 + gamma_w2 * delta, from_one))
-    layer = layer_map_of(kernel.at_depth(2)) if kernel.depth > 1 else None
     for _ in range(kernel.depth - 1):
-        assert layer is not None
-        below, angle, slope = layer(below, angle)
+        below, angle, slope = interpolated_layer_map(kernel.at_depth(2))(below, angle)
         image = np.cos(angle)
         result = np.where(below, -image, image) + result * slope
     return result
 
 
 @lru_cache(maxsize=64)
-def layer_map_of(kernel: Kernel) -> LayerMap:
-    """Return `LayerMap.of`, kept."""
-    return LayerMap.of(kernel)
+def interpolated_layer_map(kernel: Kernel) -> LayerMap:
+    """Return the layer map of a kernel, which does not depend on its depth and γ_b²."""
+    angle, slope = _interpolated(kernel, 1)
+    if is_mirrored(kernel, _BITS):
+        return LayerMap(angle, slope, None, None, kernel.activation.parity)
+    return LayerMap(angle, slope, *_interpolated(kernel, -1), None)
 
 
 def _interpolated(kernel: Kernel, sign: int) -> tuple[Array, Array]:

@@ -1,24 +1,19 @@
-"""A kernel matrix of data, and what there is to say of it."""
+"""The kernel matrix of data, and its summary."""
 
 from __future__ import annotations
 
 import math
 import time
 
-import numpy as np
-
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
-from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
-from ntkcalc.kernel.layer_interpolant import Array
-from ntkcalc.kernel.points import Points
-from ntkcalc.kernel.results import DataFacts, MatrixSummary
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.points import Points, data_facts
+from ntkcalc.kernel.results import MatrixSummary
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import decimal
-
-_RANK_WORK = 1e11  # flops that finding a rank may take
+from ntkcalc.numerics.types import Array, Observer
 
 
 def matrix_summary(
@@ -31,22 +26,18 @@ def matrix_summary(
     output: str | None = None,
     observer: Observer | None = None,
 ) -> MatrixSummary:
-    """Compute a kernel matrix, into `out` if it is given, and sum it up.
+    """Compute a kernel matrix, into `out` if it is given, and return its summary.
 
     Parameters
     ----------
     kernel, points, other
-        The kernel and the data; `other` makes a cross matrix.
-    digits
-        Most digits of a number.
-    strict
-        Whether fewer digits are an error.
-    out
-        Where the matrix goes, shape (n, m).
-    output
-        Name of the file that `out` stands for.
+        The kernel and the data; with `other`, the cross matrix Θ(⟨x_i, y_j⟩).
+    digits, strict
+        Most digits of a number, and whether fewer digits are an error.
+    out, output
+        Array for the matrix, shape (n, m), and the name of its file.
     observer
-        Told (tiles done, tiles in all).
+        Called with (tiles done, tiles in all).
 
     Raises
     ------
@@ -58,7 +49,7 @@ def matrix_summary(
             f"both data sets need points of one dimension, got {points.rows.shape[1]} and {other.rows.shape[1]}"
         )
     start = time.perf_counter()
-    table = kernel_table(kernel)
+    table = kernel_lookup(kernel)
     known = math.floor(-math.log10(table.accuracy))
     if strict and digits > known:
         raise AccuracyError(f"a matrix of data is known to {known} of {digits} digits; lower --digits")
@@ -83,10 +74,3 @@ def matrix_summary(
         output,
         seconds,
     )
-
-
-def data_facts(points: Points) -> DataFacts:
-    """Return what there is to say of a data set."""
-    n, d = points.rows.shape
-    rank = int(np.linalg.matrix_rank(points.rows)) if 10.0 * n * d * min(n, d) <= _RANK_WORK else None
-    return DataFacts(points.source, n, d, rank, points.scaled)

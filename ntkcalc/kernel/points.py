@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntkcalc.errors import InputError
+from ntkcalc.kernel.gram import GramSpectrum
+from ntkcalc.kernel.results import DataFacts
 
 MOST_ENTRIES = 1 << 28
 """Numbers that a data file may hold (2 GB as float64)."""
 
 _CHUNK = 1 << 20  # numbers scaled at a time
+_CHANNELS = (1, 3, 4)  # of usual images: grey, RGB, RGBA
 _UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
 
 
@@ -31,16 +35,30 @@ class Points:
         Whether the rows had to be scaled.
     image
         Channels, height and width, where the points are images.
+    channels_last
+        Height, width and channels of images that seem to have their channels last, until `as_images` says so.
     """
 
     source: str
     rows: NDArray[np.float64]
     scaled: bool
     image: tuple[int, int, int] | None = None
+    channels_last: tuple[int, int, int] | None = None
+
+    @cached_property
+    def gram(self) -> GramSpectrum:
+        """The eigenvalues of XXᵀ, computed when they are first needed."""
+        return GramSpectrum.of(self.rows)
+
+
+def data_facts(points: Points) -> DataFacts:
+    """Return the facts of a data set, its rank among them."""
+    n, d = points.rows.shape
+    return DataFacts(points.source, n, d, points.gram.rank, points.scaled)
 
 
 def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
-    """Return the rows of an array as points; images (n, c, h, w) are flattened.
+    """Return the rows of an array as points; images (n, c, h, w), or (n, h, w) of one channel, are flattened.
 
     Raises
     ------
@@ -49,11 +67,14 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         are not of unit norm.
     """
     array = real_array(array, source)
-    image = None
-    if array.ndim == 4:
-        channels, height, width = array.shape[1:]
-        image = channels, height, width
-        array = array.reshape(len(array), channels * height * width)
+    image = channels_last = None
+    if array.ndim in (3, 4):
+        shape = (1, *array.shape[1:])[-3:]
+        if shape[2] in _CHANNELS and shape[0] not in _CHANNELS:
+            channels_last = shape
+        else:
+            image = shape
+        array = array.reshape(len(array), shape[0] * shape[1] * shape[2])
     if array.ndim != 2:
         raise InputError(
             f"{source}: a matrix with one point a row is needed, or images n x channels x height x width, "
@@ -63,10 +84,11 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         raise InputError(f"{source}: there are no points in it (shape {array.shape[0]} x {array.shape[1]})")
     if array.size > MOST_ENTRIES:
         raise InputError(f"{source}: {array.size} numbers are more than {MOST_ENTRIES}; take fewer points")
-    rows = np.array(array, dtype=np.float64, order="C")
+    with np.errstate(over="ignore"):
+        rows = np.array(array, dtype=np.float64, order="C")
     step = max(1, _CHUNK // rows.shape[1])
     off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
-    return Points(source, rows, any(off), image)
+    return Points(source, rows, any(off), image, channels_last)
 
 
 def real_array(values: Any, source: str) -> NDArray[Any]:
@@ -81,13 +103,15 @@ def real_array(values: Any, source: str) -> NDArray[Any]:
         array: NDArray[Any] = np.asanyarray(values)
     except ValueError:
         raise InputError(f"{source}: every row needs as many numbers as the first") from None
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(f"{source}: a masked array has points that are not there; fill it or leave them out")
     if array.dtype.kind not in "fiub":
         raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")
     return array
 
 
 def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
-    """Return the points as images of a shape (channels, height, width).
+    """Return the points as images of a shape (channels, height, width); channels that stand last are moved.
 
     Raises
     ------
@@ -99,6 +123,9 @@ def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
         raise InputError(f"{points.source}: the images are {','.join(map(str, points.image or ()))}, not {said}")
     if shape[0] * shape[1] * shape[2] != d:
         raise InputError(f"{points.source}: images {said} have {shape[0] * shape[1] * shape[2]} numbers, got d = {d}")
+    if points.channels_last is not None and shape == (points.channels_last[2], *points.channels_last[:2]):
+        images = points.rows.reshape(-1, *points.channels_last).transpose(0, 3, 1, 2)
+        return replace(points, rows=np.ascontiguousarray(images).reshape(-1, d), image=shape, channels_last=None)
     return replace(points, image=shape)
 
 
@@ -121,7 +148,8 @@ def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) 
     refuse(largest == 0, "row {row} is zero, which no scaling brings onto the sphere")
     rows /= largest[:, None]
     size = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    off = np.abs(size * largest - 1) > _UNIT
+    with np.errstate(over="ignore"):
+        off = np.abs(size * largest - 1) > _UNIT
     if not normalize:
         refuse(off, "row {row} is not of unit norm; leave out --no-normalize")
     rows /= size[:, None]

@@ -12,12 +12,11 @@ amplified, however deep the network, and that of Θ_l is at most l errors of a l
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.numerics.precision import Real, context, log2, real
+from ntkcalc.numerics.precision import Real, bits_lost, context, real, with_enough_bits
 
 _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
 
@@ -72,35 +71,38 @@ def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
 
 
 def layer_map(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:
-    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ.
-
-    Where R is even or odd, −1 is as singular as 1 and t < 0 is mirrored.
-    """
-    parity = kernel.activation.parity
-    mirrored = parity == "even" or (parity == "odd" and not kernel.sigma_b2(bits))
-    if t.sign > 0 or not mirrored:
+    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ."""
+    if t.sign > 0 or not is_mirrored(kernel, bits):
         return _image(kernel, t, bits)
     image, slope = _image(kernel, Correlation(1, t.size), bits)
-    return (image, -slope) if parity == "even" else (Correlation(-image.sign, image.size), slope)
+    return (image, -slope) if kernel.activation.parity == "even" else (Correlation(-image.sign, image.size), slope)
+
+
+def is_mirrored(kernel: Kernel, bits: int) -> bool:
+    """Return whether R is even or odd. Then R is as singular at −1 as at 1, and R(t) for t < 0 is ±R(−t)."""
+    parity = kernel.activation.parity
+    return parity == "even" or (parity == "odd" and not kernel.sigma_b2(bits))
 
 
 def _image(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:
     """Return R(t) and R'(t) from D and D', with as many more bits as 1 − |R(t)| loses."""
-    dual, extra = kernel.activation.dual, 8
     if t.sign > 0 and t.size.near_one and not t.size.smaller:
         return t, kernel.chi(bits)
-    while extra < _MOST_LOST:
-        wide = bits + extra
-        ctx = context(wide + 16)
+    dual = kernel.activation.dual
+
+    def image_and_slope(work: int) -> tuple[tuple[Correlation, Real], float]:
+        ctx = context(work + 16)
         if t.size.smaller or t.size.near_one:
-            value, slope = dual.value(t, wide)
+            value, slope = dual.value(t, work)
         else:  # at 0 the Hermite coefficients know exact zeros
-            value, slope = dual.taylor(t.size, 1, wide)
-        sigma_w2 = ctx.convert(kernel.sigma_w2_at(wide))
-        image = kernel.sigma_b2(wide) + sigma_w2 * value
-        rest = 1 - abs(image)
-        lost = 4 - log2(rest) if rest > 0 else 2 * extra
-        if lost <= extra:
-            return Correlation(-1 if image < 0 else 1, ExpansionPoint.between(abs(image), rest)), sigma_w2 * slope
-        extra = ceil(lost) + 8
-    raise AccuracyError("the correlation of two layers' outputs is too close to 1; lower --depth")
+            value, slope = dual.taylor(t.size, 1, work)
+        sigma_w2 = ctx.convert(kernel.sigma_w2_at(work))
+        image = kernel.sigma_b2(work) + sigma_w2 * value
+        rest = max(1 - abs(image), ctx.zero)
+        lost = bits_lost(rest, ctx.ldexp(1, 4 - work), work)
+        return (Correlation(-1 if image < 0 else 1, ExpansionPoint.between(abs(image), rest)), sigma_w2 * slope), lost
+
+    found = with_enough_bits(image_and_slope, bits, 8, _MOST_LOST)
+    if found is None:
+        raise AccuracyError("the correlation of two layers' outputs is too close to 1; lower --depth")
+    return found

@@ -1,7 +1,7 @@
 r"""The spectrum of empirical kernels: means over networks at random initialisation (Figures 1 and 3 of the paper).
 
-Of every trial the eigenvalues λ_p of K/n and λ_p/λ_1 are taken, and where the limit of infinite width is known, the
-distance ‖K − Θ‖/‖Θ‖, which falls like 1/√width.
+Measured in every trial: the eigenvalues λ_p of K/n, λ_p/λ_1 and, where the limit Θ of infinite width is known, the
+distance ‖K − Θ‖/‖Θ‖ in the Frobenius norm, which decreases like 1/√width.
 """
 
 from __future__ import annotations
@@ -13,34 +13,32 @@ from decimal import Decimal
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
-from ntkcalc.kernel.kernel_matrix import KernelMatrix, Observer
-from ntkcalc.kernel.layer_interpolant import Array
-from ntkcalc.kernel.matrix_summary import data_facts
-from ntkcalc.kernel.points import Points
-from ntkcalc.networks.network import Budget, Design, blueprints, initialised, network_inputs, network_kernel, rounding
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.points import Points, data_facts
+from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.networks.network import (
+    Architecture,
+    BatchPlan,
+    initialised,
+    layer_shapes,
+    network_inputs,
+    network_kernel,
+    rounding,
+)
 from ntkcalc.networks.results import NetworkEigenvalue, NetworkFacts, NetworkSpectrum
-from ntkcalc.networks.trials import Sample, generators
+from ntkcalc.networks.trials import UNKNOWN, Sample, generators
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import whole
-from ntkcalc.spectrum.effective_rank import gram_rank
-from ntkcalc.spectrum.matrix_spectrum import (
-    MOST_DENSE,
-    Measured,
-    gram_share,
-    gram_values,
-    held_eigenvalues,
-    measured,
-    share_bound,
-)
+from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.spectrum.matrix_spectrum import MOST_DENSE, Eigenvalues, array_eigenvalues, kernel_eigenvalues, share_bound
 from ntkcalc.spectrum.results import Interval
 
 
 def network_spectrum(
     kernel: Kernel,
-    design: Design,
+    architecture: Architecture,
     points: Points,
     trials: int = 10,
     seed: int = 0,
@@ -50,41 +48,32 @@ def network_spectrum(
     memory: int = 1 << 30,
     observer: Observer | None = None,
 ) -> NetworkSpectrum:
-    """Return the spectrum of empirical kernels of networks on data, means over trials.
+    """Return the spectrum of empirical kernels of networks on data, means over trials (Figures 1 and 3).
 
     Parameters
     ----------
-    kernel, design, points
-        The kernel of infinite width, what the networks are, and the data.
+    kernel, architecture, points
+        The kernel of infinite width, the networks, and the data.
     trials, seed
-        Networks, and what their random numbers start from.
+        Number of networks, and the seed of their random numbers.
     top
-        How many of the largest; None for all.
-    digits
-        Most digits of a number.
-    strict
-        Whether fewer digits are an error.
+        How many of the largest eigenvalues; None for all.
+    digits, strict
+        Most digits of a number, and whether fewer digits are an error.
     memory
         Bytes that parameters, derivatives and kernels may take.
     observer
-        Told (steps done, steps in all).
-
-    Raises
-    ------
-    InputError
-        For a network, trials or a seed that make no sense, or points that are no images where they must be.
-    AccuracyError
-        Where double precision loses the network, or `strict` and digits are missing.
-    NtkcalcError
-        Where the memory does not suffice.
+        Called with (steps done, steps in all).
     """
-    start = time.perf_counter()
-    n = len(points.rows)
-    _check_top(top, n)
-    plans = blueprints(kernel.depth, design, points)
-    error, budget, steps = rounding(kernel, design, plans), Budget.of(plans, n, memory), 0
-    limit = KernelMatrix(kernel_table(kernel), points.rows) if _has_limit(design) else None
-    inputs = network_inputs(design, points)
+    start, n = time.perf_counter(), len(points.rows)
+    if top is not None:
+        whole(top, "top", 1)
+    elif n > MOST_DENSE:
+        raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
+    plans = layer_shapes(kernel.depth, architecture, points)
+    error, budget, steps = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory), 0
+    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(architecture) else None
+    inputs = network_inputs(architecture, points)
 
     def tick() -> None:
         nonlocal steps
@@ -94,35 +83,29 @@ def network_spectrum(
 
     measures = _Measures()
     for random in generators(seed, trials):
-        network = initialised(kernel, design, points, random)
+        network = initialised(kernel, architecture, points, random)
         measures.add(network_kernel(network, inputs, budget.rows, tick), limit, top, error)
-    infinite = measured(kernel, points, top, memory, None) if limit is not None else None
-    values = measures.values.intervals(measures.errors, digits, 0, math.inf)
+    infinite = kernel_eigenvalues(kernel, points, top, memory, None) if limit is not None else None
     if strict:
         _check_digits(measures, digits)
+    gram = points.gram.effective_rank
     return NetworkSpectrum(
-        kernel_facts(kernel, digits),
-        _facts(design, points, trials, seed),
+        _kernel_facts(kernel, architecture, digits),
         data_facts(points),
+        _network_facts(architecture, points, seed),
+        trials,
         digits,
-        _rows(measures, values, infinite, points, digits),
+        _rows(measures, infinite, points, digits),
         measures.effective_rank(digits),
-        known_digits(gram := gram_rank(points), 1e-13 * gram, digits),
+        known_digits(gram, 1e-13 * gram, digits),
         measures.distance(error, digits),
         rounded_up(measures.relative_error),
         time.perf_counter() - start,
     )
 
 
-def _check_top(top: int | None, n: int) -> None:
-    if top is not None and whole(top, "top") < 1:
-        raise InputError(f"top must be at least 1, got {top}")
-    if top is None and n > MOST_DENSE:
-        raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
-
-
 def _check_digits(measures: _Measures, digits: int) -> None:
-    """Refuse eigenvalues with fewer digits."""
+    """Raise an error for eigenvalues with fewer digits."""
     least = min(figures(value, error) for value, error in zip(measures.values.mean, measures.errors, strict=True))
     if least < digits:
         raise AccuracyError(
@@ -131,26 +114,26 @@ def _check_digits(measures: _Measures, digits: int) -> None:
         )
 
 
-def _has_limit(design: Design) -> bool:
+def _has_limit(architecture: Architecture) -> bool:
     """Whether these networks approach the kernel of infinite width."""
-    return design.arch == "mlp" and design.parametrization == "ntk"
+    return architecture.arch == "mlp" and architecture.parametrization == "ntk"
 
 
 class _Measures:
-    """What is measured of every network."""
+    """Quantities measured in every trial."""
 
     def __init__(self) -> None:
         self.values, self.shares, self.ranks, self.squares = Sample(), Sample(), Sample(), Sample()
         self.errors: Array = np.zeros(1)
         self.relative_error = 0.0
 
-    def add(self, held: Array, limit: KernelMatrix | None, top: int | None, error: float) -> None:
-        """Measure a kernel, which is then overwritten; `error` is that of its entries, relative."""
-        n, diagonal = len(held), held.diagonal().copy()
+    def add(self, kernel: Array, limit: KernelMatrix | None, top: int | None, error: float) -> None:
+        """Add the quantities of one kernel, then divided by n in place; `error` is relative, of its entries."""
+        n, diagonal = len(kernel), kernel.diagonal().copy()
         if limit is not None:
-            self.squares.add(_square_distance(held, limit))
-        held /= n
-        found = held_eigenvalues(held, top)
+            self.squares.add(_square_distance(kernel, limit))
+        kernel /= n
+        found = array_eigenvalues(kernel, top)
         errors = found.errors + error * diagonal.max()
         self.values.add(found.values)
         self.errors = np.maximum(self.errors, errors)
@@ -162,8 +145,7 @@ class _Measures:
 
     def effective_rank(self, digits: int) -> Interval:
         """Return eff(K)."""
-        found = self.ranks.intervals(self.relative_error * self.ranks.mean, digits, 1, math.inf)
-        return found[0] if found else _UNKNOWN
+        return self.ranks.interval(self.relative_error * self.ranks.mean, digits, 1, math.inf)
 
     def distance(self, error: float, digits: int) -> Decimal | None:
         """Return the root mean square distance from the limit."""
@@ -173,50 +155,55 @@ class _Measures:
         return known_digits(size, error, digits)
 
 
-_UNKNOWN = Interval(None, None, None, 0)
-
-
-def _square_distance(held: Array, limit: KernelMatrix) -> float:
+def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
     """Return ‖K − Θ‖²/‖Θ‖², tile by tile."""
     off = whole = 0.0
     for tile in limit.tiles():
         twice = 1 if tile.rows == tile.columns else 2
-        off += twice * float(((held[tile.rows, tile.columns] - tile.values) ** 2).sum())
+        off += twice * float(((kernel[tile.rows, tile.columns] - tile.values) ** 2).sum())
         whole += twice * float((tile.values**2).sum())
     return off / whole
 
 
-def _facts(design: Design, points: Points, trials: int, seed: int) -> NetworkFacts:
-    assert isinstance(design.widths, int)
-    images = design.arch == "cnn"
+def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> KernelFacts:
+    """Return the kernel's facts, without variances under the standard parametrisation."""
+    facts = kernel_facts(kernel, digits)
+    unknown = None, None, None, None, None, None
+    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *unknown)
+
+
+def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:
+    assert isinstance(architecture.widths, int)
+    images = architecture.arch == "cnn"
     return NetworkFacts(
-        design.arch,
-        design.widths,
-        design.parametrization,
-        design.padding if images else None,
+        architecture.arch,
+        architecture.widths,
+        architecture.parametrization,
+        architecture.padding if images else None,
         points.image if images else None,
-        trials,
         seed,
     )
 
 
 def _rows(
-    measures: _Measures, values: list[Interval], infinite: Measured | None, points: Points, digits: int
+    measures: _Measures, infinite: Eigenvalues | None, points: Points, digits: int
 ) -> tuple[NetworkEigenvalue, ...]:
-    """Return the eigenvalues with what stands beside them."""
-    shares = measures.shares.intervals(2 * measures.relative_error, digits, 0, 1) or [_UNKNOWN] * len(values)
+    """Return the eigenvalues beside those of infinite width and of XXᵀ and the bound eff(K)/p."""
+    values = measures.values.intervals(measures.errors, digits, 0, math.inf)
+    shares = measures.shares.intervals(2 * measures.relative_error, digits, 0, 1) or [UNKNOWN] * len(values)
     if shares[0].trials:
         shares[0] = Interval(_ONE, _ONE, _ONE, shares[0].trials)
     effective = float(measures.ranks.mean) if measures.ranks.count else math.inf
-    gram = gram_values(points) if data_facts(points).rank is not None else None
     return tuple(
         NetworkEigenvalue(
             p,
             value.mean,
             share,
             None if infinite is None else _infinite_share(infinite, p, digits),
-            None if gram is None else gram_share(gram, p, digits),
+            points.gram.share(p, digits),
             share_bound(effective / p, digits),
+            None,
+            value.mean is not None,
         )
         for p, (value, share) in enumerate(zip(values, shares, strict=True), 1)
     )
@@ -225,7 +212,7 @@ def _rows(
 _ONE = Decimal(1)
 
 
-def _infinite_share(infinite: Measured, p: int, digits: int) -> Decimal | None:
+def _infinite_share(infinite: Eigenvalues, p: int, digits: int) -> Decimal | None:
     """Return λ_p/λ_1 of the kernel of infinite width, None where it is a rounding error."""
     largest, value, error = (float(x) for x in (infinite.values[0], infinite.values[p - 1], infinite.errors[p - 1]))
     if p == 1:

@@ -1,4 +1,4 @@
-r"""Layers of finite networks: the map, its transpose, and the layer's share of the neural tangent kernel.
+r"""Layers of finite networks: the map, its transpose, and the layer's contribution to the neural tangent kernel.
 
 A layer is affine in its parameters, g = c_w W h + c_b b. With δ = ∂f/∂g the derivatives of f are c_w δ ⊗ h and c_b δ,
 so that the layer's share of ⟨∇f(x), ∇f(y)⟩ is
@@ -16,11 +16,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.types import Array
 
 
-class Layer(Protocol):
-    """What a network asks of a layer; arrays hold one input of the network in each row."""
+class NetworkLayer(Protocol):
+    """The interface of a layer; arrays hold one input of the network in each row."""
 
     def forward(self, h: Array) -> Array:
         """Return g = c_w W h + c_b b."""
@@ -90,8 +90,8 @@ class Convolution:
 
     Notes
     -----
-    One input at a time, and one row of the filter at a time: its k in columns beside each other, a product with
-    the rows of an image is a product of matrices. Of the derivatives a k-th part of a layer's is held.
+    Inputs and rows of the filter are processed one at a time. With the k shifted copies of an image side by side, one
+    row of the filter is a matrix product, and only 1/k of a layer's derivatives is in memory.
     """
 
     weights: Array

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.activations.activation import ArrayFunction
-from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
+from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.layer_interpolant import Array
 from ntkcalc.kernel.points import Points, unit_rows
-from ntkcalc.networks.layers import Convolution, Dense, Layer
+from ntkcalc.networks.layers import Convolution, Dense, NetworkLayer
 from ntkcalc.numerics.precision import whole
+from ntkcalc.numerics.types import Array
 
 ARCHITECTURES = ("mlp", "cnn")
 PARAMETRIZATIONS = ("ntk", "standard")
@@ -40,8 +40,8 @@ _NOTHING = 0.1  # relative error that leaves no digit
 
 
 @dataclass(frozen=True)
-class Design:
-    """What a network is beside its activation, its depth and its variances.
+class Architecture:
+    """The architecture of a network: all but its activation, its depth and its variances.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Design:
     arch
         "mlp", or "cnn": convolutions of stride 1, then one linear output from all that they leave.
     parametrization
-        "ntk" or "standard": see the room's formula.
+        "ntk" or "standard", as at the head of this module.
     padding
         Of convolutions: "valid" (none, PyTorch's default) or "same" (zeros that keep the size of the image).
     filter_size
@@ -58,11 +58,10 @@ class Design:
 
     Notes
     -----
-    The paper's Figure 3 says depth, 100 channels, 5 × 5 filters, PyTorch's standard parametrisation and its
-    default initialisation. It does not say stride, padding, pooling or how the output is formed: taken here are
-    Conv2d's defaults (stride 1, no padding), no pooling, and a linear layer on the flattened image, as in
-    the tutorial of functorch that the paper followed. Of the **ntk** parametrisation of convolutions it says nothing:
-    taken here is σ_w/√fan_in, and in the first layer γ_w √(d/fan_in), which is γ_w for an MLP.
+    The paper's Figure 3 states depth, 100 channels, 5 × 5 filters, and PyTorch's standard parametrisation and
+    initialisation. Assumed here, as in the functorch tutorial that the paper followed: Conv2d's defaults (stride 1, no
+    padding), no pooling, a linear layer on the flattened image. For convolutions in the **ntk** parametrisation
+    c_w is σ_w/√fan_in, in the first layer γ_w √(d/fan_in), which is γ_w for an MLP.
     """
 
     widths: int | tuple[int, ...]
@@ -73,11 +72,10 @@ class Design:
 
     def __post_init__(self) -> None:
         for value in self.widths if isinstance(self.widths, tuple) else (self.widths,):
-            if whole(value, "width") < 1:
-                raise InputError(f"width must be at least 1, got {value}")
-        _one_of(self.arch, ARCHITECTURES, "arch")
-        _one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
-        _one_of(self.padding, PADDINGS, "padding")
+            whole(value, "width", 1)
+        one_of(self.arch, ARCHITECTURES, "arch")
+        one_of(self.parametrization, PARAMETRIZATIONS, "parametrization")
+        one_of(self.padding, PADDINGS, "padding")
         if whole(self.filter_size, "filter_size") < 1 or (self.padding == "same" and self.filter_size % 2 == 0):
             raise InputError(f"filter_size must be at least 1, and odd where padding is same, got {self.filter_size}")
 
@@ -90,15 +88,9 @@ class Design:
         return self.widths
 
 
-def _one_of(value: str, known: Sequence[str], what: str) -> None:
-    if value not in known:
-        shown = str(value)[:40]
-        raise InputError(f"{what} must be one of {', '.join(known)}, got '{shown}'.{near_miss(shown, [*known])}")
-
-
 @dataclass(frozen=True)
-class Blueprint:
-    """One layer before it has parameters: shapes of its weights and of one input and output, and its fan-in."""
+class LayerShape:
+    """Shapes of the weights, of one input and of one output of a layer, and its fan-in."""
 
     weights: tuple[int, ...]
     inputs: tuple[int, ...]
@@ -111,46 +103,42 @@ class Blueprint:
         return len(self.weights) == 4
 
 
-def blueprints(depth: int, design: Design, points: Points) -> list[Blueprint]:
-    """Return the layers of a network that takes these points.
-
-    Raises
-    ------
-    InputError
-        For points that are no images where it convolves, or images that are too small.
-    """
-    shape, found = input_shape(design, points), list[Blueprint]()
-    for width in design.hidden(depth):
-        found.append(_dense(shape, width) if design.arch == "mlp" else _convolution(shape, width, design, len(found)))
+def layer_shapes(depth: int, architecture: Architecture, points: Points) -> list[LayerShape]:
+    """Return the shapes of the layers of a network for these points; convolutions need images, not too small."""
+    shape, found = input_shape(architecture, points), list[LayerShape]()
+    for width in architecture.hidden(depth):
+        found.append(
+            _dense(shape, width) if architecture.arch == "mlp" else _convolution(shape, width, architecture, len(found))
+        )
         shape = found[-1].outputs
     return [*found, _dense(shape, 1)]
 
 
-def _dense(shape: tuple[int, ...], width: int) -> Blueprint:
+def _dense(shape: tuple[int, ...], width: int) -> LayerShape:
     size = math.prod(shape)
-    return Blueprint((width, size), shape, (width,), size)
+    return LayerShape((width, size), shape, (width,), size)
 
 
-def _convolution(shape: tuple[int, ...], width: int, design: Design, place: int) -> Blueprint:
-    k, (height, across, channels) = design.filter_size, shape
-    shrink = k - 1 - 2 * _padding(design)
+def _convolution(shape: tuple[int, ...], width: int, architecture: Architecture, place: int) -> LayerShape:
+    k, (height, across, channels) = architecture.filter_size, shape
+    shrink = k - 1 - 2 * _padding(architecture)
     if min(height, across) <= shrink:
         raise InputError(
             f"convolutions {k} x {k} without padding leave an image of {height} x {across} after {place} of them, too "
             "small for another: say --padding same, or take a smaller --depth or larger images"
         )
     outputs = height - shrink, across - shrink, width
-    return Blueprint((k, k, channels, width), shape, outputs, k * k * channels)
+    return LayerShape((k, k, channels, width), shape, outputs, k * k * channels)
 
 
-def _padding(design: Design) -> int:
+def _padding(architecture: Architecture) -> int:
     """Return the rows of zeros on each side of an image."""
-    return design.filter_size // 2 if design.padding == "same" else 0
+    return architecture.filter_size // 2 if architecture.padding == "same" else 0
 
 
-def input_shape(design: Design, points: Points) -> tuple[int, ...]:
+def input_shape(architecture: Architecture, points: Points) -> tuple[int, ...]:
     """Return the shape of one input: (d,), or (height, width, channels)."""
-    if design.arch == "mlp":
+    if architecture.arch == "mlp":
         return (points.rows.shape[1],)
     if points.image is None:
         raise InputError(
@@ -172,7 +160,7 @@ class Network:
         φ and φ' on arrays.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
     phi: ArrayFunction
     slope: ArrayFunction
 
@@ -209,7 +197,7 @@ class Network:
 
 
 def _finite(values: Array, place: int) -> Array:
-    """Return values of a layer, unless some are beyond float64."""
+    """Return values of a layer; raise an error if some overflow float64."""
     if not (np.isfinite(values.min()) and np.isfinite(values.max())):  # either is NaN where a value is
         raise AccuracyError(
             f"the random network's values overflow float64 at layer {place}; lower --depth or --sigma-w2"
@@ -217,27 +205,29 @@ def _finite(values: Array, place: int) -> Array:
     return values
 
 
-def initialised(kernel: Kernel, design: Design, points: Points, random: np.random.Generator) -> Network:
-    """Return a network with random parameters, for points of this kind."""
-    layers: list[Layer] = []
-    for place, plan in enumerate(blueprints(kernel.depth, design, points)):
+def initialised(kernel: Kernel, architecture: Architecture, points: Points, random: np.random.Generator) -> Network:
+    """Return a network with random parameters for inputs of the shape of these points (equation (1))."""
+    layers: list[NetworkLayer] = []
+    for place, plan in enumerate(layer_shapes(kernel.depth, architecture, points)):
         out = plan.outputs[-1]
-        weight_scale, bias_scale = _scales(kernel, design, place, plan, points)
-        if design.parametrization == "ntk":
+        weight_scale, bias_scale = _scales(kernel, architecture, place, plan, points)
+        if architecture.parametrization == "ntk":
             weights, bias = random.standard_normal(plan.weights), random.standard_normal(out)
         else:
             reach = plan.fan_in**-0.5
             weights, bias = random.uniform(-reach, reach, plan.weights), random.uniform(-reach, reach, out)
         if plan.convolves:
-            layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(design)))
+            layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(architecture)))
         else:
             layers.append(Dense(weights, bias, weight_scale, bias_scale, plan.inputs))
     return Network(tuple(layers), *kernel.activation.on_arrays())
 
 
-def _scales(kernel: Kernel, design: Design, place: int, plan: Blueprint, points: Points) -> tuple[float, float]:
+def _scales(
+    kernel: Kernel, architecture: Architecture, place: int, plan: LayerShape, points: Points
+) -> tuple[float, float]:
     """Return c_w and c_b of a layer."""
-    if design.parametrization == "standard":
+    if architecture.parametrization == "standard":
         return 1.0, 1.0
     if place == 0:
         d = points.rows.shape[1]
@@ -246,29 +236,23 @@ def _scales(kernel: Kernel, design: Design, place: int, plan: Blueprint, points:
 
 
 @dataclass(frozen=True)
-class Budget:
+class BatchPlan:
     """How the kernel of n inputs is computed in a given memory.
 
     Parameters
     ----------
     rows
-        Inputs whose derivatives are held at a time (twice as many, where that is not all).
+        Inputs in a batch; derivatives of one batch are stored or, if n > rows, of two.
     ticks
-        Steps that it takes.
+        Calls of the observer that it takes.
     """
 
     rows: int
     ticks: int
 
     @classmethod
-    def of(cls, plans: Sequence[Blueprint], n: int, memory: int) -> Budget:
-        """Return the largest blocks of inputs that fit.
-
-        Raises
-        ------
-        NtkcalcError
-            Where not even one fits, beside the kernel and the network's parameters.
-        """
+    def of(cls, plans: Sequence[LayerShape], n: int, memory: int) -> BatchPlan:
+        """Return the largest batches that fit beside the kernel and the parameters; raise an error if none does."""
         fixed = 8 * (2 * n * n + sum(math.prod(plan.weights) for plan in plans))
         if plans[0].convolves:
             fixed += 8 * n * math.prod(plans[0].inputs)  # the images, channels last
@@ -286,7 +270,7 @@ class Budget:
         return cls(rows, (pairs + 1) * 2 * (len(plans) - 1) + (pairs + blocks) * len(plans))
 
 
-def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
+def _derivative_bytes(plans: Sequence[LayerShape], rows: int, n: int) -> int:
     """Return the bytes of the derivatives of a block of inputs (of two, where it is not all) and their contraction."""
     held = sum(math.prod(plan.inputs) + math.prod(plan.outputs) for plan in plans)
     passing = 2 * max(math.prod(plan.outputs) for plan in plans)
@@ -296,7 +280,7 @@ def _derivative_bytes(plans: Sequence[Blueprint], rows: int, n: int) -> int:
 
 
 def size_text(count: int) -> str:
-    """Return bytes for people, in powers of 1024."""
+    """Return a number of bytes with a unit, a power of 1024."""
     if count < 1 << 20:
         return f"{count}"
     for power, unit in enumerate("MGTPEZY", 2):
@@ -306,13 +290,7 @@ def size_text(count: int) -> str:
 
 
 def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: None) -> Array:
-    """Return K(x_i, x_j), shape (n, n), from the derivatives of `rows` inputs at a time.
-
-    Raises
-    ------
-    AccuracyError
-        Where float64 overflows.
-    """
+    """Return K(x_i, x_j) (equation (2)), shape (n, n), from the derivatives of `rows` inputs at a time."""
     n = len(x)
     found = np.empty((n, n))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -330,27 +308,22 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
     return found
 
 
-def network_inputs(design: Design, points: Points) -> Array:
-    """Return the points as the network takes them: rows, or images whose channels come last."""
-    if design.arch == "mlp":
+def network_inputs(architecture: Architecture, points: Points) -> Array:
+    """Return the inputs of a network: rows, or images whose channels come last."""
+    if architecture.arch == "mlp":
         return points.rows
-    height, width, channels = input_shape(design, points)
+    height, width, channels = input_shape(architecture, points)
     images = points.rows.reshape(-1, channels, height, width)
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
-def rounding(kernel: Kernel, design: Design, plans: Sequence[Blueprint]) -> float:
+def rounding(kernel: Kernel, architecture: Architecture, plans: Sequence[LayerShape]) -> float:
     """Return the relative error of entries of K that sums of so many rounded terms can have.
 
-    Sums of m terms err by √m units, layers add up, and where χ > 1 each passes on √χ of what it is given. (Under the
-    standard parametrisation χ is below 1/3 of E[φ'²].)
-
-    Raises
-    ------
-    AccuracyError
-        Where that leaves no digit.
+    Sums of m terms err by √m units, errors of layers add up, and each layer amplifies them by √χ where χ > 1. (Under
+    the standard parametrisation χ is below 1/3 of E[φ'²].) Raises an AccuracyError where no digit is left.
     """
-    growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if design.parametrization == "ntk" else 1.0
+    growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if architecture.parametrization == "ntk" else 1.0
     widest = max(plan.fan_in for plan in plans)
     error = 4 * _UNIT * len(plans) * math.sqrt(widest) * growth
     if error > _NOTHING:
@@ -451,13 +424,13 @@ def empirical_ntk(
     if isinstance(widths, Sequence):
         widths = tuple(widths)
         depth = len(widths) + 1 if depth is None else depth
-    design = Design(widths, arch, parametrization, padding, filter_size)
+    architecture = Architecture(widths, arch, parametrization, padding, filter_size)
     if parametrization == "standard":
-        sigma_w2 = "max"  # of no use, but every activation has it
-    kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2)
+        sigma_w2 = "max"  # unused, and valid for every activation
+    kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2).checked()
     points = unit_rows(x, "x", normalize)
-    plans = blueprints(kernel.depth, design, points)
-    rounding(kernel, design, plans)
-    budget = Budget.of(plans, len(points.rows), whole(memory, "memory"))
-    network = initialised(kernel, design, points, _generator(seed))
-    return network_kernel(network, network_inputs(design, points), budget.rows)
+    plans = layer_shapes(kernel.depth, architecture, points)
+    rounding(kernel, architecture, plans)
+    budget = BatchPlan.of(plans, len(points.rows), whole(memory, "memory"))
+    network = initialised(kernel, architecture, points, _generator(seed))
+    return network_kernel(network, network_inputs(architecture, points), budget.rows)

@@ -1,11 +1,12 @@
-"""Results of the package: spectra of networks of finite width."""
+"""Results: spectra of networks of finite width."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Annotated, ClassVar
 
-from ntkcalc.kernel.results import DataFacts, KernelFacts
+from ntkcalc.kernel.results import INTERNAL, INTERVAL, DataFacts, KernelFacts
 from ntkcalc.spectrum.results import Interval
 
 
@@ -16,23 +17,24 @@ class NetworkFacts:
     Parameters
     ----------
     arch
-        "mlp" or "cnn".
+        fully connected, or convolutions
     width
-        Neurons or channels of every hidden layer.
+        neurons or channels in each hidden layer
     parametrization
-        "ntk" (equation (1)) or "standard" (Kaiming-uniform).
-    padding, image
-        Of convolutions, and the channels, height and width of the images; None for an MLP.
-    trials, seed
-        Networks, and what their random numbers start from.
+        of the weights: "ntk" (equation (1)) or "standard" (Kaiming-uniform)
+    padding
+        of convolutions; null for an MLP
+    image_shape
+        channels, height, width of the images; null for an MLP
+    seed
+        what the random numbers started from
     """
 
-    arch: str
+    arch: Annotated[str, ("mlp", "cnn")]
     width: int
-    parametrization: str
+    parametrization: Annotated[str, ("ntk", "standard")]
     padding: str | None
-    image: tuple[int, int, int] | None
-    trials: int
+    image_shape: tuple[int, int, int] | None
     seed: int
 
 
@@ -43,30 +45,31 @@ class NetworkEigenvalue:
     Parameters
     ----------
     index
-        p from 1, the largest eigenvalue first.
+        p from 1
     eigenvalue
-        Mean of λ_p over the trials; None below what double precision can see.
+        mean of λ_p over the networks; null below double precision
     normalized
-        λ_p/λ_1, mean and interval over the trials.
-    infinite
-        λ_p/λ_1 of the kernel of infinite width; None where that is not known.
+        λ_p/λ_1, mean over the networks
+    infinite_normalized
+        λ_p/λ_1 of the infinite network; null where that is not known
     gram_normalized
-        λ_p/λ_1 of XXᵀ; None where it was not computed.
+        the same of XXᵀ
     bound_effrank
-        Mean of eff(K)/p, a bound on the mean of `normalized`.
+        mean of eff(K)/p ≥ λ_p/λ_1
+    bound_tail
+        null: the bound of Lemma C.20 is not one for finite networks
+    resolved
+        whether double precision can see it
     """
 
     index: int
     eigenvalue: Decimal | None
-    normalized: Interval
-    infinite: Decimal | None
+    normalized: Interval = field(metadata=INTERVAL)
+    infinite_normalized: Decimal | None
     gram_normalized: Decimal | None
     bound_effrank: Decimal
-
-    @property
-    def resolved(self) -> bool:
-        """Whether double precision can see it."""
-        return self.eigenvalue is not None
+    bound_tail: Decimal | None
+    resolved: bool
 
 
 @dataclass(frozen=True)
@@ -76,33 +79,38 @@ class NetworkSpectrum:
     Parameters
     ----------
     kernel
-        The kernel of infinite width; under the standard parametrisation only its activation and depth count.
-    network, data
-        The networks and the points.
+        the kernel of infinite width; under the standard parametrisation only its activation and depth are known
+    data
+        the points
+    network
+        the networks, with --width
+    trials
+        networks that the means are of
     digits
-        Most digits of a number; fewer where fewer are known.
+        most significant digits of a number; fewer where fewer are known
     eigenvalues
-        Largest first.
+        largest first
     kernel_effrank
-        eff(K), mean and interval over the trials.
+        eff(K), mean over the networks
     gram_effrank
-        eff(XXᵀ).
+        eff(XXᵀ)
     distance
-        Root mean square over the trials of ‖K − Θ‖/‖Θ‖ (Frobenius norm), Θ of infinite width; None where that is
-        not known.
+        root mean square over the networks of ‖K − Θ‖/‖Θ‖ (Frobenius norm), Θ of infinite width; null if not known
     accuracy
-        Absolute error of the eigenvalues over the largest.
+        error of the eigenvalues over the largest
     seconds
-        What it took.
+        time taken
     """
 
+    engine: ClassVar[str] = "numpy"
     kernel: KernelFacts
-    network: NetworkFacts
     data: DataFacts
+    network: NetworkFacts
+    trials: int
     digits: int
     eigenvalues: tuple[NetworkEigenvalue, ...]
-    kernel_effrank: Interval
+    kernel_effrank: Interval = field(metadata=INTERVAL)
     gram_effrank: Decimal
     distance: Decimal | None
     accuracy: float
-    seconds: float
+    seconds: float = field(metadata=INTERNAL)

@@ -1,4 +1,4 @@
-"""Independent trials: their random numbers, and the mean of what they give with its 95 % confidence interval."""
+"""Independent trials: their random generators, and means of measured values with 95 % confidence intervals."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from fractions import Fraction
 import numpy as np
 
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.layer_interpolant import Array
 from ntkcalc.numerics.known_digits import figures, known_digits
 from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.numerics.types import Array
 from ntkcalc.spectrum.results import Interval
 
 MOST_TRIALS = 1_000_000
+UNKNOWN = Interval(None, None, None, 0)
+"""The interval of no trials."""
+
 _TAIL = 0.975  # quantile whose interval holds 95 %
 
 
@@ -26,15 +29,14 @@ def generators(seed: int, trials: int) -> Iterator[np.random.Generator]:
     InputError
         For a seed or a number of trials out of range.
     """
-    if not 1 <= whole(trials, "trials") <= MOST_TRIALS:
-        raise InputError(f"trials must lie in 1 to {MOST_TRIALS}, got {trials}")
+    whole(trials, "trials", 1, MOST_TRIALS)
     if not 0 <= whole(seed, "seed") < 1 << 64:
         raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
     return (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(t,))) for t in range(trials))
 
 
 class Sample:
-    """What was measured in trials: count, mean and sum of squared deviations, a trial at a time (Welford)."""
+    """Values measured in trials: count, mean and sum of squared deviations, updated with each trial (Welford)."""
 
     def __init__(self) -> None:
         self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
@@ -65,7 +67,7 @@ class Sample:
         digits
             Most digits; ends of intervals are rounded outwards.
         low, high
-            Between which all values lie, so that intervals end there at the latest.
+            Bounds of all values, at which intervals are cut.
         """
         if not self.count:
             return []
@@ -83,6 +85,10 @@ class Sample:
                 last = _outward(min(high, mean + widths[i]), ROUND_CEILING, error, digits)
                 found.append(Interval(known_digits(mean, error, digits), first, last, self.count))
         return found
+
+    def interval(self, error: Array | float, digits: int, low: float, high: float) -> Interval:
+        """Return the interval of a single value, unknown without trials."""
+        return self.intervals(error, digits, low, high)[0] if self.count else UNKNOWN
 
 
 def _outward(end: float, rounding: str, error: float, digits: int) -> Decimal:

@@ -1,11 +1,11 @@
 r"""Networks of one hidden layer, f(x) = Σ_j a_j φ(⟨w_j, x⟩) with w_j ~ N(0, I), and the theorems of section C.2.
 
-With Y_i = (a_j φ'(⟨w_j, x_i⟩))_j the parts of the kernel that belong to the weights W and to a are
+With Y_i = (a_j φ'(⟨w_j, x_i⟩))_j the kernel with respect to W (inner), to a (outer) and to both is
 
 .. math::  K_{inner} = (Y Yᵀ) ∘ (X Xᵀ), \qquad K_{outer} = φ(X Wᵀ) φ(X Wᵀ)ᵀ, \qquad K = K_{inner} + K_{outer} .
 
-All effective ranks are bounded by multiples of eff(XXᵀ). What a theorem assumes is checked; where it does not hold, the
-bound is not claimed.
+The theorems bound effective ranks by multiples of eff(XXᵀ). Their conditions are checked in every trial; no bound is
+given where they do not hold.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 import numpy as np
 
-from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, near_miss
+from ntkcalc.errors import AccuracyError, NtkcalcError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_matrix import Observer, correlations
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.kernel.kernel_matrix import correlations
 from ntkcalc.kernel.points import Points
 from ntkcalc.networks.network import size_text
 from ntkcalc.networks.trials import Sample, generators
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.numerics.types import Array, Observer
 from ntkcalc.spectrum.effective_rank import effective_rank
-from ntkcalc.spectrum.results import FiniteWidth, Interval, TheoremCheck
+from ntkcalc.spectrum.results import FiniteWidth, TheoremCheck
 
 WEIGHTS = ("gaussian", "sign")
 
 EPSILON = 0.05
-"""ε of Theorem C.5: it holds with probability 1 − ε at least."""
+"""ε of Theorem C.5, which holds with probability at least 1 − ε."""
 
-_TILE = 1 << 22  # numbers of n × neurons at a time
-_UNIT = 2.0**-52
+_TILE = 1 << 22  # entries of n × neurons arrays at a time
+_UNIT = 2.0**-52  # rounding unit of float64
 
 
 @dataclass(frozen=True)
-class Shallow:
-    """What one network has for the theorems; an effective rank is None where its matrix is zero.
+class TwoLayerNetwork:
+    """The quantities of one network that the theorems are about; an effective rank is None where its matrix is zero.
 
     Parameters
     ----------
     inner_rank, outer_rank, full_rank
         eff of K_inner, K_outer and K.
     both_signs_rank
-        Corollary C.10's max Tr/max λ_1 over the outer kernels of W and −W; None where nobody asks for it.
+        Corollary C.10's max Tr/max λ_1 over the outer kernels of W and −W; None unless φ is relu.
     squares
         ‖Y_i‖², shape (n,).
     alpha
@@ -66,8 +66,8 @@ class Shallow:
     condition: float | None
 
 
-def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> Shallow:
-    """Return what a random network has, from its kernels, summed a tile of neurons at a time."""
+def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> TwoLayerNetwork:
+    """Draw a random network and return its quantities; kernels are summed over tiles of neurons."""
     x, (phi, slope) = points.rows, kernel.activation.on_arrays()
     n, d = x.shape
     w = random.standard_normal((width, d))
@@ -94,11 +94,11 @@ def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.ra
         if kernel.activation.is_relu
         else None
     )
-    return Shallow(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
+    return TwoLayerNetwork(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
 
 
 def _rank(a: Array) -> float | None:
-    """Return the effective rank of a matrix, None of zero."""
+    """Return the effective rank of a matrix, None for the zero matrix."""
     if not np.isfinite(a).all():
         raise AccuracyError("the random network's values overflow float64; take another activation")
     return effective_rank(a) if np.trace(a) > 0 else None
@@ -126,16 +126,16 @@ def limiting_inner_kernel(points: Points) -> Array:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all networks share.
+    """What all trials have in common.
 
     Parameters
     ----------
     kernel
-        Whose activation they have.
+        The kernel whose activation the networks have.
     width, weights
         m, and how the a_j are drawn: "gaussian" or "sign".
     n, d
-        Points and coordinates.
+        Number of points and of coordinates.
     gram
         eff(XXᵀ).
     limit
@@ -152,18 +152,18 @@ class Setting:
 
     @property
     def unit(self) -> float:
-        """Relative error of an effective rank of 1: entries err by √terms units, an eigenvalue by that of the trace."""
+        """Relative error of an effective rank of 1: entries err by √terms units."""
         return 4 * _UNIT * math.sqrt(self.width + self.n + self.d)
 
     @property
     def chernoff(self) -> float:
-        """4 log(n/ε): the neurons that Theorem C.5 asks for are as many over δ²."""
+        """4 log(n/ε): Theorem C.5 needs m ≥ 4 log(n/ε)/δ² neurons."""
         return 4 * math.log(self.n / EPSILON)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """A measured effective rank (None of a zero matrix) and what a theorem says of it."""
+    """A measured effective rank (None for a zero matrix) and its bounds by a theorem."""
 
     value: float | None
     lower: float | None
@@ -171,11 +171,11 @@ class Bounds:
 
 
 Outcome = Bounds | str
-"""Bounds, or why the theorem is silent."""
+"""Bounds, or why the theorem does not apply."""
 
 
-def theorem_c1(setting: Setting, network: Shallow) -> Outcome:
-    """Return (min‖Y‖²/max‖Y‖²) eff(XXᵀ) ≤ eff(K_inner) ≤ (max‖Y‖²/α²) eff(XXᵀ), with a lower value of α."""
+def theorem_c1(setting: Setting, network: TwoLayerNetwork) -> Outcome:
+    """Theorem C.1: (min‖Y‖²/max‖Y‖²) eff(XXᵀ) ≤ eff(K_inner) ≤ (max‖Y‖²/α²) eff(XXᵀ), with a lower value of α."""
     if not network.alpha > 0:
         return "it needs α > 0, and b = a/‖a‖ gives 0"
     least, largest = network.squares.min(), network.squares.max()
@@ -184,8 +184,8 @@ def theorem_c1(setting: Setting, network: Shallow) -> Outcome:
     )
 
 
-def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
-    """Return (φ'_min/φ'_max)² ≤ eff(K_inner)/eff(XXᵀ) ≤ (φ'_max/φ'_min)²."""
+def corollary_c3(setting: Setting, network: TwoLayerNetwork) -> Outcome:
+    """Corollary C.3: (φ'_min/φ'_max)² ≤ eff(K_inner)/eff(XXᵀ) ≤ (φ'_max/φ'_min)²."""
     known = setting.kernel.activation.slope_range
     if known is None:
         return f"it needs φ' ≥ φ'_min > 0, which does not hold for {setting.kernel.activation.name}"
@@ -193,8 +193,8 @@ def corollary_c3(setting: Setting, network: Shallow) -> Outcome:
     return Bounds(network.inner_rank, setting.gram * ratio, setting.gram / ratio)
 
 
-def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
-    """Return (1 − δ)²/4 ≤ eff(K_inner)/eff(XXᵀ) ≤ 4/(1 − δ)², δ² = 4 log(n/ε)/m, of probability 1 − ε at least."""
+def theorem_c5(setting: Setting, network: TwoLayerNetwork) -> Outcome:
+    """Theorem C.5: (1 − δ)²/4 ≤ eff(K_inner)/eff(XXᵀ) ≤ 4/(1 − δ)², δ² = 4 log(n/ε)/m, with probability ≥ 1 − ε."""
     if not setting.kernel.activation.is_relu:
         return "it is about relu"
     if setting.weights != "sign":
@@ -205,8 +205,8 @@ def theorem_c5(setting: Setting, network: Shallow) -> Outcome:
     return Bounds(network.inner_rank, setting.gram * share, setting.gram / share)
 
 
-def corollary_c10(setting: Setting, network: Shallow) -> Outcome:
-    """Return max Tr(K_outer)/max λ_1(K_outer) ≤ 4 (‖W‖/σ_min(W))² eff(XXᵀ), maxima over W and −W."""
+def corollary_c10(setting: Setting, network: TwoLayerNetwork) -> Outcome:
+    """Corollary C.10: max Tr(K_outer)/max λ_1(K_outer) ≤ 4 (‖W‖/σ_min(W))² eff(XXᵀ), maxima over W and −W."""
     if not setting.kernel.activation.is_relu:
         return "it is about relu"
     if network.condition is None:
@@ -216,13 +216,13 @@ def corollary_c10(setting: Setting, network: Shallow) -> Outcome:
     return Bounds(network.both_signs_rank, None, 4 * network.condition * setting.gram)
 
 
-def theorem_c17(setting: Setting, network: Shallow) -> Outcome:
-    """Return 1/4 ≤ eff/eff(XXᵀ) ≤ 4 for the inner kernel of infinite width."""
+def theorem_c17(setting: Setting, network: TwoLayerNetwork) -> Outcome:
+    """Theorem C.17: 1/4 ≤ eff/eff(XXᵀ) ≤ 4 for the inner kernel of infinite width."""
     return _limit(setting, 1 / 4, 4)
 
 
-def sharp_c17(setting: Setting, network: Shallow) -> Outcome:
-    """Return 1 ≤ eff/eff(XXᵀ) ≤ 2: its kernel is XXᵀ/4 plus positive semidefinite terms, of diagonal 1/2."""
+def sharp_c17(setting: Setting, network: TwoLayerNetwork) -> Outcome:
+    """Theorem C.17 sharpened, 1 ≤ eff/eff(XXᵀ) ≤ 2: the kernel has diagonal 1/2 and is ⪰ XXᵀ/4."""
     return _limit(setting, 1, 2)
 
 
@@ -233,7 +233,7 @@ def _limit(setting: Setting, low: float, high: float) -> Outcome:
 
 
 _INNER, _OUTER, _LIMIT = "eff(K_inner)", "eff(K_outer), W and −W", "eff(K_inner), m → ∞"
-THEOREMS: tuple[tuple[str, str, Callable[[Setting, Shallow], Outcome]], ...] = (
+THEOREMS: tuple[tuple[str, str, Callable[[Setting, TwoLayerNetwork], Outcome]], ...] = (
     ("Theorem C.1", _INNER, theorem_c1),
     ("Corollary C.3", _INNER, corollary_c3),
     ("Theorem C.5", _INNER, theorem_c5),
@@ -245,8 +245,8 @@ THEOREMS: tuple[tuple[str, str, Callable[[Setting, Shallow], Outcome]], ...] = (
 
 
 @dataclass
-class _Check:
-    """A theorem on its way through the trials."""
+class _TheoremTrials:
+    """What a theorem says of each trial, and whether it holds."""
 
     name: str
     about: str
@@ -257,7 +257,7 @@ class _Check:
     held: int = 0
 
     def add(self, outcome: Outcome, unit: float) -> None:
-        """Take what a theorem said of one network."""
+        """Add the outcome of one network."""
         if isinstance(outcome, str):
             self.reason = outcome
             return
@@ -267,42 +267,36 @@ class _Check:
         self.uppers.add(outcome.upper)
         if value is not None:
             self.values.add(value)
-            slack = 1 + unit * value  # what rounding can do: linear has equality in Corollary C.3
+            slack = 1 + unit * value  # for rounding: linear has equality in Corollary C.3
             self.held += (lower is None or lower <= value * slack) and value <= outcome.upper * slack
 
     def result(self, setting: Setting, digits: int) -> TheoremCheck:
-        """Return what came of it."""
+        """Return means over the trials, bounds rounded outwards."""
         count, slack = self.uppers.count, setting.unit * setting.gram
-        lower = _rounded(float(self.lowers.mean) * (1 - slack), digits, ROUND_FLOOR) if self.lowers.count else None
-        upper = _rounded(float(self.uppers.mean) * (1 + slack), digits, ROUND_CEILING) if count else None
-        note = _NOTES.get(self.name, "")
+        note = {"Theorem C.1": "α from b = a/‖a‖, a valid lower value of the supremum"}.get(self.name, "")
         if self.name == "Theorem C.5" and count:
             delta = (setting.chernoff / setting.width) ** 0.5
             note = f"probability at least {1 - EPSILON:g}: ε = {EPSILON:g}, δ = {delta:.3f}"
+
+        def mean(sample: Sample, factor: float, rounding: str) -> Decimal | None:
+            return decimal(Fraction(float(sample.mean) * factor), digits, rounding) if sample.count else None
+
         return TheoremCheck(
             self.name,
             self.about,
             count > 0,
-            decimal(Fraction(float(self.values.mean)), digits) if self.values.count else None,
-            lower,
-            upper,
+            mean(self.values, 1, ROUND_HALF_EVEN),
+            mean(self.lowers, 1 - slack, ROUND_FLOOR),
+            mean(self.uppers, 1 + slack, ROUND_CEILING),
             self.held / count if count else None,
             count,
             note if count else self.reason,
         )
 
 
-_NOTES = {"Theorem C.1": "α from b = a/‖a‖, a valid lower value of the supremum"}
-
-
-def _rounded(value: float, digits: int, rounding: str) -> Decimal:
-    return decimal(Fraction(value), digits, rounding)
-
-
 def finite_width_ranks(
     kernel: Kernel,
     points: Points,
-    gram: float,
     width: int,
     trials: int = 10,
     seed: int = 0,
@@ -316,58 +310,31 @@ def finite_width_ranks(
 
     Parameters
     ----------
-    kernel
-        Whose activation the networks have.
-    points, gram
-        The data, and its eff(XXᵀ), from `gram_rank`.
+    kernel, points
+        The kernel, whose activation the networks have, and the data.
     width
         m ≥ 1, neurons.
     trials, seed
-        Networks, and what their random numbers start from.
+        Number of networks, and the seed of their random numbers.
     weights
         The a_j: "gaussian", N(0, 1), or "sign", ±1.
-    digits
-        Most digits of a number.
-    strict
-        Whether fewer digits are an error.
+    digits, strict
+        Most digits of a number, and whether fewer digits are an error.
     memory
         Bytes that weights and kernels may take.
     observer
-        Told (trials done, trials in all).
-
-    Raises
-    ------
-    InputError
-        For a width, trials, a seed or weights that make no sense.
-    NtkcalcError
-        Where the memory does not suffice.
-    AccuracyError
-        Where float64 overflows, or `strict` and fewer digits are known.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), section C.2.
+        Called with (trials done, trials in all).
     """
-    n, d = points.rows.shape
-    if whole(width, "width") < 1:
-        raise InputError(f"width must be at least 1, got {width}")
-    if weights not in WEIGHTS:
-        raise InputError(
-            f"outer must be one of {', '.join(WEIGHTS)}, got '{weights[:40]}'.{near_miss(weights, [*WEIGHTS])}"
-        )
-    needed = 8 * (5 * n * n + 2 * width * d + 3 * min(_TILE, width * n))
-    if needed > memory:
-        raise NtkcalcError(
-            f"networks of width {width} on {n} points need {size_text(needed)}, more than the {size_text(memory)} of "
-            "--memory: give it more, or take fewer points or a smaller --width"
-        )
+    (n, d), gram = points.rows.shape, points.gram.effective_rank
+    _check(n, d, width, weights, memory)
     limit = effective_rank(limiting_inner_kernel(points)) if kernel.activation.is_relu else None
     setting = Setting(kernel, width, weights, n, d, gram, limit)
-    checks = [_Check(name, about) for name, about, _ in THEOREMS]
-    inner, outer, full, worst = Sample(), Sample(), Sample(), gram
+    checks = [_TheoremTrials(name, about) for name, about, _ in THEOREMS]
+    ranks, worst = (Sample(), Sample(), Sample()), gram
     for done, random in enumerate(generators(seed, trials), 1):
         network = draw(kernel, points, width, weights, random)
-        for sample, value in ((inner, network.inner_rank), (outer, network.outer_rank), (full, network.full_rank)):
+        values = network.inner_rank, network.outer_rank, network.full_rank
+        for sample, value in zip(ranks, values, strict=True):
             if value is not None:
                 sample.add(value)
                 worst = max(worst, value)
@@ -381,19 +348,18 @@ def finite_width_ranks(
         raise AccuracyError(
             f"effective ranks of these networks are known to {known} of {digits} digits; lower --digits"
         )
+    inner, outer, full = (sample.interval(accuracy * sample.mean, known, 1, n) for sample in ranks)
+    theorems = tuple(check.result(setting, known) for check in checks)
+    return FiniteWidth(width, trials, seed, weights, inner, outer, full, theorems, rounded_up(accuracy))
 
-    def interval(sample: Sample) -> Interval:
-        found = sample.intervals(accuracy * sample.mean, known, 1, n)
-        return found[0] if found else Interval(None, None, None, 0)
 
-    return FiniteWidth(
-        width,
-        trials,
-        seed,
-        weights,
-        interval(inner),
-        interval(outer),
-        interval(full),
-        tuple(check.result(setting, known) for check in checks),
-        rounded_up(accuracy),
-    )
+def _check(n: int, d: int, width: int, weights: str, memory: int) -> None:
+    """Refuse a width or weights that make no sense, and networks that do not fit in the memory."""
+    whole(width, "width", 1)
+    one_of(weights, WEIGHTS, "outer")
+    needed = 8 * (5 * n * n + 2 * width * d + 3 * min(_TILE, width * n))
+    if needed > memory:
+        raise NtkcalcError(
+            f"networks of width {width} on {n} points need {size_text(needed)}, more than the {size_text(memory)} of "
+            "--memory: give it more, or take fewer points or a smaller --width"
+        )

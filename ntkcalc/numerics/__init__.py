@@ -7,9 +7,11 @@ An engine multiplies and composes power series with nonnegative coefficients, to
 __all__ = [
     "engine",
     "known_digits",
+    "krylov",
     "mpmath_engine",
     "numpy_engine",
     "packed_series",
     "precision",
     "quadrature_rules",
+    "types",
 ]

@@ -1,4 +1,4 @@
-"""What an engine can do: the few verbs on power series that the recurrence is written in.
+"""The engine protocol: the few operations on power series that the recurrence is written in.
 
 An engine knows one kind of series (a row of coefficients c_0, c_1, … ≥ 0, truncated) and keeps
 every coefficient to a *relative* error that it states. Three of them interpret the same formulas:
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Protocol, TypeVar
 
 from ntkcalc.numerics.precision import Real
@@ -19,7 +18,7 @@ S = TypeVar("S")
 
 
 class Engine(Protocol[S]):
-    """The verbs. All series have nonnegative coefficients; all results keep the length of their inputs."""
+    """Operations on series with nonnegative coefficients; all results keep the length of their inputs."""
 
     @property
     def name(self) -> str:
@@ -51,7 +50,7 @@ class Engine(Protocol[S]):
         """Give coefficients back as high-precision reals (exactly what the engine holds)."""
 
     def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
-        """Return the relative errors that one `multiply` and one `compose` add of their own."""
+        """Return the relative errors that one `multiply` and one `compose` add."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,3 @@ class ErrorEngine:
     def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
         """Return the costs that this engine runs on."""
         return self.product, self.composition
-
-
-def bits_lost(bound: ErrorBound, degree: int) -> int:
-    """Return by how many bits an error bound exceeds one rounding, at the coefficient of t^degree."""
-    return ceil(max(bound.at(degree), 1)).bit_length()

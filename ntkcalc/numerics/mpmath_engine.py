@@ -28,7 +28,7 @@ _ENOUGH = 2000  # coefficients from which a saddle point is estimated
 
 
 class MpmathEngine:
-    """Series as lists of mpmath reals; a verb has relative error at most 2**-bits."""
+    """Series as lists of mpmath reals; an operation has a relative error at most 2**-bits."""
 
     name = "mpmath"
 
@@ -58,7 +58,7 @@ class MpmathEngine:
         return [0 * a[0], *a[1:]]
 
     def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
-        """Every verb rounds once."""
+        """Every operation rounds once."""
         return ErrorBound(1, 0), ErrorBound(1, 0)
 
     def multiply(self, a: list[Real], b: list[Real]) -> list[Real]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.engine import ErrorBound
 from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, support_of_product
 from ntkcalc.numerics.precision import Real, context
-
-Array = NDArray[np.float64]
+from ntkcalc.numerics.types import Array
 
 _RUN = 64  # terms summed in one run; sums of runs are summed in turn
 _OUTERS = 4  # outer series that a layer composes at once

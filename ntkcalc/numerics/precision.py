@@ -1,20 +1,19 @@
-"""What a number is: high-precision reals in a private mpmath context, decimal text at both doors.
+"""High-precision reals: from decimal text, in a private mpmath context, at a precision raised until it suffices.
 
-Numbers enter as decimal text and become exact fractions; they leave as correctly rounded
-`decimal.Decimal`. In between they are mpmath reals of a context that is ours alone, so the
-caller's ``mpmath.mp`` is never touched.
+Numbers enter as decimal text and become exact fractions; they leave as correctly rounded `decimal.Decimal`. In
+between they are mpmath reals of a private context, so that the caller's ``mpmath.mp`` is never touched.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Decimal
 from decimal import Context as DecimalContext
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ntkcalc.errors import AccuracyError, InputError
 
@@ -23,6 +22,8 @@ Real: TypeAlias = Any
 
 Context: TypeAlias = Any
 """An mpmath multiprecision context."""
+
+T = TypeVar("T")
 
 BITS_PER_DIGIT = math.log2(10)
 
@@ -80,22 +81,25 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     return Fraction(written)
 
 
-def whole(value: object, what: str) -> int:
+def whole(value: object, what: str, least: int | None = None, most: int | None = None) -> int:
     """Return a whole number as it is.
 
     Raises
     ------
     InputError
-        For anything else.
+        For anything else, and below `least` or above `most`.
     """
     if not isinstance(value, int) or isinstance(value, bool):
         raise InputError(f"{what} must be a whole number, got {value!r:.40}")
+    if least is not None and (value < least or (most is not None and value > most)):
+        bounds = f"be at least {least}" if most is None else f"lie in {least} to {most}"
+        raise InputError(f"{what} must {bounds}, got {value}")
     return value
 
 
-def real(ctx: Context, value: Fraction) -> Real:
-    """Return a fraction as a real of `ctx`, rounded once."""
-    return ctx.mpf(value.numerator) / value.denominator
+def real(ctx: Context, value: Fraction | Real) -> Real:
+    """Return a fraction as a real of `ctx`, rounded once, or a real of another context with all its bits."""
+    return ctx.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else ctx.convert(value)
 
 
 def log2(x: Real) -> float:
@@ -173,15 +177,54 @@ def decimal_text(value: Fraction) -> str:
     return plain if len(plain) <= 40 else str(text).lower()
 
 
+def with_enough_bits(attempt: Callable[[int], tuple[T, float]], bits: int, extra: int, most: int) -> T | None:
+    """Return a result with relative error below 2**-bits, or None where `most` extra bits are too few for that.
+
+    Parameters
+    ----------
+    attempt
+        From a precision in bits, a result and how many of these bits it lost (`bits_lost`).
+    bits
+        Bits wanted.
+    extra
+        Extra bits of the first attempt. The next one has 8 more than were lost or, where none is left, four times
+        as many.
+    most
+        Extra bits of the last attempt.
+    """
+    while True:
+        result, lost = attempt(bits + extra)
+        if lost <= extra:
+            return result
+        if extra >= most:
+            return None
+        extra = min(most, math.ceil(lost) + 8 if lost < bits + extra else 4 * extra)
+
+
+def bits_lost(value: Real, error: Real, bits: int) -> float:
+    """Return how many of `bits` bits a value with this absolute error has lost: −∞ if it is exact, ∞ if 0 ± error."""
+    if not error:
+        return -math.inf
+    return bits + log2(error) - log2(abs(value)) if value else math.inf
+
+
+def first_agreement(results: Iterable[list[Real]], bits: int) -> list[Real] | None:
+    """Return the first result whose numbers differ by at most 2**-bits, relatively, from those of the result before."""
+    before: list[Real] = []
+    for found in results:
+        if before and all(abs(y - x) <= abs(y) * y.context.ldexp(1, -bits) for x, y in zip(before, found, strict=True)):
+            return found
+        before = found
+    return None
+
+
 def agreed(compute: Callable[[int], list[Real]], bits: int) -> list[Real]:
     """Return what `compute` gives at enough bits that doubling the guard bits changes no value by 2**-bits.
 
     For formulas with a subtraction in them, whose loss is not known beforehand.
     """
-    guard = 48
-    while guard <= 1 << 16:
-        rough, fine = compute(bits + guard), compute(bits + 2 * guard)
-        if all(abs(f - r) <= abs(f) * f.context.ldexp(1, -bits - 4) for r, f in zip(rough, fine, strict=True)):
-            return fine
-        guard *= 2
-    raise AccuracyError(f"cancellation leaves fewer than {bits} of {bits + 2 * guard} bits")
+    guards = [48 << i for i in range(12)]
+    found = first_agreement((compute(bits + guard) for guard in guards), bits + 4)
+    if found is None:
+        raise AccuracyError(f"cancellation leaves fewer than {bits} of {bits + guards[-1]} bits")
+    return found

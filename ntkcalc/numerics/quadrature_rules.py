@@ -68,11 +68,11 @@ def _doublings(bits: int) -> Iterator[int]:
 def _taylor(n: int, x: Any, value: Any, slope: Any, step: Any, least: Any) -> list[Any]:
     """Return a_m, P_n(x + step · s) = Σ a_m s^m, as far as they count."""
     series = [value, slope * step]
-    room = 1 - x * x
-    turn, spring = 2 * x * step / room, step * step / room
+    gap = 1 - x * x
+    first, second = 2 * x * step / gap, step * step / gap
     for m in range(n - 1):
         series.append(
-            (turn * ((m + 1) ** 2) * series[-1] + spring * (m * (m + 1) - n * (n + 1)) * series[-2])
+            (first * ((m + 1) ** 2) * series[-1] + second * (m * (m + 1) - n * (n + 1)) * series[-2])
             / ((m + 1) * (m + 2))
         )
         if max(abs(series[-1]), abs(series[-2])) < least:

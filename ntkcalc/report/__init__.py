@@ -1,15 +1,6 @@
-"""Results as text and pictures: tables, JSON, CSV, plain values, plots. No mathematics here."""
+"""Results as text and pictures: Rich tables, JSON, CSV, plain values, plots. No mathematics here.
 
-__all__ = [
-    "coeffs",
-    "common",
-    "decay",
-    "effrank",
-    "eigs",
-    "evaluate",
-    "formats",
-    "networks",
-    "plots",
-    "schema",
-    "text",
-]
+`formats` is what others call; `schema` describes the JSON; the other modules hold one kind of result each.
+"""
+
+__all__ = ["formats", "schema"]

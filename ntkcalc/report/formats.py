@@ -1,54 +1,247 @@
-"""Results in any format: one function chooses the text, one draws the picture."""
+"""Results as text: decimal numbers, and the JSON, CSV and plain values that follow from the fields of a result.
+
+`text_of` and `draw` are what the command line calls. Each type of result has a `Report`, which knows its tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Generic, TypeVar
 
-from ntkcalc.report.common import Screen
+from ntkcalc import __version__
+
+Result = TypeVar("Result")
+
+_REPORTS = {
+    "Coefficients": "coefficients.CoefficientsReport",
+    "KernelValues": "values.ValuesReport",
+    "MatrixSummary": "values.MatrixReport",
+    "RankBounds": "effective_ranks.BoundsReport",
+    "EffectiveRanks": "effective_ranks.RanksReport",
+    "SphereSpectrum": "spectra.SphereReport",
+    "MatrixSpectrum": "spectra.MatrixReport",
+    "NetworkSpectrum": "networks.NetworkReport",
+    "Decay": "decay.DecayReport",
+}
+"""Where the report of each type of result is, in this package."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The terminal, or what stands in for it.
+
+    `width` in columns, or None for as wide as the data; `digits` and `rows` that the user asked for, if any.
+    """
+
+    width: int | None = None
+    unicode: bool = True
+    color: bool = False
+    digits: int | None = None
+    rows: int | None = None
 
 
 def text_of(results: Sequence[Any], style: str, screen: Screen, every: bool = False) -> str:
-    """Return results of one kind as text: "table", "json", "csv" or "plain".
+    """Return results of one type as text.
 
     Parameters
     ----------
     results
         Results of one type, such as `Coefficients`.
     style
-        The format.
+        "table", "json", "csv" or "plain".
     screen
         What a table is drawn on.
     every
-        Of decay laws, whether all models that were tried are shown.
+        Whether decay laws come with all models that were tried.
     """
-    from ntkcalc.report import coeffs, decay, effrank, eigs, evaluate, networks
+    from importlib import import_module
 
     kind = type(results[0]).__name__
-    table, others = {
-        "Coefficients": (coeffs.table, coeffs.FORMATS),
-        "KernelValues": (evaluate.values_table, evaluate.VALUE_FORMATS),
-        "MatrixSummary": (evaluate.matrix_table, evaluate.MATRIX_FORMATS),
-        "RankBounds": (effrank.bounds_table, effrank.FORMATS),
-        "EffectiveRanks": (effrank.ranks_table, effrank.FORMATS),
-        "SphereSpectrum": (eigs.sphere_table, eigs.SPHERE_FORMATS),
-        "MatrixSpectrum": (eigs.matrix_table, eigs.MATRIX_FORMATS),
-        "NetworkSpectrum": (networks.spectra_table, networks.FORMATS),
-        "Decay": (decay.decay_table, decay.FORMATS),
-    }[kind]
-    more = (every,) if kind == "Decay" else ()
-    return table(results, screen, *more) if style == "table" else others[style](results, *more)
+    if kind == "Decay" and not every:
+        results = [r.without_candidates() for r in results]
+    module, _, name = _REPORTS[kind].partition(".")
+    report: Report[Any] = getattr(import_module(f"ntkcalc.report.{module}"), name)()
+    return report.table(results, screen) if style == "table" else getattr(report, style)(results)
 
 
 def draw(results: Sequence[Any], path: str) -> None:
-    """Draw results of one kind to a .png, .svg or .pdf file."""
-    from ntkcalc.report import plots
+    """Draw results of one type to a .png, .svg or .pdf file."""
+    from ntkcalc.report.plots import PLOTS
 
-    painter = {
-        "KernelValues": plots.error_plot,
-        "SphereSpectrum": plots.sphere_plot,
-        "MatrixSpectrum": plots.matrix_plot,
-        "NetworkSpectrum": plots.network_plot,
-        "Decay": plots.decay_plot,
-    }
-    painter[type(results[0]).__name__](results, path)
+    PLOTS[type(results[0]).__name__](results).savefig(path, dpi=150)
+
+
+class Report(ABC, Generic[Result]):
+    """How results of one type become text. JSON, CSV and plain values follow from their fields."""
+
+    command: str
+    """The command whose contract the JSON keeps."""
+
+    rows: str
+    """The field with the records of CSV and plain values."""
+
+    plain_fields: tuple[str, ...]
+    """What plain values show of a record."""
+
+    @abstractmethod
+    def table(self, results: Sequence[Result], screen: Screen) -> str:
+        """Return tables with captions."""
+
+    def fields(self, result: Any) -> dict[str, Any]:
+        """Return the JSON fields of a result without the envelope."""
+        found: dict[str, Any] = encoded(result, result.digits)
+        return found
+
+    def records(self, result: Any) -> list[dict[str, object]]:
+        """Return the records of CSV, without the kernel that starts each line."""
+        return [named_fields(row) for row in getattr(result, self.rows)]
+
+    def lines(self, result: Any) -> Iterable[str]:
+        """Return the lines of plain values."""
+        for record in self.records(result):
+            yield " ".join(cell(record[name], "null") for name in self.plain_fields)
+
+    def json(self, results: Sequence[Result]) -> str:
+        """Return JSON Lines, one object a result."""
+        return "".join(json_line(envelope(self.command, r) | self.fields(r)) + "\n" for r in results)
+
+    def csv(self, results: Sequence[Any]) -> str:
+        """Return CSV; what is unknown is empty."""
+        records = [(r.kernel, record) for r in results for record in self.records(r)]
+        rows = ([*(getattr(k, name, None) for name in _KERNEL), *record.values()] for k, record in records)
+        return csv_lines([*_KERNEL, *records[0][1]], ([cell(value) for value in row] for row in rows))
+
+    def plain(self, results: Sequence[Result]) -> str:
+        """Return bare values, an empty line between results."""
+        return "\n".join("".join(f"{line}\n" for line in self.lines(r)) for r in results)
+
+
+_ENVELOPE = ("digits", "engine", "kernel")
+_KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")  # what of a kernel is in CSV
+
+
+def envelope(command: str, result: Any) -> dict[str, Any]:
+    """Return what the JSON of every command starts with."""
+    start = {"schema": f"ntkcalc.{command}/1", "version": __version__}
+    return start | {name: encoded(getattr(result, name), result.digits) for name in _ENVELOPE}
+
+
+def named_fields(result: Any) -> dict[str, Any]:
+    """Return the values of a dataclass by their names in JSON, without the envelope."""
+    found: dict[str, Any] = {}
+    for f in fields(result):
+        value = getattr(result, f.name)
+        if f.name in _ENVELOPE or "internal" in f.metadata or (value is None and f.default is None):
+            continue
+        if "flat" not in f.metadata:
+            found[f.name] = value
+        elif endings := f.metadata["flat"]:
+            found |= {f.name + ending: getattr(value, name) for name, ending in endings.items()}
+        else:
+            found |= named_fields(value)
+    return found
+
+
+def encoded(value: Any, digits: int) -> Any:
+    """Return what stands for a value in JSON; numbers have `digits` digits."""
+    if isinstance(value, Decimal):
+        return number(value, digits or len(value.as_tuple().digits))
+    if isinstance(value, int) and value > 1 << 53:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: encoded(inner, digits) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return [encoded(inner, digits) for inner in value]
+    if is_dataclass(value):
+        own = {f.name: f.metadata["digits"] for f in fields(value) if "digits" in f.metadata}
+        return {name: encoded(inner, own.get(name, digits)) for name, inner in named_fields(value).items()}
+    return value
+
+
+def number(value: Decimal, digits: int) -> float | int | str:
+    """Return what stands for a number in JSON.
+
+    A JSON number where a double keeps all digits, else the decimal digits as a string, for jq and JavaScript would
+    round or overflow silently.
+    """
+    if digits > _MOST_JSON_DIGITS or (value and not _LEAST <= abs(value) <= _MOST):
+        return digits_of(value)
+    as_float = float(value)
+    return int(as_float) if as_float.is_integer() and abs(as_float) < 1e15 else as_float
+
+
+_LEAST, _MOST = Decimal("1e-300"), Decimal("1e300")
+_MOST_JSON_DIGITS = 15  # a double carries them there and back
+
+
+def json_line(fields: Mapping[str, Any]) -> str:
+    """Return one JSON object on one line."""
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False)
+
+
+def cell(value: object, unknown: str = "") -> str:
+    """Return a value as CSV and plain values have it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return unknown if value is None else digits_of(value) if isinstance(value, Decimal) else str(value)
+
+
+def csv_lines(header: Iterable[str], records: Iterable[Iterable[object]]) -> str:
+    """Return a header and records as CSV."""
+    import csv
+    from io import StringIO
+
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(records)
+    return buffer.getvalue()
+
+
+def digits_of(value: Decimal, digits: int | None = None) -> str:
+    """Return the digits of a value, in scientific notation where plain notation would need long zeros.
+
+    Examples
+    --------
+    >>> digits_of(Decimal("0.00123400")), digits_of(Decimal("1.2E-9"))
+    ('0.00123400', '1.2e-9')
+    """
+    if not value:
+        return "0"
+    if digits is not None:
+        value = rounded(value, digits)
+    if -5 <= value.adjusted() < max(16, len(value.as_tuple().digits)):
+        return f"{value:f}"
+    return scientific(value)
+
+
+def scientific(value: Decimal) -> str:
+    """Return ``d.ddd…e-xx``."""
+    sign, digits, _ = value.as_tuple()
+    head, tail = str(digits[0]), "".join(map(str, digits[1:]))
+    return f"{'-' * sign}{head}{'.' * bool(tail)}{tail}e{value.adjusted()}"
+
+
+def rounded(value: Decimal, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Return a value with at most `digits` significant digits."""
+    if len(value.as_tuple().digits) <= digits:
+        return value
+    return Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
+
+
+def about(error: float) -> str:
+    """Return an error in one digit, rounded up."""
+    return scientific(rounded(Decimal(error), 1, ROUND_CEILING))
+
+
+def percent(share: Decimal, digits: int | None = None) -> str:
+    """Return a share as per cent: three decimals, or so many significant digits."""
+    wide = Context(prec=max(50, len(share.as_tuple().digits)), Emax=MAX_EMAX, Emin=MIN_EMIN)
+    hundredfold = share.scaleb(2, wide)
+    if digits is not None:
+        return digits_of(hundredfold, digits)
+    return f"{hundredfold.quantize(Decimal('0.001'), ROUND_HALF_EVEN, wide):f}"

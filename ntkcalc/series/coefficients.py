@@ -1,30 +1,42 @@
-"""κ_{p,l} and its relatives, to the digits asked for: chooses the engine and the precision, rounds once."""
+"""κ_{p,l} and its relatives, to the digits asked for: by the engine and the precision that have them, rounded once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, near_miss
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.numerics.engine import Engine, bits_lost
-from ntkcalc.numerics.precision import Real, bits_for, context, decimal, log2, real, whole
-from ntkcalc.series.recurrence import Layer, Observer, error_bound, layers, paper_layers
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.numerics.precision import (
+    Real,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    real,
+    whole,
+    with_enough_bits,
+)
+from ntkcalc.numerics.types import Observer
+from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
 
 if TYPE_CHECKING:
     from ntkcalc.activations.activation import Activation
+    from ntkcalc.numerics.engine import Engine
+    from ntkcalc.numerics.mpmath_engine import MpmathEngine
 
 WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
 MOST_TERMS = 20_000
 MOST_DIGITS = 10_000
 _FLOAT, _SPARE = 53, 96  # bits of what either engine asks for, and what it takes beyond them
+_QUICK = 200  # layers times terms that mpmath does in the 0.1 s that it takes to load NumPy
+_MOST_LOST = 1 << 16  # bits that the tail of Σ µ_k² may lose
 
 
 def ntk_coefficients(
@@ -90,13 +102,13 @@ def ntk_coefficients(
     >>> str(ntk_coefficients("relu", truncation=2).values[2])
     '0.238732414638'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
-    return coefficients_by_depth(kernel, [depth], Request(truncation, digits, engine, which, paper_truncation))[0]
+    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
+    return coefficients_by_depth(kernel, [depth], SeriesRequest(truncation, digits, engine, which, paper_truncation))[0]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is wanted of a kernel, see `ntk_coefficients`."""
+class SeriesRequest:
+    """Which series of a kernel is wanted, and how: see `ntk_coefficients`."""
 
     truncation: int = 10
     digits: int = 12
@@ -105,12 +117,8 @@ class Request:
     paper_truncation: bool = False
 
     def __post_init__(self) -> None:
-        whole(self.truncation, "truncation")
-        whole(self.digits, "digits")
-        if not 0 <= self.truncation <= MOST_TERMS:
-            raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {self.truncation}")
-        if not 1 <= self.digits <= MOST_DIGITS:
-            raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {self.digits}")
+        whole(self.truncation, "truncation", 0, MOST_TERMS)
+        whole(self.digits, "digits", 1, MOST_DIGITS)
         for name, value, known in (("engine", self.engine, ENGINES), ("which", self.which, WHICH)):
             if value not in known:
                 raise InputError(
@@ -121,35 +129,61 @@ class Request:
             raise InputError(f"{what} are computed by the mpmath engine only; leave out --engine numpy")
 
 
+def coefficients_of_kernels(
+    kernels: Sequence[Kernel], depths: Sequence[int], request: SeriesRequest, observer: Observer | None = None
+) -> list[list[Coefficients]]:
+    """Return `coefficients_by_depth` of several kernels; little work goes to mpmath, which loads sooner than NumPy."""
+    work = len(kernels) * max(1, max(depths) - 2) * request.truncation
+    if request.engine == "auto" and work <= _QUICK:
+        request = replace(request, engine="mpmath")
+    return [coefficients_by_depth(kernel, depths, request, observer) for kernel in kernels]
+
+
 def coefficients_by_depth(
-    kernel: Kernel, depths: Sequence[int], request: Request, observer: Observer | None = None
+    kernel: Kernel, depths: Sequence[int], request: SeriesRequest, observer: Observer | None = None
 ) -> list[Coefficients]:
-    """Return the series of one activation at several depths ≤ kernel.depth, from one run of the recurrence."""
+    """Return the series of one kernel at several depths ≤ kernel.depth, by the first engine that has the digits."""
     with shared_budget(max(bits_for(request.digits), _FLOAT) + _SPARE):
-        return _by_depth(kernel, depths, request, observer)
+        if request.which == "mu":
+            return [_hermite_coefficients(kernel.at_depth(depth), request) for depth in depths]
+        if request.engine != "mpmath" and not request.paper_truncation:
+            try:
+                return _by_recurrence(_numpy_engine(kernel, request), kernel, depths, request, observer)
+            except AccuracyError:
+                if request.engine == "numpy":
+                    raise
+        engine = (_paper_engine if request.paper_truncation else _mpmath_engine)(
+            kernel, request.truncation, bits_for(request.digits)
+        )
+        return _by_recurrence(engine, kernel, depths, request, observer)
 
 
-def _by_depth(kernel: Kernel, depths: Sequence[int], request: Request, observer: Observer | None) -> list[Coefficients]:
-    """Return them by the first engine that has the digits."""
-    if request.which == "mu":
-        return [_hermite_series(kernel, depth, request) for depth in depths]
-    if request.paper_truncation:
-        run = _paper_run(kernel, bits_for(request.digits), request.truncation, observer)
-        return _at_depths(run, kernel, depths, request)
-    if request.engine != "mpmath":
-        try:
-            return _at_depths(_numpy_run(kernel, request, observer), kernel, depths, request)
-        except AccuracyError:
-            if request.engine == "numpy":
-                raise
-    return _at_depths(_mpmath_run(kernel, request, observer), kernel, depths, request)
+def kappa_by_depth(
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+) -> dict[int, tuple[list[Real], list[Real]]]:
+    """Return κ_0 … κ_T and the tails beyond each at several depths ≤ kernel.depth, relative errors below 2**-bits."""
+    run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation)
+    return {layer.depth: (layer.kappa, layer.kappa_tail) for layer in run if layer.depth in depths}
 
 
-Run = tuple[Engine[Any], Iterator[Layer[Any]]]
+def kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Real], list[Real]]:
+    """Return κ_0 … κ_T and the tails beyond each, relative errors below 2**-bits."""
+    return kappa_by_depth(kernel, [kernel.depth], truncation, bits)[kernel.depth]
 
 
-def _numpy_run(kernel: Kernel, request: Request, observer: Observer | None) -> Run:
-    """Run in float64, if its proven error leaves the digits asked for."""
+def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Real], list[Real] | None]:
+    """Return the paper's κ_0 … κ_T, which are too small, and what they leave of S_l.
+
+    For γ_b > 0 they are not the coefficients of the kernel, and there are no tails.
+    """
+    engine = _paper_engine(kernel, truncation, bits)
+    *_, layer = paper_layers(engine, kernel, truncation)
+    total = kernel.total(engine.bits)
+    return layer.kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(layer.kappa)]
+
+
+def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
+    """Return the float64 engine, if its proven error leaves the digits asked for."""
     if request.digits > 15:
         raise AccuracyError(f"the numpy engine has at most 15 digits, not {request.digits}; use --engine mpmath")
     from ntkcalc.numerics.numpy_engine import NumpyEngine
@@ -162,88 +196,56 @@ def _numpy_run(kernel: Kernel, request: Request, observer: Observer | None) -> R
             f"the numpy engine reaches {reached} of {request.digits} digits at depth {kernel.depth} and "
             f"truncation {request.truncation}; lower --digits or use --engine mpmath"
         )
-    return engine, layers(engine, kernel, request.truncation, observer)
+    return engine
 
 
-def _mpmath_run(kernel: Kernel, request: Request, observer: Observer | None) -> Run:
-    """Run at the precision that leaves the digits asked for."""
-    engine = _precise_engine(kernel, request.truncation, bits_for(request.digits))
-    return engine, layers(engine, kernel, request.truncation, observer)
+def _mpmath_engine(kernel: Kernel, truncation: int, bits: int) -> MpmathEngine:
+    """Return the engine whose series keep so many bits.
 
-
-def _precise_engine(kernel: Kernel, truncation: int, bits: int) -> Engine[Any]:
-    """Return the engine that leaves so many bits of a kernel's series."""
+    Each of its operations rounds once, so that `error_bound` is below l (4p + 5) roundings in the coefficient of t^p.
+    """
     from ntkcalc.numerics.mpmath_engine import MpmathEngine
 
-    return MpmathEngine(bits + bits_lost(error_bound(MpmathEngine(1), kernel.depth, truncation), truncation))
+    return MpmathEngine(bits + (kernel.depth * (4 * truncation + 5)).bit_length())
 
 
-def series_by_depth(
-    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
-) -> dict[int, tuple[list[Real], list[Real]]]:
-    """Return what `series_run` does for several depths ≤ kernel.depth, from one run."""
-    engine = _precise_engine(kernel, truncation, bits)
-    return {
-        layer.depth: (engine.scalars(layer.kappa), engine.scalars(layer.kappa_tail))
-        for layer in layers(engine, kernel, truncation)
-        if layer.depth in depths
-    }
-
-
-def series_run(kernel: Kernel, truncation: int, bits: int, paper: bool) -> tuple[list[Real], list[Real] | None]:
-    """Return κ_0 … κ_T with relative errors below 2**-bits, and the tails beyond each.
-
-    Of the paper's series, whose coefficients are too small, the tails are what they leave of S_l; for
-    γ_b > 0 it is not the kernel's series, and there are none.
-    """
-    if not paper:
-        engine = _precise_engine(kernel, truncation, bits)
-        *_, layer = layers(engine, kernel, truncation)
-        return engine.scalars(layer.kappa), engine.scalars(layer.kappa_tail)
-    engine, run = _paper_run(kernel, bits, truncation, None)
-    *_, layer = run
-    kappa = engine.scalars(layer.kappa)
-    total = kernel.total(engine.bits)
-    return kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(kappa)]
-
-
-def _paper_run(kernel: Kernel, bits: int, truncation: int, observer: Observer | None) -> Run:
-    """Run the paper's recurrence, whose tails are differences: with bits to spare for those.
+def _paper_engine(kernel: Kernel, truncation: int, bits: int) -> MpmathEngine:
+    """Return the engine for the paper's recurrence, with bits to spare for its tails, which are differences.
 
     A power of the inner series has up to T factors here, so a layer may multiply errors by T.
     """
     from ntkcalc.numerics.mpmath_engine import MpmathEngine
 
-    engine = MpmathEngine(bits + kernel.depth * (truncation + 1).bit_length() + 64)
-    return engine, paper_layers(engine, kernel, truncation, observer)
+    return MpmathEngine(bits + kernel.depth * (truncation + 1).bit_length() + 64)
 
 
-def _at_depths(run: Run, kernel: Kernel, depths: Sequence[int], request: Request) -> list[Coefficients]:
-    """Return the results for the depths asked for, in their order."""
-    engine, series = run
+def _by_recurrence(
+    engine: Engine[Any], kernel: Kernel, depths: Sequence[int], request: SeriesRequest, observer: Observer | None
+) -> list[Coefficients]:
+    """Return the results for the depths asked for, in their order, from one run of the recurrence."""
+    recurrence: Callable[..., Iterator[LayerSeries[Any]]] = paper_layers if request.paper_truncation else layers
     found = {
         layer.depth: _result(engine, layer, kernel.at_depth(layer.depth), request)
-        for layer in series
+        for layer in recurrence(engine, kernel, request.truncation, observer)
         if layer.depth in depths
     }
     return [found[depth] for depth in depths]
 
 
-def _result(engine: Engine[Any], layer: Layer[Any], kernel: Kernel, request: Request) -> Coefficients:
-    """Round one layer's series."""
-    bits = bits_for(request.digits) + 16
+def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, request: SeriesRequest) -> Coefficients:
+    """Round one series of a layer."""
     values = engine.scalars(getattr(layer, request.which))
 
-    def one(bits: int) -> Real:
-        return context(bits).one
+    def total(bits: int) -> Real:
+        if request.which == "kappa":
+            return kernel.total(bits)
+        return kernel.chi(bits) if request.which == "beta" and kernel.depth > 1 else context(bits).one
 
-    totals = {"kappa": kernel.total, "alpha": one, "beta": kernel.chi if kernel.depth > 1 else one}
-    total = totals[request.which](bits)
     if request.paper_truncation:
-        tail = _difference(totals[request.which](engine.bits), values, request.digits)
+        tail = _difference(total(engine.bits), values, request.digits)
     else:
         tail = engine.scalars(getattr(layer, f"{request.which}_tail"))[-1]
-    return _rounded(kernel, request, engine.name, values, values, total, tail)
+    return _rounded(kernel, request, engine.name, values, values, total(bits_for(request.digits) + 16), tail)
 
 
 def _difference(total: Real, values: list[Real], digits: int) -> Real:
@@ -255,31 +257,29 @@ def _difference(total: Real, values: list[Real], digits: int) -> Real:
     return tail
 
 
-def _hermite_series(kernel: Kernel, depth: int, request: Request) -> Coefficients:
-    """µ_0 … µ_T of the activation, with the tail of Σ µ_k² = E[φ²]."""
+def _hermite_coefficients(kernel: Kernel, request: SeriesRequest) -> Coefficients:
+    """Return µ_0 … µ_T of the activation, with the tail of Σ µ_k² = E[φ²]."""
     dual, degree = kernel.activation.dual, request.truncation
-    spare = 64
-    while True:
-        bits = bits_for(request.digits) + spare + degree.bit_length()
-        ctx = context(bits + 16)
-        mu = [ctx.convert(m) for m in kernel.activation.hermite(degree, bits)]
-        square = dual.mean_square(bits)
-        total = real(ctx, square) if isinstance(square, Fraction) else ctx.convert(square)
-        squares = [m * m for m in mu]
-        tail = total - sum(squares)
-        if dual.degree is not None and degree >= dual.degree:
-            tail = ctx.zero
-            break
-        if tail > 0 and log2(total) - log2(tail) < spare - 8:
-            break
-        spare = 2 * spare
-    return _rounded(kernel.at_depth(depth), request, "mpmath", mu, squares, total, tail)
+    complete = dual.degree is not None and degree >= dual.degree
+
+    def attempt(work: int) -> tuple[tuple[list[Real], list[Real], Real, Real], float]:
+        ctx = context(work + 16)
+        mu = [ctx.convert(m) for m in kernel.activation.hermite(degree, work)]
+        squares, total = [m * m for m in mu], real(ctx, dual.mean_square(work))
+        tail = ctx.zero if complete else max(total - sum(squares), ctx.zero)
+        error = ctx.zero if complete else ctx.ldexp(total, 8 - work)
+        return (mu, squares, total, tail), bits_lost(tail, error, work)
+
+    found = with_enough_bits(attempt, bits_for(request.digits) + degree.bit_length(), 64, _MOST_LOST)
+    if found is None:
+        raise AccuracyError(f"the tail beyond mu_{degree} has fewer than {request.digits} digits; lower --truncation")
+    return _rounded(kernel, request, "mpmath", *found)
 
 
 def _rounded(
-    kernel: Kernel, request: Request, engine: str, values: list[Real], parts: list[Real], total: Real, tail: Real
+    kernel: Kernel, request: SeriesRequest, engine: str, values: list[Real], parts: list[Real], total: Real, tail: Real
 ) -> Coefficients:
-    """Round at the door: `parts` are what of `total` each value stands for."""
+    """Return the result, rounded: `parts` are what each value contributes to `total`."""
     digits, ctx = request.digits, context(bits_for(request.digits) + 32)
     sums = accumulate(ctx.convert(part) for part in parts)
     rows = tuple(
@@ -287,4 +287,5 @@ def _rounded(
         for p, (v, part, s) in enumerate(zip(values, parts, sums, strict=True))
     )
     facts = kernel_facts(kernel, digits)
-    return Coefficients(facts, request.which, digits, engine, request.paper_truncation, rows, decimal(tail, digits))
+    own = request.which, len(rows) - 1, request.paper_truncation
+    return Coefficients(facts, digits, engine, *own, rows, decimal(tail, digits))

@@ -1,4 +1,4 @@
-"""Someone else's power series: the JSON that ``ntkcalc coeffs`` prints, or bare numbers one a line."""
+"""A power series from outside: the JSON that ``ntkcalc coeffs`` prints, or bare numbers one a line."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ numbers, run by any `ntkcalc.numerics.engine.Engine`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic
 
@@ -27,24 +27,12 @@ from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
 from ntkcalc.numerics.precision import Real, context, real
-
-Observer = Callable[[int, int], None]
-"""Told (layers done, layers in all) as a long computation goes on."""
+from ntkcalc.numerics.types import Observer
 
 
 @dataclass(frozen=True)
-class Jet:
-    """R expanded about one point: coefficients r, ṙ of R and R' in s, and their tails q, q̇."""
-
-    r: list[Real]
-    r_dot: list[Real]
-    q: list[Real]
-    q_dot: list[Real]
-
-
-@dataclass(frozen=True)
-class Layer(Generic[S]):
-    """Layer l as series in t.
+class LayerSeries(Generic[S]):
+    """The kernels of layer l as series in t.
 
     Parameters
     ----------
@@ -65,10 +53,10 @@ class Layer(Generic[S]):
     kappa_tail: S
 
 
-def jet(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> Jet:
-    """Return the expansion of R about `point` up to s^degree, relative error below 2**-bits.
+def correlation_map_series(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> list[list[Real]]:
+    """Return r, ṙ, q and q̇ up to s^degree: R and R' expanded about a point, and their tails.
 
-    r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j.
+    r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j. Relative errors are below 2**-bits.
     """
     ctx = context(bits + 8)
     found = kernel.activation.dual.expansion(point, degree, bits + 8)
@@ -76,10 +64,12 @@ def jet(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> Jet:
     r, q, q_dot = ([sigma_w2 * c for c in series] for series in (found.d, found.tails, found.slope_tails))
     r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
     r[0] += kernel.sigma_b2(bits + 8)
-    return Jet(r[: degree + 1], r_dot, q, q_dot)
+    return [r[: degree + 1], r_dot, q, q_dot]
 
 
-def layers(engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None) -> Iterator[Layer[S]]:
+def layers(
+    engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None
+) -> Iterator[LayerSeries[S]]:
     """Yield the layers 1 … kernel.depth as series up to t^truncation.
 
     Relative errors are those of `error_bound` in units of 2**-engine.bits. Expansions of R get as
@@ -95,9 +85,9 @@ def layers(engine: Engine[S], kernel: Kernel, truncation: int, observer: Observe
         return
     point, total, chi = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one, ctx.convert(kernel.chi(bits))
     for depth in range(2, kernel.depth + 1):
-        expansion = jet(kernel, point, truncation, bits)
-        state = _next_layer(engine, state, expansion, total)
-        point, total = ExpansionPoint.between(expansion.r[0], expansion.q[0]), 1 + chi * total
+        outers = correlation_map_series(kernel, point, truncation, bits)
+        state = _next_layer(engine, state, outers, total)
+        point, total = ExpansionPoint.between(outers[0][0], outers[2][0]), 1 + chi * total
         if observer is not None:
             observer(depth, kernel.depth)
         yield state.layer
@@ -107,7 +97,7 @@ def layers(engine: Engine[S], kernel: Kernel, truncation: int, observer: Observe
 class _State(Generic[S]):
     """A layer with s = (Σ_l − Σ_l(0))/(1 − Σ_l(0)) and the tails u of s."""
 
-    layer: Layer[S]
+    layer: LayerSeries[S]
     s: S
     u: S
 
@@ -121,12 +111,11 @@ def _first_layer(engine: Engine[S], gamma_b2: Real, gamma_w2: Real, truncation: 
 
     one, zero = gamma_b2 + gamma_w2, 0 * gamma_b2
     theta, tail = line(gamma_b2, gamma_w2), line(gamma_w2)
-    return _State(Layer(1, theta, line(one), theta, tail, line(zero), tail), line(zero, one), line(one))
+    return _State(LayerSeries(1, theta, line(one), theta, tail, line(zero), tail), line(zero, one), line(one))
 
 
-def _next_layer(engine: Engine[S], below: _State[S], jet: Jet, total: Real) -> _State[S]:
-    """From layer l − 1 and S_{l−1} to layer l, by the formulas at the head of this room."""
-    outers = [jet.r, jet.r_dot, jet.q, jet.q_dot]
+def _next_layer(engine: Engine[S], below: _State[S], outers: list[list[Real]], total: Real) -> _State[S]:
+    """Return layer l from layer l − 1, the series of R and S_{l−1}, by the formulas at the head of this module."""
     first = below.layer.depth == 1  # s = t
     alpha, beta, q, q_dot = [engine.series(r) for r in outers] if first else engine.compose(outers, below.s)
     alpha_tail, beta_tail = engine.multiply(q, below.u), engine.multiply(q_dot, below.u)
@@ -134,12 +123,12 @@ def _next_layer(engine: Engine[S], below: _State[S], jet: Jet, total: Real) -> _
     kappa_tail = engine.add(
         engine.add(alpha_tail, engine.scale(total, beta_tail)), engine.multiply(below.layer.kappa_tail, beta)
     )
-    layer = Layer(below.layer.depth + 1, alpha, beta, kappa, alpha_tail, beta_tail, kappa_tail)
-    shrink = 1 / jet.q[0]
+    layer = LayerSeries(below.layer.depth + 1, alpha, beta, kappa, alpha_tail, beta_tail, kappa_tail)
+    shrink = 1 / outers[2][0]
     return _State(layer, engine.scale(shrink, engine.without_constant(alpha)), engine.scale(shrink, alpha_tail))
 
 
-def _constant_layers(engine: Engine[S], kernel: Kernel, truncation: int) -> Iterator[Layer[S]]:
+def _constant_layers(engine: Engine[S], kernel: Kernel, truncation: int) -> Iterator[LayerSeries[S]]:
     """γ_b² = 1: Σ_l = 1, R' = χ and Θ_l = S_l whatever t is."""
     ctx = context(engine.bits + 40)
     chi, total, zeros = ctx.convert(kernel.chi(ctx.prec)), ctx.one, [ctx.zero] * truncation
@@ -147,7 +136,7 @@ def _constant_layers(engine: Engine[S], kernel: Kernel, truncation: int) -> Iter
     for depth in range(2, kernel.depth + 1):
         total = 1 + chi * total
         alpha, beta, kappa = (engine.series([c, *zeros]) for c in (ctx.one, chi, total))
-        yield Layer(depth, alpha, beta, kappa, nothing, nothing, nothing)
+        yield LayerSeries(depth, alpha, beta, kappa, nothing, nothing, nothing)
 
 
 def error_bound(engine: Engine[S], depth: int, truncation: int) -> ErrorBound:
@@ -159,9 +148,8 @@ def error_bound(engine: Engine[S], depth: int, truncation: int) -> ErrorBound:
     errors = ErrorEngine(product, composition)
     one = context(53).one
     state = _first_layer(errors, one, one, truncation)
-    nothing = Jet([one], [one], [one], [one])
     for _ in range(2, depth + 1):
-        state = _next_layer(errors, state, nothing, one)
+        state = _next_layer(errors, state, [[one]] * 4, one)
     layer = state.layer
     bounds = (layer.alpha, layer.beta, layer.kappa, layer.alpha_tail, layer.beta_tail, layer.kappa_tail)
     return ErrorBound(max(b.constant for b in bounds), max(b.slope for b in bounds))
@@ -169,7 +157,7 @@ def error_bound(engine: Engine[S], depth: int, truncation: int) -> ErrorBound:
 
 def paper_layers(
     engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None
-) -> Iterator[Layer[S]]:
+) -> Iterator[LayerSeries[S]]:
     r"""Yield the layers of the paper's truncated recurrence (39)–(41), misprints corrected.
 
     :math:`\hat α_{p,l} = \sum_{k ≤ T} \hat α_{k,2} F(p, k, \hat α_{l−1})` and likewise :math:`\hat β` from
@@ -178,16 +166,15 @@ def paper_layers(
     """
     bits = engine.bits + 40
     ctx = context(bits)
-    hermite = jet(kernel, ExpansionPoint(ctx.zero, near_one=False), truncation, bits)
+    outers = correlation_map_series(kernel, ExpansionPoint.origin(), truncation, bits)[:2]
     state = _first_layer(engine, real(ctx, kernel.gamma_b2), real(ctx, 1 - kernel.gamma_b2), truncation)
     layer, nothing = state.layer, engine.series([ctx.zero] * (truncation + 1))
     yield layer
-    outers = [hermite.r, hermite.r_dot]
     for depth in range(2, kernel.depth + 1):
         first = depth == 2
         alpha, beta = [engine.series(r) for r in outers] if first else engine.compose(outers, layer.alpha)
         kappa = engine.add(alpha, engine.multiply(layer.kappa, beta))
-        layer = Layer(depth, alpha, beta, kappa, nothing, nothing, nothing)
+        layer = LayerSeries(depth, alpha, beta, kappa, nothing, nothing, nothing)
         if observer is not None:
             observer(depth, kernel.depth)
         yield layer

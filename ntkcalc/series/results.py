@@ -1,16 +1,32 @@
-"""Results of the package: truncated series, and values of the kernel beside them."""
+"""Results: truncated series, and values of the kernel beside them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Annotated, ClassVar
 
 from ntkcalc.kernel.results import KernelFacts
+
+SERIES = ("kappa", "alpha", "beta", "mu")
+"""Series of Theorem 3.1, and the Hermite coefficients."""
 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One coefficient with its share and the cumulative share of the series' total."""
+    """One coefficient with its share and the cumulative share of the series' total.
+
+    Parameters
+    ----------
+    p
+        degree
+    value
+        the coefficient; in JSON it bears the name of its series
+    share
+        share of the total, 0 to 1
+    cumulative
+        share of all coefficients up to p
+    """
 
     p: int
     value: Decimal
@@ -25,26 +41,29 @@ class Coefficients:
     Parameters
     ----------
     kernel
-        Where it comes from.
-    which
-        "kappa" (NTK), "alpha" (NNGP kernel Σ_l), "beta" (R'(Σ_{l−1})) or "mu" (Hermite
-        coefficients of φ, whose shares are those of µ_k² in E[φ²]).
+        the kernel
     digits
-        Significant digits; each is right to one unit in the last place.
+        significant digits; each is right to one unit in the last place
     engine
-        "numpy" or "mpmath".
+        "numpy" or "mpmath"
+    which
+        the series, whose coefficients bear this name: "kappa" (NTK), "alpha" (NNGP kernel Σ_l), "beta" (R'(Σ_{l−1}))
+        or "mu" (Hermite coefficients of φ, whose shares are those of µ_k² in E[φ²])
+    truncation
+        T
     paper_truncation
-        Whether the k-sum stopped at the truncation, as in the paper's (39)–(41).
+        whether the paper's own truncated recurrence (39)–(41) was used, whose k-sum stops at T
     coefficients
-        p = 0 … T in order.
+        p = 0 … T
     tail
-        Total minus the sum of the coefficients, to the same relative accuracy.
+        the total less the sum of the coefficients, to the same relative accuracy
     """
 
     kernel: KernelFacts
-    which: str
     digits: int
     engine: str
+    which: Annotated[str, SERIES]
+    truncation: int
     paper_truncation: bool
     coefficients: tuple[Coefficient, ...]
     tail: Decimal
@@ -62,18 +81,18 @@ class KernelValue:
     Parameters
     ----------
     rho
-        ρ, exact.
+        ρ, exact
     theta
-        Θ_l(ρ).
+        Θ_l(ρ), exact; null for a series of unknown origin
     series
-        Θ_{l,T}(ρ) = Σ_{p≤T} κ_p ρ^p.
+        Θ_T(ρ) = Σ_{p≤T} κ_p ρ^p, the truncated series
     error
-        Θ_l(ρ) − Θ_{l,T}(ρ), to the same relative accuracy.
+        theta − series, to the same relative accuracy
     bound
-        τ_T |ρ|^{T+1}, rounded up; |error| ≤ bound.
+        proven bound τ_T |ρ|^{T+1} on |error|, rounded up
     """
 
-    rho: Decimal
+    rho: Decimal = field(metadata={"digits": 0})
     theta: Decimal | None
     series: Decimal
     error: Decimal | None
@@ -87,17 +106,18 @@ class KernelValues:
     Parameters
     ----------
     kernel
-        The kernel, or None for a series of unknown origin.
+        the kernel; null for a series of unknown origin
     truncation
-        T.
+        T of the series
     digits
-        Significant digits; each is right to one unit in the last place.
+        significant digits; each is right to one unit in the last place
     paper_truncation
-        Whether the series is that of the paper's (39)–(41).
+        whether the paper's own truncated recurrence (39)–(41) was used
     values
-        One entry for each ρ, in the order given.
+        one for each ρ, in the order given
     """
 
+    engine: ClassVar[str] = "mpmath"
     kernel: KernelFacts | None
     truncation: int
     digits: int

@@ -9,16 +9,26 @@ from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from itertools import accumulate
-from math import ceil
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import theta
-from ntkcalc.numerics.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, exact, log2, real, whole
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, series_run
+from ntkcalc.numerics.precision import (
+    BITS_PER_DIGIT,
+    Real,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    exact,
+    log2,
+    real,
+    whole,
+    with_enough_bits,
+)
+from ntkcalc.numerics.types import Observer
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails, paper_kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
-from ntkcalc.series.recurrence import Observer
 from ntkcalc.series.results import KernelValue, KernelValues
 
 MOST_VALUES = 100_000
@@ -86,7 +96,7 @@ def ntk_values(
     >>> str(ntk_values("relu", ["0"], digits=5).values[0].theta)
     '0.65915'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
+    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
     points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | int | Fraction) else rho)]
     return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
 
@@ -106,15 +116,16 @@ def kernel_values(
     total = kernel.total(want + 64)
 
     @cache
-    def series(bits: int) -> Series:
-        return Series(bits, *series_run(kernel, length, bits, paper_truncation), sharp=not paper_truncation)
+    def series(bits: int) -> TruncatedSeries:
+        coefficients = paper_kappa_and_tails if paper_truncation else kappa_and_tails
+        return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper_truncation)
 
     rows: list[list[KernelValue]] = [[] for _ in truncations]
     for done, rho in enumerate(rhos):
         at_rho = _kernel_at(kernel, rho, total)
-        whole = to_digits(at_rho, want, f"Theta({float(rho):g})")
+        theta_value = to_digits(at_rho, want, f"Theta({float(rho):g})")
         for row, truncation in zip(rows, truncations, strict=True):
-            row.append(_value(rho, whole, at_rho, series, truncation, digits))
+            row.append(_value(rho, theta_value, at_rho, series, truncation, digits))
         if observer is not None:
             observer(done + 1, len(rhos))
     facts = kernel_facts(kernel, digits)
@@ -125,7 +136,7 @@ def kernel_values(
 
 
 @dataclass(frozen=True)
-class Series:
+class TruncatedSeries:
     """A truncated series known to some bits.
 
     Parameters
@@ -170,9 +181,9 @@ def _kernel_at(kernel: Kernel, rho: Fraction, total: Real) -> Approximation:
 
 def _value(
     rho: Fraction,
-    whole: Real,
+    theta_value: Real,
     at_rho: Approximation,
-    series: Callable[[int], Series],
+    series: Callable[[int], TruncatedSeries],
     truncation: int,
     digits: int,
 ) -> KernelValue:
@@ -193,11 +204,11 @@ def _value(
             return later, beyond + later_error
         return value - part, error + part_error
 
-    bound = series(_start(want)).bound(rho, truncation)
+    bound = series(_rounded_up(want + 16)).bound(rho, truncation)
     near = f"at rho = {float(rho):g}"
     return KernelValue(
         _as_decimal(rho),
-        decimal(whole, digits),
+        decimal(theta_value, digits),
         decimal(to_digits(partial, want, f"the series {near}"), digits),
         decimal(to_digits(difference, want, f"the error {near}"), digits),
         None if bound is None else decimal(bound, digits, ROUND_CEILING),
@@ -207,9 +218,9 @@ def _value(
 def series_values(
     given: GivenSeries, rhos: Sequence[Fraction], truncations: Sequence[int], digits: int
 ) -> list[KernelValues]:
-    """Return the values of someone else's series; where its tail is zero it is the kernel itself.
+    """Return the values of a series from outside; where its tail is zero they are those of the kernel itself.
 
-    Of numbers that are rounded to some digits, only the digits that this leaves are given, and bounds are wider.
+    Where its numbers are rounded, values have only the digits that this leaves, and bounds are wider.
 
     Parameters
     ----------
@@ -223,34 +234,31 @@ def series_values(
     tails = None if given.tail is None else list(accumulate(reversed(coefficients[1:]), initial=given.tail))[::-1]
 
     @cache
-    def series(bits: int) -> Series:
+    def series(bits: int) -> TruncatedSeries:
         ctx = context(bits + 8)
         left = None if tails is None else [real(ctx, c) for c in tails]
-        return Series(bits, [real(ctx, c) for c in coefficients], left)
+        return TruncatedSeries(bits, [real(ctx, c) for c in coefficients], left)
 
     def part(rho: Fraction, first: int, end: int, what: str) -> Decimal:
         """Return the sum from one degree to another, with the digits that it has."""
         near = f"{what} at rho = {float(rho):g}"
         value = to_digits(lambda bits: series(bits).at(rho, first, end), want, near)
-        size, _ = series(_start(want)).at(abs(rho), first, end)
+        size, _ = series(_rounded_up(want + 16)).at(abs(rho), first, end)
         if not (given.error and value):
             return decimal(value, digits)
         left = log2(abs(value)) - log2(size) - log2(real(size.context, given.error))  # bits
-        return (
-            decimal(value, min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6)))
-            if left > 4
-            else ZERO
-        )
+        known = min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6))
+        return decimal(value, known) if left > 4 else Decimal(0)
 
     def one(rho: Fraction, truncation: int) -> KernelValue:
-        whole = error = None
+        theta_value = error = None
         if given.tail == 0:
-            whole, error = part(rho, 0, last, "Theta"), part(rho, truncation + 1, last, "the error")
-        bound = series(_start(want)).bound(rho, truncation)
+            theta_value, error = part(rho, 0, last, "Theta"), part(rho, truncation + 1, last, "the error")
+        bound = series(_rounded_up(want + 16)).bound(rho, truncation)
         if bound is not None:
             bound *= 1 + real(bound.context, given.error)
         up = None if bound is None else decimal(bound, digits, ROUND_CEILING)
-        return KernelValue(_as_decimal(rho), whole, part(rho, 0, truncation, "the series"), error, up)
+        return KernelValue(_as_decimal(rho), theta_value, part(rho, 0, truncation, "the series"), error, up)
 
     found = []
     for wanted in truncations:
@@ -260,28 +268,25 @@ def series_values(
     return found
 
 
-ZERO = Decimal(0)
-
-
 def to_digits(approximate: Approximation, want: int, what: str) -> Real:
-    """Return a value with relative error below 2**-want, from as many bits as it takes."""
-    bits, zeros = _start(want), 0
-    while bits <= _MOST_BITS:
-        value, error = approximate(bits)
-        if not value:  # twice zero to the last bit is zero
-            zeros += 1
-            if zeros == 2 or not error:
-                return value
-        elif error <= abs(value) * value.context.ldexp(1, -want):
-            return value
-        lost = log2(error) - log2(abs(value)) if value else 0.0
-        bits = _start(bits + ceil(lost) + want if lost < 0 else 2 * bits)
-    raise AccuracyError(f"{what} is too close to zero: its digits need more than {_MOST_BITS} bits")
+    """Return a value with relative error below 2**-want; what is zero to the last bit twice is zero."""
+    zeros = 0
+
+    def attempt(bits: int) -> tuple[Real, float]:
+        nonlocal zeros
+        value, error = approximate(_rounded_up(bits))
+        zeros += not value
+        return value, bits_lost(value, 0 if zeros == 2 else error, bits)
+
+    found = with_enough_bits(attempt, want, 16, _MOST_BITS - want)
+    if found is None:
+        raise AccuracyError(f"{what} is too close to zero: its digits need more than {_MOST_BITS} bits")
+    return found
 
 
-def _start(want: int) -> int:
-    """Return the bits to try, in steps of 64 so that runs are shared."""
-    return (want // 64 + 1) * 64 + 16
+def _rounded_up(bits: int) -> int:
+    """Return bits in steps of 64, so that runs are shared."""
+    return bits + (16 - bits) % 64
 
 
 def _useful_length(rhos: Sequence[Fraction], longest: int, want: int) -> int:
@@ -300,13 +305,9 @@ def _as_decimal(rho: Fraction) -> Decimal:
 
 
 def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) -> None:
-    for number in (digits, *truncations):
-        whole(number, "digits and truncation")
-    if not 1 <= digits <= MOST_DIGITS:
-        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
+    whole(digits, "digits", 1, MOST_DIGITS)
     for truncation in truncations:
-        if not 0 <= truncation <= MOST_TERMS:
-            raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {truncation}")
+        whole(truncation, "truncation", 0, MOST_TERMS)
     if not 1 <= len(rhos) <= MOST_VALUES:
         raise InputError(f"give 1 to {MOST_VALUES} values of rho, got {len(rhos)}")
     for rho in rhos:

@@ -4,6 +4,8 @@ __all__ = [
     "effective_rank",
     "eigenvalue_fit",
     "matrix_spectrum",
+    "rank_bounds",
     "results",
     "sphere",
+    "sphere_sample",
 ]

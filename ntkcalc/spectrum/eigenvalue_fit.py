@@ -1,4 +1,4 @@
-r"""Laws of decay of a spectrum, fitted by least squares on logarithms: those of the paper's Figure 4.
+r"""Decay laws of the paper's Figure 4, fitted to eigenvalues by least squares on logarithms.
 
 .. math::  λ_ℓ = a ℓ^{-b}, \qquad λ_ℓ = a ℓ^{-3/4} b^{-ℓ^{1/4}}, \qquad λ_ℓ = a ℓ^{-1/2} b^{-ℓ^{1/2}} .
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.types import Array
 
 
 @dataclass(frozen=True)

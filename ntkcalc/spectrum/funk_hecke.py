@@ -3,10 +3,10 @@ r"""Eigenvalues on S^d by quadrature of the kernel itself (Funk–Hecke), for ke
 .. math::  λ_k = C_d \int_0^π Θ(\cos θ) P_k(\cos θ) \sin^{d-1} θ \, dθ, \qquad
            C_d = \frac{Γ(\frac{d+1}2)}{\sqrt π\, Γ(\frac d2)} .
 
-In θ the square-root singularities of relu-type kernels at ±1 are none: Θ(cos θ) is analytic on [0, π], ends
-included, and Gauss–Legendre quadrature converges geometrically. What cancels is known beforehand, for the series has
-given a lower bound of every λ_k; that many more bits are taken. Two rules of different length must agree. Where a
-branch point lies close to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature takes over, which does not mind.
+In θ the square-root singularities of relu-type kernels at ±1 disappear: Θ(cos θ) is analytic on [0, π], and
+Gauss–Legendre quadrature converges geometrically. The bits lost by cancellation follow from the lower bounds of λ_k
+that the series gives, and are added. Two rules of different length must agree. Where a branch point lies close
+to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature is used, which tolerates end-point singularities.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import gmpy2
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import theta_at_angle
-from ntkcalc.numerics.precision import Real, context, from_mpfr, log2, to_mpfr
+from ntkcalc.numerics.precision import Real, context, first_agreement, from_mpfr, log2, to_mpfr
 from ntkcalc.numerics.quadrature_rules import gauss_legendre, tanh_sinh
-from ntkcalc.series.recurrence import Observer
+from ntkcalc.numerics.types import Observer
 
 _MOST_NODES = 20_000
 
@@ -54,30 +54,30 @@ def funk_hecke(
     first = 24 + (degrees[-1] + d) // 2 + work // 6
     lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
     for rule, counts in ((gauss_legendre, lengths), (tanh_sinh, [6 * first << i for i in range(5)])):
-        found: list[Real] = []
-        for nodes in counts:
-            if nodes > _MOST_NODES:
-                break
-            better = _by_rule(kernel, d, degrees, rule, nodes, work, observer)
-            if found and all(_same(x, y, bits + 1) for x, y in zip(found, better, strict=True)):
-                return dict(zip(degrees, better, strict=True))
-            found = better
+        results = (
+            _by_rule(kernel, d, degrees, rule, nodes, work, observer) for nodes in counts if nodes <= _MOST_NODES
+        )
+        found = first_agreement(results, bits + 1)
+        if found is not None:
+            return dict(zip(degrees, found, strict=True))
     raise AccuracyError(
         f"{_MOST_NODES} nodes of quadrature do not reach {int(bits / 3.33)} digits at frequency {degrees[-1]} on "
         f"S^{d}; lower --digits or --max-frequency"
     )
 
 
-def _same(x: Real, y: Real, bits: int) -> bool:
-    return bool(abs(x - y) <= y * y.context.ldexp(1, -bits))
-
-
-Rule = Callable[[int, int], list[tuple[Any, Any]]]
+QuadratureRule = Callable[[int, int], list[tuple[Any, Any]]]
 """From a number of nodes and bits, nodes and weights on [−1, 1]."""
 
 
 def _by_rule(
-    kernel: Kernel, d: int, degrees: Sequence[int], rule: Rule, nodes: int, work: int, observer: Observer | None
+    kernel: Kernel,
+    d: int,
+    degrees: Sequence[int],
+    rule: QuadratureRule,
+    nodes: int,
+    work: int,
+    observer: Observer | None,
 ) -> list[Real]:
     """Return λ_k for the given k by one rule, errors below 2**-work but for what the rule leaves."""
     wide = work + nodes.bit_length() + degrees[-1].bit_length() + 16

@@ -1,11 +1,12 @@
-"""Results of the package: effective ranks with their bounds, spectra on the sphere and of data."""
+"""Results: effective ranks with their bounds, spectra on the sphere and of data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Annotated, ClassVar
 
-from ntkcalc.kernel.results import DataFacts, KernelFacts
+from ntkcalc.kernel.results import FLAT, INTERNAL, DataFacts, KernelFacts
 
 
 @dataclass(frozen=True)
@@ -15,20 +16,20 @@ class RankBounds:
     Parameters
     ----------
     kernel
-        The kernel, or None for a series of unknown origin.
+        the kernel; null for a series of unknown origin
     digits
-        Significant digits; bounds are rounded up.
+        significant digits; bounds are rounded up
     bound
-        S_l/c_0, a bound on eff(K) (Theorem 4.1); None where c_0 = 0.
+        S_l/c_0 ≥ eff(K) (Theorem 4.1), rounded up; null where c_0 = 0
     centered_ratio
-        (S_l − c_0)/c_1, a bound on eff(K − (c_0/n) 11ᵀ)/eff(XXᵀ) (Theorem 4.3); None where c_1 = 0.
+        Σ_{p≥1} c_p/c_1 ≥ eff(K − (c_0/n) 11ᵀ)/eff(XXᵀ) (Theorem 4.3), rounded up; null where c_1 = 0
     leading
-        The least q ≥ 1 with c_q > 0, or None.
+        q, the least degree above 0 with a coefficient
     leading_ratio
-        Σ_{p≥q} c_p/c_q, a bound on eff(K − (c_0/n) 11ᵀ)/eff(G^{∘q}), G = XXᵀ: Theorem 4.3 wherever its proof
-        goes.
+        Σ_{p≥q} c_p/c_q ≥ eff(K − (c_0/n) 11ᵀ)/eff(G^{∘q}), G = XXᵀ, by the proof of Theorem 4.3; rounded up
     """
 
+    engine: ClassVar[str] = "mpmath"
     kernel: KernelFacts | None
     digits: int
     bound: Decimal | None
@@ -39,9 +40,19 @@ class RankBounds:
 
 @dataclass(frozen=True)
 class EigenvalueCount:
-    """How many eigenvalues of K are at least ε λ_1 (None where that was not settled), and the bound eff(K)/ε."""
+    """How many eigenvalues of K are at least ε λ_1.
 
-    epsilon: Decimal
+    Parameters
+    ----------
+    epsilon
+        ε
+    count
+        eigenvalues of K that are at least ε λ_1; null where that is open
+    bound
+        eff(K)/ε, rounded up
+    """
+
+    epsilon: Decimal = field(metadata={"digits": 15})
     count: int | None
     bound: Decimal
 
@@ -53,11 +64,13 @@ class Interval:
     Parameters
     ----------
     mean
-        Mean over the trials; None where it is below what double precision can see, or there are none.
-    low, high
-        Ends of the interval, rounded outwards; None where one trial leaves none.
+        mean over the networks; null below double precision, or where there are none
+    low
+        lower end of its 95 % interval, rounded down; null for one network
+    high
+        upper end of its 95 % interval, rounded up; null for one network
     trials
-        Trials in which there was something to measure.
+        networks in which there was something to measure
     """
 
     mean: Decimal | None
@@ -73,21 +86,23 @@ class TheoremCheck:
     Parameters
     ----------
     name
-        Such as "Theorem C.1".
+        theorem or corollary of section C.2
     about
-        The effective rank that it bounds.
+        the effective rank that it bounds
     applies
-        Whether its conditions were met, in one trial at least.
+        whether its assumptions hold, in one network at least
     measured
-        That effective rank, the mean over the trials in which it applies; None where it does not.
-    lower, upper
-        Its bounds, rounded outwards, means over the trials in which it applies; None where it has none.
+        mean of that effective rank over the networks in which it applies
+    lower
+        its lower bound, rounded down, mean over these networks; null where it has none
+    upper
+        its upper bound, rounded up, mean over these networks; null where it has none
     holds_fraction
-        Of these trials, those in which the measured value lay between the bounds; None where it does not apply.
+        share of these networks that respect it
     trials
-        Trials in which its conditions were met.
+        networks that it was held against
     note
-        Why it does not apply, or what it was applied with.
+        why it does not apply, or what was put in
     """
 
     name: str
@@ -108,23 +123,29 @@ class FiniteWidth:
     Parameters
     ----------
     width
-        m, neurons.
-    trials, seed
-        Networks, and what their random numbers start from.
-    weights
-        The a_j: "gaussian" (N(0, 1)) or "sign" (±1, both equally likely).
-    inner, outer, full
-        eff of K_inner, K_outer and their sum.
+        neurons of the hidden layer
+    trials
+        networks
+    seed
+        what the random numbers started from
+    outer_weights
+        law of the outer weights a_j: "gaussian" (N(0, 1)) or "sign" (±1, both equally likely)
+    inner
+        eff of the inner weights' part of the kernel matrix
+    outer
+        eff of the outer weights' part
+    full
+        eff of the whole
     theorems
-        One entry each.
+        what is proven of them
     accuracy
-        Relative, of the measured values.
+        relative error of the measured values
     """
 
     width: int
     trials: int
     seed: int
-    weights: str
+    outer_weights: Annotated[str, ("gaussian", "sign")]
     inner: Interval
     outer: Interval
     full: Interval
@@ -139,36 +160,51 @@ class EffectiveRanks:
     Parameters
     ----------
     bounds
-        From the coefficients alone.
-    data
-        The points.
-    gram, kernel, centered
-        eff of XXᵀ, of K, and of K − (c_0/n) 11ᵀ.
+        from the coefficients alone
+    gram_effrank
+        eff(XXᵀ)
+    kernel_effrank
+        eff(K)
+    centered_effrank
+        eff(K − (c_0/n) 11ᵀ); null where double precision cannot see it
     centered_bound
-        eff(XXᵀ) (S_l − c_0)/c_1.
-    counts
-        One for each ε.
+        eff(XXᵀ) Σ_{p≥1} c_p/c_1, rounded up
     accuracy
-        Relative, of the measured values.
+        relative error of the measured values
+    data
+        the points
+    counts
+        one for each --epsilon
     passes
-        Products with K that it took.
+        products with K that it took
     seconds
-        What it took.
+        time taken
     finite_width
-        The same of networks of finite width, where that was asked for.
+        networks of one hidden layer (section C.2), with --width
     """
 
-    bounds: RankBounds
-    data: DataFacts
-    gram: Decimal
-    kernel: Decimal
-    centered: Decimal | None
+    engine: ClassVar[str] = "numpy"
+    bounds: RankBounds = field(metadata=FLAT)
+    gram_effrank: Decimal
+    kernel_effrank: Decimal
+    centered_effrank: Decimal | None
     centered_bound: Decimal | None
-    counts: tuple[EigenvalueCount, ...]
     accuracy: float
-    passes: int
-    seconds: float
+    data: DataFacts
+    counts: tuple[EigenvalueCount, ...]
+    passes: int = field(metadata=INTERNAL)
+    seconds: float = field(metadata=INTERNAL)
     finite_width: FiniteWidth | None = None
+
+    @property
+    def kernel(self) -> KernelFacts | None:
+        """The kernel."""
+        return self.bounds.kernel
+
+    @property
+    def digits(self) -> int:
+        """Most significant digits of a number."""
+        return self.bounds.digits
 
 
 @dataclass(frozen=True)
@@ -178,17 +214,19 @@ class SphereEigenvalue:
     Parameters
     ----------
     k
-        Frequency: the degree of its harmonics.
+        frequency: the degree of its harmonics
     eigenvalue
-        λ_k; exactly zero where parity makes it so.
-    lower, upper
-        Bounds from the truncated series (Theorem 4.6), rounded outwards.
+        λ_k, exactly zero where parity makes it so; null for a series of unknown remainder
+    lower
+        bound from the truncated series (Theorem 4.6), rounded down
+    upper
+        bound from the truncated series (Theorem 4.6), rounded up
     multiplicity
-        N(d, k).
+        N(d, k)
     trace_share
-        N(d, k) λ_k over the trace Θ_l(1).
+        N(d, k) λ_k over the trace
     cumulative
-        The shares of all frequencies up to k.
+        share of all frequencies up to k
     """
 
     k: int
@@ -201,51 +239,17 @@ class SphereEigenvalue:
 
 
 @dataclass(frozen=True)
-class SphereSpectrum:
-    """The largest frequencies' eigenvalues of a kernel on S^d.
-
-    Parameters
-    ----------
-    kernel
-        The kernel, or None for a series of unknown origin.
-    sphere_dim
-        d; S^d ⊂ R^{d+1}.
-    measure
-        "uniform" (probability) or "surface" (of mass Vol(S^d)).
-    truncation
-        T of the bounds.
-    digits
-        Significant digits; each is right to one unit in the last place.
-    eigenvalues
-        k = 0 … K in order.
-    trace
-        Σ_k N(d, k) λ_k, the measure of the sphere times Θ_l(1); None where it is unknown.
-    sample
-        The spectrum of the kernel matrix of random points, where that was asked for.
-    """
-
-    kernel: KernelFacts | None
-    sphere_dim: int
-    measure: str
-    truncation: int
-    digits: int
-    eigenvalues: tuple[SphereEigenvalue, ...]
-    trace: Decimal | None
-    sample: SampledSpectrum | None = None
-
-
-@dataclass(frozen=True)
 class SampledEigenvalue:
     """The ℓ-th eigenvalue of a kernel matrix of random points, over n, beside that of the integral operator.
 
     Parameters
     ----------
     index
-        ℓ from 1.
+        ℓ from 1
     eigenvalue
-        Measured; None below what double precision can see.
+        of K/n; null below double precision
     theory
-        The ℓ-th of the λ_k, each N(d, k) times; None beyond the frequencies that were computed.
+        the ℓ-th λ_k, counted with multiplicities; null beyond the frequencies that were computed
     """
 
     index: int
@@ -259,38 +263,77 @@ class SampledSpectrum:
 
     Parameters
     ----------
-    n, seed
-        Points, and what their generator started from.
+    n
+        random points
+    seed
+        what they started from
     eigenvalues
-        Largest first.
-    accuracy
-        Absolute error of the measured ones over the largest.
+        largest first
     """
 
     n: int
     seed: int
     eigenvalues: tuple[SampledEigenvalue, ...]
-    accuracy: float
+
+
+@dataclass(frozen=True)
+class SphereSpectrum:
+    """The eigenvalues of a kernel on S^d ⊂ R^{d+1}, lowest frequencies first.
+
+    Parameters
+    ----------
+    kernel
+        the kernel; null for a series of unknown origin
+    sphere_dim
+        d of S^d
+    measure
+        mass 1 ("uniform"), or the area of the sphere ("surface")
+    truncation
+        T of the bounds
+    digits
+        significant digits; each is right to one unit in the last place
+    eigenvalues
+        k = 0 … K
+    trace
+        Σ_k N(d, k) λ_k, the measure of the sphere times Θ_l(1); null where it is unknown
+    sample
+        the kernel matrix of random points, with --sample
+    accuracy
+        error of the sampled eigenvalues over the largest
+    """
+
+    engine: ClassVar[str] = "mpmath"
+    kernel: KernelFacts | None
+    sphere_dim: int
+    measure: Annotated[str, ("uniform", "surface")]
+    truncation: int
+    digits: int
+    eigenvalues: tuple[SphereEigenvalue, ...]
+    trace: Decimal | None
+    sample: SampledSpectrum | None = None
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
 class MatrixEigenvalue:
-    """One eigenvalue of the kernel matrix of data, Θ(XXᵀ)/n, and its bounds.
+    """One eigenvalue of the kernel matrix of data, and its bounds.
 
     Parameters
     ----------
     index
-        p from 1, the largest eigenvalue first.
+        p from 1
     eigenvalue
-        λ_p; None below what double precision can see.
+        λ_p of K = Θ(XXᵀ)/n; null below double precision
     normalized
-        λ_p/λ_1.
+        λ_p/λ_1
     gram_normalized
-        The same of XXᵀ; None where it was not computed.
+        the same of XXᵀ; null where it was not computed
     bound_effrank
-        eff(K)/p, a bound on `normalized`.
+        eff(K)/p ≥ λ_p/λ_1
     bound_tail
-        The bound of Lemma C.20 on `normalized`.
+        the bound of Lemma C.20 on λ_p/λ_1
+    resolved
+        whether double precision can see it
     """
 
     index: int
@@ -299,11 +342,7 @@ class MatrixEigenvalue:
     gram_normalized: Decimal | None
     bound_effrank: Decimal
     bound_tail: Decimal
-
-    @property
-    def resolved(self) -> bool:
-        """Whether double precision can see it."""
-        return self.eigenvalue is not None
+    resolved: bool
 
 
 @dataclass(frozen=True)
@@ -312,22 +351,27 @@ class MatrixSpectrum:
 
     Parameters
     ----------
-    kernel, data
-        The kernel and the points.
+    kernel
+        the kernel
+    data
+        the points
     digits
-        Most digits of a number; fewer where fewer are known.
+        most significant digits of a number; fewer where fewer are known
     eigenvalues
-        Largest first.
-    kernel_effrank, gram_effrank
-        eff(K) and eff(XXᵀ).
+        largest first
+    kernel_effrank
+        eff(K)
+    gram_effrank
+        eff(XXᵀ)
     accuracy
-        Absolute error of the eigenvalues over the largest.
+        error of the eigenvalues over the largest
     passes
-        Products with K that it took; 0 where all eigenvalues were computed at once.
+        products with K that it took; 0 where all eigenvalues were computed at once
     seconds
-        What it took.
+        time taken
     """
 
+    engine: ClassVar[str] = "numpy"
     kernel: KernelFacts
     data: DataFacts
     digits: int
@@ -335,5 +379,5 @@ class MatrixSpectrum:
     kernel_effrank: Decimal
     gram_effrank: Decimal
     accuracy: float
-    passes: int
-    seconds: float
+    passes: int = field(metadata=INTERNAL)
+    seconds: float = field(metadata=INTERNAL)

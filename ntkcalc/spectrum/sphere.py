@@ -17,15 +17,14 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from math import sqrt
 
-from ntkcalc.errors import AccuracyError, InputError, near_miss
-from ntkcalc.kernel.facts import kernel_facts
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.errors import AccuracyError, InputError, one_of
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, log2, real, whole
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, series_run
+from ntkcalc.numerics.types import Observer
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
-from ntkcalc.series.recurrence import Observer
 from ntkcalc.spectrum.funk_hecke import funk_hecke
 from ntkcalc.spectrum.results import SphereEigenvalue, SphereSpectrum
 from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
@@ -34,8 +33,8 @@ MEASURES = ("uniform", "surface")
 LARGEST_SPHERE = 10_000
 MOST_FREQUENCIES = 5000
 _FIRST_TERMS = 64
-_LONGEST = 2000  # terms beyond which quadrature is the better way
-_NEAR = 0.02  # 1 − Σ_{l−1}(0) below which it is so at once
+_LONGEST = 2000  # terms beyond which quadrature is faster
+_NEAR = 0.02  # 1 − Σ_{l−1}(0) below which quadrature is faster from the start
 
 
 def sphere_eigenvalues(
@@ -81,7 +80,7 @@ def sphere_eigenvalues(
     Raises
     ------
     InputError
-        For a request that makes no sense.
+        For arguments out of range.
     AccuracyError
         Where the digits cannot be reached.
 
@@ -97,7 +96,7 @@ def sphere_eigenvalues(
     >>> str(first.eigenvalue), first.multiplicity
     ('0.25', 4)
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2)
+    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
     return kernel_spectrum(kernel, Sphere(sphere_dim, max_frequency, measure), truncation, digits)
 
 
@@ -112,11 +111,8 @@ class Sphere:
     def __post_init__(self) -> None:
         if not 2 <= whole(self.dim, "sphere_dim") <= LARGEST_SPHERE:
             raise InputError(f"sphere_dim must lie in 2 to {LARGEST_SPHERE} (S^d in d + 1 dimensions), got {self.dim}")
-        if not 0 <= whole(self.highest, "max_frequency") <= MOST_FREQUENCIES:
-            raise InputError(f"max_frequency must lie in 0 to {MOST_FREQUENCIES}, got {self.highest}")
-        if not isinstance(self.measure, str) or self.measure not in MEASURES:
-            known, hint = ", ".join(MEASURES), near_miss(str(self.measure), [*MEASURES])
-            raise InputError(f"measure must be one of {known}, got '{self.measure!s:.40}'.{hint}")
+        whole(self.highest, "max_frequency", 0, MOST_FREQUENCIES)
+        one_of(self.measure, MEASURES, "measure")
 
     def mass(self, bits: int) -> Real:
         """Return the measure of the whole sphere."""
@@ -127,7 +123,7 @@ class Sphere:
 class Bracket:
     """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown.
 
-    `shorter` is the sum over half as many terms, from which the way to go is judged.
+    `shorter` is the sum over half as many terms, from which the rate of convergence is estimated.
     """
 
     lower: Real
@@ -153,7 +149,7 @@ class Bracket:
 def kernel_spectrum(
     kernel: Kernel, sphere: Sphere, truncation: int | None, digits: int, observer: Observer | None = None
 ) -> SphereSpectrum:
-    """Return the spectrum of a kernel: see `sphere_eigenvalues`."""
+    """Return the spectrum of a kernel (Theorem 4.6): see `sphere_eigenvalues`."""
     _check(truncation, digits)
     bits = bits_for(digits) + 8
     terms, brackets = _widest_series(kernel, sphere, bits)
@@ -167,7 +163,7 @@ def kernel_spectrum(
 
 
 def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, digits: int) -> SphereSpectrum:
-    """Return what a series from outside says: λ_k itself only where the bracket closes."""
+    """Return the spectrum of a series from a file (Theorem 4.6): λ_k itself only where the bracket closes."""
     _check(truncation, digits)
     digits = given.known(digits)
     bits = bits_for(digits) + 8
@@ -192,10 +188,10 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
 
 
 def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list[Bracket]]:
-    """Return brackets from as many terms as are worth their while.
+    """Return brackets from as many terms as cost less than quadrature.
 
-    What the lower half of the frequencies needs tells slow series from those whose terms have not yet begun to fall.
-    Where Σ_{l−1}(0) is near 1, terms are dear.
+    The terms that the lower half of the frequencies needs tell whether the series converges fast. Where Σ_{l−1}(0) is
+    near 1, terms are expensive.
     """
     terms = max(_FIRST_TERMS, 2 * sphere.highest)
     longest = _LONGEST if float(origin_gap(kernel)) > _NEAR else 0
@@ -210,12 +206,10 @@ def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list
 def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> list[Bracket]:
     """Return the brackets of λ_0 … λ_K from c_0 … c_T, relative errors below 2**-bits.
 
-    A parity class whose upper half is exact zeros, as far as computed, is empty beyond: all µ_k from some k on vanish
-    only where the even or odd part of φ is a polynomial (relu is x/2 and an even function). What Θ(±1) leaves for it
-    must agree.
+    A parity class whose upper half of computed coefficients is exactly zero has no later ones: the even or odd part of
+    φ is then a polynomial (relu is x/2 plus an even function). The remainder of that class from Θ(±1) must agree.
     """
-    c, tails = series_run(kernel, terms, bits + 8, paper=False)
-    assert tails is not None
+    c, tails = kappa_and_tails(kernel, terms, bits + 8)
     ctx = context(bits + 40)
     total, mirrored = (ctx.convert(x) for x in (kernel.total(bits + 16), theta(kernel, Fraction(-1), bits + 16)))
     noise = ctx.ldexp(total, -bits)
@@ -283,7 +277,6 @@ def _to_nearest(value: Real | None, mass: Real, digits: int) -> Decimal | None:
 
 
 def _check(truncation: int | None, digits: int) -> None:
-    if truncation is not None and not 0 <= whole(truncation, "truncation") <= MOST_TERMS:
-        raise InputError(f"truncation must lie in 0 to {MOST_TERMS}, got {truncation}")
-    if not 1 <= whole(digits, "digits") <= MOST_DIGITS:
-        raise InputError(f"digits must lie in 1 to {MOST_DIGITS}, got {digits}")
+    if truncation is not None:
+        whole(truncation, "truncation", 0, MOST_TERMS)
+    whole(digits, "digits", 1, MOST_DIGITS)

@@ -19,7 +19,7 @@ from ntkcalc.numerics.engine import Engine
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.numpy_engine import NumpyEngine
 from ntkcalc.numerics.precision import bits_for, context
-from ntkcalc.series.recurrence import jet, layers
+from ntkcalc.series.recurrence import correlation_map_series, layers
 
 RUNS = 5
 
@@ -41,9 +41,9 @@ def compositions(engine: Engine, act: str, truncation: int, bits: int) -> tuple[
     kernel = Kernel.of(act, 3)
     first = list(layers(MpmathEngine(bits + 40), Kernel.of(act, 2), truncation))[-1]
     a, delta = first.alpha[0], first.alpha_tail[0]
-    expansion = jet(kernel, ExpansionPoint.between(a, delta), truncation, bits + 40)
+    outers = correlation_map_series(kernel, ExpansionPoint.between(a, delta), truncation, bits + 40)[:2]
     inner = [0 * a, *(c / delta for c in first.alpha[1:])]
-    outers, ours = [expansion.r, expansion.r_dot], engine.series(inner)
+    ours = engine.series(inner)
     wide = context(bits + 80)
 
     def ball(x: object) -> arb:

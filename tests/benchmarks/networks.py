@@ -20,7 +20,7 @@ from ntkcalc import empirical_ntk
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import isotropic_points
 from ntkcalc.networks.ensembles import network_spectrum
-from ntkcalc.networks.network import Design
+from ntkcalc.networks.network import Architecture
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 
@@ -89,7 +89,7 @@ def _convergence() -> None:
     for act in ("relu", "tanh", "gelu"):
         for depth in (2, 3, 4):
             errors = [
-                float(network_spectrum(Kernel.of(act, depth), Design(width), points, trials=32).distance or 0)
+                float(network_spectrum(Kernel.of(act, depth), Architecture(width), points, trials=32).distance or 0)
                 for width in WIDTHS
             ]
             exponent = np.polyfit(np.log(WIDTHS), np.log(errors), 1)[0]

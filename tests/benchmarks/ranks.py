@@ -14,10 +14,10 @@ import numpy as np
 
 from ntkcalc import ntk_matrix
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import unit_rows
-from ntkcalc.spectrum.effective_rank import effective_ranks, gram_rank
+from ntkcalc.spectrum.effective_rank import effective_ranks
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
 def _compare(act: str, n: int) -> None:
     kernel = Kernel.of(act, 3)
     points = unit_rows(np.random.default_rng(0).standard_normal((n, 100)), "isotropic")
-    matrix = KernelMatrix(kernel_table(kernel), points.rows)
+    matrix = KernelMatrix(kernel_lookup(kernel), points.rows)
     start = time.perf_counter()
     if n <= 10_000:
         ntk_matrix(points.rows, act=act, depth=3)
@@ -44,13 +44,13 @@ def _compare(act: str, n: int) -> None:
         what = "one bare product with 64 vectors"
     unit = time.perf_counter() - start
     start = time.perf_counter()
-    found = effective_ranks(kernel, points, gram_rank(points))
+    found = effective_ranks(kernel, points)
     spent = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{act}, n = {n}: {spent:.2f} s in {found.passes} passes, {spent / unit:.2f} x {what} "
-        f"({spent / unit / found.passes:.2f} a pass), peak {peak:.0f} MB; eff(K) = {found.kernel}, "
-        f"centred {found.centered} of at most {found.centered_bound}"
+        f"({spent / unit / found.passes:.2f} a pass), peak {peak:.0f} MB; eff(K) = {found.kernel_effrank}, "
+        f"centred {found.centered_effrank} of at most {found.centered_bound}"
     )
 
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from ntkcalc.activations.meromorphic import _known
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_table
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import unit_rows
 from ntkcalc.numerics.precision import bits_for
-from ntkcalc.series.coefficients import series_run
+from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.matrix_spectrum import data_spectrum
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
 
@@ -36,7 +36,7 @@ def main() -> None:
         spent = time.perf_counter() - start
         _known.cache_clear()
         start = time.perf_counter()
-        series_run(kernel, found.truncation, bits_for(12) + 16, paper=False)
+        kappa_and_tails(kernel, found.truncation, bits_for(12) + 16)
         unit = time.perf_counter() - start
         print(f"tanh, depth 3, S^10, K = {highest:3}: {spent:.2f} s, {spent / unit:.2f} x its T = {found.truncation}")
     if args.large:
@@ -46,7 +46,7 @@ def main() -> None:
 def _large() -> None:
     kernel = Kernel.of("relu", 3)
     points = unit_rows(np.random.default_rng(0).standard_normal((20_000, 50)), "isotropic")
-    matrix = KernelMatrix(kernel_table(kernel), points.rows)
+    matrix = KernelMatrix(kernel_lookup(kernel), points.rows)
     start = time.perf_counter()
     matrix.product(np.random.default_rng(1).standard_normal((20_000, 64)))
     unit = time.perf_counter() - start

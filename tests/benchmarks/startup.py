@@ -1,9 +1,13 @@
 """What it costs to start: CPU time (user + system) of whole processes, as ratios to ``import typer``.
 
-Run ``python tests/benchmarks/startup.py [ROUNDS]``. Commands alternate, so that what else the machine does meets
-all of them; the table shows medians, and quartiles of the ratio within a round.
+Run ``python tests/benchmarks/startup.py [ROUNDS] [--against PATH]``. Commands alternate, so that what else the
+machine does meets all of them; the table shows medians, and quartiles of the ratio within a round. With
+``--against`` every command of the program also runs with the code of another checkout, and a second table has the
+ratios of this checkout to that one. The goals: ``--help`` at most 1.3 of ``import typer``, and ``coeffs -a relu``
+at most 1.3 of what it took at commit 3932edd, the last before the code was put into packages.
 """
 
+import argparse
 import os
 import resource
 import subprocess
@@ -30,35 +34,57 @@ COMMANDS = {
 }
 BASE = "python -c 'import typer'"
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+HERE = Path(__file__).parents[2]
 
 
-def cpu_time(command: list[str]) -> float:
-    """User and system time of one run, in milliseconds."""
+Run = tuple[str, Path]
+
+
+def cpu_time(name: str, checkout: Path) -> float:
+    """User and system time of one run with the code of a checkout, in milliseconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=ENVIRONMENT)
+    environment = ENVIRONMENT | {"PYTHONPATH": str(checkout)}
+    subprocess.run(COMMANDS[name], stdout=subprocess.DEVNULL, check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return 1e3 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def measured(names: list[str], rounds: int) -> dict[str, list[float]]:
+def measured(runs: list[Run], rounds: int) -> dict[Run, list[float]]:
     """Times of several runs of each, taken in turn, after one that fills caches and compiles modules."""
-    for name in names:
-        cpu_time(COMMANDS[name])
-    times: dict[str, list[float]] = {name: [] for name in names}
+    for run in runs:
+        cpu_time(*run)
+    times: dict[Run, list[float]] = {run: [] for run in runs}
     for _ in range(rounds):
-        for name in names:
-            times[name].append(cpu_time(COMMANDS[name]))
+        for run in runs:
+            times[run].append(cpu_time(*run))
     return times
 
 
+def show(name: str, own: list[float], base: list[float]) -> None:
+    """Print a row of a table."""
+    ratios = [x / y for x, y in zip(own, base, strict=True)]
+    low, _, high = quantiles(ratios, n=4)
+    print(f"{name:38} {median(own):6.0f} {median(own) / median(base):15.2f} {low:6.2f}-{high:.2f}")
+
+
 def main() -> None:
-    """Print the table."""
-    times = measured([*COMMANDS], int(sys.argv[1]) if len(sys.argv) > 1 else 21)
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", nargs="?", type=int, default=21)
+    parser.add_argument("--against", type=Path, help="another checkout, whose code is run for comparison")
+    parser.add_argument("--only", default="", help="what the names of commands must contain")
+    options = parser.parse_args()
+    names = [name for name in COMMANDS if options.only in name or name == BASE]
+    others = [name for name in names if name.startswith("ntkcalc")] if options.against else []
+    runs = [(name, HERE) for name in names] + [(name, options.against) for name in others]
+    times = measured(runs, options.rounds)
     print(f"{'':38} {'ms':>6} {'/ import typer':>15} {'quartiles':>13}")
-    for name, own in times.items():
-        ratios = [x / y for x, y in zip(own, times[BASE], strict=True)]
-        low, _, high = quantiles(ratios, n=4)
-        print(f"{name:38} {median(own):6.0f} {median(own) / median(times[BASE]):15.2f} {low:6.2f}-{high:.2f}")
+    for name in names:
+        show(name, times[name, HERE], times[BASE, HERE])
+    if others:
+        print(f"\n{'':38} {'ms':>6} {'/ other':>15} {'quartiles':>13}")
+    for name in others:
+        show(name, times[name, HERE], times[name, options.against])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ntkcalc.errors import NtkcalcError
 def run(*arguments: str) -> str:
     """What a run of the script without a fault prints."""
     command = [sys.executable, formulas.__file__, *arguments]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert done.stderr == ""
     assert done.returncode == 0
     return done.stdout

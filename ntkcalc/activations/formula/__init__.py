@@ -47,7 +47,7 @@ def is_formula(text: str) -> bool:
     return is_formula(text)
 
 
-def functions() -> list[str]:
+def function_names() -> list[str]:
     """Return the names of the functions that formulas may use, in alphabetical order."""
     from ntkcalc.activations.formula.functions import WORDS
 

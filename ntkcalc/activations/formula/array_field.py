@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ntkcalc.activations.activation import Array, ArrayFunction, ArrayPair
+from ntkcalc.activations.activation import ArrayFunction, ArrayPair
 from ntkcalc.activations.formula.functions import DomainError, Program, program
 from ntkcalc.activations.formula.pieces import Pieces
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import context
+from ntkcalc.numerics.types import Array
 
 
 class ArrayField:

@@ -1,9 +1,9 @@
-r"""The largest eigenvalues of a symmetric matrix that is only known by its products with blocks of vectors.
+r"""The largest eigenvalues of a symmetric matrix K that is given by its products with blocks of vectors.
 
-Block Krylov: an orthonormal basis Q of span{V, KV, …, K^m V} is grown a block a pass, kept orthogonal in full, and
-QᵀKQ = H is diagonalised (Rayleigh–Ritz). With K Q = Q H + N B Eᵀ (N the next block, E the last one) the residual of
-a Ritz pair (θ, Qy) is ‖B Eᵀy‖, and θ is within it of an eigenvalue; where the next Ritz value is a gap
-away, within residual²/gap. Blocks make few passes of it: what costs is the matrix, not the vectors.
+Block Krylov method: an orthonormal basis Q of span{V, KV, …, K^m V} grows by one block per pass, with full
+reorthogonalisation, and H = QᵀKQ is diagonalised (Rayleigh–Ritz). With K Q = Q H + N B Eᵀ (N the next block, E the last
+one) a Ritz pair (θ, Qy) has the residual ‖B Eᵀy‖. Some eigenvalue lies within the residual of θ or, where the
+next Ritz value is a gap away, within residual²/gap. Blocks need few passes, for the matrix costs more than the vectors.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntkcalc.kernel.layer_interpolant import Array
+from ntkcalc.numerics.types import Array
 
 Product = Callable[[Array], Array]
 """V ↦ KV for blocks of vectors, shape (n, b)."""
+
+GOAL = 1e-13
+"""Errors over λ_1 at which a search for eigenvalues ends."""
+
+MOST_PASSES = 25
+"""Products with a matrix that is computed anew each time."""
 
 _DROPPED = 1e-13  # directions smaller than this, relative to K, are rounding errors
 _SEED = 20230501
@@ -36,6 +42,29 @@ class Ritz:
 
     values: Array
     errors: Array
+
+    @property
+    def converged(self) -> bool:
+        """Whether all errors are below 1e-13 λ_1."""
+        return bool((self.errors <= GOAL * self.values[0]).all())
+
+
+def block_shape(stored: bool) -> tuple[int, int, int]:
+    """Return vectors in a block, passes between convergence checks, and most passes, for a stored or computed matrix.
+
+    A product with a stored matrix costs little: narrow blocks then need fewer vectors for the same eigenvalues.
+    """
+    return (16, 3, 6 * MOST_PASSES) if stored else (64, 1, MOST_PASSES)
+
+
+def largest_eigenvalue(product: Product, n: int, width: int, most: int) -> Ritz:
+    """Return λ_1 of an n × n matrix with an error ≤ 1e-13 λ_1, or what `most` products with `width` vectors give."""
+    space = BlockKrylov(product, n, width)
+    while True:
+        space.grow()
+        top = space.ritz(count=1)
+        if space.complete or top.converged or space.passes >= most:
+            return top
 
 
 class BlockKrylov:

@@ -11,16 +11,18 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
+from volume import examples
 
 from ntkcalc import AccuracyError, InputError, MatrixSpectrum, matrix_spectrum, ntk_coefficients, ntk_matrix, ntk_values
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import unit_rows
-from ntkcalc.spectrum.matrix_spectrum import data_spectrum, tail_bounds, with_sample
+from ntkcalc.spectrum.matrix_spectrum import data_spectrum, tail_bounds
 from ntkcalc.spectrum.results import SphereSpectrum
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
+from ntkcalc.spectrum.sphere_sample import with_sample
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -170,6 +172,7 @@ def exact_eigenvalues(x: np.ndarray, act: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("act", ["relu", "abs", "erf", "gaussian"])
+@pytest.mark.quick(1)
 def test_every_printed_digit_is_that_of_eigenvalues_in_forty_digits(act: str) -> None:
     near = np.concatenate([normal(3, 3), normal(3, 3)])
     sets = (
@@ -198,7 +201,7 @@ def test_every_printed_digit_is_that_of_eigenvalues_in_forty_digits(act: str) ->
 # ---------------------------------------------------------------- laws of the spectrum
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 8), st.sampled_from(["relu", "tanh", "gaussian"]))
 def test_eigenvalues_do_not_depend_on_order_length_or_rotation(seed: int, n: int, d: int, act: str) -> None:
     draw = np.random.default_rng(seed)
@@ -222,6 +225,7 @@ NETWORKS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network["act"])
+@pytest.mark.quick(8)
 def test_eigenvalues_add_up_to_the_trace_and_stay_below_their_bounds(network: dict[str, Any], name: str) -> None:
     x = DATA[name]()
     found = matrix_spectrum(x, digits=15, **network)
@@ -242,6 +246,7 @@ def test_eigenvalues_add_up_to_the_trace_and_stay_below_their_bounds(network: di
 
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("act", ["gelu", "gaussian"])
+@pytest.mark.quick(8)
 def test_the_bound_by_ranks_is_that_of_hadamard_powers(act: str, name: str) -> None:
     x = DATA[name]()
     points = unit_rows(x, "").rows
@@ -265,6 +270,7 @@ def test_the_bound_by_ranks_is_that_of_hadamard_powers(act: str, name: str) -> N
 
 @pytest.mark.parametrize(("r", "most"), [(2, 5), (3, 5), (4, 5), (7, 3)])
 @pytest.mark.parametrize("act", ["elu", "gaussian", "relu", "sin"])
+@pytest.mark.quick(6)
 def test_ranks_of_lemma_c_20_are_those_of_hadamard_powers(act: str, r: int, most: int) -> None:
     kernel, n = Kernel.of(act, 2, "max" if act == "sin" else 1), 160
     points = unit_rows(normal(n, r), "").rows
@@ -307,6 +313,7 @@ def test_the_spectrum_of_the_gram_matrix_stands_beside_it(name: str) -> None:
 
 @pytest.mark.parametrize("memory", [1 << 30, 0])
 @pytest.mark.parametrize("act", ["relu", "gaussian"])
+@pytest.mark.quick(2)
 def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> None:
     x = np.tile(np.eye(200), (8, 1))
     one, zero = (float(v.theta) for v in ntk_values(act, [1, 0], digits=17).values)
@@ -320,6 +327,7 @@ def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> 
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0])
+@pytest.mark.quick(1)
 def test_many_eigenvalues_that_occur_often_are_all_found(memory: int) -> None:
     x = orthogonal_groups(76, 20, 5)
     found = matrix_spectrum(x, act="relu", digits=16, top=160, memory=memory)
@@ -383,6 +391,7 @@ def test_samples_repeat_by_their_seed() -> None:
 
 
 @pytest.mark.parametrize(("act", "options"), [("relu", {}), ("tanh", {"depth": 3}), ("gaussian", {"gamma_b2": "0.1"})])
+@pytest.mark.quick(1)
 def test_theory_stands_beside_a_sample_as_often_as_its_multiplicity(act: str, options: dict[str, Any]) -> None:
     # frequencies up to 12, of which those that count among the first 49 are all below 8
     found = sampled(act, 2, 12, 70, **options)
@@ -405,6 +414,7 @@ def test_beyond_the_frequencies_computed_there_is_no_theory() -> None:
     ("act", "gamma_b2", "highest"),
     [("relu", "0", 4), ("relu", "0.01", 3), ("abs", "0.01", 3), ("tanh", "0.0001", 4), ("gaussian", "0.1", 1)],
 )
+@pytest.mark.quick(2)
 def test_more_frequencies_never_change_the_theory_of_an_index(act: str, gamma_b2: str, highest: int) -> None:
     few, many = (sampled(act, 2, k, 90, gamma_b2=gamma_b2).sample.eigenvalues for k in (highest, 12))
     for one, other in zip(few, many, strict=True):
@@ -421,8 +431,8 @@ def test_samples_come_near_to_theory() -> None:
 
 
 def test_a_sample_has_the_spectrum_of_its_points() -> None:
-    found = sampled("erf", 4, 3, 50, seed=3).sample
-    total = sum(float(e.eigenvalue or 0) for e in found.eigenvalues)
+    found = sampled("erf", 4, 3, 50, seed=3)
+    total = sum(float(e.eigenvalue or 0) for e in found.sample.eigenvalues)
     assert total == pytest.approx(float(Kernel.of("erf").total(64)), rel=1e-9)  # 50 numbers of 10 digits
     assert found.accuracy < 1e-12
 

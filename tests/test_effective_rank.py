@@ -19,7 +19,8 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.numerics.precision import context
 from ntkcalc.series.given_series import parse_series
-from ntkcalc.spectrum.effective_rank import effective_ranks, given_bounds, gram_rank, series_bounds
+from ntkcalc.spectrum.effective_rank import effective_ranks
+from ntkcalc.spectrum.rank_bounds import given_bounds, series_bounds
 from ntkcalc.spectrum.results import EffectiveRanks
 
 CTX = context(80)
@@ -48,7 +49,7 @@ def first(points: Points, n: int) -> Points:
 
 
 def measured(act: str, depth: int, points: Points, **options: object) -> EffectiveRanks:
-    return effective_ranks(Kernel.of(act, depth), points, gram_rank(points), digits=15, **options)  # type: ignore[arg-type]
+    return effective_ranks(Kernel.of(act, depth), points, digits=15, **options)  # type: ignore[arg-type]
 
 
 def dense(act: str, depth: int, points: Points) -> tuple[float, float]:
@@ -97,26 +98,32 @@ def test_effective_rank_does_not_depend_on_scale_or_basis(seed: int, n: int, sca
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(2)
 def test_measured_ranks_are_those_of_dense_matrices_and_below_their_bounds(act: str) -> None:
     for depth, points in product((2, 3, 5), (first(digits(), 120), isotropic(80, 20), low_rank(80, 30))):
         found = measured(act, depth, points)
         whole, centered = dense(act, depth, points)
         if found.bounds.bound is not None:
-            assert float(found.kernel) == pytest.approx(whole, rel=1e-10)
-            assert found.kernel <= found.bounds.bound
-        assert found.centered is not None
+            assert float(found.kernel_effrank) == pytest.approx(whole, rel=1e-10)
+            assert found.kernel_effrank <= found.bounds.bound
+        assert found.centered_effrank is not None
         # it may be 1e-6 of the whole, whose entries are right to 1e-15 of it: then fewer digits are printed
-        assert float(found.centered) == pytest.approx(centered, rel=resolution(found.centered or Decimal(0)))
+        assert float(found.centered_effrank) == pytest.approx(
+            centered, rel=resolution(found.centered_effrank or Decimal(0))
+        )
         if found.centered_bound is not None:
-            assert found.centered <= found.centered_bound
+            assert found.centered_effrank <= found.centered_bound
 
 
 @pytest.mark.parametrize(("act", "depth"), [("relu", 2), ("tanh", 3), ("gaussian", 5)])
+@pytest.mark.quick(1)
 def test_block_krylov_finds_what_dense_eigenvalues_are(act: str, depth: int) -> None:
     found = measured(act, depth, digits(), epsilons=[Fraction(1, 100)])
     whole, centered = dense(act, depth, digits())
-    assert float(found.kernel) == pytest.approx(whole, rel=1e-10)
-    assert float(found.centered or 0) == pytest.approx(centered, rel=resolution(found.centered or Decimal(0)))
+    assert float(found.kernel_effrank) == pytest.approx(whole, rel=1e-10)
+    assert float(found.centered_effrank or 0) == pytest.approx(
+        centered, rel=resolution(found.centered_effrank or Decimal(0))
+    )
     assert found.passes <= 10
     values = np.linalg.eigvalsh(ntk_matrix(digits().rows, act=act, depth=depth))
     (count,) = found.counts
@@ -127,27 +134,31 @@ def test_block_krylov_finds_what_dense_eigenvalues_are(act: str, depth: int) -> 
 def test_a_matrix_that_does_not_fit_gives_the_same() -> None:
     points = isotropic(1300, 30)
     held, streamed = measured("relu", 3, points), measured("relu", 3, points, memory=0)
-    assert float(held.kernel) == pytest.approx(float(streamed.kernel), rel=1e-12)
-    assert float(held.centered or 0) == pytest.approx(float(streamed.centered or 1), rel=1e-11)
+    assert float(held.kernel_effrank) == pytest.approx(float(streamed.kernel_effrank), rel=1e-12)
+    assert float(held.centered_effrank or 0) == pytest.approx(float(streamed.centered_effrank or 1), rel=1e-11)
 
 
 @pytest.mark.parametrize("n", [1, 2, 40, 1300])
 def test_equal_points_have_rank_one(n: int) -> None:
     found = measured("relu", 3, unit_rows(np.tile([[3.0, 4.0]], (n, 1)), ""))
-    assert [float(x or 0) for x in (found.gram, found.kernel, found.centered)] == pytest.approx([1, 1, 1], rel=1e-11)
+    assert [float(x or 0) for x in (found.gram_effrank, found.kernel_effrank, found.centered_effrank)] == pytest.approx(
+        [1, 1, 1], rel=1e-11
+    )
 
 
 def test_points_of_one_dimension_have_two_places() -> None:
     points = unit_rows([[1.0], [-1.0], [-2.0], [5.0]], "")
     whole, centered = dense("tanh", 3, points)
     found = measured("tanh", 3, points)
-    assert float(found.gram) == 1
-    assert (float(found.kernel), float(found.centered or 0)) == pytest.approx((whole, centered), rel=1e-12)
+    assert float(found.gram_effrank) == 1
+    assert (float(found.kernel_effrank), float(found.centered_effrank or 0)) == pytest.approx(
+        (whole, centered), rel=1e-12
+    )
 
 
 def test_fewer_points_than_dimensions() -> None:
     points = isotropic(5, 300)
-    assert float(measured("erf", 2, points).gram) == pytest.approx(
+    assert float(measured("erf", 2, points).gram_effrank) == pytest.approx(
         effective_rank(points.rows @ points.rows.T), rel=1e-12
     )
 
@@ -173,7 +184,7 @@ def test_where_the_theorems_are_silent() -> None:
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ntkcalc", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=900, check=False)
 
 
 def test_sweeps_are_json_lines_in_order() -> None:

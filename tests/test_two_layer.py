@@ -18,13 +18,12 @@ from ntkcalc.networks.two_layer import (
     THEOREMS,
     Bounds,
     Setting,
-    Shallow,
+    TwoLayerNetwork,
     corollary_c10,
     draw,
     finite_width_ranks,
     limiting_inner_kernel,
 )
-from ntkcalc.spectrum.effective_rank import gram_rank
 from ntkcalc.spectrum.results import FiniteWidth, TheoremCheck
 
 GAUSSIAN = isotropic_points(60, 10, 0)
@@ -40,7 +39,7 @@ def digits() -> Points:
 def measured(
     act: str, points: Points, width: int, trials: int = 20, weights: str = "gaussian", **options: object
 ) -> FiniteWidth:
-    return finite_width_ranks(Kernel.of(act, 2, "max"), points, gram_rank(points), width, trials, 0, weights, **options)  # type: ignore[arg-type]
+    return finite_width_ranks(Kernel.of(act, 2, "max"), points, width, trials, 0, weights, **options)  # type: ignore[arg-type]
 
 
 def theorem(found: FiniteWidth, name: str) -> TheoremCheck:
@@ -102,7 +101,7 @@ def test_rounding_is_below_what_is_claimed(act: str) -> None:
     """Against the same network in 40 digits."""
     points, m = isotropic_points(6, 4, 3), 60
     found = draw(Kernel.of(act), points, m, "gaussian", np.random.default_rng(0)).inner_rank
-    unit = Setting(Kernel.of(act), m, "gaussian", 6, 4, gram_rank(points), None).unit
+    unit = Setting(Kernel.of(act), m, "gaussian", 6, 4, points.gram.effective_rank, None).unit
     random = np.random.default_rng(0)
     ctx = mpmath.mp.clone()
     ctx.dps = 40
@@ -159,7 +158,7 @@ def test_theorem_c5_holds_in_at_least_the_promised_fraction_of_200_trials() -> N
             assert found.trials == 200
             assert (found.holds_fraction or 0) >= 1 - EPSILON
             delta = (4 * np.log(len(points.rows) / EPSILON) / width) ** 0.5
-            gram = gram_rank(points)
+            gram = points.gram.effective_rank
             assert float(found.lower or 0) == pytest.approx((1 - delta) ** 2 / 4 * gram, rel=1e-9)
             assert float(found.upper or 0) == pytest.approx(4 / (1 - delta) ** 2 * gram, rel=1e-9)
 
@@ -169,11 +168,11 @@ def test_corollary_c10_needs_both_signs() -> None:
     d = 8
     x = np.concatenate([np.eye(d), -np.ones((1, d)) / d**0.5])  # one point with λ_1 for −W only
     points = unit_rows(x, "")
-    gram = gram_rank(points)
+    gram = points.gram.effective_rank
     one, other = (np.maximum(sign * x, 0) @ np.maximum(sign * x, 0).T for sign in (1, -1))
     alone = effective_rank(one)
     both = max(np.trace(one), np.trace(other)) / max(np.linalg.eigvalsh(one)[-1], np.linalg.eigvalsh(other)[-1])
-    network = Shallow(None, alone, None, both, np.ones(9), 1.0, 1.0)
+    network = TwoLayerNetwork(None, alone, None, both, np.ones(9), 1.0, 1.0)
     outcome = corollary_c10(Setting(Kernel.of("relu"), d, "sign", 9, d, gram, None), network)
     assert isinstance(outcome, Bounds)
     assert outcome.value == both
@@ -184,7 +183,7 @@ def test_corollary_c10_needs_both_signs() -> None:
 def test_a_theorem_that_is_wrong_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The counting itself: bounds shrunk to a point are missed."""
 
-    def shrunk(setting: Setting, network: Shallow) -> Bounds:
+    def shrunk(setting: Setting, network: TwoLayerNetwork) -> Bounds:
         return Bounds(network.inner_rank, 1.01 * (network.inner_rank or 0), 2 * setting.gram)
 
     monkeypatch.setattr("ntkcalc.networks.two_layer.THEOREMS", (("wrong", "eff(K_inner)", shrunk), *THEOREMS))
@@ -208,15 +207,14 @@ def test_what_a_silent_theorem_needs() -> None:
 def test_linear_networks_have_equality() -> None:
     found = measured("linear", digits(), 5, 4)
     c3 = theorem(found, "Corollary C.3")
-    assert float(c3.lower or 0) == pytest.approx(gram_rank(digits()), rel=1e-10)
-    assert float(c3.upper or 0) == pytest.approx(gram_rank(digits()), rel=1e-10)
-    assert float(found.inner.mean or 0) == pytest.approx(gram_rank(digits()), rel=1e-10)
+    assert float(c3.lower or 0) == pytest.approx(digits().gram.effective_rank, rel=1e-10)
+    assert float(c3.upper or 0) == pytest.approx(digits().gram.effective_rank, rel=1e-10)
+    assert float(found.inner.mean or 0) == pytest.approx(digits().gram.effective_rank, rel=1e-10)
 
 
 def test_seeds_and_trials() -> None:
     assert measured("relu", GAUSSIAN, 20, 5) == measured("relu", GAUSSIAN, 20, 5)
-    gram = gram_rank(GAUSSIAN)
-    one, two = (finite_width_ranks(Kernel.of("relu"), GAUSSIAN, gram, 20, 1, seed) for seed in (0, 1))
+    one, two = (finite_width_ranks(Kernel.of("relu"), GAUSSIAN, 20, 1, seed) for seed in (0, 1))
     assert one.inner.mean != two.inner.mean
     assert one.inner.low is None
     assert replace(one, seed=1) != two

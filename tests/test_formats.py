@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.report.text import aligned, csv_lines, digits_of, json_line, number, percent, rounded, scientific
+from ntkcalc.report.formats import csv_lines, digits_of, json_line, number, percent, rounded, scientific
+from ntkcalc.report.tables import aligned
 
 
 @st.composite

@@ -1,0 +1,32 @@
+"""``ntkcalc coeffs``."""
+
+from ntkcalc.cli.options import PAPER_TRUNCATION, KernelOptions, PrecisionOptions, command, option
+from ntkcalc.cli.terminal import progress
+
+
+class CoeffsOptions(PrecisionOptions, KernelOptions):
+    """Options of ``ntkcalc coeffs``."""
+
+    truncation: int = option("-T, --truncation N", "Highest degree.", 10)
+    paper_truncation: bool = PAPER_TRUNCATION
+    which: str = option(
+        "--which kappa|alpha|beta|mu", "NTK, NNGP kernel, its derivative, or Hermite coefficients.", "kappa"
+    )
+
+
+@command
+def coeffs(options: CoeffsOptions) -> None:
+    """The coefficients kappa_{p,l} of Theorem 3.1.
+
+    Example: ntkcalc coeffs --act tanh --depth 3
+    """
+    options.check_files()
+    digits = options.digits_shown
+    from ntkcalc.series.coefficients import SeriesRequest, coefficients_of_kernels
+
+    deepest = options.deepest()
+    digits = max(digits, 8) if options.style == "table" else digits  # shares have three decimals
+    request = SeriesRequest(options.truncation, digits, options.engine, options.which, options.paper_truncation)
+    with progress(options.quiet, "layers") as observer:
+        found = coefficients_of_kernels(deepest, options.depths, request, observer)
+    options.report(options.in_order(found), options.digits)

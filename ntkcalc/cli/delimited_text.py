@@ -1,0 +1,268 @@
+"""Matrices from text: CSV and its relatives, and columns of numbers between white space.
+
+NumPy's reader converts the numbers. The delimiter, whether the first line holds names, and which columns are
+coordinates are decided here from the first lines. What is doubtful is refused, with the option that decides it: no row
+is dropped unsaid, and no index or label becomes a coordinate unasked.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import IO, Any
+
+import numpy as np
+
+from ntkcalc.errors import InputError, near_miss
+
+HEADERS = ("auto", "yes", "no")
+
+_LONGEST_LINE = 1 << 26  # characters
+_HEAD = 3  # lines that are looked at before the numbers are read
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(nan|inf|infinity)\s*", re.ASCII | re.I)
+_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_WORD = re.compile(r"\s*[^\W\d_].*|\s*_.*", re.DOTALL)  # starts with a letter or an underscore
+_MISSING = {"na", "n/a", "nan", "null", "none", "nil", "missing", "inf", "infinity"}
+_NO_COORDINATES = {"label", "labels", "class", "target", "targets", "id", "index", "unnamed: 0"}
+"""Names of columns that hardly ever are coordinates."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How text is to be read, as far as a user has said it.
+
+    Parameters
+    ----------
+    header
+        Whether the first line holds names: "auto", "yes" or "no".
+    delimiter
+        What stands between two fields; None finds out.
+    decimal
+        The decimal sign, "." or ",".
+    columns
+        The columns to take, such as ``"2-5,width,-label"``; None takes all.
+    """
+
+    header: str = "auto"
+    delimiter: str | None = None
+    decimal: str = "."
+    columns: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.header not in HEADERS:
+            known = ", ".join(HEADERS)
+            raise InputError(
+                f"header must be one of {known}, got '{self.header[:40]}'.{near_miss(self.header, [*HEADERS])}"
+            )
+        if self.decimal not in (".", ","):
+            raise InputError(f"decimal must be '.' or ',', got '{self.decimal[:40]}'")
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '.#"\n\r+-' + self.decimal):
+            raise InputError(f"delimiter must be one character such as ',' ';' or a tab, got '{self.delimiter[:40]}'")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What a text holds: the numbers, and what the user should be told of how it was read."""
+
+    values: Any
+    remarks: tuple[str, ...] = ()
+
+
+def read_matrix(stream: IO[str], layout: Layout, usual: str | None, most_entries: int) -> Matrix:
+    """Return the matrix that a text holds.
+
+    Parameters
+    ----------
+    stream
+        The text.
+    layout
+        How it is to be read.
+    usual
+        The delimiter that the file's name suggests; None for white space.
+    most_entries
+        Numbers that it may hold.
+
+    Raises
+    ------
+    InputError
+        For text that is doubtful or no matrix.
+    ValueError
+        As NumPy words it, for what is no number.
+    """
+    lines = _content(stream)
+    head = list(islice(lines, _HEAD))
+    if not head:
+        raise InputError("there are no points in it (it is empty)")
+    delimiter = layout.delimiter or _delimiter(head[0], usual, layout.decimal)
+    rows = [_fields(line, delimiter) for line in head]
+    named = _is_header(rows, layout, delimiter)
+    if named and len(head) == 1:
+        raise InputError("there are no points in it (only a line of names)")
+    names, first = (rows[0], rows[1:]) if named else (None, rows)
+    if layout.columns is None:
+        _check_coordinates(names, first)
+    chosen = chosen_columns(layout.columns, names, len(rows[0])) if layout.columns else None
+    data = _bounded(chain(head[1:] if named else head, lines), len(rows[0]), most_entries)
+    if layout.decimal == ",":
+        data = (line.replace(",", ".") for line in data)
+    values = np.loadtxt(data, delimiter=delimiter, comments="#", quotechar='"', usecols=chosen, ndmin=2)
+    said = f"the first line holds names ({_listed(rows[0])}), not a point"
+    return Matrix(values, (said,) if named and layout.header == "auto" else ())
+
+
+def _content(stream: IO[str]) -> Iterator[str]:
+    """Yield the lines that hold something, without comments of whole lines and the byte order mark."""
+    first = True
+    while line := stream.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise InputError(f"a line has more than {_LONGEST_LINE} characters")
+        if "\0" in line:
+            raise InputError("it is no text (it has NUL characters)")
+        line = line.removeprefix("\ufeff") if first else line
+        first = False
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield line
+
+
+def _bounded(lines: Iterator[str], width: int, most_entries: int) -> Iterator[str]:
+    """Yield lines until they hold too many numbers."""
+    for count, line in enumerate(lines, 1):
+        if count * width > most_entries:
+            raise InputError(f"more than {most_entries} numbers; take fewer points")
+        yield line
+
+
+def _delimiter(line: str, usual: str | None, decimal: str) -> str | None:
+    """Return the delimiter of a line: the usual one if it is there, else the first other that is; None: white space."""
+    candidates = [usual] if usual and usual != decimal else []
+    candidates += [c for c in ("\t", ";", ",") if c != decimal and c not in candidates]
+    found = next((c for c in candidates if c in line), None)
+    return None if found == "\t" and usual != "\t" else found
+
+
+def _fields(line: str, delimiter: str | None) -> list[str]:
+    """Split a line as NumPy's reader will: quotes are taken off, a comment at the end is dropped."""
+    text = line.split("#", 1)[0].strip("\r\n")
+    if delimiter is None:
+        return next(csv.reader([" ".join(text.split())], delimiter=" "), [])
+    return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _is_number(field: str, decimal: str) -> bool:
+    return _NUMBER.fullmatch(field.replace(",", ".") if decimal == "," else field) is not None
+
+
+def _is_header(rows: Sequence[Sequence[str]], layout: Layout, delimiter: str | None) -> bool:
+    """Return whether the first line holds names.
+
+    Raises
+    ------
+    InputError
+        Where that is doubtful.
+    """
+    if layout.header != "auto":
+        return layout.header == "yes"
+    first = rows[0]
+    numbers = [_is_number(field, layout.decimal) for field in first]
+    if all(numbers):
+        if _counts(first) and (len(first) > 2 or not all(map(_WHOLE.fullmatch, rows[-1]))):
+            raise InputError(
+                "the first line counts 0, 1, 2, ...: names of columns, or a point? Say --header yes or --header no"
+            )
+        return False
+    words = [_WORD.fullmatch(f) is not None and f.strip().lower() not in _MISSING for f in first]
+    if all(words):
+        return True
+    strange = next(f for f, number, word in zip(first, numbers, words, strict=True) if not number)
+    if words[0] and not any(words[1:]) and all(numbers[1:]):
+        raise InputError(
+            f"the first field is the word '{strange.strip()[:40]}' and the others are numbers: leave out a column of "
+            "labels with --columns -1, or say --header yes"
+        )
+    if not any(words) and "," in strange and layout.decimal == "." and delimiter != ",":
+        raise InputError(f"'{strange.strip()[:40]}' in the first line: say --decimal , where commas are decimal signs")
+    missing = next((f for f, number, word in zip(first, numbers, words, strict=True) if not (number or word)), strange)
+    raise InputError(
+        f"the first line has '{missing.strip()[:40]}', neither a number nor a name: say --header yes if it holds "
+        "names, --columns for the columns to take, or --delimiter"
+    )
+
+
+def _counts(fields: Sequence[str]) -> bool:
+    """Return whether fields are 0, 1, 2, …"""
+    return [f.strip() for f in fields] == [str(i) for i in range(len(fields))] and len(fields) > 1
+
+
+def _check_coordinates(names: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
+    """Refuse columns that are hardly coordinates: an unnamed one that counts rows, labels, identifiers."""
+    if names is None:
+        return
+    for place, name in enumerate(names, 1):
+        known = name.strip().lower()
+        counts = all(len(row) >= place and row[place - 1].strip() == str(i) for i, row in enumerate(rows))
+        if (not known and place == 1 and counts) or known in _NO_COORDINATES:
+            what = f"named '{name.strip()[:40]}'" if known else "without a name that counts 0, 1, 2, ..."
+            raise InputError(
+                f"column {place}, {what}, is hardly a coordinate: leave it out with --columns -{place}, or take it "
+                f"with --columns 1-{len(names)}"
+            )
+
+
+def chosen_columns(text: str | None, names: Sequence[str] | None, width: int) -> list[int]:
+    """Return the columns, counted from 0, that a list names: numbers from 1, ranges A-B, names; -X leaves X out.
+
+    Parameters
+    ----------
+    text
+        Such as ``"2-5,width,-label"``; None takes all.
+    names
+        The names of the columns, if they have some.
+    width
+        How many there are.
+    """
+    if text is None:
+        return list(range(width))
+    taken: list[int] = []
+    dropped: set[int] = set()
+    for item in text.split(","):
+        word = item.strip()
+        place = _place(word, names, width)
+        if place is None and word.startswith("-"):
+            dropped |= set(_known(word[1:], names, width, text))
+        else:
+            taken += _known(word, names, width, text) if place is None else place
+    found = [c for c in taken or range(width) if c not in dropped]
+    if not found:
+        raise InputError(f"--columns {text[:40]} leaves no column")
+    return found
+
+
+def _place(word: str, names: Sequence[str] | None, width: int) -> list[int] | None:
+    """Return the columns that a name, a number or a range stands for, None if it stands for none."""
+    known = [name.strip() for name in names or ()]
+    if word in known:
+        return [known.index(word)]
+    ends = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", word, re.ASCII)
+    if ends is None:
+        return None
+    low, high = int(ends[1]), int(ends[2] or ends[1])
+    if not 1 <= low <= high <= width:
+        raise InputError(f"columns run from 1 to {width}, got '{word[:40]}' in --columns")
+    return list(range(low - 1, high))
+
+
+def _known(word: str, names: Sequence[str] | None, width: int, text: str) -> list[int]:
+    place = _place(word, names, width)
+    if place is None:
+        known = [name.strip() for name in names or ()]
+        there = f"there is no column '{word[:40]}'" if names else f"columns have no names, got '{word[:40]}'"
+        raise InputError(f"{there} in --columns {text[:40]}.{near_miss(word, known)}")
+    return place
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(name.strip()[:20] for name in names[:3])
+    return shown + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,69 @@
+"""The eigenvalues of the Gram matrix XXᵀ of points, from one singular value decomposition of X."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from ntkcalc.numerics.known_digits import known_digits
+from ntkcalc.numerics.krylov import MOST_PASSES, largest_eigenvalue
+from ntkcalc.numerics.types import Array
+
+_MOST_WORK = 1e11  # floating-point operations that a singular value decomposition may take
+_DENSE = 4800  # smaller side of X up to which XᵀX or XXᵀ is formed
+_UNIT = 2.0**-52
+
+
+@dataclass(frozen=True)
+class GramSpectrum:
+    """Eigenvalues of XXᵀ.
+
+    Parameters
+    ----------
+    shape
+        n and d of X, whose rows have unit norm.
+    largest
+        λ_1(XXᵀ).
+    singular_values
+        Those of X, largest first, shape (min(n, d),); None where they would cost too much.
+    """
+
+    shape: tuple[int, int]
+    largest: float
+    singular_values: Array | None
+
+    @classmethod
+    def of(cls, x: Array) -> GramSpectrum:
+        """Return the spectrum for points x, shape (n, d)."""
+        n, d = x.shape
+        if 10.0 * n * d * min(n, d) <= _MOST_WORK:
+            sizes = np.asarray(np.linalg.svd(x, compute_uv=False), dtype=np.float64)
+            return cls((n, d), float(sizes[0]) ** 2, sizes)
+        if min(n, d) <= _DENSE:
+            return cls((n, d), float(np.linalg.eigvalsh(x.T @ x if d <= n else x @ x.T)[-1]), None)
+        top = largest_eigenvalue(lambda v: np.asarray(x @ (x.T @ v)), n, 16, 4 * MOST_PASSES)
+        return cls((n, d), float(top.values[0]), None)
+
+    @property
+    def rank(self) -> int | None:
+        """Rank of X in float64: its singular values above max(n, d) 2⁻⁵² σ_1; None where they are unknown."""
+        sizes = self.singular_values
+        return None if sizes is None else int((sizes > sizes[0] * max(self.shape) * _UNIT).sum())
+
+    @property
+    def effective_rank(self) -> float:
+        """eff(XXᵀ) = n/λ_1(XXᵀ), relative error about 1e-14."""
+        return self.shape[0] / self.largest
+
+    def share(self, p: int, digits: int) -> Decimal | None:
+        """Return λ_p/λ_1, 0 for p > min(n, d); None where it is unknown or below rounding errors."""
+        sizes = self.singular_values
+        if sizes is None:
+            return None
+        if p > len(sizes):
+            return Decimal(0)
+        noise = 1e-15 * len(sizes) ** 0.5
+        size = float(sizes[p - 1] / sizes[0])
+        return known_digits(size**2, 2 * size * noise, digits) if size > 4 * noise else None

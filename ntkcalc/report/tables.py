@@ -1,0 +1,233 @@
+"""Tables for people, drawn by Rich: numbers in line on their decimal points, no digit ever cut, captions below.
+
+Rich is imported where a table is drawn, so that other formats do without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ntkcalc.kernel.results import DataFacts, KernelFacts
+from ntkcalc.report.formats import Screen, digits_of, rounded, scientific
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MOST_ROWS = 24
+"""Rows of a matrix's spectrum that a table shows unless told how many."""
+
+_ENDLESS = 1_000_000  # columns: Rich shortens nothing
+_NARROWEST = 40  # columns that text is folded to
+
+_ASCII: dict[str, str | int | None] = {
+    "·": ";",
+    "²": "^2",
+    "ₚ": "_p",
+    "ᵀ": "^T",
+    "∘": "o",
+    "√": "sqrt ",
+    "‖": "||",
+    "⟨": "<",
+    "⟩": ">",
+}
+_ASCII |= {"…": "...", "≤": "<=", "≥": ">=", "−": "-", "±": "+-", "∞": "infinity", "→": "->", "∇": "grad "}
+_ASCII |= {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "κ": "kappa"}
+_ASCII |= {"λ": "lambda", "µ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi"}
+_ASCII |= {"Θ": "Theta", "Σ": "sum", "ℓ": "l", "\u0303": "~"}
+
+
+class Column(NamedTuple):
+    """A column: words stand flush left, numbers flush right with their decimal points in line."""
+
+    header: str
+    cells: Sequence[str]
+    words: bool = False
+
+
+def table(title: str, columns: Sequence[Column], screen: Screen, keys: int = 1) -> str:
+    """Return a table under its title.
+
+    Where the screen is narrower the columns stand closer, then in several tables below each other, each with the
+    first `keys` columns, then each row by itself, a cell a line.
+    """
+    from io import StringIO
+    from textwrap import fill
+
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(
+        file=StringIO(),
+        width=_ENDLESS,
+        color_system="standard" if screen.color else None,
+        force_terminal=screen.color,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    said = spelled(title, screen)
+    with console.capture() as drawn:
+        console.print(Text(fill(said, max(screen.width, _NARROWEST)) if screen.width else said, "bold"))
+        for part in _fitted([_in_line(c, screen) for c in columns], keys, screen):
+            console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()).replace("\n\n\n", "\n\n")
+
+
+def _in_line(column: Column, screen: Screen) -> Column:
+    """Return a column whose header and cells have one width: Rich would strip the space behind a number."""
+    from rich.cells import cell_len
+
+    cells = [spelled(c, screen) for c in (column.header, *(column.cells if column.words else aligned(column.cells)))]
+    width = max(map(cell_len, cells))
+    spaces = [" " * (width - cell_len(c)) for c in cells]
+    padded = [c + s if column.words else s + c for c, s in zip(cells, spaces, strict=True)]
+    return Column(padded[0], padded[1:], column.words)
+
+
+def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[Table]:
+    """Yield the table in as many parts as it takes to be no wider than the screen."""
+    from rich.cells import cell_len
+
+    def fits(part: Sequence[Column], gap: int) -> bool:
+        return screen.width is None or sum(gap + cell_len(c.header) for c in part) <= screen.width
+
+    for gap in (3, 2):
+        if fits(columns, gap):
+            yield _ruled(columns, gap, screen)
+            return
+    parts = [[*columns[: keys + 1]]]
+    for column in columns[keys + 1 :]:
+        if fits([*parts[-1], column], 2):
+            parts[-1].append(column)
+        else:
+            parts.append([*columns[:keys], column])
+    if all(fits(part, 2) for part in parts):
+        yield from (_ruled(part, 2, screen) for part in parts)
+    else:
+        yield _records(columns)
+
+
+def _ruled(columns: Sequence[Column], gap: int, screen: Screen) -> Table:
+    """Return a table with a rule below its headers."""
+    from rich.box import Box
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    rule = " ── " if screen.unicode else " -- "
+    box = Box("\n".join(["    "] * 2 + [rule] + ["    "] * 5) + "\n", ascii=not screen.unicode)
+    found = Table(box=box, padding=(0, gap - 2, 0, 1))
+    for column in columns:
+        found.add_column(column.header, width=cell_len(column.header), no_wrap=True)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        found.add_row(*row)
+    return found
+
+
+def _records(columns: Sequence[Column]) -> Table:
+    """Return a table with a line for each cell, an empty line before each row."""
+    from rich.table import Table
+
+    found = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
+    found.add_column(style="bold", no_wrap=True)
+    found.add_column(no_wrap=True)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        found.add_row()
+        for column, cell in zip(columns, row, strict=True):
+            if cell.strip():
+                found.add_row(column.header.strip(), cell.strip())
+    found.add_row()
+    return found
+
+
+def captions(lines: Sequence[str], screen: Screen) -> str:
+    """Return what stands under a table, folded between words where the screen is narrower."""
+    from textwrap import wrap
+
+    width, text = max(screen.width or _ENDLESS, _NARROWEST), []
+    for line in filter(None, lines):
+        inside = "    " + " " * (len(line) - len(line.lstrip()))
+        text += wrap(
+            spelled(line, screen), width, initial_indent="  ", subsequent_indent=inside, break_long_words=False
+        )
+    return "".join(f"{line}\n" for line in text)
+
+
+def spelled(text: str, screen: Screen) -> str:
+    """Return a text in the letters that the screen has."""
+    return text if screen.unicode else text.replace(" ·", ";").translate(str.maketrans(_ASCII))
+
+
+def aligned(cells: Sequence[str]) -> list[str]:
+    """Return numbers padded on the right so that, set flush right, their decimal points stand in line."""
+    behind = [len(c) - c.index(".") if "." in c else 0 for c in cells]
+    most = max(behind, default=0)
+    return [c + " " * (most - b) for c, b in zip(cells, behind, strict=True)]
+
+
+def numbers(
+    header: str,
+    values: Sequence[Decimal | None],
+    digits: int,
+    rounding: str = ROUND_HALF_EVEN,
+    unknown: str = "?",
+    small: bool = False,
+) -> Column:
+    """Return a column of numbers: all in scientific notation where one needs it or all are known to be `small`."""
+    known = [None if x is None else rounded(x, digits, rounding) for x in values]
+    small = small or any(x is not None and x and x.adjusted() < -5 for x in known)
+    return Column(header, [unknown if x is None else scientific(x) if small and x else digits_of(x) for x in known])
+
+
+def left_out(count: int, screen: Screen) -> str:
+    """Say how many rows a table leaves out."""
+    return spelled(f"  … and {count} more (--top N or --json shows them)\n", screen) if count > 0 else ""
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things, one of them in the singular."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+_PARAMETERS = {"depth": "depth", "sigma_w2": "σ_w²", "gamma_b2": "γ_b²"}
+
+
+def heading(k: KernelFacts | None) -> str:
+    """Name a kernel that stands alone."""
+    return "series" if k is None else f"{k.activation}, depth {k.depth}"
+
+
+def names(results: Sequence[Any]) -> list[str]:
+    """Name the kernels of results by the parameters in which they differ."""
+    kernels = [r.kernel for r in results if r.kernel is not None]
+    differing = [field for field in _PARAMETERS if len({getattr(k, field) for k in kernels}) > 1]
+    return ["series" if r.kernel is None else " ".join(_parts(r.kernel, differing)) for r in results]
+
+
+def _parts(k: KernelFacts, differing: Sequence[str]) -> Iterator[str]:
+    yield k.activation
+    for field in differing:
+        yield f"depth {k.depth}" if field == "depth" else f"{_PARAMETERS[field]}={digits_of(getattr(k, field), 6)}"
+
+
+def shared(results: Sequence[Any]) -> str:
+    """Say the parameters that all kernels share."""
+    kernels = [r.kernel for r in results if r.kernel is not None]
+    same = {f: getattr(kernels[0], f) for f in _PARAMETERS if kernels and len({getattr(k, f) for k in kernels}) == 1}
+    said = (f"depth {v}" if f == "depth" else f"{_PARAMETERS[f]} = {digits_of(v, 10)}" for f, v in same.items())
+    return " · ".join(said)
+
+
+def variances(k: KernelFacts, digits: int) -> str:
+    """Say the four variances."""
+    named = {"σ_w²": k.sigma_w2, "σ_b²": k.sigma_b2, "γ_w²": k.gamma_w2, "γ_b²": k.gamma_b2}
+    return " · ".join(f"{name} = {digits_of(value, digits)}" for name, value in named.items() if value is not None)
+
+
+def data_line(data: DataFacts) -> str:
+    """Say what a data set is."""
+    rank = "" if data.rank is None else f", rank {data.rank}"
+    return f"{data.source}: n = {data.n}, d = {data.d}{rank}"
