@@ -14,6 +14,7 @@ from ntkcalc.activations.formula.formulas import formula_dual
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.symmetry import same_function
 from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of
 from ntkcalc.numerics.precision import Context, Real
 
@@ -27,8 +28,19 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
     dual = _dual(tree, text_of(tree))
+    if isinstance(dual, QuadratureDual):
+        for name in _WITH_POLES:
+            call = parsed(f"{name}(x)", WORDS)
+            if same_function(plain(tree), plain(call)):
+                named = named_call(name, [a.number for a in call.arguments[1:] if a.number is not None])
+                if named is not None:
+                    return replace(_activation(dual), dual=named.dual, hermite=named.hermite, parity=dual.parity)
     jumps, roughness = dual.jumps()
     return replace(_activation(dual), parity=dual.parity, jumps=jumps, roughness=roughness)
+
+
+_WITH_POLES = ("tanh", "sigmoid", "silu", "softplus", "mish")
+"""Named functions whose duals by poles are faster for long series; formulas proven to be one of them take its dual."""
 
 
 def softplus(beta: Fraction, name: str) -> Activation:

@@ -180,7 +180,7 @@ class _Region:
 
     def _largest(self, size: Ball, power: Fraction, terms: list[tuple[Fraction, Ball]]) -> Ball | None:
         """Return the largest of size x^power e^{Σ g x^s} over x ≥ R, where it falls all the way."""
-        terms = [(s, g) for s, g in terms if not g == 0]
+        terms = [(s, g) for s, g in terms if not g.is_zero()]
         top = max((s for s, _ in terms), default=None)
         # x d/dx of the logarithm; what rises in it does so more slowly than the top term falls
         slope = arb(max(power.numerator, 0)) / power.denominator
@@ -475,6 +475,10 @@ def _one(value: int = 1) -> Algebraic:
     return Algebraic(acb(value), Fraction(0))
 
 
+_OWN_NAMES = (
+    *("exp", "expm1", "log", "log1p", "sqrt", "sinc", "sinh", "cosh", "tanh", "asinh", "atan"),
+    *("erf", "erfc", "sigmoid", "softplus"),
+)
 _RULES: dict[str, Callable[..., Form]] = {
     "+": _Region.add,
     "-": _Region.subtract,
@@ -483,9 +487,5 @@ _RULES: dict[str, Callable[..., Form]] = {
     "neg": _Region.negate,
     "sin": _Region.sine,
     "cos": _Region.sine,
-    **{
-        name: getattr(_Region, name)
-        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sinc", "sinh", "cosh", "tanh", "asinh", "atan")
-        + ("erf", "erfc", "sigmoid", "softplus")
-    },
+    **{name: getattr(_Region, name) for name in _OWN_NAMES},
 }

@@ -178,7 +178,7 @@ class LocalHermite:
         outer_step = plan.stride * 2.0 ** (self._log_delta / 2) * plan.step / math.sqrt(self.a)
         exponent = 2 * math.pi * plan.across / outer_step / _LN2 * (1 - 1e-12)
         log_m = self._log_mean(j, plan.radius, (plan.log_n, plan.log_shifted)) + plan.across**2 / (2 * _LN2)
-        return log_m + 2 - exponent
+        return float(log_m + 2 - exponent)
 
     @cached_property
     def _reaches(self) -> tuple[float | None, float | None]:
@@ -212,7 +212,7 @@ class LocalHermite:
         return far if best is None else best
 
     def _reach(self, fall: float, log_size: float) -> float | None:
-        """Return z from which 2^log_size |h_j| e^{−fall z²}, summed with steps below 1, is below 2**-(inner_need + 4)."""
+        """Return z beyond which sums of 2^log_size |h_j| e^{−fall z²} are below 2**-(inner_need + 4)."""
         reaches = []
         for r in _MEHLER:
             rest = fall - r / (2 * (1 + r))
@@ -280,7 +280,8 @@ class LocalHermite:
     def _block(self, plan: _Plan, grid: Ball, outer_step: Ball, rows: range) -> tuple[list[Ball], list[Ball]]:
         """Return what some outer nodes and their mirror images add to the sums."""
         weights = self._weights(plan)
-        run, known = self.line.evaluator(), {}
+        run = self.line.evaluator()
+        known: dict[int, Ball] = {}
         sides: list[list[list[Ball]]] = []
         for sign in (1, -1):
             if sign < 0 and self.parity:

@@ -94,6 +94,7 @@ class QuadratureDual:
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
+        self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
 
@@ -290,11 +291,14 @@ class QuadratureDual:
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
+        planned = terms, need
+        terms, need = math.ceil(terms * self._more[0]), need + self._more[1]
         while True:
             series = self._series(terms, need)
             found = self._composed(series, point, degree, bits)
             lost, short = self._errors(series, point, found, degree, bits)
             if lost <= 0 and short <= 0:
+                self._more = terms / planned[0], need - planned[1]
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:
                 need += min(lost, need) + 8

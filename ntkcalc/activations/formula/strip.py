@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 from flint import acb, arb
 
@@ -211,7 +212,7 @@ def _grid(start: float, height: float) -> list[tuple[float, float]]:
     while x < start:
         x = min(start, x + max(0.5, height / 4, x / 8))
         ends.append(x)
-    right = list(zip(ends, ends[1:], strict=False))
+    right = list(pairwise(ends))
     return [(-b, -a) for a, b in reversed(right)] + right
 
 

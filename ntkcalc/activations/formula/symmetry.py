@@ -13,13 +13,14 @@ from typing import Any
 import flint
 
 from ntkcalc.activations.formula.functions import polynomial
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, negated, node, number, simplified
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, negated, node, number, rebuilt, simplified
 
 _ODD = {"sin", "sinh", "tanh", "erf", "atan", "asinh"}
 _EVEN = {"cos", "cosh", "sinc", "abs"}
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
 _MOST_TERMS = 400
 _MOST_ATOMS = 12
+_LARGEST_POWER = 8  # of an exponential that is written as a power of another
 
 
 class _UnknownError(Exception):
@@ -142,18 +143,29 @@ class _Rational:
 
 
 def _exponential(t: Tree, generator: Any, one: Any) -> _Quotient:
-    """Return e^u, or e^−u as the inverse of the atom e^u, or e^u − 1."""
-    inverse = t.word in ("exp", "expm1") and t.arguments[0].word == "neg"
-    value = _Quotient(one, generator) if inverse else _Quotient(generator, one)
+    """Return e^{nu} as a power of the atom e^u, e^{nu} − 1 likewise, and other atoms as they are."""
+    times = _multiple(t.arguments[0])[0] if t.word in ("exp", "expm1") else 1
+    power = generator ** abs(times)
+    value = _Quotient(power, one) if times > 0 else _Quotient(one, power)
     return _Quotient(value.top - value.bottom, value.bottom) if t.word == "expm1" else value
 
 
+def _multiple(u: Tree) -> tuple[int, Tree]:
+    """Return n and v with u = n v, for a small whole n."""
+    if u.word == "neg":
+        n, v = _multiple(u.arguments[0])
+        return -n, v
+    if u.word == "*":
+        for factor, rest in (u.arguments, u.arguments[::-1]):
+            times = factor.number
+            if times is not None and times.denominator == 1 and 0 < abs(times) <= _LARGEST_POWER:
+                return int(times), rest
+    return 1, u
+
+
 def _atom(t: Tree) -> Tree:
-    """Return what a node is a function of, such as e^u for e^−u and e^u − 1."""
-    if t.word in ("exp", "expm1"):
-        u = t.arguments[0]
-        return node("exp", u.arguments[0] if u.word == "neg" else u)
-    return t
+    """Return what a node is a function of, such as e^u for e^−u, e^{2u} and e^u − 1."""
+    return node("exp", _multiple(t.arguments[0])[1]) if t.word in ("exp", "expm1") else t
 
 
 def _outermost(tree: Tree) -> list[Tree]:
@@ -192,3 +204,38 @@ def _degree(part: Tree) -> int | None:
     if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
         return None
     return int(max(powers[0] for powers in quotient.to_dict()))
+
+
+def same_function(a: Tree, b: Tree) -> bool:
+    """Return whether two formulas are proven to be the same function, hyperbolic functions written by exponentials."""
+    one, other = _by_exponentials(a), _by_exponentials(b)
+    try:
+        field = _Rational((one, other))
+        left, right = field.quotient(one), field.quotient(other)
+    except _UnknownError:
+        return False
+    return bool(left.top * right.bottom == right.top * left.bottom)
+
+
+def _by_exponentials(tree: Tree) -> Tree:
+    """Return a tree in which sigmoid, tanh, sinh, cosh and e^u − 1 are written by e^u."""
+
+    def change(t: Tree) -> Tree:
+        if t.word not in _WRITTEN:
+            return t
+        u, one = t.arguments[0], number(1)
+        e = node("exp", u)
+        if t.word == "expm1":
+            return simplified("-", e, one)
+        if t.word == "sigmoid":
+            return simplified("/", e, simplified("+", one, e))
+        inverse = simplified("/", one, e)
+        top, bottom = simplified("-", e, inverse), simplified("+", e, inverse)
+        if t.word == "tanh":
+            return simplified("/", top, bottom)
+        return simplified("/", top if t.word == "sinh" else bottom, number(2))
+
+    return rebuilt(tree, change)
+
+
+_WRITTEN = ("expm1", "sigmoid", "tanh", "sinh", "cosh")

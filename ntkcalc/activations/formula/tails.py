@@ -70,7 +70,7 @@ class Tails:
     def local(self, degree: int, log_delta: float, slope: bool) -> float:
         """Return log2 of a bound on Σ_{i>degree} d_i, or of Σ_{i>degree} (i + 1) d_{i+1}/δ.
 
-        With n = degree + 1 they are at most δ^n/n! times E[φ^{(n)}²], or E[φ^{(n+1)}²], by the chance of n hits or more.
+        With n = degree + 1 they are at most δ^n/n! times E[φ^{(n)}²], or E[φ^{(n+1)}²]: the chance of n hits or more.
         """
         n = degree + 1
         m = n + slope
