@@ -111,9 +111,9 @@ def test_all_routes_of_expansions_agree(text: str, delta: str) -> None:
     dual, point, degree, bits = dual_of(text), ExpansionPoint(CTX.mpf(delta), near_one=True), 6, 60
     found = [dual.expansion(point, degree, bits)]
     log_delta = float(log2(CTX.mpf(delta)))
-    if log_delta > -12:
+    if log_delta > -6:
         found.append(dual._regrouped(point, degree, bits, *dual._series_plan(point, degree, bits)))
-    if log_delta > -30 and dual._local(point, degree, bits, dual._local_need(point, degree, bits)).work() < 2:
+    if log_delta > -30 and dual._local(point, degree, bits, dual._local_need(point, degree, bits)).work() < 0.5:
         found.append(dual._locally(point, degree, bits))
     if dual._at_one.terms(degree, log_delta, bits) is not None:
         found.append(dual._beside_one(point, degree, bits))

@@ -190,7 +190,8 @@ class Line:
                     part = arb(0)
                     for n in block:
                         x = n * step
-                        part += (-x * x / 2).exp() * run(x)[order] ** 2
+                        value = run(x)[order]
+                        part += (-x * x / 2).exp() * value * value
                     part *= scale
                 with working_precision(math.ceil(need + guard)):
                     total += part
