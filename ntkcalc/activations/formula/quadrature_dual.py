@@ -529,8 +529,11 @@ def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
     """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip."""
     if any(branch(t) is not None for t in in_order(tree)) or polynomial(tree) is not None:
         return None
-    analytic = Analytic.of(tree)
-    if analytic is None or None not in polynomial_parts(tree):
+    try:
+        analytic = Analytic.of(tree)
+        if analytic is None or None not in polynomial_parts(tree):
+            return None
+        dual = QuadratureDual(analytic, name)
+        return dual if dual.is_no_constant() else None
+    except (AccuracyError, OverflowError):  # of floats that plan a rule; the other route has its own refusals
         return None
-    dual = QuadratureDual(analytic, name)
-    return dual if dual.is_no_constant() else None
