@@ -1,13 +1,18 @@
 r"""Kernel matrices Θ(⟨x_i, y_j⟩) in float64, tile by tile, so that the memory they need does not grow with n.
 
-A correlation near ±1 is only as good as 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
+A correlation near ±1 is only as good as δ = 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
 from the points themselves, so that equal rows have δ = 0 exactly and nearly equal ones all their digits.
+
+With u = 2^{−53}, coordinates of unit rows err by relative 2u, norms by about √d u/2, sums of d products by about √d u:
+ρ errs by no more than (4√d + 6) u, and δ from differences by no more than 6u √(2δ) + (4√d + 6) u δ. Times dΘ_l/dρ that
+is what an entry may be off, beside the error of the lookup itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +20,8 @@ from ntkcalc.kernel.kernel_lookup import KernelLookup
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
-_NEAR = 2.0**-12  # δ below which rounding errors of ρ, 1e-16 of 1, would be seen through √δ
+_NEAR = 2.0**-7  # δ below which it is taken from differences: rounding errors of ρ would be seen through √δ
+_UNIT = 2.0**-53
 _PAIRS = 1 << 20  # coordinates of pairs at a time
 
 
@@ -28,7 +34,7 @@ class Tile:
     values: Array
 
 
-@dataclass(frozen=True)
+@dataclass
 class KernelMatrix:
     """The matrix Θ(⟨x_i, y_j⟩) − offset.
 
@@ -40,12 +46,23 @@ class KernelMatrix:
         Points of unit norm, shapes (n, d) and (m, d); y None stands for x.
     offset
         Taken off every entry, before any sum is formed.
+    closest
+        The least δ ≥ 2^{−7} in the tiles computed so far.
     """
 
     table: KernelLookup
     x: Array
     y: Array | None = None
     offset: float = 0.0
+    closest: float = field(default=1.0, init=False)
+
+    @property
+    def entry_error(self) -> float:
+        """A bound on the errors of the entries computed so far: of the lookup, and of the rounding of correlations."""
+        noise = (4 * math.sqrt(self.x.shape[1]) + 6) * _UNIT
+        near = (2.0**-k for k in range(7, 41))
+        beside = max(self.table.slope(gap) * (6 * _UNIT * math.sqrt(2 * gap) + noise * gap) for gap in near)
+        return self.table.accuracy * self.table.total + max(self.table.slope(self.closest) * noise, beside)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,6 +77,7 @@ class KernelMatrix:
         for done, (i, j) in enumerate(starts):
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
             negative, delta = correlations(self.x[rows], columns[cols])
+            self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
             values = self.table(negative, delta)
             if self.offset:
                 values -= self.offset

@@ -56,7 +56,7 @@ def matrix_summary(
     matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
     least, mean, largest = matrix.fill(out, observer)
     seconds = time.perf_counter() - start
-    error = table.accuracy * table.total
+    error = matrix.entry_error
     least_known = min(figures(x, error) for x in (least, mean, largest))
     if strict and least_known < digits:
         raise AccuracyError(f"a summary of this matrix is known to {least_known} of {digits} digits; lower --digits")
@@ -70,7 +70,7 @@ def matrix_summary(
         average,
         maximum,
         decimal(kernel.total(64), min(digits, 15)) if other is None else None,
-        rounded_up(table.accuracy),
+        rounded_up(error / table.total),
         output,
         seconds,
     )

@@ -137,7 +137,7 @@ def effective_ranks(
     constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
     matrix = KernelMatrix(kernel_lookup(kernel), points.rows, offset=constant)
     spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
-    entries = n * matrix.table.accuracy * total  # what errors of entries can do to an eigenvalue
+    entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
     largest, centered = spectra.kernel.values[0], spectra.centered.values[0]
     errors, lost = [_FLOAT, max((spectra.kernel.errors[0] + entries) / largest, _FLOAT)], False
     if rest > 0:

@@ -180,7 +180,7 @@ def kernel_eigenvalues(
         found = array_eigenvalues(stored, top)
     else:
         found = _largest(lambda v: matrix.product(v, observer) / n, n, min(top or n, n), stored=False)
-    entries = matrix.table.accuracy * matrix.table.total  # what errors of entries can do to an eigenvalue
+    entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 
 
