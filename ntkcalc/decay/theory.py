@@ -43,18 +43,12 @@ def decay_theory(
     sphere_dim: int | None = None,
     rank: int | None = None,
 ) -> DecayTheory:
-    """Return what theory says of a kernel's decay.
+    """Return what theory says of a kernel's decay (Lemma 3.2, Corollary 4.7, Theorem 4.8).
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
+    act, depth, sigma_w2, gamma_b2
+        The kernel: see `ntk_coefficients`.
     sphere_dim
         d ≥ 2 of S^d, for statements on the eigenvalues there.
     rank
@@ -215,13 +209,6 @@ def _radius(kernel: Kernel, singularity: Singularity) -> float:
 
 def geometric_layers(eta: Fraction, depth: int) -> tuple[Fraction, Fraction]:
     """Return C_l and η_l of α_{p,l} = C_l η_l^{−p}, p ≥ 1, where α_{p,2} = (η − 1) η^{−p} (Lemma B.7, (44)).
-
-    Parameters
-    ----------
-    eta
-        η_2 > 1.
-    depth
-        l ≥ 2.
 
     Notes
     -----

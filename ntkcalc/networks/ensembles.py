@@ -48,22 +48,10 @@ def network_spectrum(
     memory: int = 1 << 30,
     observer: Observer | None = None,
 ) -> NetworkSpectrum:
-    """Return the spectrum of empirical kernels of networks on data, means over trials (Figures 1 and 3).
+    """Return the spectrum of empirical kernels of networks on data, means over trials (Figure 1, Figure 3).
 
-    Parameters
-    ----------
-    kernel, architecture, points
-        The kernel of infinite width, the networks, and the data.
-    trials, seed
-        Number of networks, and the seed of their random numbers.
-    top
-        How many of the largest eigenvalues; None for all.
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    memory
-        Bytes that parameters, derivatives and kernels may take.
-    observer
-        Called with (steps done, steps in all).
+    `top` is how many of the largest eigenvalues, None for all. With `strict`, fewer digits are an error. `memory`
+    holds parameters, derivatives and kernels, in bytes. The observer is called with (steps done, steps in all).
     """
     start, n = time.perf_counter(), len(points.rows)
     if top is not None:

@@ -22,13 +22,7 @@ _TAIL = 0.975  # quantile whose interval holds 95 %
 
 
 def generators(seed: int, trials: int) -> Iterator[np.random.Generator]:
-    """Yield a generator for each trial: the t-th starts from ``SeedSequence(seed).spawn(trials)[t]``.
-
-    Raises
-    ------
-    InputError
-        For a seed or a number of trials out of range.
-    """
+    """Yield a generator for each trial: the t-th starts from ``SeedSequence(seed).spawn(trials)[t]``."""
     whole(trials, "trials", 1, MOST_TRIALS)
     if not 0 <= whole(seed, "seed") < 1 << 64:
         raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
@@ -58,16 +52,9 @@ class Sample:
         return np.asarray(stdtrit(self.count - 1, _TAIL) * np.sqrt(variance / self.count))
 
     def intervals(self, errors: Array | float, digits: int, low: float, high: float) -> list[Interval]:
-        """Return the means and intervals as decimals, one for each value.
+        """Return the means and intervals as decimals of at most so many digits, one for each value.
 
-        Parameters
-        ----------
-        errors
-            Absolute errors of the means, of one shape with the values.
-        digits
-            Most digits; ends of intervals are rounded outwards.
-        low, high
-            Bounds of all values, at which intervals are cut.
+        `errors` are absolute, of the means. Ends of intervals are rounded outwards and cut at the bounds low and high.
         """
         if not self.count:
             return []

@@ -41,29 +41,15 @@ _UNIT = 2.0**-52  # rounding unit of float64
 
 @dataclass(frozen=True)
 class TwoLayerNetwork:
-    """The quantities of one network that the theorems are about; an effective rank is None where its matrix is zero.
+    """The quantities of one network that the theorems are about; an effective rank is None where its matrix is zero."""
 
-    Parameters
-    ----------
-    inner_rank, outer_rank, full_rank
-        eff of K_inner, K_outer and K.
-    both_signs_rank
-        Corollary C.10's max Tr/max λ_1 over the outer kernels of W and −W; None unless φ is relu.
-    squares
-        ‖Y_i‖², shape (n,).
-    alpha
-        min_i |⟨Y_i, a⟩|/‖a‖, a lower value of Theorem C.1's α.
-    condition
-        (‖W‖/σ_min(W))², infinite where W is not of full rank, None where m < d.
-    """
-
-    inner_rank: float | None
+    inner_rank: float | None  # eff(K_inner)
     outer_rank: float | None
-    full_rank: float | None
-    both_signs_rank: float | None
-    squares: Array
-    alpha: float
-    condition: float | None
+    full_rank: float | None  # eff(K)
+    both_signs_rank: float | None  # Corollary C.10's max Tr/max λ_1, outer kernels of W and −W; None unless φ is relu
+    squares: Array  # ‖Y_i‖², shape (n,)
+    alpha: float  # min_i |⟨Y_i, a⟩|/‖a‖, a lower value of Theorem C.1's α
+    condition: float | None  # (‖W‖/σ_min(W))², infinite where W is not of full rank, None where m < d
 
 
 def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> TwoLayerNetwork:
@@ -126,29 +112,15 @@ def limiting_inner_kernel(points: Points) -> Array:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials have in common.
-
-    Parameters
-    ----------
-    kernel
-        The kernel whose activation the networks have.
-    width, weights
-        m, and how the a_j are drawn: "gaussian" or "sign".
-    n, d
-        Number of points and of coordinates.
-    gram
-        eff(XXᵀ).
-    limit
-        eff of relu's inner kernel at infinite width; None for other activations.
-    """
+    """What all trials have in common: n points in d coordinates, and the networks."""
 
     kernel: Kernel
-    width: int
-    weights: str
+    width: int  # m
+    weights: str  # how the a_j are drawn
     n: int
     d: int
-    gram: float
-    limit: float | None
+    gram: float  # eff(XXᵀ)
+    limit: float | None  # eff of relu's inner kernel at infinite width; None for other activations
 
     @property
     def unit(self) -> float:
@@ -308,22 +280,9 @@ def finite_width_ranks(
 ) -> FiniteWidth:
     """Measure the effective ranks of networks of one hidden layer, beside the theorems of section C.2.
 
-    Parameters
-    ----------
-    kernel, points
-        The kernel, whose activation the networks have, and the data.
-    width
-        m ≥ 1, neurons.
-    trials, seed
-        Number of networks, and the seed of their random numbers.
-    weights
-        The a_j: "gaussian", N(0, 1), or "sign", ±1.
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    memory
-        Bytes that weights and kernels may take.
-    observer
-        Called with (trials done, trials in all).
+    The networks have the kernel's activation and m = `width` neurons; the a_j are N(0, 1) ("gaussian") or ±1 ("sign").
+    With `strict`, fewer digits are an error. `memory` holds weights and kernels, in bytes. The observer is called
+    with (trials done, trials in all).
     """
     (n, d), gram = points.rows.shape, points.gram.effective_rank
     _check(n, d, width, weights, memory)

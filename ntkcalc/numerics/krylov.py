@@ -30,18 +30,10 @@ _SEED = 20230501
 
 @dataclass(frozen=True)
 class Ritz:
-    """Eigenvalues of the projected matrix, largest first, and a bound on the error of each.
+    """Eigenvalues of the projected matrix, largest first, and a bound on the error of each."""
 
-    Parameters
-    ----------
-    values
-        Ritz values, shape (k,), never above the eigenvalues they approach.
-    errors
-        min(residual, residual²/gap), shape (k,).
-    """
-
-    values: Array
-    errors: Array
+    values: Array  # shape (k,), never above the eigenvalues they approach
+    errors: Array  # min(residual, residual²/gap), shape (k,)
 
     @property
     def converged(self) -> bool:
@@ -68,16 +60,9 @@ def largest_eigenvalue(product: Product, n: int, width: int, most: int) -> Ritz:
 
 
 class BlockKrylov:
-    """A Krylov space that grows by a block a pass.
+    """A Krylov space of an n × n matrix that grows by a block of `width` vectors a pass.
 
-    Parameters
-    ----------
-    product
-        V ↦ KV.
-    n
-        Size of K.
-    width
-        Vectors in a block; the first is (1, …, 1), so that the space serves K + c 11ᵀ too.
+    The first vector is (1, …, 1), so that the space serves K + c 11ᵀ too.
     """
 
     def __init__(self, product: Product, n: int, width: int = 64) -> None:

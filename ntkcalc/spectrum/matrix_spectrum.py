@@ -59,14 +59,8 @@ def matrix_spectrum(
     ----------
     x
         Points, shape (n, d).
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
+    act, depth, sigma_w2, gamma_b2
+        The kernel: see `ntk_coefficients`.
     top
         How many of the largest; None for all.
     digits
@@ -234,7 +228,7 @@ class TailBounds:
 
 
 def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
-    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/gram, gram = eff(XXᵀ)."""
+    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
     c, tails = kappa_and_tails(kernel, _DEGREES, 64)
     ranks, bounds = [0], [float(kernel.total(64))]
     dimension = [0, 0]

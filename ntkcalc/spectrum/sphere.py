@@ -49,26 +49,22 @@ def sphere_eigenvalues(
     gamma_b2: str | float | Fraction = 0,
     digits: int = 12,
 ) -> SphereSpectrum:
-    r"""Return the eigenvalues λ_k of the NTK on the sphere S^d, every digit right.
+    r"""Return the eigenvalues λ_k of the NTK on the sphere S^d (Theorem 4.6), every digit right.
 
     Parameters
     ----------
     act
         Activation such as ``"tanh"``.
-    sphere_dim
-        d from 2 to 10,000; S^d ⊂ R^{d+1}.
-    max_frequency
-        The largest k, at least 0.
+    sphere_dim, max_frequency
+        d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k.
     depth
         l ≥ 1, layers including the linear output.
     truncation
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
     measure
         ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6).
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
+    sigma_w2, gamma_b2
+        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1].
     digits
         Significant digits, each right to one unit in the last place.
 
@@ -83,10 +79,6 @@ def sphere_eigenvalues(
         For arguments out of range.
     AccuracyError
         Where the digits cannot be reached.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), Theorem 4.6.
 
     Examples
     --------

@@ -45,7 +45,7 @@ def volume(d: int, bits: int) -> Real:
 
 
 def weight(ctx: Context, p: int, k: int, d: int) -> Real:
-    """Return w_{p,k}, from Γ functions."""
+    """Return w_{p,k} of Theorem 4.6, from Γ functions."""
     half = ctx.mpf(1) / 2
     above = [p + 1, (d + 1) * half, (p - k + 1) * half]
     below = [p - k + 1, half, (p + k + d + 1) * half]
@@ -65,14 +65,7 @@ def heaviest(after: int, k: int, d: int) -> int:
 def harmonic_sums(c: Sequence[Any], d: int, highest: int) -> Iterator[tuple[Any, Any]]:
     """Yield Σ_p c_p w_{p,k} over all p and over their lower half, for k = 0 … highest, in MPFR's current precision.
 
-    Parameters
-    ----------
-    c
-        c_0 … c_T as numbers of MPFR, nonnegative: nothing cancels, and each term adds some four roundings.
-    d
-        Of S^d.
-    highest
-        The largest k.
+    The c_p ≥ 0 are numbers of MPFR: nothing cancels, and each term adds some four roundings.
     """
     first, half = gmpy2.mpfr(1), len(c) // 2
     for k in range(highest + 1):
