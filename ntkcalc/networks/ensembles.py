@@ -60,7 +60,8 @@ def network_spectrum(
         raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
     plans = layer_shapes(kernel.depth, architecture, points)
     error, budget, steps = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory), 0
-    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(architecture) else None
+    converges = architecture.arch == "mlp" and architecture.parametrization == "ntk"
+    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if converges else None
     inputs = network_inputs(architecture, points)
 
     def tick() -> None:
@@ -84,9 +85,9 @@ def network_spectrum(
         trials,
         digits,
         _rows(measures, infinite, points, digits),
-        measures.effective_rank(digits),
+        measures.ranks.interval(measures.relative_error * measures.ranks.mean, digits, 1, math.inf),
         known_digits(gram, 1e-13 * gram, digits),
-        measures.distance(error, digits),
+        known_digits(float(measures.squares.mean) ** 0.5, error, digits) if measures.squares.count else None,
         rounded_up(measures.relative_error),
         time.perf_counter() - start,
     )
@@ -100,11 +101,6 @@ def _check_digits(measures: _Measures, digits: int) -> None:
             f"eigenvalues of networks are known to some {rounded_up(measures.relative_error)} of the largest, which "
             f"leaves the least {least} of {digits} digits; lower --digits or --top"
         )
-
-
-def _has_limit(architecture: Architecture) -> bool:
-    """Whether these networks approach the kernel of infinite width."""
-    return architecture.arch == "mlp" and architecture.parametrization == "ntk"
 
 
 class _Measures:
@@ -131,17 +127,6 @@ class _Measures:
             self.ranks.add(diagonal.mean() / largest)
             self.relative_error = max(self.relative_error, float(errors.max() / largest))
 
-    def effective_rank(self, digits: int) -> Interval:
-        """Return eff(K)."""
-        return self.ranks.interval(self.relative_error * self.ranks.mean, digits, 1, math.inf)
-
-    def distance(self, error: float, digits: int) -> Decimal | None:
-        """Return the root mean square distance from the limit."""
-        if not self.squares.count:
-            return None
-        size = float(self.squares.mean) ** 0.5
-        return known_digits(size, error, digits)
-
 
 def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
     """Return ‖K − Θ‖²/‖Θ‖², tile by tile."""
@@ -156,21 +141,13 @@ def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
 def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> KernelFacts:
     """Return the kernel's facts, without variances under the standard parametrisation."""
     facts = kernel_facts(kernel, digits)
-    unknown = None, None, None, None, None, None
-    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *unknown)
+    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *[None] * 6)
 
 
 def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:
     assert isinstance(architecture.widths, int)
-    images = architecture.arch == "cnn"
-    return NetworkFacts(
-        architecture.arch,
-        architecture.widths,
-        architecture.parametrization,
-        architecture.padding if images else None,
-        points.image if images else None,
-        seed,
-    )
+    padding, image = (architecture.padding, points.image) if architecture.arch == "cnn" else (None, None)
+    return NetworkFacts(architecture.arch, architecture.widths, architecture.parametrization, padding, image, seed)
 
 
 def _rows(

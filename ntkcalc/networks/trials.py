@@ -58,19 +58,17 @@ class Sample:
         """
         if not self.count:
             return []
-        half = self.half_width()
-        means, widths = np.atleast_1d(self.mean), None if half is None else np.atleast_1d(half)
-        errors = np.broadcast_to(errors, means.shape)
-        found = []
-        for i, (mean, error) in enumerate(zip(means, errors, strict=True)):
+        half, means, found = self.half_width(), np.atleast_1d(self.mean), []
+        for i, (mean, error) in enumerate(zip(means, np.broadcast_to(errors, means.shape), strict=True)):
             if mean <= error:
                 found.append(Interval(None, None, None, self.count))
-            elif widths is None:
-                found.append(Interval(known_digits(mean, error, digits), None, None, self.count))
-            else:
-                first = _outward(max(low, mean - widths[i]), ROUND_FLOOR, error, digits)
-                last = _outward(min(high, mean + widths[i]), ROUND_CEILING, error, digits)
-                found.append(Interval(known_digits(mean, error, digits), first, last, self.count))
+                continue
+            first = last = None
+            if half is not None:
+                width = np.atleast_1d(half)[i]
+                first = _outward(max(low, mean - width), ROUND_FLOOR, error, digits)
+                last = _outward(min(high, mean + width), ROUND_CEILING, error, digits)
+            found.append(Interval(known_digits(mean, error, digits), first, last, self.count))
         return found
 
     def interval(self, error: Array | float, digits: int, low: float, high: float) -> Interval:

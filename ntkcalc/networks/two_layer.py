@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -73,13 +74,11 @@ def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.ra
             values = phi(-g)
             flipped += values @ values.T
     inner *= x @ x.T
-    condition = _condition(w) if width >= d else None
+    both = None
+    if kernel.activation.is_relu:
+        both = max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped))
     alpha = float(np.abs(along).min() / np.linalg.norm(a))
-    both = (
-        max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped))
-        if kernel.activation.is_relu
-        else None
-    )
+    condition = _condition(w) if width >= d else None
     return TwoLayerNetwork(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
 
 
@@ -133,8 +132,7 @@ class Setting:
         return 4 * math.log(self.n / EPSILON)
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """A measured effective rank (None for a zero matrix) and its bounds by a theorem."""
 
     value: float | None
@@ -151,9 +149,8 @@ def theorem_c1(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     if not network.alpha > 0:
         return "it needs α > 0, and b = a/‖a‖ gives 0"
     least, largest = network.squares.min(), network.squares.max()
-    return Bounds(
-        network.inner_rank, setting.gram * float(least / largest), setting.gram * float(largest) / network.alpha**2
-    )
+    lower, upper = setting.gram * float(least / largest), setting.gram * float(largest) / network.alpha**2
+    return Bounds(network.inner_rank, lower, upper)
 
 
 def corollary_c3(setting: Setting, network: TwoLayerNetwork) -> Outcome:
@@ -233,14 +230,14 @@ class _TheoremTrials:
         if isinstance(outcome, str):
             self.reason = outcome
             return
-        value, lower = outcome.value, outcome.lower
+        value, lower, upper = outcome
         if lower is not None:
             self.lowers.add(lower)
-        self.uppers.add(outcome.upper)
+        self.uppers.add(upper)
         if value is not None:
             self.values.add(value)
             slack = 1 + unit * value  # for rounding: linear has equality in Corollary C.3
-            self.held += (lower is None or lower <= value * slack) and value <= outcome.upper * slack
+            self.held += (lower is None or lower <= value * slack) and value <= upper * slack
 
     def result(self, setting: Setting, digits: int) -> TheoremCheck:
         """Return means over the trials, bounds rounded outwards."""

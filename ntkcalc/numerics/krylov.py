@@ -135,8 +135,7 @@ class BlockKrylov:
 
     def ritz(self, count: int = 2, shift: float = 0.0) -> Ritz:
         """Return the largest Ritz values of K + shift · 11ᵀ, at most `count`, and their errors."""
-        k = len(self.projected)
-        matrix = self.projected
+        k, matrix = len(self.projected), self.projected
         if shift:
             ones = self.basis.sum(axis=0)
             matrix = matrix + shift * np.outer(ones, ones)
@@ -145,8 +144,7 @@ class BlockKrylov:
         width = self.coupling.shape[1]
         residuals = np.linalg.norm(self.coupling @ vectors[k - width :], axis=0) if width else np.zeros(len(values))
         gaps = np.append(values[:-1] - values[1:], 0.0)
-        before = np.append(np.inf, gaps[:-1])
-        gap = np.minimum(gaps, before)
+        gap = np.minimum(gaps, np.append(np.inf, gaps[:-1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.where(gap > 4 * residuals, residuals**2 / gap, residuals)
         errors = np.where(residuals > 0, errors, 0.0)

@@ -113,14 +113,11 @@ class Sphere:
 
 @dataclass(frozen=True)
 class Bracket:
-    """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown.
-
-    `shorter` is the sum over half as many terms, from which the rate of convergence is estimated.
-    """
+    """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown."""
 
     lower: Real
     upper: Real | None
-    shorter: Real
+    shorter: Real  # the sum over half as many terms, which tells the rate of convergence
 
     def closed(self, bits: int) -> bool:
         """Whether both bounds are the same number to so many bits."""
@@ -259,9 +256,8 @@ def _spectrum(
                 _to_nearest(cumulative, ctx.one, digits),
             )
         )
-    return SphereSpectrum(
-        facts, sphere.dim, sphere.measure, terms, digits, tuple(rows), _to_nearest(total, mass, digits)
-    )
+    everything = _to_nearest(total, mass, digits)
+    return SphereSpectrum(facts, sphere.dim, sphere.measure, terms, digits, tuple(rows), everything)
 
 
 def _to_nearest(value: Real | None, mass: Real, digits: int) -> Decimal | None:
