@@ -93,18 +93,13 @@ def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None
     highest = max(known, default=0)
     if ended or highest < max(first, last - max(FEWEST, last // 4)):
         return DecayFit("finite", False, {}, (), "finite", (first, end), highest)
-    return _fitted_classes((first, end), known)
-
-
-def _fitted_classes(window: tuple[int, int], known: dict[int, float]) -> DecayFit:
-    """Fit the parity classes of log c_p in a window."""
-    rows = parity_classes([p for p in range(window[0], window[1] + 1) if p in known])
+    rows = parity_classes([p for p in range(first, end + 1) if p in known])
     parity = "both" if len(rows) != 1 else rows[0][0]
     full = (len(ps) >= FEWEST and ps[-1] - ps[0] == 2 * (len(ps) - 1) for _, ps in rows)  # without gaps
     if not rows or not all(full):
-        return DecayFit("undecided", False, {}, (), parity, window, None)
+        return DecayFit("undecided", False, {}, (), parity, (first, end), None)
     points = [(name, np.array(ps, dtype=np.float64), np.array([known[p] for p in ps])) for name, ps in rows]
-    return _joined(window, parity, _classes(points), known)
+    return _joined((first, end), parity, _classes(points), known)
 
 
 def parity_classes(degrees: Sequence[int]) -> list[tuple[str, list[int]]]:
@@ -193,8 +188,6 @@ def _least(models: Sequence[str], fits: Sequence[dict[str, _Fit]]) -> str | None
 
 
 def _parameters(fit: _Fit) -> dict[str, Parameter]:
-    """Return the model's own parameters."""
-
     def parameter(j: int, sign: float = 1.0) -> Parameter:
         systematic = 5 * max(abs(c[j] - fit.c[j]) for c, _ in fit.halves)
         return Parameter(sign * float(fit.c[j]), float(fit.stderr[j]), float(systematic))

@@ -94,7 +94,6 @@ def network_spectrum(
 
 
 def _check_digits(measures: _Measures, digits: int) -> None:
-    """Raise an error for eigenvalues with fewer digits."""
     least = min(figures(value, error) for value, error in zip(measures.values.mean, measures.errors, strict=True))
     if least < digits:
         raise AccuracyError(
@@ -157,14 +156,14 @@ def _rows(
     values = measures.values.intervals(measures.errors, digits, 0, math.inf)
     shares = measures.shares.intervals(2 * measures.relative_error, digits, 0, 1) or [UNKNOWN] * len(values)
     if shares[0].trials:
-        shares[0] = Interval(_ONE, _ONE, _ONE, shares[0].trials)
+        shares[0] = Interval(Decimal(1), Decimal(1), Decimal(1), shares[0].trials)
     effective = float(measures.ranks.mean) if measures.ranks.count else math.inf
     return tuple(
         NetworkEigenvalue(
             p,
             value.mean,
             share,
-            None if infinite is None else _infinite_share(infinite, p, digits),
+            None if infinite is None else infinite.share(p, digits),
             points.gram.share(p, digits),
             share_bound(effective / p, digits),
             None,
@@ -172,14 +171,3 @@ def _rows(
         )
         for p, (value, share) in enumerate(zip(values, shares, strict=True), 1)
     )
-
-
-_ONE = Decimal(1)
-
-
-def _infinite_share(infinite: Eigenvalues, p: int, digits: int) -> Decimal | None:
-    """Return λ_p/λ_1 of the kernel of infinite width, None where it is a rounding error."""
-    largest, value, error = (float(x) for x in (infinite.values[0], infinite.values[p - 1], infinite.errors[p - 1]))
-    if p == 1:
-        return _ONE
-    return known_digits(value / largest, 2 * error / largest, digits) if value > error else None

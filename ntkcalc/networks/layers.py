@@ -81,7 +81,7 @@ class Convolution:
 
     def forward(self, h: Array) -> Array:
         """Return g, shape (n, height, width, out)."""
-        height, width = self._places(h.shape)
+        height, width = (side + 2 * self.padding - len(self.weights) + 1 for side in h.shape[1:3])
         g = np.empty((len(h), height, width, self.weights.shape[3]))
         for image, result in zip(h, g, strict=True):
             columns = self._columns(image)
@@ -113,11 +113,6 @@ class Convolution:
             others = slopes if same else self._slopes(other_below, other_delta, row)
             found += self.weight_scale**2 * (slopes @ others.T)
         return found
-
-    def _places(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Return height and width of the outputs."""
-        height, width = (side + 2 * self.padding - len(self.weights) + 1 for side in shape[1:3])
-        return height, width
 
     def _rows(self) -> Array:
         """Return c_w W, a matrix for each row of the filter, shape (k, k · in, out)."""

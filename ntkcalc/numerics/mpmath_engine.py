@@ -111,7 +111,12 @@ class MpmathEngine:
 
         def attempt(width: int) -> list[list[int]]:
             packing = Packing.fixed_point(width, terms)
-            _check_memory(packing, step)
+            need = packing.slot * packing.terms * (step + 4) // 8
+            if need > _MEMORY:
+                raise NtkcalcError(
+                    f"{packing.terms - 1} coefficients of {packing.kept} bits need {need >> 20} MB of memory, "
+                    f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
+                )
             fixed = _fixed(ctx, row, width)
             composed = packing.compose([_fixed(ctx, r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
             return [packing.unpack(series, terms) for series in composed]
@@ -234,12 +239,3 @@ def _relaxed(ctx: Context, row: list[int], unit: Real, scale: Real) -> list[Real
         series.append(unit * c if c else ctx.zero)
         unit /= scale
     return series
-
-
-def _check_memory(packing: Packing, step: int) -> None:
-    need = packing.slot * packing.terms * (step + 4) // 8
-    if need > _MEMORY:
-        raise NtkcalcError(
-            f"{packing.terms - 1} coefficients of {packing.kept} bits need {need >> 20} MB of memory, "
-            f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
-        )

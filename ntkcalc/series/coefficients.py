@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.numerics.precision import (
-    Real,
-    bits_for,
-    bits_lost,
-    context,
-    decimal,
-    real,
-    whole,
-    with_enough_bits,
-)
+from ntkcalc.numerics.precision import Real, bits_for, bits_lost, context, decimal, real, whole, with_enough_bits
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
@@ -214,7 +205,6 @@ def _by_recurrence(
 
 
 def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, request: SeriesRequest) -> Coefficients:
-    """Round one series of a layer."""
     values = engine.scalars(getattr(layer, request.which))
 
     def total(bits: int) -> Real:

@@ -215,7 +215,8 @@ class _Series:
         bound = self._at_end().bound(rho, truncation)
         if bound is not None:
             bound = decimal(bound * (1 + real(bound.context, self.error)), self.digits, ROUND_CEILING)
-        return KernelValue(_as_decimal(rho), theta_value, self.sum(rho, 0, truncation, "the series"), error, bound)
+        exactly = decimal(rho, 4000).normalize(Context(prec=4000))  # ρ came from decimal text
+        return KernelValue(exactly, theta_value, self.sum(rho, 0, truncation, "the series"), error, bound)
 
     def _at_end(self) -> TruncatedSeries:
         return self.known(_rounded_up(bits_for(self.digits) + 16))
@@ -273,11 +274,6 @@ def _useful_length(rhos: Sequence[Fraction], longest: int, want: int) -> int:
     more = max(want + 32, longest)
     halvings = (math.log2(rho.denominator) - math.log2(abs(rho.numerator)) for rho in rhos if rho)
     return min(longest + more, MOST_TERMS) if any(h * more > want for h in halvings) else longest
-
-
-def _as_decimal(rho: Fraction) -> Decimal:
-    """Return a fraction that came from decimal text as a decimal, exactly."""
-    return decimal(rho, 4000).normalize(Context(prec=4000))
 
 
 def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) -> None:

@@ -102,6 +102,13 @@ class Eigenvalues:
     errors: Array
     passes: int
 
+    def share(self, p: int, digits: int) -> Decimal | None:
+        """Return λ_p/λ_1, None where λ_p is a rounding error."""
+        if p == 1:
+            return Decimal(1)
+        largest, value, error = (float(x) for x in (self.values[0], self.values[p - 1], self.errors[p - 1]))
+        return known_digits(value / largest, 2 * error / largest, digits) if value > error else None
+
 
 def data_spectrum(
     kernel: Kernel,
@@ -132,7 +139,7 @@ def data_spectrum(
             MatrixEigenvalue(
                 p,
                 known_digits(value, bad, digits) if seen else None,
-                Decimal(1) if p == 1 else known_digits(value / largest, 2 * bad / largest, digits) if seen else None,
+                found.share(p, digits),
                 gram.share(p, digits),
                 share_bound(effective / p, digits),
                 share_bound(tails.at(p) / largest, digits),
