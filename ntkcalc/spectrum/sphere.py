@@ -27,7 +27,7 @@ from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.funk_hecke import funk_hecke
 from ntkcalc.spectrum.results import SphereEigenvalue, SphereSpectrum
-from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
+from ntkcalc.spectrum.zonal import harmonic_sums, heaviest, multiplicity, volume, weight
 
 MEASURES = ("uniform", "surface")
 LARGEST_SPHERE = 10_000
@@ -214,7 +214,7 @@ def _brackets(c: Sequence[Real], tails: tuple[Real, Real] | None, sphere: Sphere
     """Return the brackets from coefficients and the tails of even and odd degrees."""
     d, ctx = sphere.dim, context(bits + 24)
     found = []
-    for k, (lower, shorter) in enumerate(sums_of(c, d, sphere.highest, bits + 8)):
+    for k, (lower, shorter) in enumerate(harmonic_sums(c, d, sphere.highest, bits + 8)):
         upper = None
         if tails is not None:
             tail = tails[k % 2]
