@@ -112,23 +112,10 @@ def effective_ranks(
     memory: int = 1 << 30,
     observer: Observer | None = None,
 ) -> EffectiveRanks:
-    """Measure the effective ranks of the kernel matrix of data, beside the bounds of Theorems 4.1 and 4.3.
+    """Measure effective ranks (section 4.1) of the kernel matrix of data, beside the bounds of Theorems 4.1 and 4.3.
 
-    Parameters
-    ----------
-    kernel, points
-        The kernel and the data.
-    epsilons
-        For each ε the eigenvalues ≥ ε λ_1 are counted.
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    memory
-        Bytes that K may take; a larger matrix is computed anew, tile by tile, in each product.
-    observer
-        Called with (tiles done, tiles in all) of each product.
-
-    Notes
-    -----
+    For each ε the eigenvalues ≥ ε λ_1 are counted. With `strict`, fewer digits are an error. A matrix of more than
+    `memory` bytes is computed anew, tile by tile, in each product; the observer is told the tiles done of each.
     Traces are known exactly. Both λ_1(K) and λ_1(K̃) come from one Krylov space whose start contains (1, …, 1).
     """
     start = time.perf_counter()

@@ -15,26 +15,14 @@ from ntkcalc.numerics.types import Array
 
 @dataclass(frozen=True)
 class Law:
-    """λ = a ℓ^power exp(slope · x(ℓ)): a law with its two parameters.
+    """λ = a ℓ^power exp(slope · ℓ^root), with log ℓ for ℓ^0."""
 
-    Parameters
-    ----------
-    formula
-        In letters, with its numbers.
-    log_a, slope
-        The parameters.
-    power, root
-        λ ℓ^(−power) is exponential in ℓ^root, or where `root` is 0, in log ℓ.
-    spread
-        Root mean square of the residuals of log λ.
-    """
-
-    formula: str
+    formula: str  # in letters, with its numbers
     log_a: float
     slope: float
     power: float
     root: float
-    spread: float
+    spread: float  # root mean square of the residuals of log λ
 
     def __call__(self, ell: Array) -> Array:
         """Return λ_ℓ."""
@@ -45,15 +33,7 @@ _SHAPES = ((0.0, 0.0), (-0.75, 0.25), (-0.5, 0.5))
 
 
 def best_law(ell: Sequence[float], values: Sequence[float]) -> Law:
-    """Return that of the three laws which leaves the least residuals.
-
-    Parameters
-    ----------
-    ell
-        Indices from 1, at least three.
-    values
-        Positive eigenvalues.
-    """
+    """Return the law of Figure 4 with the least residuals, from at least three indices ℓ ≥ 1 and λ_ℓ > 0."""
     laws = [_fitted(np.asarray(ell, dtype=np.float64), np.log(values), *shape) for shape in _SHAPES]
     return min(laws, key=lambda law: law.spread)
 

@@ -59,14 +59,8 @@ def matrix_spectrum(
     ----------
     x
         Points, shape (n, d).
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
+    act, depth, sigma_w2, gamma_b2
+        The kernel: see `ntk_coefficients`.
     top
         How many of the largest; None for all.
     digits
@@ -108,6 +102,13 @@ class Eigenvalues:
     errors: Array
     passes: int
 
+    def share(self, p: int, digits: int) -> Decimal | None:
+        """Return λ_p/λ_1, None where λ_p is a rounding error."""
+        if p == 1:
+            return Decimal(1)
+        largest, value, error = (float(x) for x in (self.values[0], self.values[p - 1], self.errors[p - 1]))
+        return known_digits(value / largest, 2 * error / largest, digits) if value > error else None
+
 
 def data_spectrum(
     kernel: Kernel,
@@ -138,7 +139,7 @@ def data_spectrum(
             MatrixEigenvalue(
                 p,
                 known_digits(value, bad, digits) if seen else None,
-                Decimal(1) if p == 1 else known_digits(value / largest, 2 * bad / largest, digits) if seen else None,
+                found.share(p, digits),
                 gram.share(p, digits),
                 share_bound(effective / p, digits),
                 share_bound(tails.at(p) / largest, digits),
@@ -234,7 +235,7 @@ class TailBounds:
 
 
 def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
-    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/gram, gram = eff(XXᵀ)."""
+    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
     c, tails = kappa_and_tails(kernel, _DEGREES, 64)
     ranks, bounds = [0], [float(kernel.total(64))]
     dimension = [0, 0]

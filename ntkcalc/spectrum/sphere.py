@@ -27,7 +27,7 @@ from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.funk_hecke import funk_hecke
 from ntkcalc.spectrum.results import SphereEigenvalue, SphereSpectrum
-from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
+from ntkcalc.spectrum.zonal import harmonic_sums, heaviest, multiplicity, volume, weight
 
 MEASURES = ("uniform", "surface")
 LARGEST_SPHERE = 10_000
@@ -49,26 +49,22 @@ def sphere_eigenvalues(
     gamma_b2: str | float | Fraction = 0,
     digits: int = 12,
 ) -> SphereSpectrum:
-    r"""Return the eigenvalues λ_k of the NTK on the sphere S^d, every digit right.
+    r"""Return the eigenvalues λ_k of the NTK on the sphere S^d (Theorem 4.6), every digit right.
 
     Parameters
     ----------
     act
         Activation such as ``"tanh"``.
-    sphere_dim
-        d from 2 to 10,000; S^d ⊂ R^{d+1}.
-    max_frequency
-        The largest k, at least 0.
+    sphere_dim, max_frequency
+        d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k.
     depth
         l ≥ 1, layers including the linear output.
     truncation
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
     measure
         ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6).
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
+    sigma_w2, gamma_b2
+        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1].
     digits
         Significant digits, each right to one unit in the last place.
 
@@ -83,10 +79,6 @@ def sphere_eigenvalues(
         For arguments out of range.
     AccuracyError
         Where the digits cannot be reached.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), Theorem 4.6.
 
     Examples
     --------
@@ -121,14 +113,11 @@ class Sphere:
 
 @dataclass(frozen=True)
 class Bracket:
-    """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown.
-
-    `shorter` is the sum over half as many terms, from which the rate of convergence is estimated.
-    """
+    """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown."""
 
     lower: Real
     upper: Real | None
-    shorter: Real
+    shorter: Real  # the sum over half as many terms, which tells the rate of convergence
 
     def closed(self, bits: int) -> bool:
         """Whether both bounds are the same number to so many bits."""
@@ -225,7 +214,7 @@ def _brackets(c: Sequence[Real], tails: tuple[Real, Real] | None, sphere: Sphere
     """Return the brackets from coefficients and the tails of even and odd degrees."""
     d, ctx = sphere.dim, context(bits + 24)
     found = []
-    for k, (lower, shorter) in enumerate(sums_of(c, d, sphere.highest, bits + 8)):
+    for k, (lower, shorter) in enumerate(harmonic_sums(c, d, sphere.highest, bits + 8)):
         upper = None
         if tails is not None:
             tail = tails[k % 2]
@@ -267,9 +256,8 @@ def _spectrum(
                 _to_nearest(cumulative, ctx.one, digits),
             )
         )
-    return SphereSpectrum(
-        facts, sphere.dim, sphere.measure, terms, digits, tuple(rows), _to_nearest(total, mass, digits)
-    )
+    everything = _to_nearest(total, mass, digits)
+    return SphereSpectrum(facts, sphere.dim, sphere.measure, terms, digits, tuple(rows), everything)
 
 
 def _to_nearest(value: Real | None, mass: Real, digits: int) -> Decimal | None:
