@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
+from typing import Annotated
 
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
@@ -29,24 +30,12 @@ MOST_LAYERS = 1000
 
 @dataclass(frozen=True)
 class Kernel:
-    """The NTK of a network of `depth` layers, the linear output included, under Assumption 2.
+    """The NTK of a network of `depth` layers, the linear output included, under Assumption 2."""
 
-    Parameters
-    ----------
-    activation
-        The activation φ.
-    depth
-        l ≥ 1: the paper's κ_{p,l}; l = 2 is one hidden layer.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or None for 1/E[φ²] itself, where σ_b² = 0.
-    gamma_b2
-        γ_b² in [0, 1]; γ_w² = 1 − γ_b².
-    """
-
-    activation: Activation
-    depth: int
-    sigma_w2: Fraction | None
-    gamma_b2: Fraction
+    activation: Annotated[Activation, "the activation φ"]
+    depth: Annotated[int, "l ≥ 1: the paper's κ_{p,l}; l = 2 is one hidden layer"]
+    sigma_w2: Annotated[Fraction | None, "σ_w² in (0, 1/E[φ²]], or None for 1/E[φ²] itself, where σ_b² = 0"]
+    gamma_b2: Annotated[Fraction, "γ_b² in [0, 1]; γ_w² = 1 − γ_b²"]
 
     @classmethod
     def of(

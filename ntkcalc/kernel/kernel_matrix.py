@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -30,22 +31,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class KernelMatrix:
-    """The matrix Θ(⟨x_i, y_j⟩) − offset.
+    """The matrix Θ(⟨x_i, y_j⟩) − offset."""
 
-    Parameters
-    ----------
-    table
-        The kernel.
-    x, y
-        Points of unit norm, shapes (n, d) and (m, d); y None stands for x.
-    offset
-        Taken off every entry, before any sum is formed.
-    """
-
-    table: KernelLookup
-    x: Array
-    y: Array | None = None
-    offset: float = 0.0
+    table: Annotated[KernelLookup, "the kernel"]
+    x: Annotated[Array, "points of unit norm, shape (n, d)"]
+    y: Annotated[Array | None, "points of unit norm, shape (m, d); None stands for x"] = None
+    offset: Annotated[float, "taken off every entry, before any sum is formed"] = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -30,14 +30,10 @@ def matrix_summary(
 
     Parameters
     ----------
-    kernel, points, other
-        The kernel and the data; with `other`, the cross matrix Θ(⟨x_i, y_j⟩).
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    out, output
-        Array for the matrix, shape (n, m), and the name of its file.
-    observer
-        Called with (tiles done, tiles in all).
+    kernel, points, other : the kernel and the data; with `other`, the cross matrix Θ(⟨x_i, y_j⟩)
+    digits, strict : most digits of a number, and whether fewer digits are an error
+    out, output : array for the matrix, shape (n, m), and the name of its file
+    observer : called with (tiles done, tiles in all)
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,24 +22,12 @@ _UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
 
 @dataclass(frozen=True)
 class Points:
-    """Points on the unit sphere.
+    """Points on the unit sphere."""
 
-    Parameters
-    ----------
-    source
-        Where they come from.
-    rows
-        Shape (n, d), rows of unit norm, float64, C order.
-    scaled
-        Whether the rows had to be scaled.
-    image
-        Channels, height and width, where the points are images.
-    """
-
-    source: str
-    rows: NDArray[np.float64]
-    scaled: bool
-    image: tuple[int, int, int] | None = None
+    source: Annotated[str, "where they come from"]
+    rows: Annotated[NDArray[np.float64], "shape (n, d), rows of unit norm, float64, C order"]
+    scaled: Annotated[bool, "whether the rows had to be scaled"]
+    image: Annotated[tuple[int, int, int] | None, "channels, height and width, where the points are images"] = None
 
     @cached_property
     def gram(self) -> GramSpectrum:

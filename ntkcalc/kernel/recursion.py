@@ -26,12 +26,9 @@ def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
 
     Parameters
     ----------
-    kernel
-        The kernel.
-    rho
-        ρ in [−1, 1], exact.
-    bits
-        Bits asked for.
+    kernel : the kernel
+    rho : ρ in [−1, 1], exact
+    bits : bits asked for
     """
     own = _own_bits(kernel, bits)
     return _through_layers(kernel, Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own), own)
