@@ -1,7 +1,5 @@
 """Data points from files: numbers and nothing else, checked before they are used."""
 
-from __future__ import annotations
-
 import os
 import re
 import zipfile

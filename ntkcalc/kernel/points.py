@@ -1,7 +1,5 @@
 """Points on the unit sphere, as rows of float64 arrays: checked, scaled, seen as images, or drawn at random."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any

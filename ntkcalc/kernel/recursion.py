@@ -9,8 +9,6 @@ one of at most η χ in R'(t) and at most η (1 − |R(t)|) in R(t): relative er
 amplified, however deep the network, and that of Θ_l is at most l errors of a layer times S_l.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint

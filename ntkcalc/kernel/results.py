@@ -6,8 +6,6 @@ it are the values that it may have. `kernel`, `digits` and `engine` belong to th
 that is None by default is left out where it is None.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Results: spectra of networks of finite width."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, ClassVar

@@ -1,7 +1,5 @@
 """Coefficients: one kernel's with shares and tail, several kernels' in the layout of the paper's Table 1."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

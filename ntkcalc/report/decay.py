@@ -1,7 +1,5 @@
 """Decay laws: the fits with their errors, and the statements of theory below."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import floor, log10

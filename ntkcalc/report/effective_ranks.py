@@ -1,7 +1,5 @@
 """Effective ranks: bounds from coefficients, and measured ranks beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 

@@ -3,8 +3,6 @@
 `text_of` and `draw` are what the command line calls. Each type of result has a `Report`, which knows its tables.
 """
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence

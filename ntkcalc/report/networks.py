@@ -1,7 +1,5 @@
 """Networks of finite width: spectra, and effective ranks beside the theorems of section C.2."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 

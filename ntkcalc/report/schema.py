@@ -4,8 +4,6 @@ Names, types and descriptions are those of the fields of the dataclasses. Fields
 ones are allowed; a breaking change raises the number in ``schema``.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 from dataclasses import Field, fields, is_dataclass

@@ -1,7 +1,5 @@
 """Spectra on the sphere, of samples of it, and of kernel matrices of data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 

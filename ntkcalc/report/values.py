@@ -1,7 +1,5 @@
 """Kernels at correlations ρ beside their truncated series, and kernel matrices of data in summary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 

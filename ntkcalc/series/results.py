@@ -1,7 +1,5 @@
 """Results: truncated series, and values of the kernel beside them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, ClassVar

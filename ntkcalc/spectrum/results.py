@@ -1,7 +1,5 @@
 """Results: effective ranks with their bounds, spectra on the sphere and of data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, ClassVar
