@@ -16,12 +16,7 @@ from ntkcalc.numerics.types import Array
 
 
 def ntk(
-    rho: Any,
-    act: str,
-    depth: int = 2,
-    *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    rho: Any, act: str, depth: int = 2, *, sigma_w2: str | float | Fraction = 1, gamma_b2: str | float | Fraction = 0
 ) -> Array:
     """Return Θ_l(ρ) on an array, in float64.
 

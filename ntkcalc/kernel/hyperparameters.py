@@ -1,11 +1,9 @@
 """A kernel: activation, depth and the two free variances of Assumption 2, and the quantities that follow from them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Self
 
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
@@ -44,7 +42,7 @@ class Kernel:
         depth: int = 2,
         sigma_w2: str | float | Fraction = 1,
         gamma_b2: str | float | Fraction = 0,
-    ) -> Kernel:
+    ) -> Self:
         """Return the kernel that names and decimal text describe.
 
         Raises
@@ -67,7 +65,7 @@ class Kernel:
             raise InputError(f"sigma_w2 must be positive, got {decimal_text(sigma)}")
         return cls(phi, depth, sigma, gamma)
 
-    def checked(self) -> Kernel:
+    def checked(self) -> Self:
         """Return the kernel itself, its σ_w² checked against E[φ²].
 
         Raises
@@ -78,7 +76,7 @@ class Kernel:
         self.sigma_b2(64)
         return self
 
-    def at_depth(self, depth: int) -> Kernel:
+    def at_depth(self, depth: int) -> Self:
         """Return the same kernel at another depth."""
         return replace(self, depth=depth)
 
