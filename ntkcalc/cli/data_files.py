@@ -15,16 +15,12 @@ from ntkcalc.kernel.points import MOST_ENTRIES, Points, unit_rows
 def load_points(source: str, stdin: IO[str], normalize: bool = True) -> Points:
     """Return the points of a file, one a row: .npy, .npz (``file.npz:name``), .csv, .tsv, text, or - for text on stdin.
 
-    Raises
-    ------
-    InputError
-        For anything but a finite real matrix without zero rows.
+    An InputError refuses anything but a finite real matrix without zero rows.
     """
     return unit_rows(_read(source, stdin), "stdin" if source == "-" else source, normalize)
 
 
 def _read(source: str, stdin: IO[str]) -> Any:
-    """Return what a file holds."""
     path, _, member = source.partition(".npz:")
     path = f"{path}.npz" if member else source
     shown = "stdin" if source == "-" else f"'{path}'"

@@ -45,10 +45,7 @@ class Kernel:
     ) -> Self:
         """Return the kernel that names and decimal text describe.
 
-        Raises
-        ------
-        InputError
-            For an unknown activation or a value that no activation admits; see also `checked`.
+        An InputError refuses an unknown activation or a value that no activation admits; see also `checked`.
         """
         if not isinstance(act, str | Activation):
             raise InputError(f"an activation is named by text such as 'tanh', got {act!r:.40}")
@@ -66,13 +63,7 @@ class Kernel:
         return cls(phi, depth, sigma, gamma)
 
     def checked(self) -> Self:
-        """Return the kernel itself, its σ_w² checked against E[φ²].
-
-        Raises
-        ------
-        InputError
-            Where σ_w² E[φ²] > 1, which Assumption 2 excludes.
-        """
+        """Return the kernel itself; an InputError refuses σ_w² E[φ²] > 1, which Assumption 2 excludes."""
         self.sigma_b2(64)
         return self
 
@@ -88,13 +79,7 @@ class Kernel:
         return 1 / real(ctx, self.activation.dual.mean_square(ctx.prec))
 
     def sigma_b2(self, bits: int) -> Real:
-        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits; exactly 0 where it vanishes.
-
-        Raises
-        ------
-        InputError
-            Where it would be negative.
-        """
+        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits, exactly 0 where it vanishes; InputError if negative."""
         square = self.activation.dual.mean_square(bits)
         if self.sigma_w2 is None:
             return context(bits + 8).zero

@@ -90,7 +90,6 @@ def _look_up(coefficients: Array, negative: Flags, delta: Array, out: Array) -> 
 
 
 def _table(kernel: Kernel) -> Array:
-    """Return the coefficients of all pieces."""
     nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
     pieces = np.arange(_BASE, _BASE + (_OCTAVES << _CUTS), dtype=np.int64)
     left = (pieces << (52 - _CUTS)).view(np.float64)

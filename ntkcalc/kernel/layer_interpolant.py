@@ -99,9 +99,8 @@ def _interpolated(kernel: Kernel, sign: int) -> tuple[Array, Array]:
         if all(np.abs(c[-4:]).max() <= _NEGLIGIBLE * np.abs(c).max() for c in series):
             return series[0], series[1]
         degree *= 2
-    raise AccuracyError(
-        f"{kernel.activation.name}: its layer map is too sharp for float64; evaluate single values with --rho"
-    )
+    name = kernel.activation.name
+    raise AccuracyError(f"{name}: its layer map is too sharp for float64; evaluate single values with --rho")
 
 
 def _at_angle(kernel: Kernel, sign: int, place: float) -> tuple[float, float]:
@@ -126,7 +125,6 @@ def _signed(ctx: Real, t: Correlation) -> float:
 
 
 def _summed(x: Array, series: Array) -> Array:
-    """Return the sum of a Chebyshev series."""
     return np.asarray(np.polynomial.chebyshev.chebval(x, series), dtype=np.float64)
 
 

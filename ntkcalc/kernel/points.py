@@ -42,11 +42,8 @@ def data_facts(points: Points) -> DataFacts:
 def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     """Return the rows of an array as points; images (n, c, h, w) are flattened.
 
-    Raises
-    ------
-    InputError
-        For anything but a finite real matrix without zero rows, or with `normalize` off, rows that
-        are not of unit norm.
+    An InputError says where they are no finite real matrix without zero rows, or, with `normalize` off, where a row is
+    not of unit norm.
     """
     array = real_array(array, source)
     image = None
@@ -55,10 +52,8 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         image = channels, height, width
         array = array.reshape(len(array), channels * height * width)
     if array.ndim != 2:
-        raise InputError(
-            f"{source}: a matrix with one point a row is needed, or images n x channels x height x width, "
-            f"got {array.ndim} dimensions"
-        )
+        needed = "a matrix with one point a row is needed, or images n x channels x height x width"
+        raise InputError(f"{source}: {needed}, got {array.ndim} dimensions")
     if 0 in array.shape:
         raise InputError(f"{source}: there are no points in it (shape {array.shape[0]} x {array.shape[1]})")
     if array.size > MOST_ENTRIES:
@@ -70,13 +65,7 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
 
 
 def real_array(values: Any, source: str) -> NDArray[Any]:
-    """Return what a caller gives as an array of real numbers.
-
-    Raises
-    ------
-    InputError
-        For rows of several lengths, or what is no real number.
-    """
+    """Return what a caller gives as an array of real numbers; an InputError refuses anything else, and ragged rows."""
     try:
         array: NDArray[Any] = np.asanyarray(values)
     except ValueError:
@@ -87,13 +76,7 @@ def real_array(values: Any, source: str) -> NDArray[Any]:
 
 
 def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
-    """Return the points as images of a shape (channels, height, width).
-
-    Raises
-    ------
-    InputError
-        For a shape that is not that of the points.
-    """
+    """Return the points as images of a shape (channels, height, width); an InputError refuses a wrong shape."""
     d, said = points.rows.shape[1], ",".join(map(str, shape))
     if points.image not in (None, shape):
         raise InputError(f"{points.source}: the images are {','.join(map(str, points.image or ()))}, not {said}")

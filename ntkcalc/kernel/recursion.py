@@ -20,14 +20,7 @@ _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
 
 
 def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
-    """Return Θ_l(ρ), absolute error below 2**-bits · S_l; exactly zero where parity makes it so.
-
-    Parameters
-    ----------
-    kernel : the kernel
-    rho : ρ in [−1, 1], exact
-    bits : bits asked for
-    """
+    """Return Θ_l(ρ), −1 ≤ ρ ≤ 1, absolute error below 2**-bits · S_l; exactly zero where parity makes it so."""
     own = _own_bits(kernel, bits)
     return _through_layers(kernel, Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own), own)
 

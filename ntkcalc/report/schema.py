@@ -139,7 +139,6 @@ def _annotations(result: type) -> dict[str, tuple[Any, str]]:
 
 
 def _flat(f: Field[Any], kind: type, about: str) -> dict[str, Any]:
-    """Return the fields that stand in the place of one."""
     inner, endings = _parts(kind), f.metadata["flat"]
     if endings is None:
         return inner
@@ -154,7 +153,6 @@ def _type(result: type) -> type:
 
 @cache
 def _law(words: tuple[str, ...]) -> type:
-    """Return the type of the parameters of a law."""
     about = _annotations(Statement)
     parts = {word: (_type(Parameter), about[word][1], True) for word in words}
     return _struct("Parameters", "Parameters of a law", parts)

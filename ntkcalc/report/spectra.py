@@ -69,7 +69,6 @@ def _multiplicity(n: int) -> str:
 
 
 def _sample(r: SphereSpectrum, screen: Screen) -> str:
-    """Return the table of the sampled matrix beside theory."""
     if r.sample is None:
         return ""
     rows = r.sample.eigenvalues[: screen.rows or MOST_ROWS]

@@ -72,7 +72,6 @@ def _values_table(results: Sequence[KernelValues], screen: Screen) -> str:
 
 
 def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
-    """Return a table of the largest error of each result."""
     known = ([v for v in r.values if v.error is not None] for r in results)
     worst = [max(values, key=lambda v: abs(v.error or Decimal(0)), default=None) for values in known]
     columns = [
