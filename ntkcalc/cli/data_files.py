@@ -4,8 +4,6 @@ What a source is follows from its name and its first bytes: .npy, .npz, .parquet
 and text may be gzipped. Whatever a damaged file makes the readers raise becomes one line for the user.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import lzma
@@ -67,10 +65,7 @@ def load_points(
     layout
         How text is to be read.
 
-    Raises
-    ------
-    InputError
-        For anything but a finite real matrix without zero rows.
+    An InputError refuses anything but a finite real matrix without zero rows.
     """
     path, _, member = source.partition(".npz:")
     path = f"{path}.npz" if member else source

@@ -1,7 +1,5 @@
 """The command line from start to exit code: an error is one line on stderr, Ctrl-C ends the process."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 
@@ -34,24 +35,12 @@ _BLOCK = 8192  # entries that stay in the cache
 
 @dataclass(frozen=True)
 class KernelLookup:
-    """A kernel in float64.
+    """A kernel in float64."""
 
-    Parameters
-    ----------
-    kernel
-        The kernel.
-    coefficients
-        Of the powers x^0 … x^8 of each piece, x from −1 to 1, shape (9, 2 · pieces): ρ ≥ 0 first.
-    total
-        S_l.
-    accuracy
-        Largest error found at test points, over S_l, with a margin.
-    """
-
-    kernel: Kernel
-    coefficients: Array
-    total: float
-    accuracy: float
+    kernel: Annotated[Kernel, "the kernel"]
+    coefficients: Annotated[Array, "of x^0 … x^8 in each piece, −1 ≤ x ≤ 1, shape (9, 2 · pieces): ρ ≥ 0 first"]
+    total: Annotated[float, "S_l"]
+    accuracy: Annotated[float, "largest error found at test points, over S_l, with a margin"]
 
     def __call__(self, negative: Flags, delta: Array) -> Array:
         """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`; shapes as given."""
@@ -112,7 +101,6 @@ def _look_up(coefficients: Array, negative: Flags, delta: Array, out: Array) -> 
 
 
 def _table(kernel: Kernel) -> Array:
-    """Return the coefficients of all pieces."""
     nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
     pieces = np.arange(_BASE, _BASE + (_OCTAVES << _CUTS), dtype=np.int64)
     left = (pieces << (52 - _CUTS)).view(np.float64)

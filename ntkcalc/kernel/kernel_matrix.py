@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
@@ -36,25 +37,13 @@ class Tile:
 
 @dataclass
 class KernelMatrix:
-    """The matrix Θ(⟨x_i, y_j⟩) − offset.
+    """The matrix Θ(⟨x_i, y_j⟩) − offset."""
 
-    Parameters
-    ----------
-    table
-        The kernel.
-    x, y
-        Points of unit norm, shapes (n, d) and (m, d); y None stands for x.
-    offset
-        Taken off every entry, before any sum is formed.
-    closest
-        The least δ ≥ 2^{−7} in the tiles computed so far.
-    """
-
-    table: KernelLookup
-    x: Array
-    y: Array | None = None
-    offset: float = 0.0
-    closest: float = field(default=1.0, init=False)
+    table: Annotated[KernelLookup, "the kernel"]
+    x: Annotated[Array, "points of unit norm, shape (n, d)"]
+    y: Annotated[Array | None, "points of unit norm, shape (m, d); None stands for x"] = None
+    offset: Annotated[float, "taken off every entry, before any sum is formed"] = 0.0
+    closest: Annotated[float, "least δ ≥ 2^{−7} in the tiles computed so far"] = field(default=1.0, init=False)
 
     @property
     def entry_error(self) -> float:

@@ -1,7 +1,5 @@
 """Networks of finite width: spectra, and effective ranks beside the theorems of section C.2."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -57,7 +55,6 @@ def _interval_columns(header: str, intervals: Sequence[Interval], digits: int, t
 
 
 def _captions(r: NetworkSpectrum) -> list[str]:
-    """Return what stands under a table."""
     f, unseen = r.network, sum(not e.resolved for e in r.eigenvalues)
     images = f" on images {','.join(map(str, f.image_shape))}, {f.padding} padding" if f.image_shape else ""
     standard = f.parametrization == "standard"
@@ -76,7 +73,6 @@ def _captions(r: NetworkSpectrum) -> list[str]:
 
 
 def _interval(found: Interval) -> str:
-    """Return a mean and its interval."""
     if found.mean is None:
         return "?"
     if found.low is None or found.high is None:

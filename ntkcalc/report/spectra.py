@@ -1,7 +1,5 @@
 """Spectra on the sphere, of samples of it, and of kernel matrices of data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -71,7 +69,6 @@ def _multiplicity(n: int) -> str:
 
 
 def _sample(r: SphereSpectrum, screen: Screen) -> str:
-    """Return the table of the sampled matrix beside theory."""
     if r.sample is None:
         return ""
     rows = r.sample.eigenvalues[: screen.rows or MOST_ROWS]
