@@ -440,11 +440,9 @@ def test_a_table_shows_fit_and_theory_and_all_models_on_request() -> None:
 
 
 def test_a_series_is_fitted_from_a_pipe() -> None:
-    pipe = f"{shell.SHELL} coeffs -a relu -l 3 -T 600 --json | {shell.SHELL} decay -c - --format plain"
-    done = shell.run(pipe)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "model power\nparity both\n" in done.stdout
-    assert "\nexponent -1.5" in done.stdout or "\nexponent -1.49" in done.stdout
+    text = shell.output("decay -c - --format plain", shell.output("coeffs -a relu -l 3 -T 600 --json"))
+    assert "model power\nparity both\n" in text
+    assert "\nexponent -1.5" in text or "\nexponent -1.49" in text
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
@@ -465,7 +463,7 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
     ],
 )
 def test_a_refusal_says_what_was_expected(line: str, said: str) -> None:
-    done = shell.run(["decay", *shlex.split(line)], "1\n")
+    done = shell.inside(["decay", *shlex.split(line)], "1\n")
     assert done.returncode == 2
     assert said in shell.one_line_of_error(done)
 

@@ -39,7 +39,7 @@ SIMPLEST = ("coeffs", "values", "bounds", "sphere", "decay")  # one of each comm
 
 def shown(name: str, style: str = "table", encoding: str = "utf-8", **environment: str) -> str:
     """What a command prints in this process."""
-    done = inside([*shlex.split(LINES[name]), "--format", style], POINTS, encoding, **environment)
+    done = inside([*shlex.split(LINES[name]), "--format", style], POINTS, encoding=encoding, **environment)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
