@@ -106,7 +106,7 @@ def test_sigmoid_and_its_kin_have_poles_at_i_pi(act: str) -> None:
 
 def test_steep_softplus_keeps_the_law_of_its_poles() -> None:
     """Its coefficients come from quadrature, the nearest pole is at iπ/20."""
-    law, *_ = found("softplus:beta=20").theory.coefficients
+    law, *_ = kernel_theory(Kernel.of("softplus:beta=20")).coefficients
     assert law.rate == pytest.approx(2 * pi / 20, rel=1e-12)
 
 
@@ -265,8 +265,8 @@ def test_eigenvalues_of_tanh_follow_the_two_thirds_law() -> None:
 @pytest.mark.parametrize(
     ("formula", "sigma_w2", "model"),
     [
-        ("x*sigmoid(1.702*x)", "1", "stretched-exponential"),
         ("sin(3*x)+x/2", "max", "entire"),
+        ("x*sigmoid(1.702*x)", "1", "stretched-exponential"),
         ("x*exp(-x^2)", "1", "exponential"),
         ("0.5*x*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3)))", "1", "undecided"),  # it swings
     ],

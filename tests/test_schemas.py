@@ -138,7 +138,7 @@ def test_fields_may_be_added() -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-@pytest.mark.quick(10)
+@pytest.mark.quick(6)
 def test_csv_opens_in_pandas_with_numbers_as_numbers(line: str, files: dict[str, str]) -> None:
     text = printed(line, files, "--format", "csv")
     frame = pandas.read_csv(io.StringIO(text))
