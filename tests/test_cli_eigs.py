@@ -184,7 +184,7 @@ def test_a_table_of_data_shows_as_many_rows_as_asked_for(tmp_path: Path) -> None
 
 
 def test_rows_that_had_to_be_scaled_are_a_remark() -> None:
-    done = shell.run(shlex.split("eigs -a relu --data - --format plain"), POINTS)
+    done = shell.inside(shlex.split("eigs -a relu --data - --format plain"), POINTS)
     assert (done.returncode, done.stderr) == (0, "ntkcalc: stdin: rows scaled to unit norm\n")
 
 
@@ -241,7 +241,7 @@ def test_a_picture_is_drawn_beside_the_output(line: str, tmp_path: Path) -> None
 )
 @pytest.mark.quick(12)
 def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Sequence[str], tmp_path: Path) -> None:
-    done = shell.run(["eigs", *shlex.split(line)], POINTS, tmp_path)
+    done = shell.inside(["eigs", *shlex.split(line)], POINTS, tmp_path)
     assert done.returncode == 2
     said = one_line_of_error(done)
     assert [words for words in expected if words not in said] == []
@@ -249,7 +249,7 @@ def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Seq
 
 
 def test_digits_that_float64_does_not_have_are_exit_3_where_they_were_asked_for() -> None:
-    done = shell.run(shlex.split("eigs -a relu --data - -d 16"), POINTS)
+    done = shell.inside(shlex.split("eigs -a relu --data - -d 16"), POINTS)
     assert done.returncode == 3
     assert "--digits" in one_line_of_error(done)
 

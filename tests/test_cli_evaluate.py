@@ -25,8 +25,10 @@ MATRIX = ["data", "other", "minimum", "mean", "maximum", "diagonal", "accuracy",
 
 
 def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, **environment: str) -> Done:
-    """Run `evaluate` with these arguments; a string instead is a line for the shell."""
-    return shell.run(command if isinstance(command, str) else ["evaluate", *command], stdin, cwd, **environment)
+    """Run `evaluate` with these arguments in this process; a string instead is a line for the shell."""
+    if isinstance(command, str):
+        return shell.run(command, stdin, cwd, **environment)
+    return shell.inside(["evaluate", *command], stdin, cwd, **environment)
 
 
 def output(line: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> str:
@@ -180,16 +182,16 @@ def test_the_pipe_from_coeffs_has_its_bound() -> None:
 
 
 def test_a_series_that_ends_is_the_kernel_itself() -> None:
-    done = run(f"{SHELL} coeffs -a linear -T 2 --json | {SHELL} evaluate --coeffs - --rho -0.3 -T 0 --json")
-    (value,) = json.loads(done.stdout)["values"]
+    (found,) = objects("--coeffs - --rho -0.3 -T 0", shell.output("coeffs -a linear -T 2 --json"))
+    (value,) = found["values"]
     bound = value.pop("bound")
     assert value == {"rho": -0.3, "theta": -0.6, "series": 0, "error": -0.6}
     assert 0.6 <= bound <= 0.6 * (1 + 2e-11)  # of numbers of 12 digits
 
 
 def test_few_digits_in_a_file_are_few_digits_of_its_sums() -> None:
-    done = run(f"{SHELL} coeffs -a tanh -T 300 -d 3 --json | {SHELL} evaluate -c - --rho 0.9 -d 12 --json")
-    (value,) = json.loads(done.stdout)["values"]
+    (found,) = objects("-c - --rho 0.9 -d 12", shell.output("coeffs -a tanh -T 300 -d 3 --json"))
+    (value,) = found["values"]
     (exact,) = objects("-a tanh -T 300 --rho 0.9")[0]["values"]
     assert value["series"] == pytest.approx(exact["series"], abs=0.1)  # two digits
     assert len(str(value["series"])) <= 3  # 1.3
