@@ -77,6 +77,10 @@ def load_points(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's remarks on old headers are none of the user's business
         matrix = _in_words(read, shown)
+        if layout != Layout() and not matrix.text:
+            raise InputError(
+                f"{shown} holds an array: --columns, --header, --delimiter and --decimal are about text files"
+            )
         points = unit_rows(matrix.values, "stdin" if source == "-" else source, normalize)
     return points, tuple(f"{shown}: {remark}" for remark in matrix.remarks)
 
@@ -159,7 +163,7 @@ def _parquet(path: str, layout: Layout) -> Matrix:
     )
     if bad is not None:
         raise InputError(f"column '{bad[:40]}' holds no numbers: leave it out with --columns -{bad[:40]}")
-    return Matrix(np.stack(columns, axis=1) if columns else np.zeros((0, 0)))
+    return Matrix(np.stack(columns, axis=1) if columns else np.zeros((0, 0)), text=True)
 
 
 def _said(error: Exception) -> str:
@@ -173,7 +177,8 @@ def _said(error: Exception) -> str:
         return "it is cut short: there is less in it than its head says"
     word = re.match(r"could not convert string '(.*)' to float64 at row (\d+), column (\d+)", said)
     if word is not None:  # NumPy counts rows from 0 and columns from 1
-        return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'"
+        hint = f"; leave it out with --columns -{word[3]}" if word[1][:1].isalpha() and word[2] == "0" else ""
+        return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'{hint}"
     ragged = re.match(r"the number of columns changed from (\d+) to (\d+) at row (\d+)", said)
     if ragged is not None:
         return f"every row needs as many numbers as the first, {ragged[1]}, but row {ragged[3]} has {ragged[2]}"
