@@ -58,12 +58,9 @@ def load_points(
     source
         A .npy, .npz (``file.npz:name``), .parquet, .csv, .tsv or text file, .npy and text also as .gz; "-" is
         stdin, .npy or text by its first bytes.
-    stdin
-        Where "-" is read from.
-    normalize
-        Whether rows are scaled to unit norm; else those of another norm are refused.
-    layout
-        How text is to be read.
+    stdin : where "-" is read from
+    normalize : whether rows are scaled to unit norm; else those of another norm are refused
+    layout : how text is to be read
 
     An InputError refuses anything but a finite real matrix without zero rows.
     """

@@ -5,8 +5,6 @@ coordinates are decided here from the first lines. What is doubtful is refused, 
 is dropped unsaid, and no index or label becomes a coordinate unasked.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -39,14 +37,10 @@ class Layout:
 
     Parameters
     ----------
-    header
-        Whether the first line holds names: "auto", "yes" or "no".
-    delimiter
-        What stands between two fields; None finds out.
-    decimal
-        The decimal sign, "." or ",".
-    columns
-        The columns to take, such as ``"2-5,width,-label"``; None takes all.
+    header : whether the first line holds names: "auto", "yes" or "no"
+    delimiter : what stands between two fields; None finds out
+    decimal : the decimal sign, "." or ","
+    columns : the columns to take, such as ``"2-5,width,-label"``; None takes all
     """
 
     header: str = "auto"
@@ -85,14 +79,10 @@ def read_matrix(stream: IO[str], layout: Layout, usual: str | None, most_entries
 
     Parameters
     ----------
-    stream
-        The text.
-    layout
-        How it is to be read.
-    usual
-        The delimiter that the file's name suggests; None for white space.
-    most_entries
-        Numbers that it may hold.
+    stream : the text
+    layout : how it is to be read
+    usual : the delimiter that the file's name suggests; None for white space
+    most_entries : numbers that it may hold
 
     Raises
     ------
@@ -252,12 +242,9 @@ def chosen_columns(text: str | None, names: Sequence[str] | None, width: int) ->
 
     Parameters
     ----------
-    text
-        Such as ``"2-5,width,-label"``; None takes all.
-    names
-        The names of the columns, if they have some.
-    width
-        How many there are.
+    text : such as ``"2-5,width,-label"``; None takes all
+    names : the names of the columns, if they have some
+    width : how many there are
     """
     if text is None:
         return list(range(width))

@@ -19,8 +19,6 @@ the window cannot be found: where two singularities lie within a thousandth of e
 degrees far beyond 1000 decide, and theory is the better guide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -52,10 +50,8 @@ def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[
 
     Parameters
     ----------
-    series
-        c_0, c_1, …, nonnegative.
-    window
-        Degrees (A, B) to fit, both included; None is the upper three quarters.
+    series : c_0, c_1, …, nonnegative
+    window : degrees (A, B) to fit, both included; None is the upper three quarters
 
     Returns
     -------

@@ -1,7 +1,5 @@
 """The decay of a kernel's series, or of one from a file: the fit beside the theory."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Context
 from math import floor, log, log10

@@ -15,8 +15,6 @@ disc of convergence; it lies on the positive axis, for all coefficients are nonn
   with Σ_j(t) = c for a j < l.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import log, pi, sqrt
 
@@ -47,12 +45,9 @@ def decay_theory(
 
     Parameters
     ----------
-    act, depth, sigma_w2, gamma_b2
-        The kernel: see `ntk_coefficients`.
-    sphere_dim
-        d ≥ 2 of S^d, for statements on the eigenvalues there.
-    rank
-        r ≥ 1, for statements on kernel matrices of data of that rank.
+    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    sphere_dim : d ≥ 2 of S^d, for statements on the eigenvalues there
+    rank : r ≥ 1, for statements on kernel matrices of data of that rank
 
     Returns
     -------

@@ -79,7 +79,7 @@ class Kernel:
         return 1 / real(ctx, self.activation.dual.mean_square(ctx.prec))
 
     def sigma_b2(self, bits: int) -> Real:
-        """Return σ_b² = 1 − σ_w² E[φ²] to relative 2**-bits, exactly 0 where it vanishes; InputError if negative."""
+        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits, 0 where it vanishes; InputError if negative."""
         square = self.activation.dual.mean_square(bits)
         if self.sigma_w2 is None:
             return context(bits + 8).zero

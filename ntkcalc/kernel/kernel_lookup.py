@@ -6,8 +6,6 @@ whatever the activation and the depth and however singular the kernel at ρ = ±
 four bits of δ are the piece; the bits that follow are the place in it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The kernel matrix of data, and its summary."""
 
-from __future__ import annotations
-
 import math
 import time
 

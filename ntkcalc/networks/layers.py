@@ -9,8 +9,6 @@ for a convolution with sums over the places x and y at which W is applied, insid
 matrix of derivatives is not formed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -334,17 +334,14 @@ def empirical_ntk(
 
     Parameters
     ----------
-    x
-        Points, shape (n, d), or images, shape (n, channels, height, width), scaled to unit norm.
+    x : points, shape (n, d), or images, shape (n, channels, height, width), scaled to unit norm
     act, widths, depth, sigma_w2, gamma_b2
         The kernel (`ntk_coefficients`), and the neurons (channels) of all hidden layers, or of each: then l follows.
     parametrization, arch, padding, filter_size
         ``"ntk"``, (1) with σ_b b at the output too, or ``"standard"``, PyTorch's Kaiming-uniform, without variances;
         ``"mlp"`` or ``"cnn"``, whose convolutions have ``"valid"`` or ``"same"`` padding and filters of this side.
-    seed
-        What `numpy.random.default_rng` takes; trial t of N of ``eigs --width`` has ``SeedSequence(S).spawn(N)[t]``.
-    normalize, memory
-        As for `matrix_spectrum`.
+    seed : what `numpy.random.default_rng` takes; trial t of N of ``eigs --width`` has ``SeedSequence(S).spawn(N)[t]``
+    normalize, memory : as for `matrix_spectrum`
 
     Returns
     -------

@@ -6,8 +6,6 @@ one) a Ritz pair (θ, Qy) has the residual ‖B Eᵀy‖. Some eigenvalue lies w
 next Ritz value is a gap away, within residual²/gap. Blocks need few passes, for the matrix costs more than the vectors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

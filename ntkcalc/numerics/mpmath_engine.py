@@ -7,8 +7,6 @@ absolute and known (`Packing.compose`), so each coefficient that is not an exact
 to have its *relative* accuracy; where one has not, the integers are widened.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """Series in float64: direct convolution, no subtraction, so every coefficient keeps its relative accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Numbers enter as decimal text and become exact fractions; they leave as correctl
 between they are mpmath reals of a private context, so that the caller's ``mpmath.mp`` is never touched.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable

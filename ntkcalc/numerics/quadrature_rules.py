@@ -1,7 +1,5 @@
 """Quadrature rules on [−1, 1] to any precision, and an integral by one, as numbers of MPFR."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import lru_cache

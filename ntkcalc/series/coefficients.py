@@ -46,20 +46,15 @@ def ntk_coefficients(
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
-    depth, truncation
-        l ≥ 1, layers including the linear output, and T ≥ 0: coefficients p = 0 … T.
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
+    depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0: coefficients p = 0 … T
     sigma_w2, gamma_b2
         σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]. Decimal text is exact.
-    digits
-        Significant digits, each right to one unit in the last place.
+    digits : significant digits, each right to one unit in the last place
     engine
         ``"numpy"`` (float64), ``"mpmath"`` (any precision), or ``"auto"``: NumPy where its proven error bound suffices.
-    which
-        ``"kappa"``, ``"alpha"``, ``"beta"`` or ``"mu"`` (`Coefficients`).
-    paper_truncation
-        Follow the paper's (39)–(41), which stop the sum over k at T.
+    which : ``"kappa"``, ``"alpha"``, ``"beta"`` or ``"mu"`` (`Coefficients`)
+    paper_truncation : follow the paper's (39)–(41), which stop the sum over k at T
 
     Returns
     -------

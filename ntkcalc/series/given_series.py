@@ -1,7 +1,5 @@
 """A power series from outside: the JSON that ``ntkcalc coeffs`` prints, or bare numbers one a line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

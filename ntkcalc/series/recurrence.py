@@ -17,8 +17,6 @@ So every digit of a tail can be had in float64 too. Everything is a sum of produ
 numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic

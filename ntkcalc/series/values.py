@@ -1,7 +1,5 @@
 """Θ_l(ρ), its truncated series, their difference and its bound, to the digits asked for, rounded once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,18 +53,12 @@ def ntk_values(
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
-    rho
-        Correlations in [−1, 1], or one of them; decimal text is exact.
-    depth, truncation
-        l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series.
-    sigma_w2, gamma_b2
-        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1].
-    digits
-        Significant digits, each right to one unit in the last place, of the difference too.
-    paper_truncation
-        Take the paper's series (39)–(41).
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
+    rho : correlations in [−1, 1], or one of them; decimal text is exact
+    depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series
+    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    digits : significant digits, each right to one unit in the last place, of the difference too
+    paper_truncation : take the paper's series (39)–(41)
 
     Returns
     -------

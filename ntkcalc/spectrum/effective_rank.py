@@ -1,7 +1,5 @@
 """Effective ranks eff(A) = Tr A/λ_1(A) (section 4.1): of any matrix, and of the kernel matrix of data."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence
@@ -38,8 +36,7 @@ def effective_rank(a: Any, trace: float | None = None) -> float:
     a
         An array of shape (n, n), or anything with `shape` and `@` for blocks of vectors, such as a
         `scipy.sparse.linalg.LinearOperator`.
-    trace
-        Tr A, where `a` is no array.
+    trace : tr A, where `a` is no array
 
     Returns
     -------

@@ -3,8 +3,6 @@ r"""Decay laws of the paper's Figure 4, fitted to eigenvalues by least squares o
 .. math::  λ_ℓ = a ℓ^{-b}, \qquad λ_ℓ = a ℓ^{-3/4} b^{-ℓ^{1/4}}, \qquad λ_ℓ = a ℓ^{-1/2} b^{-ℓ^{1/2}} .
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ that the series gives, and are added. Two rules of different length must agree. 
 to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature is used, which tolerates end-point singularities.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any

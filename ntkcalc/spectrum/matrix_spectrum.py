@@ -8,8 +8,6 @@ On rows of unit norm and rank r, monomials of degree e span those of degree e âˆ
 :math:`\binom{r+e-1}{r-1}` over the largest even and the largest odd degree e < m with c_e > 0.
 """
 
-from __future__ import annotations
-
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -57,18 +55,12 @@ def matrix_spectrum(
 
     Parameters
     ----------
-    x
-        Points, shape (n, d).
-    act, depth, sigma_w2, gamma_b2
-        The kernel: see `ntk_coefficients`.
-    top
-        How many of the largest; None for all.
-    digits
-        Most digits of a number; fewer are given where fewer are known.
-    normalize
-        Scale rows to unit norm; otherwise rows of another norm are refused.
-    memory
-        Bytes that the matrix may take; a larger one is computed anew, tile by tile, in each product.
+    x : points, shape (n, d)
+    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    top : how many of the largest; None for all
+    digits : most digits of a number; fewer are given where fewer are known
+    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    memory : bytes that the matrix may take; a larger one is computed anew, tile by tile, in each product
 
     Returns
     -------

@@ -9,8 +9,6 @@ of a nonzero coefficient, :math:`λ_1(\tilde K) ≥ c_q λ_1(G^{∘q})/n`, whenc
 which is Theorem 4.3 for q = 1 and holds for q > 1 too, where Theorem 4.3 does not apply.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
@@ -38,10 +36,8 @@ def effective_rank_bounds(
 
     Parameters
     ----------
-    act, depth, sigma_w2, gamma_b2
-        The kernel: see `ntk_coefficients`.
-    digits
-        Significant digits, rounded up.
+    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    digits : significant digits, rounded up
 
     Returns
     -------

@@ -9,8 +9,6 @@ terms for smooth activations. Else quadrature of the kernel gives λ_k (`ntkcalc
 must contain it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -53,20 +51,14 @@ def sphere_eigenvalues(
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"``.
-    sphere_dim, max_frequency
-        d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k.
-    depth
-        l ≥ 1, layers including the linear output.
+    act : activation such as ``"tanh"``
+    sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
+    depth : l ≥ 1, layers including the linear output
     truncation
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
-    measure
-        ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6).
-    sigma_w2, gamma_b2
-        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1].
-    digits
-        Significant digits, each right to one unit in the last place.
+    measure : ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6)
+    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    digits : significant digits, each right to one unit in the last place
 
     Returns
     -------

@@ -13,8 +13,6 @@ sums need no Γ and never overflow:
            \frac{w_{p+2,k}}{w_{p,k}} = \frac{(p+1)(p+2)}{(p-k+2)(p+k+d+1)} .
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import comb
 
