@@ -1,5 +1,7 @@
 """The kernel on NumPy arrays: `ntk` and `ntk_matrix`."""
 
+from __future__ import annotations
+
 from fractions import Fraction
 from typing import Any
 

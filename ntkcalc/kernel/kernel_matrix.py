@@ -8,6 +8,8 @@ With u = 2^{−53}, coordinates of unit rows err by relative 2u, norms by about 
 is what an entry may be off, beside the error of the lookup itself.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field

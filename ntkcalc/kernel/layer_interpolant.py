@@ -6,6 +6,8 @@ relu-type kernels at t = ±1 included. So a short Chebyshev series of each, inte
 is a layer map of any activation, and 1 − |t| = 2 sin²(ψ/2) keeps its relative accuracy through all layers.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """The kernel matrix of data, and its summary."""
 
+from __future__ import annotations
+
 import math
 import time
 

@@ -1,5 +1,7 @@
 """Independent trials: their random generators, and means of measured values with 95 % confidence intervals."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction

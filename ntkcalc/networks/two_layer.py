@@ -8,6 +8,8 @@ The theorems bound effective ranks by multiples of eff(XXᵀ). Their conditions 
 given where they do not hold.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
