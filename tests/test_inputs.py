@@ -513,6 +513,18 @@ def test_options_of_layout_are_checked(option: str, value: str) -> None:
     assert option in in_words(lambda: Layout(**{option: value}))
 
 
+def test_columns_of_a_parquet_file_are_points(tmp_path: Path) -> None:
+    import pandas
+
+    frame = pandas.DataFrame({"a": ROWS[:, 0], "b": ROWS[:, 1], "word": ["x", "y", "z"]})
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert "--columns -word" in refusal(tmp_path / "x.parquet")
+    for columns in ("-word", "1-2", "a,b"):
+        assert load(tmp_path / "x.parquet", layout=Layout(columns=columns)).rows == pytest.approx(UNIT, abs=ROUNDING)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 not really")
+    assert "cannot read" in refusal(tmp_path / "x.parquet")
+
+
 def test_stdin_and_pipes_may_hold_an_array(tmp_path: Path) -> None:
     assert load_points("-", io.BytesIO(npy_bytes(ROWS)))[0].rows == pytest.approx(UNIT, abs=ROUNDING)
     for name, content in (("pipe.npy", npy_bytes(ROWS)), ("pipe.csv", b"3,4\n-1,0\n0.25,-0.5\n")):

@@ -41,7 +41,7 @@ def _spectrum(r: NetworkSpectrum, screen: Screen) -> str:
         numbers("of XXᵀ", [e.gram_normalized for e in rows], few),
     ]
     k, networks = r.kernel, counted(r.trials, "network")
-    title = f"{k.activation}, depth {k.depth}, width {r.network.width}: eigenvalues of K/n, mean of {networks}"
+    title = f"{k.activation}, depth {k.depth}, width {r.network.width}: eigenvalues of K, mean of {networks}"
     text = table(title, columns, screen) + left_out(len(r.eigenvalues) - len(rows), screen)
     return text + captions(_captions(r), screen)
 
@@ -64,6 +64,7 @@ def _captions(r: NetworkSpectrum) -> list[str]:
         + (", weights and biases uniform in ±1/√fan_in" if standard else f", {variances(r.kernel, 6)}"),
         f"seed {f.seed}; " + ("95 % confidence intervals of means" if r.trials > 1 else "one network has no interval"),
     ]
+    lines.append("width ∞, of XXᵀ: λ_p/λ_1 of the kernel of infinite width, and of XXᵀ")
     if r.distance is not None:
         lines.append(f"‖K − Θ‖/‖Θ‖ = {digits_of(r.distance, 3)} (root mean square), Θ the kernel of infinite width")
     if dead := r.trials - r.eigenvalues[0].normalized.trials:
