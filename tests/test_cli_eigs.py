@@ -256,3 +256,17 @@ def test_digits_that_float64_does_not_have_are_exit_3_where_they_were_asked_for(
 
 def test_values_that_end_early_have_all_their_digits() -> None:
     assert output("-a linear -q --data - -d 9 --format plain", "1 0\n0 1\n") == "1 1\n2 1\n"
+
+
+@pytest.mark.parametrize(("act", "terms"), [("erf", 200), ("relu", 50), ("gelu", 12)])
+def test_of_a_piped_series_eigenvalues_have_the_digits_that_their_brackets_leave(act: str, terms: int) -> None:
+    options = "--sphere-dim 3 --max-frequency 4 --json"
+    series = shell.output(f"coeffs -a {act} -T {terms} --json")
+    found = json.loads(output(f"-c - {options}", series))["eigenvalues"]
+    truth = json.loads(output(f"-a {act} {options} -d 15"))["eigenvalues"]
+    known = [(row, exact) for row, exact in zip(found, truth, strict=True) if row["eigenvalue"] is not None]
+    assert len(known) >= 2
+    for row, exact in known:
+        assert row["lower"] <= exact["eigenvalue"] <= row["upper"]
+        shown = Decimal(repr(row["eigenvalue"]))
+        assert abs(shown - Decimal(repr(exact["eigenvalue"]))) <= Decimal(1).scaleb(shown.as_tuple().exponent)

@@ -257,7 +257,8 @@ def test_other_points_make_a_cross_matrix(folder: Path, tmp_path: Path) -> None:
 def test_rows_that_had_to_be_scaled_are_a_remark(folder: Path) -> None:
     done = run(shlex.split("-a relu --data x.npy --other y.csv --format plain"), cwd=folder)
     assert done.returncode == 0
-    assert done.stderr == "ntkcalc: y.csv: rows scaled to unit norm\n"
+    named = "ntkcalc: 'y.csv': the first line holds names (a, b, c), not a point\n"
+    assert done.stderr == named + "ntkcalc: y.csv: rows scaled to unit norm\n"
     assert output("-q -a relu --data x.npy --other y.csv --format plain", cwd=folder) == done.stdout
 
 
@@ -329,7 +330,10 @@ def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path: Path, tmp_path_fa
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(folder: Path, tmp_path: Path) -> None:
     target = old_file(tmp_path)
     # a file of at most 8 kB, where the matrix takes 12.8
-    done = run(f"ulimit -f 8; {SHELL} evaluate -a relu --data x.npy -o {shlex.quote(str(target))}", cwd=folder)
+    done = run(
+        f"ulimit -f 8; PYTHONDONTWRITEBYTECODE=1 {SHELL} evaluate -a relu --data x.npy -o {shlex.quote(str(target))}",
+        cwd=folder,
+    )
     assert done.returncode == 1
     assert "K.npy: File too large" in one_line_of_error(done)
     assert contents(tmp_path) == [("K.npy", "old")]

@@ -51,7 +51,7 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     image = channels_last = None
     if array.ndim in (3, 4):
         shape = (1, *array.shape[1:])[-3:]
-        if shape[2] in _CHANNELS and shape[0] not in _CHANNELS:
+        if shape[2] in _CHANNELS and min(shape[:2]) > max(_CHANNELS):
             channels_last = shape
         else:
             image = shape

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
-from math import sqrt
+from math import floor, sqrt
 
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.numerics.precision import Real, bits_for, context, decimal, log2, real, whole
+from ntkcalc.numerics.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, log2, real, whole
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
@@ -115,6 +115,19 @@ class Bracket:
         """Whether both bounds are the same number to so many bits."""
         return self.upper is not None and self.upper - self.lower <= self.lower * self.lower.context.ldexp(1, -bits)
 
+    @property
+    def middle(self) -> Real:
+        """The middle of a bracket with an upper bound."""
+        return (self.lower + self.upper) / 2
+
+    def digits_left(self, digits: int) -> int:
+        """Return to how many digits, `digits` at most, the middle is right to one unit in the last place."""
+        if self.upper is None or not self.upper > 0:
+            return digits if self.upper is not None else 0
+        gap = self.upper - self.lower
+        left = (log2(self.middle) - log2(gap)) / BITS_PER_DIGIT if gap else digits
+        return max(0, min(digits, floor(left)))
+
     def terms_needed(self, terms: int, bits: int) -> float:
         """Return the number of terms that would close it, if the gap falls like exp(−a √T)."""
         if self.closed(bits) or self.upper is None:
@@ -144,7 +157,7 @@ def kernel_spectrum(
 
 
 def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, digits: int) -> SphereSpectrum:
-    """Return the spectrum of a series from a file (Theorem 4.6): λ_k itself only where the bracket closes."""
+    """Return the spectrum of a series from a file (Theorem 4.6): of λ_k the digits that its bracket leaves."""
     _check(truncation, digits)
     digits = given.known(digits)
     bits = bits_for(digits) + 8
@@ -162,10 +175,11 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
         return wider, None if tail is None else tail + sum(c)
 
     all_there, total = brackets(last)
-    values = [b.lower if b.closed(bits) else None for b in all_there]
+    known = [b.digits_left(digits) for b in all_there]
+    values = [b.middle if n else None for b, n in zip(all_there, known, strict=True)]
     terms = last if truncation is None else min(last, truncation)
     shown = all_there if terms == last else brackets(terms)[0]
-    return _spectrum(given.kernel, sphere, terms, digits, bits, shown, values, total and real(ctx, total))
+    return _spectrum(given.kernel, sphere, terms, digits, bits, shown, values, total and real(ctx, total), known)
 
 
 def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list[Bracket]]:
@@ -224,8 +238,9 @@ def _spectrum(
     brackets: Sequence[Bracket],
     values: Sequence[Real | None],
     total: Real | None,
+    known: Sequence[int] | None = None,
 ) -> SphereSpectrum:
-    """Round everything once: values to nearest, bounds outwards."""
+    """Round everything once: values to nearest, to as many digits as are known, bounds outwards."""
     mass = sphere.mass(bits + 8)
     ctx = context(bits + 8)
     safe, cumulative = ctx.ldexp(1, 4 - bits), ctx.zero
@@ -237,15 +252,16 @@ def _spectrum(
         count = multiplicity(sphere.dim, k)
         share = None if value is None or not total else count * value / total
         cumulative = None if share is None or cumulative is None else cumulative + share
+        own, least = (known[k], min(known[: k + 1])) if known else (digits, digits)
         rows.append(
             SphereEigenvalue(
                 k,
-                _to_nearest(value, mass, digits),
+                _to_nearest(value, mass, own),
                 decimal(lower * mass, digits, ROUND_FLOOR),
                 None if upper is None else decimal(upper * mass, digits, ROUND_CEILING),
                 count,
-                _to_nearest(share, ctx.one, digits),
-                _to_nearest(cumulative, ctx.one, digits),
+                _to_nearest(share, ctx.one, own if own == digits else max(own - 1, 1)),
+                _to_nearest(cumulative, ctx.one, least if least == digits else max(least - 1, 1)),
             )
         )
     everything = _to_nearest(total, mass, digits)
