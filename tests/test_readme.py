@@ -1,7 +1,9 @@
 """README's console examples print what README says, and its Python examples hold."""
 
 import doctest
+import inspect
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -43,3 +45,33 @@ def test_python_examples() -> None:
     examples = doctest.DocTestParser().get_doctest(text, {}, "README", str(README), 0)
     assert examples.examples
     assert doctest.DocTestRunner().run(examples).failed == 0
+
+
+# ---------------------------------------------------------------- the table of the paper's statements
+
+LABEL = re.compile(r"(?:Theorem|Lemma|Corollary|Figure|Table|[Ss]ection) (?:[A-Z]\.)?\d+(?:\.\d+)*|\(\d+\)")
+
+
+def statements() -> list[tuple[str, str, str]]:
+    """The rows of the table: statement, dotted path under ntkcalc, command or nothing."""
+    text = README.read_text(encoding="utf-8")
+    section = re.search(r"^## Where the paper's statements are\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\|(.*)\|(.*)\|(.*)\|$", section[1] if section else "", re.MULTILINE)[2:]
+    return [(statement.strip(), path.strip(" `"), command.strip(" `")) for statement, path, command in rows]
+
+
+def test_the_table_of_statements() -> None:
+    assert len(statements()) > 10
+    for statement, path, command in statements():
+        function = pkgutil.resolve_name(f"ntkcalc.{path}")
+        assert callable(function), path
+        module = inspect.getmodule(function)
+        said = " ".join(f"{inspect.getdoc(function)} {inspect.getdoc(module)}".split())
+        missing = [label for label in LABEL.findall(statement) if not re.search(rf"{re.escape(label)}(?!\.?\d)", said)]
+        assert not missing, (path, missing)
+        if command:
+            program_name, *arguments = shlex.split(command)
+            assert program_name == "ntkcalc"
+            done = inside([*arguments, "-q"])
+            assert (done.returncode, done.stderr) == (0, ""), command
+            assert done.stdout
