@@ -109,7 +109,7 @@ def test_eigenvalues_of_digits_are_those_of_the_dense_matrix(act: str, options: 
 
 
 def test_all_the_largest_and_those_of_a_matrix_that_does_not_fit_are_the_same() -> None:
-    x = digits(1250)
+    x = digits(1797)
     truth = dense(x, act="relu", depth=3)
     assert_same(matrix_spectrum(x, act="relu", depth=3, digits=16), truth)
     for memory in (1 << 30, 1 << 20):
@@ -315,9 +315,9 @@ def test_the_spectrum_of_the_gram_matrix_stands_beside_it(name: str) -> None:
 @pytest.mark.parametrize("act", ["relu", "gaussian"])
 @pytest.mark.quick(2)
 def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> None:
-    x = np.tile(np.eye(200), (7, 1))
+    x = np.tile(np.eye(200), (8, 1))
     one, zero = (float(v.theta) for v in ntk_values(act, [1, 0], digits=17).values)
-    # K = (Θ(1) − Θ(0)) I ⊗ 11ᵀ + Θ(0) 11ᵀ, over n = 1400
+    # K = (Θ(1) − Θ(0)) I ⊗ 11ᵀ + Θ(0) 11ᵀ, over n = 1600
     many = (one - zero) / 200
     truth = np.array([many + zero, *[many] * 199, *[0.0] * 50])
     for top in (30, 250):
@@ -329,7 +329,7 @@ def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> 
 @pytest.mark.parametrize("memory", [1 << 30, 0])
 @pytest.mark.quick(1)
 def test_many_eigenvalues_that_occur_often_are_all_found(memory: int) -> None:
-    x = orthogonal_groups(76, 17, 5)
+    x = orthogonal_groups(76, 20, 5)
     found = matrix_spectrum(x, act="relu", digits=16, top=160, memory=memory)
     truth = dense(x, act="relu")
     assert_same(found, truth)
