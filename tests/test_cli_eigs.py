@@ -105,7 +105,8 @@ def test_a_series_with_its_tail_has_both_bounds() -> None:
     assert (found["kernel"]["activation"], found["truncation"]) == ("relu", 20)
     exact = objects("-a relu --sphere-dim 2 --max-frequency 4")[0]["eigenvalues"]
     for e, f in zip(found["eigenvalues"], exact, strict=True):
-        assert e["eigenvalue"] is None
+        shown = e["eigenvalue"]  # the digits that the bracket leaves
+        assert shown is None or abs(shown - f["eigenvalue"]) <= 10.0 ** Decimal(repr(shown)).as_tuple().exponent
         assert e["lower"] <= f["eigenvalue"] * (1 + 1e-11)  # the piped coefficients have 12 digits
         assert e["upper"] >= f["eigenvalue"] * (1 - 1e-11)
 
