@@ -291,6 +291,20 @@ def test_the_stated_error_of_entries_holds_from_nearly_equal_rows_to_orthogonal_
     assert matrix.entry_error < 1e-12 * matrix.table.total
 
 
+@pytest.mark.parametrize(("act", "depth", "variance"), [("abs", 10, "max"), ("relu", 10, "max"), ("abs", 6, "1")])
+def test_the_stated_error_knows_the_rounding_of_long_sums(act: str, depth: int, variance: str) -> None:
+    random, rows = np.random.default_rng(1), []
+    for delta in random.uniform(0.008, 0.03, 8):  # as near as correlations themselves are used
+        one, other = np.linalg.qr(random.standard_normal((3000, 2)))[0].T
+        rows += [3.3 * one, 7.7 * ((1 - delta) * one + (delta * (2 - delta)) ** 0.5 * other)]
+    matrix = KernelMatrix(kernel_lookup(Kernel.of(act, depth, variance)), unit_rows(np.array(rows), "rows").rows)
+    found = np.empty(matrix.shape)
+    matrix.fill(found)
+    pairs = [(exact_correlation(rows[i], rows[i + 1]), float(found[i, i + 1])) for i in range(0, len(rows), 2)]
+    worst = max(abs(float(theta(matrix.table.kernel, rho, 90) - ours)) for rho, ours in pairs)
+    assert matrix.table.accuracy * matrix.table.total < worst <= matrix.entry_error
+
+
 def exact_correlation(x: Any, y: Any) -> Fraction:
     """The correlation of two rows as they are, to 280 bits."""
     ctx = context(320)
