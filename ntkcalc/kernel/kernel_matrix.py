@@ -3,10 +3,10 @@ r"""Kernel matrices Θ(⟨x_i, y_j⟩) in float64, tile by tile, so that the mem
 A correlation near ±1 is only as good as δ = 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
 from the points themselves, so that equal rows have δ = 0 exactly and nearly equal ones all their digits.
 
-With u = 2^{−53}, coordinates of unit rows err by relative 2u; rounding errors of norms and of sums of d products add up
-like √d u/2 and √d u (the worst case, d u, would need all of one sign). ρ is taken to err by (4√d + 6) u at most, which is
-twice their sum, and δ from differences by 6u √(2δ) + (4√d + 6) u δ. Times dΘ_l/dρ that is what an entry may be off, beside
-the error of the lookup itself: a bound for rounding errors as they come, tested, not a proof for the worst of them.
+With u = 2^{−53}, coordinates of unit rows err by relative 2u; rounding errors of norms and of sums of d products add
+up like √d u/2 and √d u (the worst case, d u, would need all of one sign). ρ is taken to err by (4√d + 6) u at most,
+twice their sum, and δ from differences by 6u √(2δ) + (4√d + 6) u δ. Times dΘ_l/dρ that is what an entry may be off,
+beside the error of the lookup: a bound for rounding errors as they come, tested, not a proof for the worst of them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class KernelMatrix:
 
     @property
     def entry_error(self) -> float:
-        """What entries computed so far may be off: the error of the lookup, and that of the rounding of correlations."""
+        """What entries computed so far may be off: the error of the lookup, and what rounding of correlations adds."""
         noise = (4 * math.sqrt(self.x.shape[1]) + 6) * _UNIT
         near = (2.0**-k for k in range(7, 41))
         beside = max(self.table.slope(gap) * (6 * _UNIT * math.sqrt(2 * gap) + noise * gap) for gap in near)
