@@ -8,79 +8,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ntkcalc.decay.fit import fit_decay as fit_decay
-    from ntkcalc.decay.results import DecayFit as DecayFit
-    from ntkcalc.decay.results import DecayTheory as DecayTheory
-    from ntkcalc.decay.theory import decay_theory as decay_theory
-    from ntkcalc.errors import AccuracyError as AccuracyError
-    from ntkcalc.errors import InputError as InputError
-    from ntkcalc.errors import NtkcalcError as NtkcalcError
-    from ntkcalc.kernel.arrays import ntk as ntk
-    from ntkcalc.kernel.arrays import ntk_matrix as ntk_matrix
-    from ntkcalc.networks.network import empirical_ntk as empirical_ntk
-    from ntkcalc.series.coefficients import ntk_coefficients as ntk_coefficients
-    from ntkcalc.series.results import Coefficients as Coefficients
-    from ntkcalc.series.results import KernelValues as KernelValues
-    from ntkcalc.series.values import ntk_values as ntk_values
-    from ntkcalc.spectrum.effective_rank import effective_rank as effective_rank
-    from ntkcalc.spectrum.matrix_spectrum import matrix_spectrum as matrix_spectrum
-    from ntkcalc.spectrum.rank_bounds import effective_rank_bounds as effective_rank_bounds
-    from ntkcalc.spectrum.results import MatrixSpectrum as MatrixSpectrum
-    from ntkcalc.spectrum.results import RankBounds as RankBounds
-    from ntkcalc.spectrum.results import SphereSpectrum as SphereSpectrum
-    from ntkcalc.spectrum.sphere import sphere_eigenvalues as sphere_eigenvalues
+    from ntkcalc.decay.fit import fit_decay
+    from ntkcalc.decay.results import DecayFit, DecayTheory
+    from ntkcalc.decay.theory import decay_theory
+    from ntkcalc.errors import AccuracyError, InputError, NtkcalcError
+    from ntkcalc.kernel.arrays import ntk, ntk_matrix
+    from ntkcalc.networks.network import empirical_ntk
+    from ntkcalc.series.coefficients import ntk_coefficients
+    from ntkcalc.series.results import Coefficients, KernelValues
+    from ntkcalc.series.values import ntk_values
+    from ntkcalc.spectrum.effective_rank import effective_rank
+    from ntkcalc.spectrum.matrix_spectrum import matrix_spectrum
+    from ntkcalc.spectrum.rank_bounds import effective_rank_bounds
+    from ntkcalc.spectrum.results import MatrixSpectrum, RankBounds, SphereSpectrum
+    from ntkcalc.spectrum.sphere import sphere_eigenvalues
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "AccuracyError": "errors",
-    "Coefficients": "series.results",
-    "DecayFit": "decay.results",
-    "DecayTheory": "decay.results",
-    "InputError": "errors",
-    "KernelValues": "series.results",
-    "MatrixSpectrum": "spectrum.results",
-    "NtkcalcError": "errors",
-    "RankBounds": "spectrum.results",
-    "SphereSpectrum": "spectrum.results",
-    "decay_theory": "decay.theory",
-    "effective_rank": "spectrum.effective_rank",
-    "effective_rank_bounds": "spectrum.rank_bounds",
-    "empirical_ntk": "networks.network",
-    "fit_decay": "decay.fit",
-    "matrix_spectrum": "spectrum.matrix_spectrum",
-    "ntk": "kernel.arrays",
-    "ntk_coefficients": "series.coefficients",
-    "ntk_matrix": "kernel.arrays",
-    "ntk_values": "series.values",
-    "sphere_eigenvalues": "spectrum.sphere",
-}
-"""Where each exported name is defined."""
+__all__ = ["AccuracyError", "InputError", "NtkcalcError", "__version__"]
+__all__ += ["Coefficients", "DecayFit", "DecayTheory", "KernelValues", "MatrixSpectrum", "RankBounds", "SphereSpectrum"]
+__all__ += ["decay_theory", "effective_rank", "effective_rank_bounds", "empirical_ntk", "fit_decay", "matrix_spectrum"]
+__all__ += ["ntk", "ntk_coefficients", "ntk_matrix", "ntk_values", "sphere_eigenvalues"]
 
-__all__ = [
-    "AccuracyError",
-    "Coefficients",
-    "DecayFit",
-    "DecayTheory",
-    "InputError",
-    "KernelValues",
-    "MatrixSpectrum",
-    "NtkcalcError",
-    "RankBounds",
-    "SphereSpectrum",
-    "__version__",
-    "decay_theory",
-    "effective_rank",
-    "effective_rank_bounds",
-    "empirical_ntk",
-    "fit_decay",
-    "matrix_spectrum",
-    "ntk",
-    "ntk_coefficients",
-    "ntk_matrix",
-    "ntk_values",
-    "sphere_eigenvalues",
-]
+_HOME = {
+    "errors": ("AccuracyError", "InputError", "NtkcalcError"),
+    "kernel.arrays": ("ntk", "ntk_matrix"),
+    "series.coefficients": ("ntk_coefficients",),
+    "series.values": ("ntk_values",),
+    "series.results": ("Coefficients", "KernelValues"),
+    "spectrum.sphere": ("sphere_eigenvalues",),
+    "spectrum.matrix_spectrum": ("matrix_spectrum",),
+    "spectrum.rank_bounds": ("effective_rank_bounds",),
+    "spectrum.effective_rank": ("effective_rank",),
+    "spectrum.results": ("MatrixSpectrum", "RankBounds", "SphereSpectrum"),
+    "decay.fit": ("fit_decay",),
+    "decay.theory": ("decay_theory",),
+    "decay.results": ("DecayFit", "DecayTheory"),
+    "networks.network": ("empirical_ntk",),
+}
+"""The exported names of each module."""
 
 
 def __dir__() -> list[str]:
@@ -88,8 +54,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    home = next((module for module, names in _HOME.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'ntkcalc' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(f"ntkcalc.{_HOME[name]}"), name)
+    return getattr(import_module(f"ntkcalc.{home}"), name)

@@ -17,7 +17,7 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 
-for variable in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "NTKCALC_DIGITS", "NTKCALC_FORMAT"):
+for variable in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM", "LINES", "NTKCALC_DIGITS", "NTKCALC_FORMAT"):
     os.environ.pop(variable, None)  # no test depends on the terminal it is run in
 
 settings.register_profile("law", deadline=None, derandomize=True, max_examples=25)

@@ -14,7 +14,10 @@ from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.points import unit_rows
 from ntkcalc.kernel.recursion import theta
+from ntkcalc.numerics.precision import context
 
 RNG = np.random.default_rng(2023)
 
@@ -262,3 +265,49 @@ def test_correlations_that_are_no_numbers_are_refused(rho: Any) -> None:
 def test_what_makes_no_sense_is_refused_in_words(x: Any, y: Any, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         ntk_matrix(x, y, **{"act": "relu"} | options)
+
+
+ACTIVATIONS = ["relu", "abs", "tanh", "gelu", "selu", "cos"]
+
+
+@pytest.mark.parametrize("act", ACTIVATIONS)
+@pytest.mark.parametrize(("depth", "variance"), [(2, "1"), (6, "max"), (10, "max")])
+def test_the_stated_error_of_entries_holds_from_nearly_equal_rows_to_orthogonal_ones(
+    act: str, depth: int, variance: str
+) -> None:
+    random = np.random.default_rng(depth)
+    kernel = Kernel.of(act, depth, variance, "0.1")
+    rows = []
+    for delta in 10.0 ** random.uniform(-16, 0, 6):
+        one, other = np.linalg.qr(random.standard_normal((300, 2)))[0].T
+        side = random.choice([-1.0, 1.0]) * ((1 - delta) * one + (delta * (2 - delta)) ** 0.5 * other)
+        rows += [one * 10.0 ** random.uniform(-3, 3), side * 10.0 ** random.uniform(-3, 3)]
+    matrix = KernelMatrix(kernel_lookup(kernel), unit_rows(np.array(rows), "rows").rows)
+    found = np.empty(matrix.shape)
+    matrix.fill(found)
+    for i in range(0, len(rows), 2):
+        exact = theta(kernel, exact_correlation(rows[i], rows[i + 1]), 90)
+        assert abs(float(exact - float(found[i, i + 1]))) <= matrix.entry_error
+    assert matrix.entry_error < 1e-12 * matrix.table.total
+
+
+@pytest.mark.parametrize(("act", "depth", "variance"), [("abs", 10, "max"), ("relu", 10, "max"), ("abs", 6, "1")])
+def test_the_stated_error_knows_the_rounding_of_long_sums(act: str, depth: int, variance: str) -> None:
+    random, rows = np.random.default_rng(1), []
+    for delta in random.uniform(0.008, 0.03, 8):  # as near as correlations themselves are used
+        one, other = np.linalg.qr(random.standard_normal((3000, 2)))[0].T
+        rows += [3.3 * one, 7.7 * ((1 - delta) * one + (delta * (2 - delta)) ** 0.5 * other)]
+    matrix = KernelMatrix(kernel_lookup(Kernel.of(act, depth, variance)), unit_rows(np.array(rows), "rows").rows)
+    found = np.empty(matrix.shape)
+    matrix.fill(found)
+    pairs = [(exact_correlation(rows[i], rows[i + 1]), float(found[i, i + 1])) for i in range(0, len(rows), 2)]
+    worst = max(abs(float(theta(matrix.table.kernel, rho, 90) - ours)) for rho, ours in pairs)
+    assert matrix.table.accuracy * matrix.table.total < worst <= matrix.entry_error
+
+
+def exact_correlation(x: Any, y: Any) -> Fraction:
+    """The correlation of two rows as they are, to 280 bits."""
+    ctx = context(320)
+    u, v = ([ctx.mpf(entry) for entry in row.tolist()] for row in (x, y))
+    rho = ctx.fdot(u, v) / ctx.sqrt(ctx.fdot(u, u) * ctx.fdot(v, v))
+    return Fraction(int(ctx.ldexp(rho, 280)), 1 << 280)

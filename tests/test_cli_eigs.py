@@ -105,7 +105,8 @@ def test_a_series_with_its_tail_has_both_bounds() -> None:
     assert (found["kernel"]["activation"], found["truncation"]) == ("relu", 20)
     exact = objects("-a relu --sphere-dim 2 --max-frequency 4")[0]["eigenvalues"]
     for e, f in zip(found["eigenvalues"], exact, strict=True):
-        assert e["eigenvalue"] is None
+        shown = e["eigenvalue"]  # the digits that the bracket leaves
+        assert shown is None or abs(shown - f["eigenvalue"]) <= 10.0 ** Decimal(repr(shown)).as_tuple().exponent
         assert e["lower"] <= f["eigenvalue"] * (1 + 1e-11)  # the piped coefficients have 12 digits
         assert e["upper"] >= f["eigenvalue"] * (1 - 1e-11)
 
@@ -184,7 +185,7 @@ def test_a_table_of_data_shows_as_many_rows_as_asked_for(tmp_path: Path) -> None
 
 
 def test_rows_that_had_to_be_scaled_are_a_remark() -> None:
-    done = shell.run(shlex.split("eigs -a relu --data - --format plain"), POINTS)
+    done = shell.inside(shlex.split("eigs -a relu --data - --format plain"), POINTS)
     assert (done.returncode, done.stderr) == (0, "ntkcalc: stdin: rows scaled to unit norm\n")
 
 
@@ -241,7 +242,7 @@ def test_a_picture_is_drawn_beside_the_output(line: str, tmp_path: Path) -> None
 )
 @pytest.mark.quick(12)
 def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Sequence[str], tmp_path: Path) -> None:
-    done = shell.run(["eigs", *shlex.split(line)], POINTS, tmp_path)
+    done = shell.inside(["eigs", *shlex.split(line)], POINTS, tmp_path)
     assert done.returncode == 2
     said = one_line_of_error(done)
     assert [words for words in expected if words not in said] == []
@@ -249,10 +250,24 @@ def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Seq
 
 
 def test_digits_that_float64_does_not_have_are_exit_3_where_they_were_asked_for() -> None:
-    done = shell.run(shlex.split("eigs -a relu --data - -d 16"), POINTS)
+    done = shell.inside(shlex.split("eigs -a relu --data - -d 16"), POINTS)
     assert done.returncode == 3
     assert "--digits" in one_line_of_error(done)
 
 
 def test_values_that_end_early_have_all_their_digits() -> None:
     assert output("-a linear -q --data - -d 9 --format plain", "1 0\n0 1\n") == "1 1\n2 1\n"
+
+
+@pytest.mark.parametrize(("act", "terms"), [("erf", 200), ("relu", 50), ("gelu", 12)])
+def test_of_a_piped_series_eigenvalues_have_the_digits_that_their_brackets_leave(act: str, terms: int) -> None:
+    options = "--sphere-dim 3 --max-frequency 4 --json"
+    series = shell.output(f"coeffs -a {act} -T {terms} --json")
+    found = json.loads(output(f"-c - {options}", series))["eigenvalues"]
+    truth = json.loads(output(f"-a {act} {options} -d 15"))["eigenvalues"]
+    known = [(row, exact) for row, exact in zip(found, truth, strict=True) if row["eigenvalue"] is not None]
+    assert len(known) >= 2
+    for row, exact in known:
+        assert row["lower"] <= exact["eigenvalue"] <= row["upper"]
+        shown = Decimal(repr(row["eigenvalue"]))
+        assert abs(shown - Decimal(repr(exact["eigenvalue"]))) <= Decimal(1).scaleb(shown.as_tuple().exponent)

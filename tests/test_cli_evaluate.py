@@ -25,8 +25,10 @@ MATRIX = ["data", "other", "minimum", "mean", "maximum", "diagonal", "accuracy",
 
 
 def run(command: str | Sequence[str], stdin: str = "", cwd: Path | None = None, **environment: str) -> Done:
-    """Run `evaluate` with these arguments; a string instead is a line for the shell."""
-    return shell.run(command if isinstance(command, str) else ["evaluate", *command], stdin, cwd, **environment)
+    """Run `evaluate` with these arguments in this process; a string instead is a line for the shell."""
+    if isinstance(command, str):
+        return shell.run(command, stdin, cwd, **environment)
+    return shell.inside(["evaluate", *command], stdin, cwd, **environment)
 
 
 def output(line: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> str:
@@ -180,16 +182,16 @@ def test_the_pipe_from_coeffs_has_its_bound() -> None:
 
 
 def test_a_series_that_ends_is_the_kernel_itself() -> None:
-    done = run(f"{SHELL} coeffs -a linear -T 2 --json | {SHELL} evaluate --coeffs - --rho -0.3 -T 0 --json")
-    (value,) = json.loads(done.stdout)["values"]
+    (found,) = objects("--coeffs - --rho -0.3 -T 0", shell.output("coeffs -a linear -T 2 --json"))
+    (value,) = found["values"]
     bound = value.pop("bound")
     assert value == {"rho": -0.3, "theta": -0.6, "series": 0, "error": -0.6}
     assert 0.6 <= bound <= 0.6 * (1 + 2e-11)  # of numbers of 12 digits
 
 
 def test_few_digits_in_a_file_are_few_digits_of_its_sums() -> None:
-    done = run(f"{SHELL} coeffs -a tanh -T 300 -d 3 --json | {SHELL} evaluate -c - --rho 0.9 -d 12 --json")
-    (value,) = json.loads(done.stdout)["values"]
+    (found,) = objects("-c - --rho 0.9 -d 12", shell.output("coeffs -a tanh -T 300 -d 3 --json"))
+    (value,) = found["values"]
     (exact,) = objects("-a tanh -T 300 --rho 0.9")[0]["values"]
     assert value["series"] == pytest.approx(exact["series"], abs=0.1)  # two digits
     assert len(str(value["series"])) <= 3  # 1.3
@@ -255,7 +257,8 @@ def test_other_points_make_a_cross_matrix(folder: Path, tmp_path: Path) -> None:
 def test_rows_that_had_to_be_scaled_are_a_remark(folder: Path) -> None:
     done = run(shlex.split("-a relu --data x.npy --other y.csv --format plain"), cwd=folder)
     assert done.returncode == 0
-    assert done.stderr == "ntkcalc: y.csv: rows scaled to unit norm\n"
+    named = "ntkcalc: 'y.csv': the first line holds names (a, b, c), not a point\n"
+    assert done.stderr == named + "ntkcalc: y.csv: rows scaled to unit norm\n"
     assert output("-q -a relu --data x.npy --other y.csv --format plain", cwd=folder) == done.stdout
 
 
@@ -327,7 +330,10 @@ def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path: Path, tmp_path_fa
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(folder: Path, tmp_path: Path) -> None:
     target = old_file(tmp_path)
     # a file of at most 8 kB, where the matrix takes 12.8
-    done = run(f"ulimit -f 8; {SHELL} evaluate -a relu --data x.npy -o {shlex.quote(str(target))}", cwd=folder)
+    done = run(
+        f"ulimit -f 8; PYTHONDONTWRITEBYTECODE=1 {SHELL} evaluate -a relu --data x.npy -o {shlex.quote(str(target))}",
+        cwd=folder,
+    )
     assert done.returncode == 1
     assert "K.npy: File too large" in one_line_of_error(done)
     assert contents(tmp_path) == [("K.npy", "old")]

@@ -239,7 +239,7 @@ def test_activations_that_need_a_smaller_sigma() -> None:
 )
 @pytest.mark.quick(14)
 def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Sequence[str], tmp_path: Path) -> None:
-    done = shell.run([*shlex.split(line), "-q"], POINTS, tmp_path)
+    done = shell.inside([*shlex.split(line), "-q"], POINTS, tmp_path)
     assert done.returncode == 2
     said = one_line_of_error(done)
     assert [words for words in expected if words not in said] == []
@@ -259,6 +259,6 @@ def test_a_refusal_says_what_was_expected_and_what_came(line: str, expected: Seq
     ],
 )
 def test_what_memory_or_double_precision_does_not_give(line: str, code: int) -> None:
-    done = shell.run(shlex.split(line), POINTS)
+    done = shell.inside(shlex.split(line), POINTS)
     assert done.returncode == code
     assert ("--memory" if code == 1 else "lower --d") in one_line_of_error(done)

@@ -106,7 +106,7 @@ def test_sigmoid_and_its_kin_have_poles_at_i_pi(act: str) -> None:
 
 def test_steep_softplus_keeps_the_law_of_its_poles() -> None:
     """Its coefficients come from quadrature, the nearest pole is at iπ/20."""
-    law, *_ = found("softplus:beta=20").theory.coefficients
+    law, *_ = kernel_theory(Kernel.of("softplus:beta=20")).coefficients
     assert law.rate == pytest.approx(2 * pi / 20, rel=1e-12)
 
 
@@ -265,8 +265,8 @@ def test_eigenvalues_of_tanh_follow_the_two_thirds_law() -> None:
 @pytest.mark.parametrize(
     ("formula", "sigma_w2", "model"),
     [
-        ("x*sigmoid(1.702*x)", "1", "stretched-exponential"),
         ("sin(3*x)+x/2", "max", "entire"),
+        ("x*sigmoid(1.702*x)", "1", "stretched-exponential"),
         ("x*exp(-x^2)", "1", "exponential"),
         ("0.5*x*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3)))", "1", "undecided"),  # it swings
     ],
@@ -440,11 +440,9 @@ def test_a_table_shows_fit_and_theory_and_all_models_on_request() -> None:
 
 
 def test_a_series_is_fitted_from_a_pipe() -> None:
-    pipe = f"{shell.SHELL} coeffs -a relu -l 3 -T 600 --json | {shell.SHELL} decay -c - --format plain"
-    done = shell.run(pipe)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "model power\nparity both\n" in done.stdout
-    assert "\nexponent -1.5" in done.stdout or "\nexponent -1.49" in done.stdout
+    text = shell.output("decay -c - --format plain", shell.output("coeffs -a relu -l 3 -T 600 --json"))
+    assert "model power\nparity both\n" in text
+    assert "\nexponent -1.5" in text or "\nexponent -1.49" in text
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
@@ -465,7 +463,7 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
     ],
 )
 def test_a_refusal_says_what_was_expected(line: str, said: str) -> None:
-    done = shell.run(["decay", *shlex.split(line)], "1\n")
+    done = shell.inside(["decay", *shlex.split(line)], "1\n")
     assert done.returncode == 2
     assert said in shell.one_line_of_error(done)
 

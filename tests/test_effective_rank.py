@@ -1,8 +1,6 @@
 """Effective ranks: the theorems on any data and series, and measurements against dense eigenvalues."""
 
 import json
-import subprocess
-import sys
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shell import Done, inside
 
 from ntkcalc import InputError, effective_rank, effective_rank_bounds, ntk_matrix, ntk_values
 from ntkcalc.activations.catalogue import FAMILIES
@@ -182,9 +181,8 @@ def test_where_the_theorems_are_silent() -> None:
     assert constant.leading is None
 
 
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ntkcalc", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=900, check=False)
+def run(*arguments: str, stdin: str = "") -> Done:
+    return inside(arguments, stdin)
 
 
 def test_sweeps_are_json_lines_in_order() -> None:

@@ -4,16 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent / "fuzz" / "arguments.py"
 
 
-def test_whatever_is_typed_or_fed_in_ends_as_the_contract_says() -> None:
-    command = [sys.executable, str(SCRIPT), "--inside", "250", "--processes", "6", "--seed", "7"]
+def test_whatever_is_typed_or_fed_in_ends_as_the_contract_says(pytestconfig: pytest.Config) -> None:
+    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (100, 3)
+    command = [sys.executable, str(SCRIPT), "--inside", f"{inside}", "--processes", f"{processes}", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert done.stderr == ""
     assert done.returncode == 0
-    assert "250 runs in this process" in done.stdout
-    assert "6 runs as processes" in done.stdout
+    assert f"{inside} runs in this process" in done.stdout
+    assert f"{processes} runs as processes" in done.stdout
 
 
 def test_the_script_sees_what_is_wrong() -> None:

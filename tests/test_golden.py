@@ -15,5 +15,6 @@ def test_the_record_is_that_of_the_commands() -> None:
 
 
 @pytest.mark.parametrize("wanted", record.expected(), ids=lambda wanted: wanted["command"])
+@pytest.mark.quick(90)
 def test_commands_print_what_they_did(wanted: dict[str, Any]) -> None:
     assert record.difference(wanted, record.run(wanted["command"]), exact=False) == ""

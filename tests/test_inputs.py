@@ -460,6 +460,45 @@ def test_decimal_commas() -> None:
     assert rows_of("a|b\n0,5|1\n", layout=Layout(decimal=",", delimiter="|")) == [[0.5, 1]]
 
 
+@pytest.mark.parametrize(
+    ("text", "layout"),
+    [
+        ("x y\n1 0.5 0.2\n2 0.3 0.4\n", Layout()),  # R's write.table: rows have numbers, their column has no name
+        ("body height\tweight\n1\t2\n3\t-4 5\n", Layout(columns="height")),
+        ("id,x,y\n1,2,3\n5,3,4\n", Layout()),
+        ('"","x"\n"1",5\n"2",6\n"3",1\n', Layout(header="yes")),
+        ("17,5,6\n18,7,9\n19,3,3\n", Layout(header="yes", columns="x")),
+        ("0,5,6\n1,7,9\n2,3,3\n3,1,1\n", Layout()),
+        ("1\t2\t3\n4\t\t6\n", Layout(columns="2")),
+        ("1,2,3\n4,5\n6,7,8,9\n", Layout(columns="1-2")),
+        ("1.234;5\n2;3\n", Layout(decimal=",")),
+        ("1,2,3\n0.5,1,1\n", Layout()),
+    ],
+)
+def test_nothing_shifts_and_nothing_slips_in(text: str, layout: Layout) -> None:
+    refusal("-", text, layout=layout)
+
+
+def test_numbers_in_columns_are_places_and_never_names() -> None:
+    text = ",0,1,2\n0,.5,.6,.7\n1,.8,.9,.3\n"
+    found = rows_of(text, layout=Layout(header="yes", columns="-1"))
+    assert found == rows_of(".5,.6,.7\n.8,.9,.3\n")
+    assert found == rows_of(text, layout=Layout(header="yes", columns="2-4"))
+
+
+def test_options_of_texts_are_refused_for_arrays(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", ROWS)
+    for layout in (Layout(columns="1"), Layout(header="yes")):
+        assert "about text files" in refusal(tmp_path / "x.npy", layout=layout)
+    assert "columns" in in_words(lambda: Layout(columns=" "))
+    assert "delimiter" in in_words(lambda: Layout(delimiter="e"))
+
+
+def test_the_header_is_judged_by_the_columns_that_are_taken() -> None:
+    assert len(rows_of("a,1,2\nb,3,4\n", layout=Layout(columns="-1"))) == 2
+    assert len(rows_of("1,2,a\n3,4,b\n", layout=Layout(columns="-3"))) == 2
+
+
 def test_columns_with_words_are_left_out() -> None:
     text = "5.1,3.5,setosa\n4.9,3.0,setosa\n"
     assert "--columns" in refusal("-", text)
@@ -472,6 +511,18 @@ def test_columns_with_words_are_left_out() -> None:
 )
 def test_options_of_layout_are_checked(option: str, value: str) -> None:
     assert option in in_words(lambda: Layout(**{option: value}))
+
+
+def test_columns_of_a_parquet_file_are_points(tmp_path: Path) -> None:
+    import pandas
+
+    frame = pandas.DataFrame({"a": ROWS[:, 0], "b": ROWS[:, 1], "word": ["x", "y", "z"]})
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert "--columns -word" in refusal(tmp_path / "x.parquet")
+    for columns in ("-word", "1-2", "a,b"):
+        assert load(tmp_path / "x.parquet", layout=Layout(columns=columns)).rows == pytest.approx(UNIT, abs=ROUNDING)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 not really")
+    assert "cannot read" in refusal(tmp_path / "x.parquet")
 
 
 def test_stdin_and_pipes_may_hold_an_array(tmp_path: Path) -> None:

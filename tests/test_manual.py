@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from shell import inside, one_line_of_error, run
+from shell import inside, one_line_of_error
 from typer.main import get_command
 
 from ntkcalc.cli.app import app
@@ -34,7 +34,7 @@ def test_help_starts_with_an_example_that_works(page) -> None:
 
 @pytest.mark.parametrize("page", [TOP, *COMMANDS], ids=lambda page: page.path)
 def test_help_is_plain_and_fits_80_columns(page) -> None:
-    done = run([*page.path.split()[1:], "-h"], COLUMNS="200")
+    done = inside([*page.path.split()[1:], "-h"], COLUMNS="200")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
     assert done.stdout.isprintable() is False  # newlines

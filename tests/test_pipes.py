@@ -39,7 +39,7 @@ SIMPLEST = ("coeffs", "values", "bounds", "sphere", "decay")  # one of each comm
 
 def shown(name: str, style: str = "table", encoding: str = "utf-8", **environment: str) -> str:
     """What a command prints in this process."""
-    done = inside([*shlex.split(LINES[name]), "--format", style], POINTS, encoding, **environment)
+    done = inside([*shlex.split(LINES[name]), "--format", style], POINTS, encoding=encoding, **environment)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -63,7 +63,7 @@ def test_head_ends_every_command_quietly(style: str) -> None:
 
 @pytest.mark.parametrize(("target", "said"), [("/dev/full", "No space left on device"), ("&-", "Bad file descriptor")])
 @pytest.mark.parametrize("style", FORMATS)
-@pytest.mark.quick(3)
+@pytest.mark.quick(2)
 def test_what_cannot_be_written_is_a_line_and_exit_1(style: str, target: str, said: str) -> None:
     for done in at_once([f"{SHELL} {LINES[name]} --format {style} >{target}" for name in SIMPLEST]):
         assert done.returncode == 1
@@ -89,7 +89,7 @@ ALIASES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 @pytest.mark.parametrize("output", ALIASES)
 @pytest.mark.parametrize("redirection", [">", ">>"])
-@pytest.mark.quick(3)
+@pytest.mark.quick(2)
 def test_an_alias_of_stdout_is_written_where_stdout_is(output: str, redirection: str, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("before\n")
     line = f"{{ echo a; {SHELL} coeffs -a relu -T 1 --format plain -o {output}; echo b; }} {redirection} f"
@@ -161,6 +161,7 @@ def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
         ("evaluate -a relu --data points.npy -o out.npy", 1.5),
     ],
 )
+@pytest.mark.quick(3)
 def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str, after: float, tmp_path: Path) -> None:
     points = 30_000 if "eigs" not in line else 5000
     np.save(tmp_path / "points.npy", np.eye(points, 4, dtype=np.float32) + 1 / np.arange(1, points + 1)[:, None])
@@ -180,7 +181,7 @@ def numbers(text: str) -> set[str]:
 
 @pytest.mark.parametrize("columns", [40, 60, 80])
 @pytest.mark.parametrize("name", LINES)
-@pytest.mark.quick(8)
+@pytest.mark.quick(6)
 def test_a_narrow_screen_is_kept_to_and_loses_no_digit(name: str, columns: int) -> None:
     wide, narrow = shown(name), shown(name, COLUMNS=str(columns))
     assert numbers(wide) - numbers(narrow) - seconds(wide) == set()
@@ -205,7 +206,7 @@ def test_plain_screens_get_plain_tables(name: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 @pytest.mark.parametrize(("name", "style"), CASES)
-@pytest.mark.quick(10)
+@pytest.mark.quick(6)
 def test_every_encoding_gets_letters_that_it_has(name: str, style: str, encoding: str) -> None:
     text = shown(name, style, encoding)
     assert text.isascii()
@@ -233,7 +234,7 @@ def test_every_letter_of_a_law_on_the_sphere_is_said_in_ascii() -> None:
     ],
 )
 @pytest.mark.parametrize("name", SIMPLEST)
-@pytest.mark.quick(5)
+@pytest.mark.quick(3)
 def test_on_terminals(name: str, environment: dict[str, str], columns: int, colors: bool) -> None:
     child = pexpect.spawn(
         sys.executable,
@@ -258,6 +259,7 @@ def test_a_locale_that_is_not_utf_8() -> None:
 
 
 @pytest.mark.parametrize("option", ["-l", "--rho", "--data", "-a", "-d", "--format", "--sigma-w2"])
+@pytest.mark.quick(3)
 def test_what_was_typed_moves_no_cursor(option: str) -> None:
     done = run(["evaluate", "-a", "relu", option, "1\x1c\r\x1b[2J\n\u202e"])
     assert done.returncode == 2

@@ -1,14 +1,17 @@
 """README's console examples print what README says, and its Python examples hold."""
 
 import doctest
+import inspect
 import os
+import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from shell import program
+from shell import inside, program
 
 README = Path(__file__).parent.parent / "README.md"
 CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -16,6 +19,10 @@ CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README.read_text(encodin
 
 @pytest.mark.parametrize(("command", "output"), CONSOLE, ids=[command for command, _ in CONSOLE])
 def test_console_examples_print_what_readme_shows(command: str, output: str, tmp_path: Path) -> None:
+    if not re.search("[|<>&;$]", command):  # no shell is needed
+        done = inside(shlex.split(command)[1:])
+        assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
+        return
     if "| jq " in command:
         program("jq")
     ours = tmp_path / "ntkcalc"
@@ -38,3 +45,33 @@ def test_python_examples() -> None:
     examples = doctest.DocTestParser().get_doctest(text, {}, "README", str(README), 0)
     assert examples.examples
     assert doctest.DocTestRunner().run(examples).failed == 0
+
+
+# ---------------------------------------------------------------- the table of the paper's statements
+
+LABEL = re.compile(r"(?:Theorem|Lemma|Corollary|Figure|Table|[Ss]ection) (?:[A-Z]\.)?\d+(?:\.\d+)*|\(\d+\)")
+
+
+def statements() -> list[tuple[str, str, str]]:
+    """The rows of the table: statement, dotted path under ntkcalc, command or nothing."""
+    text = README.read_text(encoding="utf-8")
+    section = re.search(r"^## Where the paper's statements are\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\|(.*)\|(.*)\|(.*)\|$", section[1] if section else "", re.MULTILINE)[2:]
+    return [(statement.strip(), path.strip(" `"), command.strip(" `")) for statement, path, command in rows]
+
+
+def test_the_table_of_statements() -> None:
+    assert len(statements()) > 10
+    for statement, path, command in statements():
+        function = pkgutil.resolve_name(f"ntkcalc.{path}")
+        assert callable(function), path
+        module = inspect.getmodule(function)
+        said = " ".join(f"{inspect.getdoc(function)} {inspect.getdoc(module)}".split())
+        missing = [label for label in LABEL.findall(statement) if not re.search(rf"{re.escape(label)}(?!\.?\d)", said)]
+        assert not missing, (path, missing)
+        if command:
+            program_name, *arguments = shlex.split(command)
+            assert program_name == "ntkcalc"
+            done = inside([*arguments, "-q"])
+            assert (done.returncode, done.stderr) == (0, ""), command
+            assert done.stdout

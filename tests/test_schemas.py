@@ -12,7 +12,7 @@ from typing import Any
 import pandas
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
-from shell import START, inside, run, strict_validator
+from shell import START, inside, strict_validator
 
 from ntkcalc.report.schema import COMMANDS, schema
 
@@ -59,7 +59,7 @@ def printed(line: str, files: dict[str, str], *options: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_schemas_are_printed_and_valid(command: str) -> None:
-    done = run([command, "--schema"])
+    done = inside([command, "--schema"])
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert found == schema(command)
@@ -138,7 +138,7 @@ def test_fields_may_be_added() -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-@pytest.mark.quick(10)
+@pytest.mark.quick(6)
 def test_csv_opens_in_pandas_with_numbers_as_numbers(line: str, files: dict[str, str]) -> None:
     text = printed(line, files, "--format", "csv")
     frame = pandas.read_csv(io.StringIO(text))

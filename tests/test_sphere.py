@@ -167,6 +167,7 @@ def network_options(network: tuple[int, str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("act", "d", "network"), [("relu", 2, 3), ("sin", 9, 0), ("gaussian", 343, 3)])
+@pytest.mark.quick(1)
 def test_the_quadrature_of_these_tests_has_converged(act: str, d: int, network: int) -> None:
     highest = {2: 24, 9: 64, 343: 40}[d]
     per_unit, reach = grid_for(d)
@@ -177,7 +178,7 @@ def test_the_quadrature_of_these_tests_has_converged(act: str, d: int, network: 
 
 @pytest.mark.parametrize("d", [2, 3, 9, 49, 343, 784])
 @pytest.mark.parametrize("act", DUALS)
-@pytest.mark.quick(5)
+@pytest.mark.quick(3)
 def test_every_digit_is_that_of_quadrature_in_the_angle(act: str, d: int) -> None:
     # a Latin square: each activation meets each network
     network = NETWORKS[([*DUALS].index(act) + [2, 3, 9, 49, 343, 784].index(d)) % 4]
@@ -191,6 +192,7 @@ def test_every_digit_is_that_of_quadrature_in_the_angle(act: str, d: int) -> Non
 @pytest.mark.parametrize(
     ("act", "d", "highest", "network"), [("relu", 2, 24, NETWORKS[3]), ("gelu", 9, 64, NETWORKS[0])]
 )
+@pytest.mark.quick(1)
 def test_fifty_digits_are_fifty_digits(act: str, d: int, highest: int, network: tuple[int, str, str]) -> None:
     found = sphere_eigenvalues(act, d, highest, digits=50, **network_options(network)).eigenvalues
     for row, value in zip(found, truths(act, d, highest, network, grid_for(d)), strict=True):
@@ -198,6 +200,7 @@ def test_fifty_digits_are_fifty_digits(act: str, d: int, highest: int, network: 
 
 
 @pytest.mark.parametrize(("act", "d", "gamma_b2"), [("relu", 2, "1e-30"), ("erf", 3, "1e-25"), ("relu", 2, "1e-4")])
+@pytest.mark.quick(2)
 def test_eigenvalues_that_a_tiny_bias_alone_makes_have_all_their_digits(act: str, d: int, gamma_b2: str) -> None:
     network = (2, "max", gamma_b2)
     found = sphere_eigenvalues(act, d, 9, **network_options(network)).eigenvalues
@@ -236,7 +239,7 @@ def by_definition(act: str, d: int, highest: int, digits: int) -> list[Fraction]
 
 
 @pytest.mark.parametrize("act", [act for act in FAMILIES if act not in ("relu", "leaky-relu", "gelu", "erf", "sin")])
-@pytest.mark.quick(3)
+@pytest.mark.quick(2)
 def test_activations_without_a_dual_above_are_integrated_as_they_are_defined(act: str) -> None:
     if act == "linear":
         scale = "0.5"
@@ -300,7 +303,7 @@ def test_bounds_are_those_of_the_theorem(act: str, truncation: int) -> None:
 
 @pytest.mark.parametrize("act", FAMILIES)
 @pytest.mark.parametrize("d", [2, 9, 100])
-@pytest.mark.quick(9)
+@pytest.mark.quick(5)
 def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
     found = spectrum(act, d, 6, digits=16)
     kernel, sphere = Kernel.of(act), Sphere(d, 6)
@@ -319,7 +322,7 @@ def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
 
 
 @pytest.mark.parametrize("act", ["relu", "tanh", "gaussian", "elu"])
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 def test_the_truncation_changes_bounds_but_no_eigenvalue(act: str) -> None:
     free = sphere_eigenvalues(act, 3, 6)
     for terms in (0, 5, 50, 200):
@@ -337,7 +340,7 @@ def left_over(found: SphereSpectrum) -> Fraction:
 
 
 @pytest.mark.parametrize("act", FAMILIES)
-@pytest.mark.quick(6)
+@pytest.mark.quick(3)
 def test_the_trace_is_short_of_its_sum_by_less_than_the_tail(act: str) -> None:
     # t^p has no frequencies beyond p: those up to K hold c_0 … c_K in full
     found = sphere_eigenvalues(act, 3, 10, gamma_b2="0.1", digits=16)
@@ -348,7 +351,7 @@ def test_the_trace_is_short_of_its_sum_by_less_than_the_tail(act: str) -> None:
 
 @pytest.mark.parametrize("d", [2, 3, 9])
 @pytest.mark.parametrize("act", ["gaussian", "sin", "cos"])
-@pytest.mark.quick(4)
+@pytest.mark.quick(2)
 def test_all_frequencies_together_are_the_trace(act: str, d: int) -> None:
     for depth in (2, 3):
         # the series is geometric at worst, of ratio 2: 2^-60 is left
@@ -392,7 +395,7 @@ def test_shares_are_those_of_the_trace() -> None:
     ],
     ids=str,
 )
-@pytest.mark.quick(8)
+@pytest.mark.quick(6)
 def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, Any], zeros: list[int]) -> None:
     digits = 6 if "gamma_b2" in options else 12
     for d in (2, 9):
@@ -404,7 +407,7 @@ def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, An
 
 
 @pytest.mark.parametrize("d", [2, 3, 5])
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 def test_relu_decays_as_corollary_4_7_says(d: int) -> None:
     rows = spectrum("relu", d, 200, gamma_b2="0.1", digits=4).eigenvalues
     for start in (100, 101):
@@ -438,6 +441,7 @@ def test_few_digits_are_the_first_of_many(act: str, d: int, depth: int) -> None:
 
 
 @pytest.mark.parametrize("d", [2, 3, 10, 343])
+@pytest.mark.quick(2)
 def test_the_surface_measure_is_the_uniform_one_times_the_volume(d: int) -> None:
     uniform, surface = (sphere_eigenvalues("relu", d, 8, measure=m, digits=20) for m in ("uniform", "surface"))
     assert (uniform.measure, surface.measure) == ("uniform", "surface")
@@ -533,7 +537,10 @@ def test_a_geometric_series_has_legendre_functions_of_the_second_kind() -> None:
     cut = given_spectrum(given(80), Sphere(2, 6), 8, 12)
     assert [(r.lower, r.upper) for r in cut.eigenvalues] == [(r.lower, r.upper) for r in short.eigenvalues]
     assert [r.eigenvalue for r in cut.eigenvalues] == [r.eigenvalue for r in long.eigenvalues], "all terms count"
-    assert [row.eigenvalue for row in short.eigenvalues] == [None] * 7
+    assert short.eigenvalues[6].eigenvalue is None
+    for row, value in zip(short.eigenvalues, legendre_second_kind(6), strict=True):
+        shown = row.eigenvalue  # what the bracket leaves of it
+        assert shown is None or abs(Fraction(shown) - value) <= Fraction(10) ** shown.as_tuple().exponent
     for whole, part, value in zip(long.eigenvalues, short.eigenvalues, legendre_second_kind(6), strict=True):
         assert agrees(whole.eigenvalue, value, 12)
         assert within(whole, value)

@@ -39,7 +39,7 @@ def loaded(line: str) -> set[str]:
         ("coeffs -a relu -T 600 --json", ARRAYS),
         ("evaluate -a relu --rho 0.5", EXACT | TABLE),
         ("evaluate -a relu --data - -q", ARRAYS | TABLE),
-        ("effrank -a relu", ARRAYS | TABLE),
+        ("effrank -a relu", EXACT | TABLE),
         ("effrank -a relu --data - -q", ARRAYS | TABLE),
         ("eigs -a relu --sphere-dim 2 --max-frequency 3", ARRAYS | TABLE),
         ("eigs -a relu --data - -q", ARRAYS | TABLE),

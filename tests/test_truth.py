@@ -43,6 +43,7 @@ def test_all_40_digits_agree_with_ball_arithmetic(reference: dict) -> None:
 
 
 @pytest.mark.parametrize("reference", ARB, ids=ARB_IDS)
+@pytest.mark.quick(6)
 def test_float64_agrees_to_13_digits(reference: dict) -> None:
     kernel = Kernel.of(reference["act"], reference["depth"], 1, reference["gamma_b2"])
     *_, last = layers(NumpyEngine(), kernel, 100)
@@ -58,7 +59,7 @@ def test_table_1_of_the_paper(act: str) -> None:
 
 @pytest.mark.parametrize("act", FAMILIES)
 @pytest.mark.parametrize("sigma_w2", ["0.7", "max"])
-@pytest.mark.quick(8)
+@pytest.mark.quick(4)
 def test_coefficients_and_tail_add_up_to_the_total(act: str, sigma_w2: str) -> None:
     for depth in (1, 2, 3, 5):
         result = ntk_coefficients(act, depth, 12, sigma_w2=sigma_w2, gamma_b2="0.1", digits=25)
@@ -70,6 +71,7 @@ def test_coefficients_and_tail_add_up_to_the_total(act: str, sigma_w2: str) -> N
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_more_terms_never_change_the_first_ones(act: str) -> None:
     short, long = (ntk_coefficients(act, 3, t, digits=20).values for t in (6, 30))
     for few, many in zip(short, long, strict=False):
@@ -77,7 +79,7 @@ def test_more_terms_never_change_the_first_ones(act: str) -> None:
 
 
 @pytest.mark.parametrize("act", FAMILIES)
-@pytest.mark.quick(8)
+@pytest.mark.quick(4)
 def test_two_precisions_agree(act: str) -> None:
     rough, fine = (ntk_coefficients(act, 4, 20, sigma_w2="0.7", digits=d).values for d in (12, 40))
     for r, f in zip(rough, fine, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc.numerics.precision import context, decimal
-from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
+from ntkcalc.spectrum.zonal import harmonic_sums, heaviest, multiplicity, volume, weight
 
 SPHERES = [2, 3, 4, 7, 50, 343, 10_000]
 PLENTY = 200  # bits: an error of 2**-180 leaves 20 of them to the roundings of some Γ functions
@@ -75,7 +75,7 @@ def test_powers_below_the_frequency_or_of_the_other_parity_weigh_nothing(d: int)
     assert all(integral(p, k, d) == 0 for k in (1, 2, 5, 8) for p in range(14) if p < k or (p - k) % 2)
     for p in range(8):
         alone = [context(64).mpf(int(q == p)) for q in range(8)]
-        for k, (total, _) in enumerate(sums_of(alone, d, 10, 64)):
+        for k, (total, _) in enumerate(harmonic_sums(alone, d, 10, 64)):
             assert (total == 0) == (p < k or (p - k) % 2 == 1)
 
 
@@ -84,7 +84,7 @@ def test_sums_are_the_exact_ones(d: int) -> None:
     c = [Fraction(1 + 7 * p % 5, 1 + p * p) if p % 3 != 1 else Fraction(0) for p in range(40)]
     ctx = context(2 * PLENTY)
     reals = [ctx.mpf(x.numerator) / x.denominator for x in c]
-    for k, (total, shorter) in enumerate(sums_of(reals, d, 45, PLENTY)):
+    for k, (total, shorter) in enumerate(harmonic_sums(reals, d, 45, PLENTY)):
         for found, terms in ((total, 40), (shorter, 20)):  # all p ≤ 39, and p ≤ 19
             truth = sum((x * integral(p, k, d) for p, x in enumerate(c[:terms]) if p >= k), start=Fraction(0))
             assert relative_error(found, truth) < 2.0**-PLENTY if truth else found == 0
@@ -94,7 +94,7 @@ def test_sums_are_the_exact_ones(d: int) -> None:
 def test_a_power_is_the_sum_of_its_harmonics(d: int, p: int, more: int) -> None:
     # t^p = Σ_k N(d, k) w_{p,k} P_k(t), and P_k(1) = 1; frequencies beyond p add nothing
     alone = [context(PLENTY).mpf(int(q == p)) for q in range(p + 1)]
-    sums = sums_of(alone, d, p + more, PLENTY)
+    sums = harmonic_sums(alone, d, p + more, PLENTY)
     total = sum(multiplicity(d, k) * s for k, (s, _) in enumerate(sums))
     assert abs(total - 1) < 2.0 ** (8 - PLENTY)  # p + 1 terms, all positive, right to 2**-PLENTY each
 

@@ -1,7 +1,5 @@
 """What is known of an activation φ: the record `Activation`, and the record `Family` of those that have a name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,16 +23,11 @@ class TwoLayerLaw:
 
     Parameters
     ----------
-    model
-        "power" (p^exponent), "stretched-exponential" (e^{−rate √p}) or "exponential" (p^exponent ratio^{−p}).
-    order
-        The statement on κ_p, such as "Θ(p^(−3/2))".
-    exponent, rate, ratio
-        Parameters of the model.
-    parity
-        For γ_b² = 0, the parity of the p to which the statement is limited; None for all p.
-    needs_zero_bias
-        Whether it is proven for γ_b² = 0 only.
+    model : "power" (p^exponent), "stretched-exponential" (e^{−rate √p}) or "exponential" (p^exponent ratio^{−p})
+    order : the statement on κ_p, such as "Θ(p^(−3/2))"
+    exponent, rate, ratio : parameters of the model
+    parity : for γ_b² = 0, the parity of the p to which the statement is limited; None for all p
+    needs_zero_bias : whether it is proven for γ_b² = 0 only
     """
 
     model: str
@@ -52,35 +45,23 @@ class Activation:
 
     Parameters
     ----------
-    name
-        Canonical name, with parameters where they differ from their defaults.
-    phi
-        φ(x), from a context and a real of it.
+    name : canonical name, with parameters where they differ from their defaults
+    phi : φ(x), from a context and a real of it
     on_arrays
         Returns φ and φ' as functions of float64 arrays. At a kink φ' is its limit from the left, but 0 for abs.
-    dual
-        Its dual activation.
-    hermite
-        (degree, bits) ↦ µ_0 … µ_degree, signed, in the normalised probabilist's basis.
-    parity
-        "even", "odd", or None.
+    dual : its dual activation
+    hermite : (degree, bits) ↦ µ_0 … µ_degree, signed, in the normalised probabilist's basis
+    parity : "even", "odd", or None
     jumps
         Where φ has a kink at 0 alone, the least orders m, one of each parity, of derivatives φ^(m) that jump, with the
         sizes of their jumps.
-    roughness
-        Where φ has kinks elsewhere, the least order of a derivative that jumps.
-    pole_distance
-        Where φ has poles and no other singularities, returns the distance of the nearest from the real line.
-    singularity
-        That of the dual where it is algebraic and beyond 1.
-    entire
-        Whether the dual is an entire function that is no polynomial.
-    slope_range
-        φ'_min and φ'_max where φ' ≥ φ'_min > 0 everywhere, as Corollary C.3 assumes.
-    is_relu
-        Whether φ is max(x, 0), which theorems C.5, C.10 and C.17 are about.
-    lemma_3_2
-        What Lemma 3.2 says of its two-layer kernel.
+    roughness : where φ has kinks elsewhere, the least order of a derivative that jumps
+    pole_distance : where φ has poles and no other singularities, returns the distance of the nearest from the real line
+    singularity : that of the dual where it is algebraic and beyond 1
+    entire : whether the dual is an entire function that is no polynomial
+    slope_range : φ'_min and φ'_max where φ' ≥ φ'_min > 0 everywhere, as Corollary C.3 assumes
+    is_relu : whether φ is max(x, 0), which theorems C.5, C.10 and C.17 are about
+    lemma_3_2 : what Lemma 3.2 says of its two-layer kernel
     """
 
     name: str
@@ -105,20 +86,13 @@ class Family:
 
     Parameters
     ----------
-    name
-        Canonical name.
-    formula
-        φ(x) as `--list-activations` shows it.
-    source
-        The origin of the dual or of the Hermite coefficients.
-    build
-        From the activation's name and its parameters, in the order of `defaults`, to the activation.
-    defaults
-        Names and default values of the parameters.
-    positive
-        Whether the parameters must be positive.
-    aliases
-        Other names.
+    name : canonical name
+    formula : φ(x) as `--list-activations` shows it
+    source : the origin of the dual or of the Hermite coefficients
+    build : from the activation's name and its parameters, in the order of `defaults`, to the activation
+    defaults : names and default values of the parameters
+    positive : whether the parameters must be positive
+    aliases : other names
     """
 
     name: str

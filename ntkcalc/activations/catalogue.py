@@ -1,7 +1,5 @@
 """From what a user writes, a name with parameters or a formula in x, to an `Activation`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Duals in closed form, whose Taylor coefficients about any point follow from recurrences of positive terms."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -80,18 +78,12 @@ class AlgebraicDual(ClosedFormDual):
 
     Parameters
     ----------
-    order
-        The order m of that derivative.
-    radius
-        c, the radius of convergence of D's power series (1 for ReLU).
-    weights
-        From a context, the pairs (n, w_n).
-    lower
-        D(t), …, D^{(m−1)}(t), written without cancellation for 0 ≤ t ≤ 1.
-    square, slope
-        E[φ²] and E[φ'²] where they are rational.
-    degree
-        The degree of D where it is a polynomial.
+    order : the order m of that derivative
+    radius : c, the radius of convergence of D's power series (1 for ReLU)
+    weights : from a context, the pairs (n, w_n)
+    lower : D(t), …, D^{(m−1)}(t), written without cancellation for 0 ≤ t ≤ 1
+    square, slope : E[φ²] and E[φ'²] where they are rational
+    degree : the degree of D where it is a polynomial
 
     Notes
     -----

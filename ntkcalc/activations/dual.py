@@ -25,10 +25,8 @@ class ExpansionPoint:
 
     Parameters
     ----------
-    smaller
-        min(a, δ).
-    near_one
-        Whether that is δ.
+    smaller : min(a, δ)
+    near_one : whether that is δ
     """
 
     smaller: Real
@@ -80,12 +78,9 @@ class Expansion:
 
     Parameters
     ----------
-    d
-        d_0 … d_{n+1}.
-    tails
-        q_0 … q_n, :math:`q_j = \sum_{i>j} d_i`.
-    slope_tails
-        q̇_0 … q̇_n, :math:`\dot q_j = \sum_{i>j} (i + 1) d_{i+1}/δ`: the same of D'.
+    d : d_0 … d_{n+1}
+    tails : q_0 … q_n, :math:`q_j = \sum_{i>j} d_i`
+    slope_tails : q̇_0 … q̇_n, :math:`\dot q_j = \sum_{i>j} (i + 1) d_{i+1}/δ`: the same of D'
     """
 
     d: list[Real]
@@ -99,10 +94,8 @@ class Singularity:
 
     Parameters
     ----------
-    place
-        Its place c, the radius of convergence of D's power series.
-    exponent
-        Its exponent q: D(t) behaves like (c − t)^q.
+    place : its place c, the radius of convergence of D's power series
+    exponent : its exponent q: D(t) behaves like (c − t)^q
     """
 
     place: Fraction

@@ -15,8 +15,6 @@ P, D' and D themselves are entire functions of the angle θ = arcsin t: with w =
 whose power series in θ gives them on all of [−1, 1].
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,8 +38,7 @@ class ExponentialLinearDual(ClosedFormDual):
 
     Parameters
     ----------
-    alpha
-        α, or None for selu: α and λ such that E[φ] = 0 and E[φ²] = 1 (Klambauer et al., 2017).
+    alpha : α, or None for selu: α and λ such that E[φ] = 0 and E[φ²] = 1 (Klambauer et al., 2017)
     """
 
     alpha: Fraction | None

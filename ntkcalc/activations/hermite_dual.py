@@ -44,14 +44,10 @@ class _Known:
 
     Parameters
     ----------
-    bits
-        The bits.
-    squares
-        The squares; those of vanishing µ_k are exact zeros.
-    rests, slope_rests
-        S_0 … S_K and S'_0 … S'_K.
-    error
-        A bound on the errors of S_i, and over E[φ²] times E[φ'²], of S'_i.
+    bits : the bits
+    squares : the squares; those of vanishing µ_k are exact zeros
+    rests, slope_rests : S_0 … S_K and S'_0 … S'_K
+    error : A bound on the errors of S_i, and over E[φ²] times E[φ'²], of S'_i
     """
 
     bits: int
@@ -364,12 +360,9 @@ class FixedSeries:
 
     Parameters
     ----------
-    bits
-        -log2 of the errors of its sums, over its largest coefficient.
-    scale, width
-        Coefficients are in units of 2**(scale − width).
-    coefficients
-        c_0, c_1, …
+    bits : -log2 of the errors of its sums, over its largest coefficient
+    scale, width : coefficients are in units of 2**(scale − width)
+    coefficients : c_0, c_1, …
     """
 
     bits: int

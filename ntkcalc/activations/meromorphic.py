@@ -43,17 +43,13 @@ class MeromorphicDual:
 
     Parameters
     ----------
-    phi, derivative
-        φ(x) and φ'(x) on the real line, growing at most linearly.
+    phi, derivative : φ(x) and φ'(x) on the real line, growing at most linearly
     poles
         From a context, the poles of φ^(order) in the upper half-plane with their residues, as
         (−iz, ρ), by growing distance from the real line.
-    order
-        Derivatives taken before the poles are simple: 1 for softplus, else 0.
-    vanishes
-        k ↦ whether µ_k is exactly zero.
-    oscillates
-        Whether the nearest poles are off the imaginary axis, so that some µ_k are nearly zero.
+    order : derivatives taken before the poles are simple: 1 for softplus, else 0
+    vanishes : k ↦ whether µ_k is exactly zero
+    oscillates : whether the nearest poles are off the imaginary axis, so that some µ_k are nearly zero
     """
 
     phi: Callable[[Context, Real], Real]

@@ -1,7 +1,5 @@
 """Activations made of the density and the distribution function of a normal law: gaussian, erf, gelu."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 from ntkcalc.activations.activation import (

@@ -1,7 +1,5 @@
 """Activations of two lines that meet at 0: x for x > 0, slope · x for x < 0."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

@@ -4,8 +4,6 @@ On arrays φ and φ' use decaying exponentials e^{−|x|} only, so that float64 
 accuracy far from 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Sine and cosine, whose duals are e⁻¹ sinh t and e⁻¹ cosh t."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ntkcalc.activations.activation import Activation, ArrayPair, Family, alternating, signed_roots

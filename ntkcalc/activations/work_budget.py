@@ -3,8 +3,6 @@
 Work is counted in units of about a microsecond.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,12 +21,9 @@ class WorkBudget:
 
     Parameters
     ----------
-    asked
-        The bits asked for, which bound the budget; small coefficients may take more bits, but no larger budget.
-    spent
-        Units of work spent.
-    degree
-        The largest degree of Hermite coefficients asked for so far.
+    asked : the bits asked for, which bound the budget; small coefficients may take more bits, but no larger budget
+    spent : units of work spent
+    degree : the largest degree of Hermite coefficients asked for so far
     """
 
     asked: int

@@ -1,7 +1,5 @@
 """Arrays from .npy and .npz files, and from streams that hold a .npy: plain numbers, never pickled objects."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from typing import IO, Any

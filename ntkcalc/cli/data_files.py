@@ -4,8 +4,6 @@ What a source is follows from its name and its first bytes: .npy, .npz, .parquet
 and text may be gzipped. Whatever a damaged file makes the readers raise becomes one line for the user.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import lzma
@@ -60,17 +58,11 @@ def load_points(
     source
         A .npy, .npz (``file.npz:name``), .parquet, .csv, .tsv or text file, .npy and text also as .gz; "-" is
         stdin, .npy or text by its first bytes.
-    stdin
-        Where "-" is read from.
-    normalize
-        Whether rows are scaled to unit norm; else those of another norm are refused.
-    layout
-        How text is to be read.
+    stdin : where "-" is read from
+    normalize : whether rows are scaled to unit norm; else those of another norm are refused
+    layout : how text is to be read
 
-    Raises
-    ------
-    InputError
-        For anything but a finite real matrix without zero rows.
+    An InputError refuses anything but a finite real matrix without zero rows.
     """
     path, _, member = source.partition(".npz:")
     path = f"{path}.npz" if member else source
@@ -82,6 +74,10 @@ def load_points(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's remarks on old headers are none of the user's business
         matrix = _in_words(read, shown)
+        if layout != Layout() and not matrix.text:
+            raise InputError(
+                f"{shown} holds an array: --columns, --header, --delimiter and --decimal are about text files"
+            )
         points = unit_rows(matrix.values, "stdin" if source == "-" else source, normalize)
     return points, tuple(f"{shown}: {remark}" for remark in matrix.remarks)
 
@@ -164,7 +160,7 @@ def _parquet(path: str, layout: Layout) -> Matrix:
     )
     if bad is not None:
         raise InputError(f"column '{bad[:40]}' holds no numbers: leave it out with --columns -{bad[:40]}")
-    return Matrix(np.stack(columns, axis=1) if columns else np.zeros((0, 0)))
+    return Matrix(np.stack(columns, axis=1) if columns else np.zeros((0, 0)), text=True)
 
 
 def _said(error: Exception) -> str:
@@ -178,7 +174,8 @@ def _said(error: Exception) -> str:
         return "it is cut short: there is less in it than its head says"
     word = re.match(r"could not convert string '(.*)' to float64 at row (\d+), column (\d+)", said)
     if word is not None:  # NumPy counts rows from 0 and columns from 1
-        return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'"
+        hint = f"; leave it out with --columns -{word[3]}" if word[1][:1].isalpha() and word[2] == "0" else ""
+        return f"a number is needed in row {int(word[2]) + 1}, column {word[3]}, got '{word[1][:40]}'{hint}"
     ragged = re.match(r"the number of columns changed from (\d+) to (\d+) at row (\d+)", said)
     if ragged is not None:
         return f"every row needs as many numbers as the first, {ragged[1]}, but row {ragged[3]} has {ragged[2]}"

@@ -5,8 +5,6 @@ coordinates are decided here from the first lines. What is doubtful is refused, 
 is dropped unsaid, and no index or label becomes a coordinate unasked.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -21,12 +19,15 @@ from ntkcalc.errors import InputError, near_miss
 HEADERS = ("auto", "yes", "no")
 
 _LONGEST_LINE = 1 << 26  # characters
-_HEAD = 3  # lines that are looked at before the numbers are read
+_HEAD = 4  # lines that are looked at before the numbers are read
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(nan|inf|infinity)\s*", re.ASCII | re.I)
 _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _WORD = re.compile(r"\s*[^\W\d_].*|\s*_.*", re.DOTALL)  # starts with a letter or an underscore
 _MISSING = {"na", "n/a", "nan", "null", "none", "nil", "missing", "inf", "infinity"}
-_NO_COORDINATES = {"label", "labels", "class", "target", "targets", "id", "index", "unnamed: 0"}
+_NO_COORDINATES = {
+    *("label", "labels", "class", "cluster", "target", "targets"),
+    *("id", "idx", "index", "row", "row_id", "unnamed: 0"),
+}
 """Names of columns that hardly ever are coordinates."""
 
 
@@ -36,14 +37,10 @@ class Layout:
 
     Parameters
     ----------
-    header
-        Whether the first line holds names: "auto", "yes" or "no".
-    delimiter
-        What stands between two fields; None finds out.
-    decimal
-        The decimal sign, "." or ",".
-    columns
-        The columns to take, such as ``"2-5,width,-label"``; None takes all.
+    header : whether the first line holds names: "auto", "yes" or "no"
+    delimiter : what stands between two fields; None finds out
+    decimal : the decimal sign, "." or ","
+    columns : the columns to take, such as ``"2-5,width,-label"``; None takes all
     """
 
     header: str = "auto"
@@ -59,7 +56,12 @@ class Layout:
             )
         if self.decimal not in (".", ","):
             raise InputError(f"decimal must be '.' or ',', got '{self.decimal[:40]}'")
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '.#"\n\r+-' + self.decimal):
+        if self.columns is not None and not self.columns.strip():
+            raise InputError("columns needs names or numbers from 1, such as 2-5 or -label, got ''")
+        forbidden = '.#"\n\r+-' + self.decimal
+        if self.delimiter is not None and (
+            len(self.delimiter) != 1 or self.delimiter.isalnum() or self.delimiter in forbidden
+        ):
             raise InputError(f"delimiter must be one character such as ',' ';' or a tab, got '{self.delimiter[:40]}'")
 
 
@@ -69,6 +71,7 @@ class Matrix:
 
     values: Any
     remarks: tuple[str, ...] = ()
+    text: bool = False
 
 
 def read_matrix(stream: IO[str], layout: Layout, usual: str | None, most_entries: int) -> Matrix:
@@ -76,14 +79,10 @@ def read_matrix(stream: IO[str], layout: Layout, usual: str | None, most_entries
 
     Parameters
     ----------
-    stream
-        The text.
-    layout
-        How it is to be read.
-    usual
-        The delimiter that the file's name suggests; None for white space.
-    most_entries
-        Numbers that it may hold.
+    stream : the text
+    layout : how it is to be read
+    usual : the delimiter that the file's name suggests; None for white space
+    most_entries : numbers that it may hold
 
     Raises
     ------
@@ -96,21 +95,21 @@ def read_matrix(stream: IO[str], layout: Layout, usual: str | None, most_entries
     head = list(islice(lines, _HEAD))
     if not head:
         raise InputError("there are no points in it (it is empty)")
-    delimiter = layout.delimiter or _delimiter(head[0], usual, layout.decimal)
+    delimiter = layout.delimiter or _delimiter(head, usual, layout.decimal)
     rows = [_fields(line, delimiter) for line in head]
     named = _is_header(rows, layout, delimiter)
     if named and len(head) == 1:
         raise InputError("there are no points in it (only a line of names)")
-    names, first = (rows[0], rows[1:]) if named else (None, rows)
+    names, first, width = (rows[0], rows[1:], len(rows[1])) if named else (None, rows, len(rows[0]))
+    if names is not None and len(names) != width:
+        raise InputError(f"the first line has {len(names)} names, but the next one {width} fields; say --delimiter")
     if layout.columns is None:
         _check_coordinates(names, first)
-    chosen = chosen_columns(layout.columns, names, len(rows[0])) if layout.columns else None
-    data = _bounded(chain(head[1:] if named else head, lines), len(rows[0]), most_entries)
-    if layout.decimal == ",":
-        data = (line.replace(",", ".") for line in data)
+    chosen = chosen_columns(layout.columns, names, width) if layout.columns else None
+    data = _checked(chain(head[1:] if named else head, lines), delimiter, width, most_entries, layout.decimal)
     values = np.loadtxt(data, delimiter=delimiter, comments="#", quotechar='"', usecols=chosen, ndmin=2)
     said = f"the first line holds names ({_listed(rows[0])}), not a point"
-    return Matrix(values, (said,) if named and layout.header == "auto" else ())
+    return Matrix(values, (said,) if named and layout.header == "auto" else (), text=True)
 
 
 def _content(stream: IO[str]) -> Iterator[str]:
@@ -127,20 +126,34 @@ def _content(stream: IO[str]) -> Iterator[str]:
             yield line
 
 
-def _bounded(lines: Iterator[str], width: int, most_entries: int) -> Iterator[str]:
-    """Yield lines until they hold too many numbers."""
+def _checked(lines: Iterator[str], delimiter: str | None, width: int, most_entries: int, decimal: str) -> Iterator[str]:
+    """Yield lines of one width, with decimal points, until they hold too many numbers."""
     for count, line in enumerate(lines, 1):
         if count * width > most_entries:
             raise InputError(f"more than {most_entries} numbers; take fewer points")
+        found = len(line.split("#", 1)[0].split(delimiter)) if '"' not in line else len(_fields(line, delimiter))
+        if found != width:
+            raise ValueError(f"every row needs as many numbers as the first, {width}, but row {count} has {found}")
+        if decimal == ",":
+            if "." in line.split("#", 1)[0]:
+                raise ValueError(f"row {count} has a '.', though --decimal , says that commas are decimal signs")
+            line = line.replace(",", ".")
         yield line
 
 
-def _delimiter(line: str, usual: str | None, decimal: str) -> str | None:
-    """Return the delimiter of a line: the usual one if it is there, else the first other that is; None: white space."""
+def _delimiter(head: Sequence[str], usual: str | None, decimal: str) -> str | None:
+    """Return the delimiter: the usual one if it is there, else the first other that is; None: white space.
+
+    Tabs in a text of no certain kind part fields only where nothing else in the fields does.
+    """
+    line = head[0]
     candidates = [usual] if usual and usual != decimal else []
     candidates += [c for c in ("\t", ";", ",") if c != decimal and c not in candidates]
     found = next((c for c in candidates if c in line), None)
-    return None if found == "\t" and usual != "\t" else found
+    if found == "\t" and usual != "\t":
+        alone = all("\t" in row and len(row.split("\t")) >= len(row.split()) for row in head)
+        return "\t" if alone else None
+    return found
 
 
 def _fields(line: str, delimiter: str | None) -> list[str]:
@@ -166,11 +179,19 @@ def _is_header(rows: Sequence[Sequence[str]], layout: Layout, delimiter: str | N
     if layout.header != "auto":
         return layout.header == "yes"
     first = rows[0]
+    if layout.columns is not None:
+        if re.search(r"[^\d\s,-]", layout.columns):
+            return True  # columns are named
+        places = chosen_columns(layout.columns, None, len(first))
+        rows = [[row[place] for place in places if place < len(row)] for row in rows]
+        first = rows[0]
     numbers = [_is_number(field, layout.decimal) for field in first]
     if all(numbers):
-        if _counts(first) and (len(first) > 2 or not all(map(_WHOLE.fullmatch, rows[-1]))):
+        later = rows[-1]
+        broken = all(_is_number(f, layout.decimal) for f in later) and not all(map(_WHOLE.fullmatch, later))
+        if (_counts(first, 0) and (len(first) > 2 or broken)) or (_counts(first, 1) and len(first) > 2 and broken):
             raise InputError(
-                "the first line counts 0, 1, 2, ...: names of columns, or a point? Say --header yes or --header no"
+                "the first line counts columns: names of columns, or a point? Say --header yes or --header no"
             )
         return False
     words = [_WORD.fullmatch(f) is not None and f.strip().lower() not in _MISSING for f in first]
@@ -191,23 +212,28 @@ def _is_header(rows: Sequence[Sequence[str]], layout: Layout, delimiter: str | N
     )
 
 
-def _counts(fields: Sequence[str]) -> bool:
-    """Return whether fields are 0, 1, 2, …"""
-    return [f.strip() for f in fields] == [str(i) for i in range(len(fields))] and len(fields) > 1
+def _counts(fields: Sequence[str], start: int) -> bool:
+    """Return whether fields are two or more whole numbers that count on from the first of them."""
+    return len(fields) > 1 and [f.strip() for f in fields] == [str(start + i) for i in range(len(fields))]
 
 
 def _check_coordinates(names: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
-    """Refuse columns that are hardly coordinates: an unnamed one that counts rows, labels, identifiers."""
-    if names is None:
-        return
-    for place, name in enumerate(names, 1):
+    """Refuse columns that are hardly coordinates: a first one without a name that counts rows, labels, identifiers."""
+    column = [row[0] for row in rows if row]
+    start = column[0].strip() if column else ""
+    counts = start.isascii() and start.isdigit() and _counts(column, int(start)) and len(rows[0]) > 1
+    for place, name in enumerate(names or [""], 1):
         known = name.strip().lower()
-        counts = all(len(row) >= place and row[place - 1].strip() == str(i) for i, row in enumerate(rows))
-        if (not known and place == 1 and counts) or known in _NO_COORDINATES:
-            what = f"named '{name.strip()[:40]}'" if known else "without a name that counts 0, 1, 2, ..."
+        index = place == 1 and not known and counts and (names is not None or (len(column) > 2 and start in ("0", "1")))
+        if index or known in _NO_COORDINATES:
+            what = (
+                f"named '{name.strip()[:40]}'"
+                if known
+                else f"without a name that counts {start}, {int(start) + 1}, ..."
+            )
             raise InputError(
                 f"column {place}, {what}, is hardly a coordinate: leave it out with --columns -{place}, or take it "
-                f"with --columns 1-{len(names)}"
+                f"with --columns 1-{len(rows[0])}"
             )
 
 
@@ -216,12 +242,9 @@ def chosen_columns(text: str | None, names: Sequence[str] | None, width: int) ->
 
     Parameters
     ----------
-    text
-        Such as ``"2-5,width,-label"``; None takes all.
-    names
-        The names of the columns, if they have some.
-    width
-        How many there are.
+    text : such as ``"2-5,width,-label"``; None takes all
+    names : the names of the columns, if they have some
+    width : how many there are
     """
     if text is None:
         return list(range(width))
@@ -243,11 +266,9 @@ def chosen_columns(text: str | None, names: Sequence[str] | None, width: int) ->
 def _place(word: str, names: Sequence[str] | None, width: int) -> list[int] | None:
     """Return the columns that a name, a number or a range stands for, None if it stands for none."""
     known = [name.strip() for name in names or ()]
-    if word in known:
-        return [known.index(word)]
     ends = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", word, re.ASCII)
     if ends is None:
-        return None
+        return [known.index(word)] if word in known else None
     low, high = int(ends[1]), int(ends[2] or ends[1])
     if not 1 <= low <= high <= width:
         raise InputError(f"columns run from 1 to {width}, got '{word[:40]}' in --columns")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,10 +60,11 @@ def whole_file(path: str) -> Iterator[str]:
     special, suffix = _special(path), os.path.splitext(path)[1]
     path = os.path.realpath(path)
     folder = os.path.dirname(path) if special is None else None
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".ntkcalc-", suffix=suffix)
-    os.close(handle)
-    UNFINISHED.add(temporary)
+    name = f".ntkcalc-{secrets.token_hex(8)}{suffix}"
+    temporary = os.path.join(tempfile.gettempdir() if folder is None else folder, name)
+    UNFINISHED.add(temporary)  # before it exists: a signal may end the process between any two steps
     try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield temporary
         if special is None:
             mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
@@ -71,13 +73,17 @@ def whole_file(path: str) -> Iterator[str]:
         else:
             with open(temporary, "rb") as finished, open(_handle(special), "wb") as stream:
                 shutil.copyfileobj(finished, stream)
-            os.unlink(temporary)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
     finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         UNFINISHED.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files that an early end of the process would leave."""
+    for path in tuple(UNFINISHED):
+        with suppress(OSError):
+            os.unlink(path)
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """The command line from start to exit code: an error is one line on stderr, Ctrl-C ends the process."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -9,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 
-from ntkcalc.cli.files import UNFINISHED
+from ntkcalc.cli.files import remove_unfinished
 from ntkcalc.errors import NtkcalcError
 
 INTERRUPTED = 130
@@ -29,6 +27,7 @@ def main() -> None:
                 print(message, file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
+        remove_unfinished()
         sys.exit(INTERRUPTED)
 
 
@@ -45,6 +44,7 @@ def _run() -> tuple[int, str]:
     except NtkcalcError as error:
         return error.exit_code, one_line(str(error))
     except typer.Abort:
+        remove_unfinished()
         return INTERRUPTED, ""
     except BrokenPipeError:
         abandon_stdout()
@@ -80,9 +80,7 @@ def _wait_and_end(reader: int) -> None:
     while os.read(reader, 1) != bytes([signal.SIGINT]):
         pass
     time.sleep(_GRACE)
-    for path in UNFINISHED:
-        with suppress(OSError):
-            os.unlink(path)
+    remove_unfinished()
     with suppress(OSError):
         if os.isatty(2):
             os.write(2, b"\x1b[?25h")

@@ -3,8 +3,6 @@
 The completions and the man page are made from the same pages (``completions/generate.py``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from textwrap import fill, wrap

@@ -270,9 +270,8 @@ class PrecisionOptions(OutputOptions):
         """Refuse an engine that does not exist, or is not the only one for the purpose."""
         engine, known = self.engine, ["auto", "numpy", "mpmath"]
         if engine not in known:
-            raise InputError(
-                f"engine must be one of {', '.join(known)}, got '{engine[:40]}'.{near_miss(engine, known)}"
-            )
+            near = near_miss(engine, known)
+            raise InputError(f"engine must be one of {', '.join(known)}, got '{engine[:40]}'.{near}")
         if engine not in ("auto", only):
             what = "values at --rho" if only == "mpmath" else "a matrix of data"
             raise InputError(f"the {only} engine alone computes {what}; leave out --engine {engine}")

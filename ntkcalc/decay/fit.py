@@ -19,8 +19,6 @@ the window cannot be found: where two singularities lie within a thousandth of e
 degrees far beyond 1000 decide, and theory is the better guide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,14 +37,12 @@ FEWEST = 12
 """Coefficients of a parity class that a fit needs."""
 
 _FLOOR = 1e-9  # residuals below which models are not told apart
-_AGREEMENT = {
-    "power": 0.1,
-    "stretched-exponential": 0.2,
-    "exponential": 0.2,
-    "entire": 0.5,
-}  # of the halves, relatively
+# agreement of the halves, relatively
+_AGREEMENT = {"power": 0.1, "stretched-exponential": 0.2, "exponential": 0.2, "entire": 0.5}
+_LEADING = {"power": 1, "stretched-exponential": 2, "exponential": 2, "entire": 3}  # column of `_basis`
 _NOISE = 0.1  # residual beyond which no model describes the series
 _RISE = -0.2  # exponent above which a series is not said to decrease
+_CALM = 10  # the degree from which on crests are looked for
 
 
 def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[int, int] | None = None) -> DecayFit:
@@ -54,10 +50,8 @@ def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[
 
     Parameters
     ----------
-    series
-        c_0, c_1, …, nonnegative.
-    window
-        Degrees (A, B) to fit, both included; None is the upper three quarters.
+    series : c_0, c_1, …, nonnegative
+    window : degrees (A, B) to fit, both included; None is the upper three quarters
 
     Returns
     -------
@@ -95,28 +89,19 @@ def fit_logs(logs: Sequence[float | None], window: tuple[int, int] | None = None
     highest = max(known, default=0)
     if ended or highest < max(first, last - max(FEWEST, last // 4)):
         return DecayFit("finite", False, {}, (), "finite", (first, end), highest)
-    return _fitted_classes((first, end), known)
-
-
-def _fitted_classes(window: tuple[int, int], known: dict[int, float]) -> DecayFit:
-    """Fit the parity classes of log c_p in a window."""
-    rows = _parity_classes([p for p in range(window[0], window[1] + 1) if p in known])
+    rows = parity_classes([p for p in range(first, end + 1) if p in known])
     parity = "both" if len(rows) != 1 else rows[0][0]
-    if not rows or not all(_fills_class(ps) for _, ps in rows):
-        return DecayFit("undecided", False, {}, (), parity, window, None)
+    full = (len(ps) >= FEWEST and ps[-1] - ps[0] == 2 * (len(ps) - 1) for _, ps in rows)  # without gaps
+    if not rows or not all(full):
+        return DecayFit("undecided", False, {}, (), parity, (first, end), None)
     points = [(name, np.array(ps, dtype=np.float64), np.array([known[p] for p in ps])) for name, ps in rows]
-    return _joined(window, parity, _classes(points), known)
+    return _joined((first, end), parity, _classes(points), known)
 
 
-def _parity_classes(degrees: Sequence[int]) -> list[tuple[str, list[int]]]:
+def parity_classes(degrees: Sequence[int]) -> list[tuple[str, list[int]]]:
     """Return the even and the odd degrees, those that there are."""
     classes = [(name, [p for p in degrees if p % 2 == i]) for i, name in enumerate(("even", "odd"))]
     return [(name, ps) for name, ps in classes if ps]
-
-
-def _fills_class(degrees: Sequence[int]) -> bool:
-    """Whether enough degrees of one parity are there, without gaps."""
-    return len(degrees) >= FEWEST and degrees[-1] - degrees[0] == 2 * (len(degrees) - 1)
 
 
 @dataclass(frozen=True)
@@ -147,11 +132,6 @@ def _basis(model: str, p: Array) -> Array:
     return np.stack(columns[model], axis=1)
 
 
-def _leading(model: str) -> int:
-    """Return the column of the leading term."""
-    return {"power": 1, "stretched-exponential": 2, "exponential": 2, "entire": 3}[model]
-
-
 def _solve(model: str, p: Array, y: Array) -> tuple[Array, Array, Array]:
     basis = _basis(model, p)
     scale = np.abs(basis).max(axis=0)
@@ -172,7 +152,7 @@ def _fitted(model: str, p: Array, y: Array) -> _Fit:
 
 def _is_candidate(fit: _Fit, p: Array) -> bool:
     """Whether the leading term is present, decreases, and agrees between both halves of the window."""
-    j = _leading(fit.model)
+    j = _LEADING[fit.model]
     terms = [fit.c[j], *(c[j] for c, _ in fit.halves)]
     if terms[0] >= 0 or (fit.model == "power" and fit.c[1] > _RISE):
         return False
@@ -183,24 +163,19 @@ def _is_candidate(fit: _Fit, p: Array) -> bool:
 
 
 def _classes(rows: Sequence[tuple[str, Array, Array]]) -> list[ClassFit]:
-    """Fit all models to the parity classes and take the best common candidate."""
+    """Fit all models to the parity classes and take the best common candidate, or each class's own."""
     fits = [{model: _fitted(model, p, y) for model in MODELS} for _, p, y in rows]
     fair = [{m: _is_candidate(f, p) for m, f in found.items()} for found, (_, p, _) in zip(fits, rows, strict=True)]
-    common = [m for m in MODELS if all(candidates[m] for candidates in fair)]
-    shared = _least(common, fits)
-    return [
-        _class_fit(parity, found, candidates, shared)
-        for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True)
-    ]
-
-
-def _class_fit(parity: str, found: dict[str, _Fit], candidates: dict[str, bool], shared: str | None) -> ClassFit:
-    """Return the law of a parity class: the shared one or the best of its own candidates."""
-    known = tuple(Candidate(m, f.spread, f.criterion, bool(candidates[m])) for m, f in found.items())
-    best = shared or _least([m for m in MODELS if candidates[m]], [found])
-    if best is None or found[best].spread > _NOISE:
-        return ClassFit(parity, "undecided", {}, min(f.spread for f in found.values()), known)
-    return ClassFit(parity, best, _parameters(found[best]), found[best].spread, known)
+    shared = _least([m for m in MODELS if all(candidates[m] for candidates in fair)], fits)
+    classes = []
+    for (parity, _, _), found, candidates in zip(rows, fits, fair, strict=True):
+        known = tuple(Candidate(m, f.spread, f.criterion, bool(candidates[m])) for m, f in found.items())
+        best = shared or _least([m for m in MODELS if candidates[m]], [found])
+        if best is None or found[best].spread > _NOISE:
+            classes.append(ClassFit(parity, "undecided", {}, min(f.spread for f in found.values()), known))
+        else:
+            classes.append(ClassFit(parity, best, _parameters(found[best]), found[best].spread, known))
+    return classes
 
 
 def _least(models: Sequence[str], fits: Sequence[dict[str, _Fit]]) -> str | None:
@@ -209,8 +184,6 @@ def _least(models: Sequence[str], fits: Sequence[dict[str, _Fit]]) -> str | None
 
 
 def _parameters(fit: _Fit) -> dict[str, Parameter]:
-    """Return the model's own parameters."""
-
     def parameter(j: int, sign: float = 1.0) -> Parameter:
         systematic = 5 * max(abs(c[j] - fit.c[j]) for c, _ in fit.halves)
         return Parameter(sign * float(fit.c[j]), float(fit.stderr[j]), float(systematic))
@@ -230,16 +203,16 @@ def _parameters(fit: _Fit) -> dict[str, Parameter]:
 
 def _joined(window: tuple[int, int], parity: str, classes: Sequence[ClassFit], logs: dict[int, float]) -> DecayFit:
     """Return the law of the series: that of its slower class, or of the envelope where it oscillates."""
+    envelope = False
     if any(c.model == "undecided" and c.spread > _NOISE for c in classes):
-        envelope = [_enveloped(c, logs) if c.model == "undecided" else c for c in classes]
-        fits = [e for e in envelope if e is not None]
+        crests = [_enveloped(c, logs) if c.model == "undecided" else c for c in classes]
+        fits = [c for c in crests if c is not None]
         if len(fits) == len(classes):
-            slowest = min(fits, key=lambda c: _fall(c, window[1]))
-            return DecayFit(slowest.model, True, slowest.parameters, tuple(fits), parity, window, None)
+            classes, envelope = fits, True
     if any(c.model == "undecided" for c in classes):
         return DecayFit("undecided", False, {}, tuple(classes), parity, window, None)
     slowest = min(classes, key=lambda c: _fall(c, window[1]))
-    return DecayFit(slowest.model, False, slowest.parameters, tuple(classes), parity, window, None)
+    return DecayFit(slowest.model, envelope, slowest.parameters, tuple(classes), parity, window, None)
 
 
 def _fall(fit: ClassFit, p: int) -> float:
@@ -305,6 +278,3 @@ def _rate_of_crests(p: Array, top: Array) -> _Crests:
         return None, float(left.std())
     stderr = float(left.std() / np.ptp(root))
     return {"rate": Parameter(rates[1], stderr, max(abs(rate - rates[1]) for rate in rates))}, float(left.std())
-
-
-_CALM = 10  # the degree from which on crests are looked for

@@ -1,15 +1,13 @@
 """The decay of a kernel's series, or of one from a file: the fit beside the theory."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Context
 from math import floor, log, log10
 
 import numpy as np
 
-from ntkcalc.decay.fit import FEWEST, fit_logs
-from ntkcalc.decay.results import Decay, DecayTheory, Statement
+from ntkcalc.decay.fit import FEWEST, fit_logs, parity_classes
+from ntkcalc.decay.results import Decay, DecayTheory, Model, Parity, Statement
 from ntkcalc.decay.theory import kernel_theory
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.numerics.precision import log2, whole
@@ -31,16 +29,9 @@ def kernel_decays(
     sphere_dim: int | None = None,
     rank: int | None = None,
 ) -> list[Decay]:
-    """Return the decay of a kernel at several depths ≤ kernel.depth.
+    """Return the decay of a kernel at several depths ≤ kernel.depth, fitted to κ_p up to p = 1000 by default.
 
-    Parameters
-    ----------
-    kernel, depths
-        The kernel, and depths.
-    truncation, window
-        The highest degree, 1000 by default, and the degrees to fit, by default the upper three quarters.
-    sphere_dim, rank
-        d of S^d and r of data, for Corollary 4.7 and Theorem 4.8.
+    `sphere_dim` and `rank` are d of S^d and r of data, for Corollary 4.7 and Theorem 4.8.
     """
     terms = whole(_TERMS if truncation is None else truncation, "truncation", 1, MOST_TERMS)
     theories = [kernel_theory(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
@@ -72,33 +63,31 @@ def _with_measured(kernel: Kernel, theory: DecayTheory, sphere_dim: int, fitted:
 
 
 def measured_on_sphere(logs: list[float | None], model: str) -> list[Statement]:
-    """Return the fitted law of λ_0 … λ_K from their logarithms, on the upper half of the frequencies.
+    """Return the fitted law of log λ_0 … log λ_K (None for λ_k = 0) on the upper half of the frequencies.
 
-    Parameters
-    ----------
-    logs
-        log λ_k, None where λ_k is zero.
-    model
-        The law of κ_p: for a stretched exponential the two-thirds law of λ_k is fitted.
+    Where κ_p follows a stretched exponential, the two-thirds law of λ_k is fitted.
     """
     window = (len(logs) // 2, len(logs) - 1)
     if model == "stretched-exponential":
         return _two_thirds(logs, window)
     statements = []
     for c in fit_logs(logs, window).classes:
-        where = f" for {c.parity} k, k = {window[0]} … {window[1]}"
         if c.model == "power":
             e = c.parameters["exponent"]
-            said = f"λ_k ~ k^({_with_error(e.value, e.stderr + e.systematic)}){where}"
-            statements.append(Statement("power", said, MEASURED, "fit", exponent=e.value, parity=c.parity))
+            said = f"λ_k ~ k^({_with_error(e.value, e.stderr + e.systematic)})"
+            statements.append(_measured("power", said, c.parity, window, exponent=e.value))
         elif c.model == "exponential":
             r = c.parameters["ratio"]
-            said = f"λ_k ~ k^q ({_with_error(r.value, r.stderr + r.systematic)})^(−k){where}"
-            statements.append(Statement("exponential", said, MEASURED, "fit", ratio=r.value, parity=c.parity))
+            said = f"λ_k ~ k^q ({_with_error(r.value, r.stderr + r.systematic)})^(−k)"
+            statements.append(_measured("exponential", said, c.parity, window, ratio=r.value))
         elif c.model == "entire":
-            said = f"λ_k falls faster than any exponential{where}"
-            statements.append(Statement("entire", said, MEASURED, "fit", parity=c.parity))
+            statements.append(_measured("entire", "λ_k falls faster than any exponential", c.parity, window))
     return statements
+
+
+def _measured(model: Model, said: str, parity: Parity, window: tuple[int, int], **parameters: float) -> Statement:
+    law = f"{said} for {parity} k, k = {window[0]} … {window[1]}"
+    return Statement(model, law, MEASURED, "fit", parity=parity, **parameters)
 
 
 def _with_error(value: float, error: float) -> str:
@@ -110,8 +99,7 @@ def _with_error(value: float, error: float) -> str:
 def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[Statement]:
     """Fit log λ_k = log C + q log k − s k^{2/3} + β k^{1/3}: the law of kernels whose φ has poles."""
     statements = []
-    for start, parity in ((0, "even"), (1, "odd")):
-        ks = [k for k in range(window[0], window[1] + 1) if k % 2 == start and logs[k] is not None]
+    for parity, ks in parity_classes([k for k in range(window[0], window[1] + 1) if logs[k] is not None]):
         if len(ks) < FEWEST:
             continue
         k, y = np.array(ks, dtype=np.float64), np.array([logs[i] for i in ks], dtype=np.float64)
@@ -121,8 +109,7 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
         if rates[0] <= error:  # the sign of the rate is unknown, as for oscillating λ_k
             continue
         said = f"λ_k ~ k^q exp(−({_with_error(rates[0], error)}) k^(2/3))"
-        said += f" for {parity} k, k = {window[0]} … {window[1]}"
-        statements.append(Statement("stretched-exponential", said, MEASURED, "fit", parity=parity))
+        statements.append(_measured("stretched-exponential", said, parity, window))
     return statements
 
 

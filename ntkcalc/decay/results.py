@@ -15,21 +15,11 @@ LAW = ("exponent", "rate", "ratio", "constant")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A fitted number.
+    """A fitted number."""
 
-    Parameters
-    ----------
-    value
-        the number
-    stderr
-        standard error, from the residuals
-    systematic
-        five times the most by which either half of the window differs from the whole
-    """
-
-    value: float
-    stderr: float
-    systematic: float
+    value: Annotated[float, "the number"]
+    stderr: Annotated[float, "standard error, from the residuals"]
+    systematic: Annotated[float, "five times the most by which either half of the window differs from the whole"]
 
 
 Parameters = Annotated[dict[str, Parameter], LAW]
@@ -37,160 +27,76 @@ Parameters = Annotated[dict[str, Parameter], LAW]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that was fitted to one parity class.
+    """A model that was fitted to one parity class."""
 
-    Parameters
-    ----------
-    model
-        what was tried
-    spread
-        root mean square of the residuals of log c_p
-    criterion
-        information criterion, the lower the better
-    candidate
-        whether its leading term is there
-    """
-
-    model: Model
-    spread: float
-    criterion: float
-    candidate: bool
+    model: Annotated[Model, "what was tried"]
+    spread: Annotated[float, "root mean square of the residuals of log c_p"]
+    criterion: Annotated[float, "information criterion, the lower the better"]
+    candidate: Annotated[bool, "whether its leading term is there"]
 
 
 @dataclass(frozen=True)
 class ClassFit:
-    """The law of the coefficients of one parity.
+    """The law of the coefficients of one parity."""
 
-    Parameters
-    ----------
-    parity
-        degrees
-    model
-        their law
-    parameters
-        of their law, as the model has them
-    spread
-        root mean square of the residuals of log c_p
-    candidates
-        every model that was tried, with --all
-    """
-
-    parity: Parity
-    model: Model
-    parameters: Parameters
-    spread: float
-    candidates: tuple[Candidate, ...] | None = None
+    parity: Annotated[Parity, "degrees"]
+    model: Annotated[Model, "their law"]
+    parameters: Annotated[Parameters, "of their law, as the model has them"]
+    spread: Annotated[float, "root mean square of the residuals of log c_p"]
+    candidates: Annotated[tuple[Candidate, ...] | None, "every model that was tried, with --all"] = None
 
 
 @dataclass(frozen=True)
 class DecayFit:
-    """The law of decay of a series.
+    """The law of decay of a series."""
 
-    Parameters
-    ----------
-    model
-        law of the class that falls more slowly
-    oscillating
-        whether the coefficients swing, and the law is that of their crests
-    parameters
-        of that law
-    classes
-        even and odd degrees apart
-    parity
-        which degrees have coefficients; "finite" where only finitely many have
-    window
-        first and last degree that were fitted
-    degree
-        the last degree with a coefficient, where they are finitely many
-    """
-
-    model: Model
-    oscillating: bool
-    parameters: Parameters
-    classes: tuple[ClassFit, ...]
-    parity: Annotated[str, ("even", "odd", "both", "finite")]
-    window: tuple[int, int]
-    degree: int | None
+    model: Annotated[Model, "law of the class that falls more slowly"]
+    oscillating: Annotated[bool, "whether the coefficients swing, and the law is that of their crests"]
+    parameters: Annotated[Parameters, "of that law"]
+    classes: Annotated[tuple[ClassFit, ...], "even and odd degrees apart"]
+    parity: Annotated[
+        str,
+        ("even", "odd", "both", "finite"),
+        'which degrees have coefficients; "finite" where only finitely many have',
+    ]
+    window: Annotated[tuple[int, int], "first and last degree that were fitted"]
+    degree: Annotated[int | None, "the last degree with a coefficient, where they are finitely many"]
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of theory.
+    """One statement of theory."""
 
-    Parameters
-    ----------
-    model
-        kind of law
-    law
-        the law in letters
-    status
-        how it is known
-    source
-        lemma, corollary or theorem of the paper, or what it is derived from
-    exponent
-        e in p^e
-    rate
-        a in exp(−a √p)
-    ratio
-        r in r^(−p)
-    constant
-        C before it
-    parity
-        where it is about such degrees only
-    """
-
-    model: Model
-    law: str
-    status: Annotated[str, ("proven in the paper", "derived here", "measured")]
-    source: str
-    exponent: float | None = None
-    rate: float | None = None
-    ratio: float | None = None
-    constant: float | None = None
-    parity: Parity | None = None
+    model: Annotated[Model, "kind of law"]
+    law: Annotated[str, "the law in letters"]
+    status: Annotated[str, ("proven in the paper", "derived here", "measured"), "how it is known"]
+    source: Annotated[str, "lemma, corollary or theorem of the paper, or what it is derived from"]
+    exponent: Annotated[float | None, "e in p^e"] = None
+    rate: Annotated[float | None, "a in exp(−a √p)"] = None
+    ratio: Annotated[float | None, "r in r^(−p)"] = None
+    constant: Annotated[float | None, "C before it"] = None
+    parity: Annotated[Parity | None, "where it is about such degrees only"] = None
 
 
 @dataclass(frozen=True)
 class DecayTheory:
-    """What theory says of decay.
+    """What theory says of decay."""
 
-    Parameters
-    ----------
-    coefficients
-        of κ_p
-    sphere_eigenvalues
-        of λ_k, with --sphere-dim
-    data_eigenvalues
-        of λ_n of kernel matrices of data, with --rank
-    """
-
-    coefficients: tuple[Statement, ...]
-    sphere_eigenvalues: tuple[Statement, ...]
-    data_eigenvalues: tuple[Statement, ...]
+    coefficients: Annotated[tuple[Statement, ...], "of κ_p"]
+    sphere_eigenvalues: Annotated[tuple[Statement, ...], "of λ_k, with --sphere-dim"]
+    data_eigenvalues: Annotated[tuple[Statement, ...], "of λ_n of kernel matrices of data, with --rank"]
 
 
 @dataclass(frozen=True)
 class Decay:
-    """The decay of one series: what was measured, and what theory says.
-
-    Parameters
-    ----------
-    kernel
-        the kernel; null for a series of unknown origin
-    fit
-        the fitted law
-    theory
-        what is known
-    logs
-        log c_p, None where c_p = 0
-    """
+    """The decay of one series: what was measured, and what theory says."""
 
     engine: ClassVar[str] = "mpmath"
     digits: ClassVar[int] = 12
-    kernel: KernelFacts | None
-    fit: DecayFit = field(metadata=FLAT)
-    theory: DecayTheory
-    logs: tuple[float | None, ...] = field(metadata=INTERNAL)
+    kernel: Annotated[KernelFacts | None, "the kernel; null for a series of unknown origin"]
+    fit: Annotated[DecayFit, "the fitted law"] = field(metadata=FLAT)
+    theory: Annotated[DecayTheory, "what is known"]
+    logs: Annotated[tuple[float | None, ...], "log c_p, None where c_p = 0"] = field(metadata=INTERNAL)
 
     def without_candidates(self) -> Decay:
         """Return the same without the models that were tried."""

@@ -15,8 +15,6 @@ disc of convergence; it lies on the positive axis, for all coefficients are nonn
   with Σ_j(t) = c for a j < l.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import log, pi, sqrt
 
@@ -43,22 +41,13 @@ def decay_theory(
     sphere_dim: int | None = None,
     rank: int | None = None,
 ) -> DecayTheory:
-    """Return what theory says of a kernel's decay.
+    """Return what theory says of a kernel's decay (Lemma 3.2, Corollary 4.7, Theorem 4.8).
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
-    sphere_dim
-        d ≥ 2 of S^d, for statements on the eigenvalues there.
-    rank
-        r ≥ 1, for statements on kernel matrices of data of that rank.
+    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    sphere_dim : d ≥ 2 of S^d, for statements on the eigenvalues there
+    rank : r ≥ 1, for statements on kernel matrices of data of that rank
 
     Returns
     -------
@@ -88,8 +77,8 @@ def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | Non
     leading = sharp[0] if sharp else None
     return DecayTheory(
         (*proven, *sharp),
-        () if sphere_dim is None or leading is None else _on_sphere(leading, sphere_dim),
-        () if rank is None or leading is None else _on_data(leading, rank),
+        () if sphere_dim is None or leading is None else sphere_statements(leading, sphere_dim),
+        () if rank is None or leading is None else data_statements(leading, rank),
     )
 
 
@@ -111,8 +100,8 @@ def _derived(kernel: Kernel) -> list[Statement]:
         return _from_jumps(kernel)
     if activation.roughness is not None:
         power = -activation.roughness - 0.5
-        source = f"φ^({activation.roughness}) jumps" if activation.roughness > 1 else "φ' jumps"
-        return [Statement("power", f"κ_p = O(p^({power:g}))", DERIVED, source, exponent=power)]
+        said = f"κ_p = O(p^({power:g}))"
+        return [Statement("power", said, DERIVED, _jump_of(activation.roughness), exponent=power)]
     parity = _parity(kernel)
     where = f" for {parity} p" if parity else ""
     if activation.pole_distance is not None:
@@ -130,6 +119,10 @@ def _derived(kernel: Kernel) -> list[Statement]:
     return []
 
 
+def _jump_of(order: int) -> str:
+    return f"φ^({order}) jumps" if order > 1 else "φ' jumps"
+
+
 def _parity(kernel: Kernel) -> str | None:
     """Return "even" or "odd" where only such coefficients κ_p, p ≥ 2, are there."""
     activation = kernel.activation
@@ -145,29 +138,24 @@ def _parity(kernel: Kernel) -> str | None:
 
 def _from_jumps(kernel: Kernel) -> list[Statement]:
     """Return the power laws of a φ with kinks: one for each parity class where they differ."""
-    ctx = context(_BITS)
     (first, size), *others = sorted(kernel.activation.jumps, key=lambda jump: jump[0])
-    source = f"φ^({first}) jumps" if first > 1 else "φ' jumps"
     apart = kernel.gamma_b2 == 0 and kernel.depth == 2
     if first == 1:
-        even, odd = _constants(kernel, float(size(ctx)))
-        found = [_power(1, "even", even, source)] if even else []
-        found += [_power(1, "odd", odd, source)] if odd and not apart else []
-        if apart and others:
-            found.append(_power(others[0][0], "odd", None, f"φ^({others[0][0]}) jumps"))
-        return found
+        even, odd = _constants(kernel, float(size(context(_BITS))))
+        found = [_power(1, "even", even)] if even else []
+        found += [_power(1, "odd", odd)] if odd and not apart else []
+        return found + [_power(order, "odd") for order, _ in others[:1] if apart]
     if not apart:
-        return [_power(first, "", None, source)]
-    return [
-        _power(m, "odd" if m % 2 == 0 else "even", None, f"φ^({m}) jumps") for m in [first, *(m for m, _ in others)]
-    ]
+        return [_power(first)]
+    return [_power(order, "odd" if order % 2 == 0 else "even") for order in [first, *(m for m, _ in others)]]
 
 
-def _power(order: int, parity: str, constant: float | None, source: str) -> Statement:
+def _power(order: int, parity: str | None = None, constant: float | None = None) -> Statement:
+    """Return the law that a jump of φ^(order) gives."""
     exponent = -order - 0.5
-    where = f" for {parity} p" if parity else ""
-    said = f"κ_p ~ {constant:.6g} p^({exponent:g}){where}" if constant else f"κ_p = Θ(p^({exponent:g})){where}"
-    return Statement("power", said, DERIVED, source, exponent=exponent, constant=constant, parity=parity or None)
+    size = f"~ {constant:.6g} p^({exponent:g})" if constant else f"= Θ(p^({exponent:g}))"
+    said = f"κ_p {size}" + (f" for {parity} p" if parity else "")
+    return Statement("power", said, DERIVED, _jump_of(order), exponent=exponent, constant=constant, parity=parity)
 
 
 def _constants(kernel: Kernel, jump: float) -> tuple[float, float]:
@@ -201,10 +189,10 @@ def _radius(kernel: Kernel, singularity: Singularity) -> float:
 
     target = c
     for _ in range(kernel.depth - 2):
-        low, high = 1.0, c
         if image(c) <= target:  # this layer is singular before the next one is
             target = c
             continue
+        low, high = 1.0, c
         for _ in range(60):
             middle = (low + high) / 2
             low, high = (middle, high) if image(middle) < target else (low, middle)
@@ -215,13 +203,6 @@ def _radius(kernel: Kernel, singularity: Singularity) -> float:
 
 def geometric_layers(eta: Fraction, depth: int) -> tuple[Fraction, Fraction]:
     """Return C_l and η_l of α_{p,l} = C_l η_l^{−p}, p ≥ 1, where α_{p,2} = (η − 1) η^{−p} (Lemma B.7, (44)).
-
-    Parameters
-    ----------
-    eta
-        η_2 > 1.
-    depth
-        l ≥ 2.
 
     Notes
     -----
@@ -241,7 +222,7 @@ def geometric_layers(eta: Fraction, depth: int) -> tuple[Fraction, Fraction]:
     return c, ratio
 
 
-def _on_sphere(law: Statement, d: int) -> tuple[Statement, ...]:
+def sphere_statements(law: Statement, d: int) -> tuple[Statement, ...]:
     """Return what follows for λ_k on S^d (Corollary 4.7), and sharper laws."""
     name = "Corollary 4.7"
     if law.model == "power" and law.exponent is not None:
@@ -272,7 +253,7 @@ def _on_sphere(law: Statement, d: int) -> tuple[Statement, ...]:
     return (Statement("entire", "λ_k falls faster than any exponential", DERIVED, "Theorem 4.6"),)
 
 
-def _on_data(law: Statement, r: int) -> tuple[Statement, ...]:
+def data_statements(law: Statement, r: int) -> tuple[Statement, ...]:
     """Return what follows for λ_n of kernel matrices of data of rank r (Theorem 4.8, r ≥ 7, n ≥ 2 r^r)."""
     name, where = "Theorem 4.8", " for n ≥ 2 r^r"
     always = Statement("power", "λ_n ≤ S_l/n", DERIVED, "the trace", exponent=-1.0)

@@ -16,27 +16,17 @@ from ntkcalc.numerics.types import Array
 
 
 def ntk(
-    rho: Any,
-    act: str,
-    depth: int = 2,
-    *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    rho: Any, act: str, depth: int = 2, *, sigma_w2: str | float | Fraction = 1, gamma_b2: str | float | Fraction = 0
 ) -> Array:
     """Return Θ_l(ρ) on an array, in float64.
 
     Parameters
     ----------
-    rho
-        Correlations in [−1, 1], any shape, taken as the doubles that they are.
-    act
-        Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
+    rho : correlations in [−1, 1], any shape, taken as the doubles that they are
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
+    depth : l ≥ 1, layers including the linear output
+    sigma_w2 : σ_w² in (0, 1/E[φ²]], or ``"max"``
+    gamma_b2 : γ_b² in [0, 1]
 
     Returns
     -------
@@ -80,22 +70,14 @@ def ntk_matrix(
 
     Parameters
     ----------
-    x
-        Points, shape (n, d).
-    y
-        Other points, shape (m, d); without them the matrix is that of `x` with itself, exactly symmetric.
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
-    normalize
-        Scale rows to unit norm; otherwise rows of another norm are refused.
-    out
-        Where to write the matrix, shape (n, m), a memory map for instance.
+    x : points, shape (n, d)
+    y : other points, shape (m, d); without them the matrix is that of `x` with itself, exactly symmetric
+    act : activation such as ``"tanh"``
+    depth : l ≥ 1, layers including the linear output
+    sigma_w2 : σ_w² in (0, 1/E[φ²]], or ``"max"``
+    gamma_b2 : γ_b² in [0, 1]
+    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    out : where to write the matrix, shape (n, m), a memory map for instance
 
     Returns
     -------

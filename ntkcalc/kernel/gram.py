@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
 
 import numpy as np
 
@@ -18,21 +19,11 @@ _UNIT = 2.0**-52
 
 @dataclass(frozen=True)
 class GramSpectrum:
-    """Eigenvalues of XXᵀ.
+    """Eigenvalues of XXᵀ."""
 
-    Parameters
-    ----------
-    shape
-        n and d of X, whose rows have unit norm.
-    largest
-        λ_1(XXᵀ).
-    singular_values
-        Those of X, largest first, shape (min(n, d),); None where they would cost too much.
-    """
-
-    shape: tuple[int, int]
-    largest: float
-    singular_values: Array | None
+    shape: Annotated[tuple[int, int], "n and d of X, whose rows have unit norm"]
+    largest: Annotated[float, "λ_1(XXᵀ)"]
+    singular_values: Annotated[Array | None, "those of X, largest first; None where they would cost too much"]
 
     @classmethod
     def of(cls, x: Array) -> GramSpectrum:

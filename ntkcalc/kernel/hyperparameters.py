@@ -1,10 +1,9 @@
 """A kernel: activation, depth and the two free variances of Assumption 2, and the quantities that follow from them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
+from typing import Annotated, Self
 
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
@@ -29,24 +28,12 @@ MOST_LAYERS = 1000
 
 @dataclass(frozen=True)
 class Kernel:
-    """The NTK of a network of `depth` layers, the linear output included, under Assumption 2.
+    """The NTK of a network of `depth` layers, the linear output included, under Assumption 2."""
 
-    Parameters
-    ----------
-    activation
-        The activation φ.
-    depth
-        l ≥ 1: the paper's κ_{p,l}; l = 2 is one hidden layer.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or None for 1/E[φ²] itself, where σ_b² = 0.
-    gamma_b2
-        γ_b² in [0, 1]; γ_w² = 1 − γ_b².
-    """
-
-    activation: Activation
-    depth: int
-    sigma_w2: Fraction | None
-    gamma_b2: Fraction
+    activation: Annotated[Activation, "the activation φ"]
+    depth: Annotated[int, "l ≥ 1: the paper's κ_{p,l}; l = 2 is one hidden layer"]
+    sigma_w2: Annotated[Fraction | None, "σ_w² in (0, 1/E[φ²]], or None for 1/E[φ²] itself, where σ_b² = 0"]
+    gamma_b2: Annotated[Fraction, "γ_b² in [0, 1]; γ_w² = 1 − γ_b²"]
 
     @classmethod
     def of(
@@ -55,13 +42,10 @@ class Kernel:
         depth: int = 2,
         sigma_w2: str | float | Fraction = 1,
         gamma_b2: str | float | Fraction = 0,
-    ) -> Kernel:
+    ) -> Self:
         """Return the kernel that names and decimal text describe.
 
-        Raises
-        ------
-        InputError
-            For an unknown activation or a value that no activation admits; see also `checked`.
+        An InputError refuses an unknown activation or a value that no activation admits; see also `checked`.
         """
         if not isinstance(act, str | Activation):
             raise InputError(f"an activation is named by text such as 'tanh', got {act!r:.40}")
@@ -78,18 +62,12 @@ class Kernel:
             raise InputError(f"sigma_w2 must be positive, got {decimal_text(sigma)}")
         return cls(phi, depth, sigma, gamma)
 
-    def checked(self) -> Kernel:
-        """Return the kernel itself, its σ_w² checked against E[φ²].
-
-        Raises
-        ------
-        InputError
-            Where σ_w² E[φ²] > 1, which Assumption 2 excludes.
-        """
+    def checked(self) -> Self:
+        """Return the kernel itself; an InputError refuses σ_w² E[φ²] > 1, which Assumption 2 excludes."""
         self.sigma_b2(64)
         return self
 
-    def at_depth(self, depth: int) -> Kernel:
+    def at_depth(self, depth: int) -> Self:
         """Return the same kernel at another depth."""
         return replace(self, depth=depth)
 
@@ -101,13 +79,7 @@ class Kernel:
         return 1 / real(ctx, self.activation.dual.mean_square(ctx.prec))
 
     def sigma_b2(self, bits: int) -> Real:
-        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits; exactly 0 where it vanishes.
-
-        Raises
-        ------
-        InputError
-            Where it would be negative.
-        """
+        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits, 0 where it vanishes; InputError if negative."""
         square = self.activation.dual.mean_square(bits)
         if self.sigma_w2 is None:
             return context(bits + 8).zero

@@ -6,13 +6,12 @@ whatever the activation and the depth and however singular the kernel at ρ = ±
 four bits of δ are the piece; the bits that follow are the place in it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 
@@ -34,24 +33,12 @@ _BLOCK = 8192  # entries that stay in the cache
 
 @dataclass(frozen=True)
 class KernelLookup:
-    """A kernel in float64.
+    """A kernel in float64."""
 
-    Parameters
-    ----------
-    kernel
-        The kernel.
-    coefficients
-        Of the powers x^0 … x^8 of each piece, x from −1 to 1, shape (9, 2 · pieces): ρ ≥ 0 first.
-    total
-        S_l.
-    accuracy
-        Largest error found at test points, over S_l, with a margin.
-    """
-
-    kernel: Kernel
-    coefficients: Array
-    total: float
-    accuracy: float
+    kernel: Annotated[Kernel, "the kernel"]
+    coefficients: Annotated[Array, "of x^0 … x^8 in each piece, −1 ≤ x ≤ 1, shape (9, 2 · pieces): ρ ≥ 0 first"]
+    total: Annotated[float, "S_l"]
+    accuracy: Annotated[float, "largest error found at test points, over S_l, with a margin"]
 
     def __call__(self, negative: Flags, delta: Array) -> Array:
         """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`; shapes as given."""
@@ -64,6 +51,17 @@ class KernelLookup:
         if near.size:
             flat[near] = theta_array(self.kernel, signs[near], gaps[near])
         return out
+
+    def slope(self, delta: float) -> float:
+        """Return dΘ_l/dρ at ρ = 1 − δ, the largest for |ρ| ≤ 1 − δ: all coefficients of Θ_l are nonnegative."""
+        low = 2.0**-_OCTAVES
+        if delta < low:  # Θ_l is a power series in √δ
+            return self.slope(low) * math.sqrt(low / max(delta, 1e-300))
+        leading = int(np.float64(min(delta, 1.0)).view(np.int64)) >> (52 - _CUTS)
+        piece = min(leading - _BASE + 1, _PIECES - 2)
+        width = 2.0 ** (piece - 1 >> _CUTS) * low / (1 << _CUTS)
+        rises = np.polynomial.polynomial.polyder(self.coefficients[:, piece])
+        return float(np.abs(np.polynomial.polynomial.polyval([-1.0, 0.0, 1.0], rises)).max()) * 2 / width
 
     def worst_error(self, negative: Flags, delta: Array, values: Sequence[Real]) -> float:
         """Return the largest difference from known values, over S_l; 1e-16 at least."""
@@ -101,7 +99,6 @@ def _look_up(coefficients: Array, negative: Flags, delta: Array, out: Array) -> 
 
 
 def _table(kernel: Kernel) -> Array:
-    """Return the coefficients of all pieces."""
     nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
     pieces = np.arange(_BASE, _BASE + (_OCTAVES << _CUTS), dtype=np.int64)
     left = (pieces << (52 - _CUTS)).view(np.float64)

@@ -1,13 +1,20 @@
 r"""Kernel matrices Θ(⟨x_i, y_j⟩) in float64, tile by tile, so that the memory they need does not grow with n.
 
-A correlation near ±1 is only as good as 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
+A correlation near ±1 is only as good as δ = 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
 from the points themselves, so that equal rows have δ = 0 exactly and nearly equal ones all their digits.
+
+With u = 2^{−53}, coordinates of unit rows err by relative 2u; rounding errors of norms and of sums of d products add
+up like √d u/2 and √d u (the worst case, d u, would need all of one sign). ρ is taken to err by (4√d + 6) u at most,
+twice their sum, and δ from differences by 6u √(2δ) + (4√d + 6) u δ. Times dΘ_l/dρ that is what an entry may be off,
+beside the error of the lookup: a bound for rounding errors as they come, tested, not a proof for the worst of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
@@ -15,7 +22,8 @@ from ntkcalc.kernel.kernel_lookup import KernelLookup
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
-_NEAR = 2.0**-12  # δ below which rounding errors of ρ, 1e-16 of 1, would be seen through √δ
+_NEAR = 2.0**-7  # δ below which it is taken from differences: rounding errors of ρ would be seen through √δ
+_UNIT = 2.0**-53
 _PAIRS = 1 << 20  # coordinates of pairs at a time
 
 
@@ -28,24 +36,23 @@ class Tile:
     values: Array
 
 
-@dataclass(frozen=True)
+@dataclass
 class KernelMatrix:
-    """The matrix Θ(⟨x_i, y_j⟩) − offset.
+    """The matrix Θ(⟨x_i, y_j⟩) − offset."""
 
-    Parameters
-    ----------
-    table
-        The kernel.
-    x, y
-        Points of unit norm, shapes (n, d) and (m, d); y None stands for x.
-    offset
-        Taken off every entry, before any sum is formed.
-    """
+    table: Annotated[KernelLookup, "the kernel"]
+    x: Annotated[Array, "points of unit norm, shape (n, d)"]
+    y: Annotated[Array | None, "points of unit norm, shape (m, d); None stands for x"] = None
+    offset: Annotated[float, "taken off every entry, before any sum is formed"] = 0.0
+    closest: Annotated[float, "least δ ≥ 2^{−7} in the tiles computed so far"] = field(default=1.0, init=False)
 
-    table: KernelLookup
-    x: Array
-    y: Array | None = None
-    offset: float = 0.0
+    @property
+    def entry_error(self) -> float:
+        """What entries computed so far may be off: the error of the lookup, and what rounding of correlations adds."""
+        noise = (4 * math.sqrt(self.x.shape[1]) + 6) * _UNIT
+        near = (2.0**-k for k in range(7, 41))
+        beside = max(self.table.slope(gap) * (6 * _UNIT * math.sqrt(2 * gap) + noise * gap) for gap in near)
+        return self.table.accuracy * self.table.total + max(self.table.slope(self.closest) * noise, beside)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,6 +67,7 @@ class KernelMatrix:
         for done, (i, j) in enumerate(starts):
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
             negative, delta = correlations(self.x[rows], columns[cols])
+            self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
             values = self.table(negative, delta)
             if self.offset:
                 values -= self.offset

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 
@@ -28,25 +29,13 @@ _NEGLIGIBLE = 1e-15  # of the largest Chebyshev coefficient
 
 @dataclass(frozen=True)
 class LayerMap:
-    """R and R' as Chebyshev series in x = 4ψ/π − 1.
+    """R and R' as Chebyshev series in x = 4ψ/π − 1."""
 
-    Parameters
-    ----------
-    angle
-        Of G = ψ'/ψ, for t ≥ 0.
-    slope
-        Of R'(t), t ≥ 0.
-    image_below, slope_below
-        Of R(t) and R'(t) for t ≤ 0; None where R is mirrored.
-    parity
-        "odd" or "even" where R is, else None.
-    """
-
-    angle: Array
-    slope: Array
-    image_below: Array | None
-    slope_below: Array | None
-    parity: str | None
+    angle: Annotated[Array, "of G = ψ'/ψ, for t ≥ 0"]
+    slope: Annotated[Array, "of R'(t), t ≥ 0"]
+    image_below: Annotated[Array | None, "of R(t), t ≤ 0; None where R is mirrored"]
+    slope_below: Annotated[Array | None, "of R'(t), t ≤ 0; None where R is mirrored"]
+    parity: Annotated[str | None, '"odd" or "even" where R is, else None']
 
     def __call__(self, negative: Flags, angle: Array) -> tuple[Flags, Array, Array]:
         """Return the sign and the angle of R(t), and R'(t)."""
@@ -110,9 +99,8 @@ def _interpolated(kernel: Kernel, sign: int) -> tuple[Array, Array]:
         if all(np.abs(c[-4:]).max() <= _NEGLIGIBLE * np.abs(c).max() for c in series):
             return series[0], series[1]
         degree *= 2
-    raise AccuracyError(
-        f"{kernel.activation.name}: its layer map is too sharp for float64; evaluate single values with --rho"
-    )
+    name = kernel.activation.name
+    raise AccuracyError(f"{name}: its layer map is too sharp for float64; evaluate single values with --rho")
 
 
 def _at_angle(kernel: Kernel, sign: int, place: float) -> tuple[float, float]:
@@ -137,7 +125,6 @@ def _signed(ctx: Real, t: Correlation) -> float:
 
 
 def _summed(x: Array, series: Array) -> Array:
-    """Return the sum of a Chebyshev series."""
     return np.asarray(np.polynomial.chebyshev.chebval(x, series), dtype=np.float64)
 
 

@@ -30,24 +30,14 @@ def matrix_summary(
 
     Parameters
     ----------
-    kernel, points, other
-        The kernel and the data; with `other`, the cross matrix Θ(⟨x_i, y_j⟩).
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    out, output
-        Array for the matrix, shape (n, m), and the name of its file.
-    observer
-        Called with (tiles done, tiles in all).
-
-    Raises
-    ------
-    AccuracyError
-        Where `strict` and fewer digits are known.
+    kernel, points, other : the kernel and the data; with `other`, the cross matrix Θ(⟨x_i, y_j⟩)
+    digits, strict : most digits of a number, and whether fewer digits are an AccuracyError
+    out, output : array for the matrix, shape (n, m), and the name of its file
+    observer : called with (tiles done, tiles in all)
     """
     if other is not None and other.rows.shape[1] != points.rows.shape[1]:
-        raise InputError(
-            f"both data sets need points of one dimension, got {points.rows.shape[1]} and {other.rows.shape[1]}"
-        )
+        shown = f"got {points.rows.shape[1]} and {other.rows.shape[1]}"
+        raise InputError(f"both data sets need points of one dimension, {shown}")
     start = time.perf_counter()
     table = kernel_lookup(kernel)
     known = math.floor(-math.log10(table.accuracy))
@@ -56,7 +46,7 @@ def matrix_summary(
     matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
     least, mean, largest = matrix.fill(out, observer)
     seconds = time.perf_counter() - start
-    error = table.accuracy * table.total
+    error = matrix.entry_error
     least_known = min(figures(x, error) for x in (least, mean, largest))
     if strict and least_known < digits:
         raise AccuracyError(f"a summary of this matrix is known to {least_known} of {digits} digits; lower --digits")
@@ -70,7 +60,7 @@ def matrix_summary(
         average,
         maximum,
         decimal(kernel.total(64), min(digits, 15)) if other is None else None,
-        rounded_up(table.accuracy),
+        rounded_up(error / table.total),
         output,
         seconds,
     )

@@ -1,10 +1,8 @@
 """Points on the unit sphere, as rows of float64 arrays: checked, scaled, seen as images, or drawn at random."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,27 +21,13 @@ _UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
 
 @dataclass(frozen=True)
 class Points:
-    """Points on the unit sphere.
+    """Points on the unit sphere."""
 
-    Parameters
-    ----------
-    source
-        Where they come from.
-    rows
-        Shape (n, d), rows of unit norm, float64, C order.
-    scaled
-        Whether the rows had to be scaled.
-    image
-        Channels, height and width, where the points are images.
-    channels_last
-        Height, width and channels of images that seem to have their channels last, until `as_images` says so.
-    """
-
-    source: str
-    rows: NDArray[np.float64]
-    scaled: bool
-    image: tuple[int, int, int] | None = None
-    channels_last: tuple[int, int, int] | None = None
+    source: Annotated[str, "where they come from"]
+    rows: Annotated[NDArray[np.float64], "shape (n, d), rows of unit norm, float64, C order"]
+    scaled: Annotated[bool, "whether the rows had to be scaled"]
+    image: Annotated[tuple[int, int, int] | None, "channels, height and width, where the points are images"] = None
+    channels_last: Annotated[tuple[int, int, int] | None, "height, width and channels that seem to stand last"] = None
 
     @cached_property
     def gram(self) -> GramSpectrum:
@@ -60,26 +44,21 @@ def data_facts(points: Points) -> DataFacts:
 def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     """Return the rows of an array as points; images (n, c, h, w), or (n, h, w) of one channel, are flattened.
 
-    Raises
-    ------
-    InputError
-        For anything but a finite real matrix without zero rows, or with `normalize` off, rows that
-        are not of unit norm.
+    An InputError says where they are no finite real matrix without zero rows, or, with `normalize` off, where a row is
+    not of unit norm.
     """
     array = real_array(array, source)
     image = channels_last = None
     if array.ndim in (3, 4):
         shape = (1, *array.shape[1:])[-3:]
-        if shape[2] in _CHANNELS and shape[0] not in _CHANNELS:
+        if shape[2] in _CHANNELS and min(shape[:2]) > max(_CHANNELS):
             channels_last = shape
         else:
             image = shape
         array = array.reshape(len(array), shape[0] * shape[1] * shape[2])
     if array.ndim != 2:
-        raise InputError(
-            f"{source}: a matrix with one point a row is needed, or images n x channels x height x width, "
-            f"got {array.ndim} dimensions"
-        )
+        needed = "a matrix with one point a row is needed, or images n x channels x height x width"
+        raise InputError(f"{source}: {needed}, got {array.ndim} dimensions")
     if 0 in array.shape:
         raise InputError(f"{source}: there are no points in it (shape {array.shape[0]} x {array.shape[1]})")
     if array.size > MOST_ENTRIES:
@@ -92,13 +71,7 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
 
 
 def real_array(values: Any, source: str) -> NDArray[Any]:
-    """Return what a caller gives as an array of real numbers.
-
-    Raises
-    ------
-    InputError
-        For rows of several lengths, or what is no real number.
-    """
+    """Return what a caller gives as an array of real numbers; an InputError refuses anything else, and ragged rows."""
     try:
         array: NDArray[Any] = np.asanyarray(values)
     except ValueError:
@@ -113,10 +86,7 @@ def real_array(values: Any, source: str) -> NDArray[Any]:
 def as_images(points: Points, shape: tuple[int, int, int]) -> Points:
     """Return the points as images of a shape (channels, height, width); channels that stand last are moved.
 
-    Raises
-    ------
-    InputError
-        For a shape that is not that of the points.
+    An InputError refuses a shape that is not that of the points.
     """
     d, said = points.rows.shape[1], ",".join(map(str, shape))
     if points.image not in (None, shape):

@@ -9,8 +9,6 @@ one of at most η χ in R'(t) and at most η (1 − |R(t)|) in R(t): relative er
 amplified, however deep the network, and that of Θ_l is at most l errors of a layer times S_l.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
@@ -22,17 +20,7 @@ _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
 
 
 def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
-    """Return Θ_l(ρ), absolute error below 2**-bits · S_l; exactly zero where parity makes it so.
-
-    Parameters
-    ----------
-    kernel
-        The kernel.
-    rho
-        ρ in [−1, 1], exact.
-    bits
-        Bits asked for.
-    """
+    """Return Θ_l(ρ), −1 ≤ ρ ≤ 1, absolute error below 2**-bits · S_l; exactly zero where parity makes it so."""
     own = _own_bits(kernel, bits)
     return _through_layers(kernel, Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own), own)
 

@@ -48,22 +48,10 @@ def network_spectrum(
     memory: int = 1 << 30,
     observer: Observer | None = None,
 ) -> NetworkSpectrum:
-    """Return the spectrum of empirical kernels of networks on data, means over trials (Figures 1 and 3).
+    """Return the spectrum of empirical kernels of networks on data, means over trials (Figure 1, Figure 3).
 
-    Parameters
-    ----------
-    kernel, architecture, points
-        The kernel of infinite width, the networks, and the data.
-    trials, seed
-        Number of networks, and the seed of their random numbers.
-    top
-        How many of the largest eigenvalues; None for all.
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    memory
-        Bytes that parameters, derivatives and kernels may take.
-    observer
-        Called with (steps done, steps in all).
+    `top` is how many of the largest eigenvalues, None for all. With `strict`, fewer digits are an error. `memory`
+    holds parameters, derivatives and kernels, in bytes. The observer is called with (steps done, steps in all).
     """
     start, n = time.perf_counter(), len(points.rows)
     if top is not None:
@@ -72,7 +60,8 @@ def network_spectrum(
         raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
     plans = layer_shapes(kernel.depth, architecture, points)
     error, budget, steps = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory), 0
-    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if _has_limit(architecture) else None
+    converges = architecture.arch == "mlp" and architecture.parametrization == "ntk"
+    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if converges else None
     inputs = network_inputs(architecture, points)
 
     def tick() -> None:
@@ -96,27 +85,21 @@ def network_spectrum(
         trials,
         digits,
         _rows(measures, infinite, points, digits),
-        measures.effective_rank(digits),
+        measures.ranks.interval(measures.relative_error * measures.ranks.mean, digits, 1, math.inf),
         known_digits(gram, 1e-13 * gram, digits),
-        measures.distance(error, digits),
+        known_digits(float(measures.squares.mean) ** 0.5, error, digits) if measures.squares.count else None,
         rounded_up(measures.relative_error),
         time.perf_counter() - start,
     )
 
 
 def _check_digits(measures: _Measures, digits: int) -> None:
-    """Raise an error for eigenvalues with fewer digits."""
     least = min(figures(value, error) for value, error in zip(measures.values.mean, measures.errors, strict=True))
     if least < digits:
         raise AccuracyError(
             f"eigenvalues of networks are known to some {rounded_up(measures.relative_error)} of the largest, which "
             f"leaves the least {least} of {digits} digits; lower --digits or --top"
         )
-
-
-def _has_limit(architecture: Architecture) -> bool:
-    """Whether these networks approach the kernel of infinite width."""
-    return architecture.arch == "mlp" and architecture.parametrization == "ntk"
 
 
 class _Measures:
@@ -143,17 +126,6 @@ class _Measures:
             self.ranks.add(diagonal.mean() / largest)
             self.relative_error = max(self.relative_error, float(errors.max() / largest))
 
-    def effective_rank(self, digits: int) -> Interval:
-        """Return eff(K)."""
-        return self.ranks.interval(self.relative_error * self.ranks.mean, digits, 1, math.inf)
-
-    def distance(self, error: float, digits: int) -> Decimal | None:
-        """Return the root mean square distance from the limit."""
-        if not self.squares.count:
-            return None
-        size = float(self.squares.mean) ** 0.5
-        return known_digits(size, error, digits)
-
 
 def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
     """Return ‖K − Θ‖²/‖Θ‖², tile by tile."""
@@ -168,21 +140,13 @@ def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
 def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> KernelFacts:
     """Return the kernel's facts, without variances under the standard parametrisation."""
     facts = kernel_facts(kernel, digits)
-    unknown = None, None, None, None, None, None
-    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *unknown)
+    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *[None] * 6)
 
 
 def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:
     assert isinstance(architecture.widths, int)
-    images = architecture.arch == "cnn"
-    return NetworkFacts(
-        architecture.arch,
-        architecture.widths,
-        architecture.parametrization,
-        architecture.padding if images else None,
-        points.image if images else None,
-        seed,
-    )
+    padding, image = (architecture.padding, points.image) if architecture.arch == "cnn" else (None, None)
+    return NetworkFacts(architecture.arch, architecture.widths, architecture.parametrization, padding, image, seed)
 
 
 def _rows(
@@ -192,14 +156,14 @@ def _rows(
     values = measures.values.intervals(measures.errors, digits, 0, math.inf)
     shares = measures.shares.intervals(2 * measures.relative_error, digits, 0, 1) or [UNKNOWN] * len(values)
     if shares[0].trials:
-        shares[0] = Interval(_ONE, _ONE, _ONE, shares[0].trials)
+        shares[0] = Interval(Decimal(1), Decimal(1), Decimal(1), shares[0].trials)
     effective = float(measures.ranks.mean) if measures.ranks.count else math.inf
     return tuple(
         NetworkEigenvalue(
             p,
             value.mean,
             share,
-            None if infinite is None else _infinite_share(infinite, p, digits),
+            None if infinite is None else infinite.share(p, digits),
             points.gram.share(p, digits),
             share_bound(effective / p, digits),
             None,
@@ -207,14 +171,3 @@ def _rows(
         )
         for p, (value, share) in enumerate(zip(values, shares, strict=True), 1)
     )
-
-
-_ONE = Decimal(1)
-
-
-def _infinite_share(infinite: Eigenvalues, p: int, digits: int) -> Decimal | None:
-    """Return λ_p/λ_1 of the kernel of infinite width, None where it is a rounding error."""
-    largest, value, error = (float(x) for x in (infinite.values[0], infinite.values[p - 1], infinite.errors[p - 1]))
-    if p == 1:
-        return _ONE
-    return known_digits(value / largest, 2 * error / largest, digits) if value > error else None

@@ -9,8 +9,6 @@ for a convolution with sums over the places x and y at which W is applied, insid
 matrix of derivatives is not formed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,23 +32,13 @@ class NetworkLayer(Protocol):
 
 @dataclass(frozen=True)
 class Dense:
-    """A fully connected layer; inputs of any shape are flattened.
+    """A fully connected layer; inputs of any shape are flattened."""
 
-    Parameters
-    ----------
-    weights, bias
-        W, shape (out, in), and b, shape (out,).
-    weight_scale, bias_scale
-        c_w and c_b.
-    shape
-        Shape of one input.
-    """
-
-    weights: Array
-    bias: Array
-    weight_scale: float
-    bias_scale: float
-    shape: tuple[int, ...]
+    weights: Array  # W, shape (out, in)
+    bias: Array  # b, shape (out,)
+    weight_scale: float  # c_w
+    bias_scale: float  # c_b
+    shape: tuple[int, ...]  # of one input
 
     def forward(self, h: Array) -> Array:
         """Return g, shape (n, out)."""
@@ -79,30 +67,19 @@ class Dense:
 class Convolution:
     """A convolution of stride 1 on images whose channels come last.
 
-    Parameters
-    ----------
-    weights, bias
-        W, shape (k, k, in, out), and b, shape (out,).
-    weight_scale, bias_scale
-        c_w and c_b.
-    padding
-        Rows and columns of zeros around the image.
-
-    Notes
-    -----
     Inputs and rows of the filter are processed one at a time. With the k shifted copies of an image side by side, one
     row of the filter is a matrix product, and only 1/k of a layer's derivatives is in memory.
     """
 
-    weights: Array
-    bias: Array
-    weight_scale: float
-    bias_scale: float
-    padding: int
+    weights: Array  # W, shape (k, k, in, out)
+    bias: Array  # b, shape (out,)
+    weight_scale: float  # c_w
+    bias_scale: float  # c_b
+    padding: int  # rows and columns of zeros around the image
 
     def forward(self, h: Array) -> Array:
         """Return g, shape (n, height, width, out)."""
-        height, width = self._places(h.shape)
+        height, width = (side + 2 * self.padding - len(self.weights) + 1 for side in h.shape[1:3])
         g = np.empty((len(h), height, width, self.weights.shape[3]))
         for image, result in zip(h, g, strict=True):
             columns = self._columns(image)
@@ -134,11 +111,6 @@ class Convolution:
             others = slopes if same else self._slopes(other_below, other_delta, row)
             found += self.weight_scale**2 * (slopes @ others.T)
         return found
-
-    def _places(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Return height and width of the outputs."""
-        height, width = (side + 2 * self.padding - len(self.weights) + 1 for side in shape[1:3])
-        return height, width
 
     def _rows(self) -> Array:
         """Return c_w W, a matrix for each row of the filter, shape (k, k · in, out)."""

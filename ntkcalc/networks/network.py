@@ -43,19 +43,6 @@ _NOTHING = 0.1  # relative error that leaves no digit
 class Architecture:
     """The architecture of a network: all but its activation, its depth and its variances.
 
-    Parameters
-    ----------
-    widths
-        Neurons of every hidden layer (channels of every convolution), or of each.
-    arch
-        "mlp", or "cnn": convolutions of stride 1, then one linear output from all that they leave.
-    parametrization
-        "ntk" or "standard", as at the head of this module.
-    padding
-        Of convolutions: "valid" (none, PyTorch's default) or "same" (zeros that keep the size of the image).
-    filter_size
-        Side of the filters; odd where padding is "same".
-
     Notes
     -----
     The paper's Figure 3 states depth, 100 channels, 5 × 5 filters, and PyTorch's standard parametrisation and
@@ -64,11 +51,11 @@ class Architecture:
     c_w is σ_w/√fan_in, in the first layer γ_w √(d/fan_in), which is γ_w for an MLP.
     """
 
-    widths: int | tuple[int, ...]
-    arch: str = "mlp"
-    parametrization: str = "ntk"
-    padding: str = "valid"
-    filter_size: int = 5
+    widths: int | tuple[int, ...]  # neurons of every hidden layer (channels of every convolution), or of each
+    arch: str = "mlp"  # or "cnn": convolutions of stride 1, then one linear output from all that they leave
+    parametrization: str = "ntk"  # or "standard", as at the head of this module
+    padding: str = "valid"  # of convolutions: none, PyTorch's default, or "same": zeros that keep the size of the image
+    filter_size: int = 5  # side of the filters; odd where padding is "same"
 
     def __post_init__(self) -> None:
         for value in self.widths if isinstance(self.widths, tuple) else (self.widths,):
@@ -150,15 +137,7 @@ def input_shape(architecture: Architecture, points: Points) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Network:
-    """A network with its parameters.
-
-    Parameters
-    ----------
-    layers
-        From the input to the linear output.
-    phi, slope
-        φ and φ' on arrays.
-    """
+    """A network with its parameters: its layers up to the linear output, and φ and φ' on arrays."""
 
     layers: tuple[NetworkLayer, ...]
     phi: ArrayFunction
@@ -237,18 +216,10 @@ def _scales(
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How the kernel of n inputs is computed in a given memory.
+    """How the kernel of n inputs is computed in a given memory."""
 
-    Parameters
-    ----------
-    rows
-        Inputs in a batch; derivatives of one batch are stored or, if n > rows, of two.
-    ticks
-        Calls of the observer that it takes.
-    """
-
-    rows: int
-    ticks: int
+    rows: int  # inputs in a batch; derivatives of one batch are stored or, if n > rows, of two
+    ticks: int  # calls of the observer
 
     @classmethod
     def of(cls, plans: Sequence[LayerShape], n: int, memory: int) -> BatchPlan:
@@ -359,65 +330,31 @@ def empirical_ntk(
     normalize: bool = True,
     memory: int = 1 << 30,
 ) -> Array:
-    """Return the empirical NTK ⟨∇f(x_i), ∇f(x_j)⟩ of a network at random initialisation, over all its parameters.
+    """Return the empirical NTK ⟨∇f(x_i), ∇f(x_j)⟩ (equations (1), (2)) of a network at random initialisation.
 
     Parameters
     ----------
-    x
-        Points, shape (n, d), or images, shape (n, channels, height, width), scaled to unit norm.
-    act
-        Activation such as ``"tanh"``.
-    widths
-        Neurons (channels) of every hidden layer, or a sequence with those of each.
-    depth
-        l ≥ 1, layers including the linear output; 2 unless `widths` says otherwise.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``; without effect under the standard parametrisation.
-    gamma_b2
-        γ_b² in [0, 1]; without effect under the standard parametrisation.
-    parametrization
-        ``"ntk"``, equation (1) with σ_b b at the output too, or ``"standard"``, Kaiming-uniform as in PyTorch.
-    arch
-        ``"mlp"`` or ``"cnn"``.
-    padding
-        Of convolutions: ``"valid"`` or ``"same"``.
-    filter_size
-        Side of the filters of convolutions.
-    seed
-        What `numpy.random.default_rng` takes: an integer, a SeedSequence, a Generator.
-    normalize
-        Scale rows to unit norm; otherwise rows of another norm are refused.
-    memory
-        Bytes that parameters, derivatives and kernel may take.
+    x : points, shape (n, d), or images, shape (n, channels, height, width), scaled to unit norm
+    act, widths, depth, sigma_w2, gamma_b2
+        The kernel (`ntk_coefficients`), and the neurons (channels) of all hidden layers, or of each: then l follows.
+    parametrization, arch, padding, filter_size
+        ``"ntk"``, (1) with σ_b b at the output too, or ``"standard"``, PyTorch's Kaiming-uniform, without variances;
+        ``"mlp"`` or ``"cnn"``, whose convolutions have ``"valid"`` or ``"same"`` padding and filters of this side.
+    seed : what `numpy.random.default_rng` takes; trial t of N of ``eigs --width`` has ``SeedSequence(S).spawn(N)[t]``
+    normalize, memory : as for `matrix_spectrum`
 
     Returns
     -------
     ndarray
-        Shape (n, n), symmetric. As the widths grow, that of an MLP in NTK parametrisation converges to
-        `ntk_matrix`, with errors of the order of 1/√width.
+        Shape (n, n). As widths grow, that of an MLP in NTK parametrisation converges to `ntk_matrix` like 1/√width.
 
     Raises
     ------
-    InputError
-        For points, a kernel or a network that make no sense.
-    NtkcalcError
-        Where the memory does not suffice.
-    AccuracyError
-        Where float64 overflows, or loses the network.
-
-    Notes
-    -----
-    Layer-wise contraction: products of n × width matrices; the matrix of n × parameters derivatives is not formed. The
-    t-th of N trials of ``ntkcalc eigs --width`` has the seed ``np.random.SeedSequence(S).spawn(N)[t]``.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), equations (1), (2), Figures 1, 3.
+    InputError, NtkcalcError, AccuracyError
+        For what makes no sense, for too little memory, and where float64 overflows or loses the network.
 
     Examples
     --------
-    Without hidden layers it is the kernel itself:
-
     >>> empirical_ntk([[1, 0], [0, 1]], act="relu", widths=[], gamma_b2=0.5).round(12).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
@@ -425,9 +362,8 @@ def empirical_ntk(
         widths = tuple(widths)
         depth = len(widths) + 1 if depth is None else depth
     architecture = Architecture(widths, arch, parametrization, padding, filter_size)
-    if parametrization == "standard":
-        sigma_w2 = "max"  # unused, and valid for every activation
-    kernel = Kernel.of(act, 2 if depth is None else depth, sigma_w2, gamma_b2).checked()
+    usable = "max" if parametrization == "standard" else sigma_w2  # any valid value, for it is not used
+    kernel = Kernel.of(act, 2 if depth is None else depth, usable, gamma_b2).checked()
     points = unit_rows(x, "x", normalize)
     plans = layer_shapes(kernel.depth, architecture, points)
     rounding(kernel, architecture, plans)

@@ -22,13 +22,7 @@ _TAIL = 0.975  # quantile whose interval holds 95 %
 
 
 def generators(seed: int, trials: int) -> Iterator[np.random.Generator]:
-    """Yield a generator for each trial: the t-th starts from ``SeedSequence(seed).spawn(trials)[t]``.
-
-    Raises
-    ------
-    InputError
-        For a seed or a number of trials out of range.
-    """
+    """Yield a generator for each trial: the t-th starts from ``SeedSequence(seed).spawn(trials)[t]``."""
     whole(trials, "trials", 1, MOST_TRIALS)
     if not 0 <= whole(seed, "seed") < 1 << 64:
         raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
@@ -58,32 +52,23 @@ class Sample:
         return np.asarray(stdtrit(self.count - 1, _TAIL) * np.sqrt(variance / self.count))
 
     def intervals(self, errors: Array | float, digits: int, low: float, high: float) -> list[Interval]:
-        """Return the means and intervals as decimals, one for each value.
+        """Return the means and intervals as decimals of at most so many digits, one for each value.
 
-        Parameters
-        ----------
-        errors
-            Absolute errors of the means, of one shape with the values.
-        digits
-            Most digits; ends of intervals are rounded outwards.
-        low, high
-            Bounds of all values, at which intervals are cut.
+        `errors` are absolute, of the means. Ends of intervals are rounded outwards and cut at the bounds low and high.
         """
         if not self.count:
             return []
-        half = self.half_width()
-        means, widths = np.atleast_1d(self.mean), None if half is None else np.atleast_1d(half)
-        errors = np.broadcast_to(errors, means.shape)
-        found = []
-        for i, (mean, error) in enumerate(zip(means, errors, strict=True)):
+        half, means, found = self.half_width(), np.atleast_1d(self.mean), []
+        for i, (mean, error) in enumerate(zip(means, np.broadcast_to(errors, means.shape), strict=True)):
             if mean <= error:
                 found.append(Interval(None, None, None, self.count))
-            elif widths is None:
-                found.append(Interval(known_digits(mean, error, digits), None, None, self.count))
-            else:
-                first = _outward(max(low, mean - widths[i]), ROUND_FLOOR, error, digits)
-                last = _outward(min(high, mean + widths[i]), ROUND_CEILING, error, digits)
-                found.append(Interval(known_digits(mean, error, digits), first, last, self.count))
+                continue
+            first = last = None
+            if half is not None:
+                width = np.atleast_1d(half)[i]
+                first = _outward(max(low, mean - width), ROUND_FLOOR, error, digits)
+                last = _outward(min(high, mean + width), ROUND_CEILING, error, digits)
+            found.append(Interval(known_digits(mean, error, digits), first, last, self.count))
         return found
 
     def interval(self, error: Array | float, digits: int, low: float, high: float) -> Interval:

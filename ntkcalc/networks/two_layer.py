@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,29 +42,15 @@ _UNIT = 2.0**-52  # rounding unit of float64
 
 @dataclass(frozen=True)
 class TwoLayerNetwork:
-    """The quantities of one network that the theorems are about; an effective rank is None where its matrix is zero.
+    """The quantities of one network that the theorems are about; an effective rank is None where its matrix is zero."""
 
-    Parameters
-    ----------
-    inner_rank, outer_rank, full_rank
-        eff of K_inner, K_outer and K.
-    both_signs_rank
-        Corollary C.10's max Tr/max λ_1 over the outer kernels of W and −W; None unless φ is relu.
-    squares
-        ‖Y_i‖², shape (n,).
-    alpha
-        min_i |⟨Y_i, a⟩|/‖a‖, a lower value of Theorem C.1's α.
-    condition
-        (‖W‖/σ_min(W))², infinite where W is not of full rank, None where m < d.
-    """
-
-    inner_rank: float | None
+    inner_rank: float | None  # eff(K_inner)
     outer_rank: float | None
-    full_rank: float | None
-    both_signs_rank: float | None
-    squares: Array
-    alpha: float
-    condition: float | None
+    full_rank: float | None  # eff(K)
+    both_signs_rank: float | None  # Corollary C.10's max Tr/max λ_1, outer kernels of W and −W; None unless φ is relu
+    squares: Array  # ‖Y_i‖², shape (n,)
+    alpha: float  # min_i |⟨Y_i, a⟩|/‖a‖, a lower value of Theorem C.1's α
+    condition: float | None  # (‖W‖/σ_min(W))², infinite where W is not of full rank, None where m < d
 
 
 def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> TwoLayerNetwork:
@@ -87,13 +74,11 @@ def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.ra
             values = phi(-g)
             flipped += values @ values.T
     inner *= x @ x.T
-    condition = _condition(w) if width >= d else None
+    both = None
+    if kernel.activation.is_relu:
+        both = max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped))
     alpha = float(np.abs(along).min() / np.linalg.norm(a))
-    both = (
-        max(np.trace(outer), np.trace(flipped)) / max(_largest(outer), _largest(flipped))
-        if kernel.activation.is_relu
-        else None
-    )
+    condition = _condition(w) if width >= d else None
     return TwoLayerNetwork(_rank(inner), _rank(outer), _rank(inner + outer), both, squares, alpha, condition)
 
 
@@ -126,29 +111,15 @@ def limiting_inner_kernel(points: Points) -> Array:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials have in common.
-
-    Parameters
-    ----------
-    kernel
-        The kernel whose activation the networks have.
-    width, weights
-        m, and how the a_j are drawn: "gaussian" or "sign".
-    n, d
-        Number of points and of coordinates.
-    gram
-        eff(XXᵀ).
-    limit
-        eff of relu's inner kernel at infinite width; None for other activations.
-    """
+    """What all trials have in common: n points in d coordinates, and the networks."""
 
     kernel: Kernel
-    width: int
-    weights: str
+    width: int  # m
+    weights: str  # how the a_j are drawn
     n: int
     d: int
-    gram: float
-    limit: float | None
+    gram: float  # eff(XXᵀ)
+    limit: float | None  # eff of relu's inner kernel at infinite width; None for other activations
 
     @property
     def unit(self) -> float:
@@ -161,8 +132,7 @@ class Setting:
         return 4 * math.log(self.n / EPSILON)
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """A measured effective rank (None for a zero matrix) and its bounds by a theorem."""
 
     value: float | None
@@ -179,9 +149,8 @@ def theorem_c1(setting: Setting, network: TwoLayerNetwork) -> Outcome:
     if not network.alpha > 0:
         return "it needs α > 0, and b = a/‖a‖ gives 0"
     least, largest = network.squares.min(), network.squares.max()
-    return Bounds(
-        network.inner_rank, setting.gram * float(least / largest), setting.gram * float(largest) / network.alpha**2
-    )
+    lower, upper = setting.gram * float(least / largest), setting.gram * float(largest) / network.alpha**2
+    return Bounds(network.inner_rank, lower, upper)
 
 
 def corollary_c3(setting: Setting, network: TwoLayerNetwork) -> Outcome:
@@ -261,14 +230,14 @@ class _TheoremTrials:
         if isinstance(outcome, str):
             self.reason = outcome
             return
-        value, lower = outcome.value, outcome.lower
+        value, lower, upper = outcome
         if lower is not None:
             self.lowers.add(lower)
-        self.uppers.add(outcome.upper)
+        self.uppers.add(upper)
         if value is not None:
             self.values.add(value)
             slack = 1 + unit * value  # for rounding: linear has equality in Corollary C.3
-            self.held += (lower is None or lower <= value * slack) and value <= outcome.upper * slack
+            self.held += (lower is None or lower <= value * slack) and value <= upper * slack
 
     def result(self, setting: Setting, digits: int) -> TheoremCheck:
         """Return means over the trials, bounds rounded outwards."""
@@ -308,22 +277,9 @@ def finite_width_ranks(
 ) -> FiniteWidth:
     """Measure the effective ranks of networks of one hidden layer, beside the theorems of section C.2.
 
-    Parameters
-    ----------
-    kernel, points
-        The kernel, whose activation the networks have, and the data.
-    width
-        m ≥ 1, neurons.
-    trials, seed
-        Number of networks, and the seed of their random numbers.
-    weights
-        The a_j: "gaussian", N(0, 1), or "sign", ±1.
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    memory
-        Bytes that weights and kernels may take.
-    observer
-        Called with (trials done, trials in all).
+    The networks have the kernel's activation and m = `width` neurons; the a_j are N(0, 1) ("gaussian") or ±1 ("sign").
+    With `strict`, fewer digits are an error. `memory` holds weights and kernels, in bytes. The observer is called
+    with (trials done, trials in all).
     """
     (n, d), gram = points.rows.shape, points.gram.effective_rank
     _check(n, d, width, weights, memory)

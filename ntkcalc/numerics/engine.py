@@ -93,10 +93,7 @@ class ErrorEngine:
 
     def multiply(self, a: ErrorBound, b: ErrorBound) -> ErrorBound:
         """Constants add up; each part of p pays its own slope."""
-        return ErrorBound(
-            a.constant + b.constant + self.product.constant,
-            max(a.slope, b.slope) + self.product.slope,
-        )
+        return ErrorBound(a.constant + b.constant + self.product.constant, max(a.slope, b.slope) + self.product.slope)
 
     def compose(self, outers: Sequence[Sequence[Real]], inner: ErrorBound) -> list[ErrorBound]:
         """At most p factors, none of them constant."""

@@ -1,7 +1,5 @@
 """Floats as decimals with no more digits than their errors leave."""
 
-from __future__ import annotations
-
 import math
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction

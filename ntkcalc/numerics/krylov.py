@@ -6,8 +6,6 @@ one) a Ritz pair (θ, Qy) has the residual ‖B Eᵀy‖. Some eigenvalue lies w
 next Ritz value is a gap away, within residual²/gap. Blocks need few passes, for the matrix costs more than the vectors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,18 +28,10 @@ _SEED = 20230501
 
 @dataclass(frozen=True)
 class Ritz:
-    """Eigenvalues of the projected matrix, largest first, and a bound on the error of each.
+    """Eigenvalues of the projected matrix, largest first, and a bound on the error of each."""
 
-    Parameters
-    ----------
-    values
-        Ritz values, shape (k,), never above the eigenvalues they approach.
-    errors
-        min(residual, residual²/gap), shape (k,).
-    """
-
-    values: Array
-    errors: Array
+    values: Array  # shape (k,), never above the eigenvalues they approach
+    errors: Array  # min(residual, residual²/gap), shape (k,)
 
     @property
     def converged(self) -> bool:
@@ -68,16 +58,9 @@ def largest_eigenvalue(product: Product, n: int, width: int, most: int) -> Ritz:
 
 
 class BlockKrylov:
-    """A Krylov space that grows by a block a pass.
+    """A Krylov space of an n × n matrix that grows by a block of `width` vectors a pass.
 
-    Parameters
-    ----------
-    product
-        V ↦ KV.
-    n
-        Size of K.
-    width
-        Vectors in a block; the first is (1, …, 1), so that the space serves K + c 11ᵀ too.
+    The first vector is (1, …, 1), so that the space serves K + c 11ᵀ too.
     """
 
     def __init__(self, product: Product, n: int, width: int = 64) -> None:
@@ -150,8 +133,7 @@ class BlockKrylov:
 
     def ritz(self, count: int = 2, shift: float = 0.0) -> Ritz:
         """Return the largest Ritz values of K + shift · 11ᵀ, at most `count`, and their errors."""
-        k = len(self.projected)
-        matrix = self.projected
+        k, matrix = len(self.projected), self.projected
         if shift:
             ones = self.basis.sum(axis=0)
             matrix = matrix + shift * np.outer(ones, ones)
@@ -160,8 +142,7 @@ class BlockKrylov:
         width = self.coupling.shape[1]
         residuals = np.linalg.norm(self.coupling @ vectors[k - width :], axis=0) if width else np.zeros(len(values))
         gaps = np.append(values[:-1] - values[1:], 0.0)
-        before = np.append(np.inf, gaps[:-1])
-        gap = np.minimum(gaps, before)
+        gap = np.minimum(gaps, np.append(np.inf, gaps[:-1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.where(gap > 4 * residuals, residuals**2 / gap, residuals)
         errors = np.where(residuals > 0, errors, 0.0)

@@ -7,10 +7,9 @@ absolute and known (`Packing.compose`), so each coefficient that is not an exact
 to have its *relative* accuracy; where one has not, the integers are widened.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from ntkcalc.errors import NtkcalcError
 from ntkcalc.numerics.engine import ErrorBound
@@ -94,11 +93,12 @@ class MpmathEngine:
         valuation = logs_inner[0][0]
         if valuation:
             outers = [r[:terms] for r in outers]
-        tangents = [
-            _Tangents(_composed(logs, logs_inner), *(min(logs[i][0] * logs_inner[i][0], terms - 1) for i in (0, -1)))
-            for logs in map(_logs, outers)
-            if logs
-        ]
+
+        def tangents_of(logs: list[tuple[int, float]]) -> _Tangents:
+            first, last = (min(logs[i][0] * logs_inner[i][0], terms - 1) for i in (0, -1))
+            return _Tangents(lambda x: _log_sum(logs, _log_sum(logs_inner, x)), first, last)
+
+        tangents = [tangents_of(logs) for logs in map(_logs, outers) if logs]
         if not tangents:
             return [[ctx.mpf(0)] * terms for _ in outers]
         scale = ctx.mpf(2) ** tangents[0].flattening()
@@ -109,7 +109,12 @@ class MpmathEngine:
 
         def attempt(width: int) -> list[list[int]]:
             packing = Packing.fixed_point(width, terms)
-            _check_memory(packing, step)
+            need = packing.slot * packing.terms * (step + 4) // 8
+            if need > _MEMORY:
+                raise NtkcalcError(
+                    f"{packing.terms - 1} coefficients of {packing.kept} bits need {need >> 20} MB of memory, "
+                    f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
+                )
             fixed = _fixed(ctx, row, width)
             composed = packing.compose([_fixed(ctx, r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
             return [packing.unpack(series, terms) for series in composed]
@@ -122,11 +127,7 @@ class MpmathEngine:
         ]
 
     def _until_accurate(
-        self,
-        attempt: Callable[[int], list[list[int]]],
-        error: int,
-        spread: float,
-        possible: list[list[bool]],
+        self, attempt: Callable[[int], list[list[int]]], error: int, spread: float, possible: list[list[bool]]
     ) -> tuple[int, list[list[int]]]:
         """Widen the fixed-point numbers until every positive coefficient has its relative accuracy.
 
@@ -198,11 +199,7 @@ def _logs(series: Sequence[Real]) -> list[tuple[int, float]]:
     if few == 1:
         return logs
     groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
-    return [logs[0], *((max(group, key=_weight)[0], _log_sum(group, 0.0)) for group in groups), logs[-1]]
-
-
-def _weight(entry: tuple[int, float]) -> float:
-    return entry[1]
+    return [logs[0], *((max(group, key=itemgetter(1))[0], _log_sum(group, 0.0)) for group in groups), logs[-1]]
 
 
 def _log_sum(logs: list[tuple[int, float]], x: float) -> float:
@@ -210,11 +207,6 @@ def _log_sum(logs: list[tuple[int, float]], x: float) -> float:
     weights = [log + p * x for p, log in logs]
     top = max(weights)
     return top + math.log2(math.fsum(2.0 ** (w - top) for w in weights if w > top - 1000))
-
-
-def _composed(logs_outer: list[tuple[int, float]], logs_inner: list[tuple[int, float]]) -> Callable[[float], float]:
-    """Return x ↦ log2 of r(u(2**x))."""
-    return lambda x: _log_sum(logs_outer, _log_sum(logs_inner, x))
 
 
 def _stretched(ctx: Context, series: Sequence[Real], scale: Real) -> list[Real]:
@@ -245,12 +237,3 @@ def _relaxed(ctx: Context, row: list[int], unit: Real, scale: Real) -> list[Real
         series.append(unit * c if c else ctx.zero)
         unit /= scale
     return series
-
-
-def _check_memory(packing: Packing, step: int) -> None:
-    need = packing.slot * packing.terms * (step + 4) // 8
-    if need > _MEMORY:
-        raise NtkcalcError(
-            f"{packing.terms - 1} coefficients of {packing.kept} bits need {need >> 20} MB of memory, "
-            f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
-        )

@@ -1,7 +1,5 @@
 """Series in float64: direct convolution, no subtraction, so every coefficient keeps its relative accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -20,8 +18,6 @@ _LEAST = 1e-290  # below this, products of two coefficients may have underflowed
 class NumpyEngine:
     r"""Series as float64 arrays; relative errors as `rounding` says, in units of 2**-53.
 
-    Notes
-    -----
     A sum of n positive products, taken in runs of 64, has a relative error of at most
     :math:`n` and at most :math:`66 + n/64` roundings, in whatever order a run is summed.
     """
@@ -30,15 +26,8 @@ class NumpyEngine:
     bits = 53
 
     def series(self, scalars: Sequence[Real]) -> Array:
-        """Take coefficients in, each rounded once.
-
-        Raises
-        ------
-        AccuracyError
-            Where one that is not zero is too small for a float.
-        """
-        found = _floats(scalars)
-        return _in_range(found, [c > 0 for c in scalars])
+        """Take coefficients in, each rounded once; raise an `AccuracyError` where a float is too small for one."""
+        return _in_range(_floats(scalars), [c > 0 for c in scalars])
 
     def scalars(self, a: Array) -> list[Real]:
         """Give coefficients back, exactly as they are."""

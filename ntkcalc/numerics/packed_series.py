@@ -22,22 +22,13 @@ class Packing:
     """How coefficients share an integer.
 
     After a product every slot x becomes ``((x + bias) >> shift) & (2**kept - 1)``.
-
-    Parameters
-    ----------
-    slot
-        Bits a coefficient takes; a sum of products of coefficients must fit.
-    shift, bias, kept
-        The rounding after a product, in bits.
-    terms
-        Longest series, in coefficients.
     """
 
-    slot: int
+    slot: int  # bits that a coefficient takes; a sum of products of coefficients must fit
     shift: int
     bias: int
     kept: int
-    terms: int
+    terms: int  # coefficients of the longest series
 
     @classmethod
     def fixed_point(cls, fraction: int, terms: int) -> Packing:
@@ -51,11 +42,11 @@ class Packing:
 
     @cached_property
     def _mask(self) -> Any:
-        return gmpy2.pack([gmpy2.mpz((1 << self.kept) - 1)] * self.terms, self.slot)
+        return self.pack([(1 << self.kept) - 1] * self.terms)
 
     @cached_property
     def _biases(self) -> Any:
-        return gmpy2.pack([gmpy2.mpz(self.bias)] * self.terms, self.slot) if self.bias else 0
+        return self.pack([self.bias] * self.terms) if self.bias else 0
 
     def pack(self, coefficients: Sequence[int]) -> Any:
         """Return the integer that holds `coefficients`."""
@@ -87,22 +78,9 @@ class Packing:
         r"""Return :math:`\sum_j r_j u(t)^j` modulo t^terms for several outer series r at once.
 
         Baby steps, giant steps (Paterson and Stockmeyer): the powers u, …, u^m are computed once
-        for all outer series, then each is summed by Horner's rule in u^m. Where u(0) = 0 the
-        powers of t in u^j are never stored.
+        for all outer series, then each is summed by Horner's rule in u^m. Of u only what follows its
+        least power of t, the valuation, is stored. `unit` is the number 1 in slot units.
 
-        Parameters
-        ----------
-        outers
-            Coefficients r_0, r_1, … of each outer series, in slot units.
-        inner
-            Coefficients of u, `terms` of them, in slot units.
-        unit
-            The number 1 in slot units.
-        valuation
-            The least power of t in u.
-
-        Notes
-        -----
         With fixed-point slots, ‖u‖₁ ≤ 1 and ‖r‖₁ ≤ 1, every coefficient of the result is low by
         at most `composition_error` units: a power u^i is low by at most 2i − 1 (a product adds the
         errors of its factors and one rounding), a block of m terms by 3m + 1, and a giant step

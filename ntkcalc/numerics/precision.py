@@ -4,8 +4,6 @@ Numbers enter as decimal text and become exact fractions; they leave as correctl
 between they are mpmath reals of a private context, so that the caller's ``mpmath.mp`` is never touched.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -55,18 +53,8 @@ def bits_for(digits: int) -> int:
 def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     """Return the exact value of decimal text (``"0.1"`` is one tenth).
 
-    Parameters
-    ----------
-    text
-        Decimal text such as ``"0.1"`` or ``"2.5e-3"``. A float stands for its shortest decimal
-        text, so ``0.1`` means one tenth too.
-    what
-        Name of the quantity, for the error message.
-
-    Raises
-    ------
-    InputError
-        For anything that is not a finite decimal number of reasonable size.
+    A float stands for its shortest decimal text, so ``0.1`` means one tenth too. Anything but a finite decimal number
+    of reasonable size is an `InputError`, in which the quantity is called `what`.
     """
     if isinstance(text, Fraction | int):
         return Fraction(text)
@@ -82,13 +70,7 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
 
 
 def whole(value: object, what: str, least: int | None = None, most: int | None = None) -> int:
-    """Return a whole number as it is.
-
-    Raises
-    ------
-    InputError
-        For anything else, and below `least` or above `most`.
-    """
+    """Return a whole number as it is; raise an `InputError` for anything else, and below `least` or above `most`."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise InputError(f"{what} must be a whole number, got {value!r:.40}")
     if least is not None and (value < least or (most is not None and value > most)):
@@ -180,17 +162,8 @@ def decimal_text(value: Fraction) -> str:
 def with_enough_bits(attempt: Callable[[int], tuple[T, float]], bits: int, extra: int, most: int) -> T | None:
     """Return a result with relative error below 2**-bits, or None where `most` extra bits are too few for that.
 
-    Parameters
-    ----------
-    attempt
-        From a precision in bits, a result and how many of these bits it lost (`bits_lost`).
-    bits
-        Bits wanted.
-    extra
-        Extra bits of the first attempt. The next one has 8 more than were lost or, where none is left, four times
-        as many.
-    most
-        Extra bits of the last attempt.
+    An attempt gives, from a precision in bits, a result and how many of these bits it lost (`bits_lost`). The first
+    has `extra` bits more than are wanted, the next 8 more than were lost or, where none is left, four times as many.
     """
     while True:
         result, lost = attempt(bits + extra)

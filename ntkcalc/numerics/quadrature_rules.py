@@ -1,7 +1,5 @@
 """Quadrature rules on [−1, 1] to any precision, and an integral by one, as numbers of MPFR."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import lru_cache
@@ -41,7 +39,7 @@ def _next_node(n: int, x: Any, value: Any, slope: Any, guess: float) -> tuple[An
         f, rise = _horner(rough, s, 0.0)
         s -= f / rise
     s = gmpy2.mpfr(s)
-    for bits in _doublings(gmpy2.get_context().precision):
+    for bits in newton_precisions(gmpy2.get_context().precision):
         enough = next((m for m in range(len(series), 1, -1) if gmpy2.get_exp(series[m - 1]) > -bits - 8), 2)
         with gmpy2.context(gmpy2.get_context(), precision=bits):
             f, rise = _horner(series[:enough], s, gmpy2.mpfr(0))
@@ -55,7 +53,7 @@ def _next_node(n: int, x: Any, value: Any, slope: Any, guess: float) -> tuple[An
     return node - move * step, rise
 
 
-def _doublings(bits: int) -> Iterator[int]:
+def newton_precisions(bits: int) -> Iterator[int]:
     """Yield the precisions of Newton's method from 2**-40 on, the last one again and again."""
     precision = 96
     while precision < bits:
@@ -89,40 +87,6 @@ def _horner(series: list[Any], s: Any, zero: Any) -> tuple[Any, Any]:
     return value, slope
 
 
-@lru_cache(maxsize=32)
-def gauss_hermite(n: int, bits: int) -> list[tuple[Any, Any]]:
-    """Return nodes and weights of the rule of n ≥ 2 nodes for means over the normal law.
-
-    Notes
-    -----
-    By Newton's method: h_n' = √n h_{n−1}, h_k the normalised Hermite polynomials; the weights are 1/(n h_{n−1}²).
-    """
-    from scipy.special import roots_hermitenorm
-
-    pairs: list[tuple[Any, Any]] = []
-    with gmpy2.context(precision=bits + 32 + 2 * n.bit_length()):
-        roots = [gmpy2.sqrt(gmpy2.mpfr(k)) for k in range(n + 1)]
-        for guess in roots_hermitenorm(n)[0][n // 2 :].tolist():
-            x = gmpy2.mpfr(guess if n % 2 == 0 or pairs else 0)
-            for precision in _doublings(gmpy2.get_context().precision):
-                with gmpy2.context(gmpy2.get_context(), precision=precision):
-                    before, value = _last_two(x, roots)
-                    move = value / (roots[n] * before)
-                    x -= move
-                if precision == gmpy2.get_context().precision and abs(move) < gmpy2.exp2(-precision // 2) * (1 + x):
-                    break
-            pairs.append((x, 1 / (n * _last_two(x, roots)[0] ** 2)))
-    return [(-x, w) for x, w in reversed(pairs[n % 2 :])] + pairs
-
-
-def _last_two(x: Any, roots: list[Any]) -> tuple[Any, Any]:
-    """Return h_{n−1}(x) and h_n(x), from √0 … √n."""
-    before, here = gmpy2.mpfr(0), gmpy2.mpfr(1)
-    for k in range(len(roots) - 1):
-        before, here = here, (x * here - roots[k] * before) / roots[k + 1]
-    return before, here
-
-
 @lru_cache(maxsize=16)
 def tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:
     """Return nodes and weights of tanh-sinh quadrature on [−1, 1]: x = tanh(π/2 sinh u), u evenly spaced."""
@@ -135,93 +99,3 @@ def tanh_sinh(n: int, bits: int) -> list[tuple[Any, Any]]:
             inner = half_pi * gmpy2.sinh(u)
             pairs.append((gmpy2.tanh(inner), step * half_pi * gmpy2.cosh(u) / gmpy2.cosh(inner) ** 2))
     return pairs
-
-
-def erfc(x: Any) -> Any:
-    r"""Return the complementary error function, several times faster than MPFR's where that is slow.
-
-    Notes
-    -----
-    The trapezoidal rule, whose error is that of its next pole (Matta and Reichel, 1971), for x > 1:
-
-    .. math::  erfc(x) = \frac{2hx}{π} e^{−x²} \left(\frac{1}{2x²} + \sum_{k≥1} \frac{e^{−k²h²}}{k²h² + x²}\right)
-               − \frac{2}{e^{2πx/h} − 1} [x < π/h] + O(e^{−x²−π²/h²}).
-    """
-    if x < -1:
-        return 2 - erfc(-x)
-    precision = gmpy2.get_context().precision
-    if x <= 1:
-        with gmpy2.context(gmpy2.get_context(), precision=precision + 8):
-            found = 1 - erf(x)
-        return +found
-    if x >= _FAR:
-        return gmpy2.erfc(x)
-    bits = 64 * ((precision + 16 + 2 * gmpy2.get_exp(x)) // 64 + 1)  # e^{−x²} has the relative error of x², times x²
-    with gmpy2.context(gmpy2.get_context(), precision=bits):
-        if x * x > bits:
-            return _asymptotic_erfc(x)
-        step, terms = _gaussians(bits)
-        square = x * x
-        total = 1 / (2 * square)
-        for node, weight in terms:
-            total += weight / (node + square)
-        unit = gmpy2.const_pi() / step
-        found = 2 * x * total / (unit * gmpy2.exp(square))
-        if x < unit:
-            found -= 2 / gmpy2.expm1(2 * unit * x)
-    return +found
-
-
-def erf(x: Any) -> Any:
-    r"""Return the error function; MPFR's, which stops the process for √3 to 2048 bits, for few bits only.
-
-    Notes
-    -----
-    For small x with positive terms alone,
-
-    .. math::  erf(x) = \frac{2x}{\sqrt{π}} e^{−x²} \sum_n \frac{(2x²)^n}{(2n + 1)!!}.
-    """
-    if abs(x) > 1:
-        return 1 - erfc(x) if x > 0 else erfc(-x) - 1
-    bits = gmpy2.get_context().precision
-    if bits <= _SAFE:
-        return gmpy2.erf(x)
-    with gmpy2.context(gmpy2.get_context(), precision=bits + 16):
-        square, least = 2 * x * x, gmpy2.exp2(-gmpy2.get_context().precision)
-        total, term, n = gmpy2.mpfr(1), gmpy2.mpfr(1), 1
-        while term > least:
-            term *= square / (2 * n + 1)
-            total, n = total + term, n + 1
-        found = 2 * x * gmpy2.exp(-x * x) * total / gmpy2.sqrt(gmpy2.const_pi())
-    return +found
-
-
-_SAFE = 1000  # bits
-_FAR = 1e6  # where MPFR has an asymptotic series
-
-
-def _asymptotic_erfc(x: Any) -> Any:
-    """Return e^{−x²}/(x √π) Σ_n (−1)^n (2n − 1)!!/(2x²)^n, whose smallest term is about e^{−x²}."""
-    least, square = gmpy2.exp2(-gmpy2.get_context().precision), x * x
-    total, term, n = gmpy2.mpfr(1), gmpy2.mpfr(1), 1
-    while abs(term) > least:
-        term *= -(2 * n - 1) / (2 * square)
-        total, n = total + term, n + 1
-    return total * gmpy2.exp(-square) / (x * gmpy2.sqrt(gmpy2.const_pi()))
-
-
-@lru_cache(maxsize=8)
-def _gaussians(bits: int) -> tuple[Any, list[tuple[Any, Any]]]:
-    """Return h, and k²h² and e^{−k²h²} for k = 1, 2, …, as far as they count: each from the last by e^{−(2k+1)h²}."""
-    log = (bits + 8) * math.log(2)
-    count = int(log / math.pi) + 1
-    with gmpy2.context(gmpy2.get_context(), precision=bits + 2 * count.bit_length()):
-        step = gmpy2.mpfr(math.pi / math.sqrt(log))
-        square = step * step
-        weight = ratio = gmpy2.exp(-square)
-        terms, twice = [], ratio * ratio
-        for k in range(1, count + 1):
-            terms.append((k * k * square, weight))
-            ratio *= twice
-            weight *= ratio
-    return step, terms

@@ -1,7 +1,5 @@
 """Coefficients: one kernel's with shares and tail, several kernels' in the layout of the paper's Table 1."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +20,8 @@ class CoefficientsReport(Report[Coefficients]):
     def fields(self, r: Coefficients) -> dict[str, Any]:
         """Return the JSON fields; coefficients bear the name of their series."""
         found = super().fields(r)
-        return found | {"coefficients": [_renamed(row, r.which) for row in found["coefficients"]]}
+        rows = [{r.which if k == "value" else k: v for k, v in row.items()} for row in found["coefficients"]]
+        return found | {"coefficients": rows}
 
     def csv(self, results: Sequence[Coefficients]) -> str:
         """Return CSV; coefficients bear the name of their series."""
@@ -31,10 +30,6 @@ class CoefficientsReport(Report[Coefficients]):
     def table(self, results: Sequence[Coefficients], screen: Screen) -> str:
         """Return a table: of coefficients for one kernel, of cumulative shares for several."""
         return _one_kernel(results[0], screen) if len(results) == 1 else _several_kernels(results, screen)
-
-
-def _renamed(row: dict[str, Any], which: str) -> dict[str, Any]:
-    return {which if name == "value" else name: value for name, value in row.items()}
 
 
 def _one_kernel(r: Coefficients, screen: Screen) -> str:

@@ -1,7 +1,5 @@
 """Decay laws: the fits with their errors, and the statements of theory below."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import floor, log10
@@ -67,16 +65,13 @@ def _short(x: float) -> float:
 
 
 def _rounded(parameters: dict[str, Parameter]) -> dict[str, Parameter]:
-    return {
-        name: Parameter(float(_digits(p)), _short(p.stderr), _short(p.systematic)) for name, p in parameters.items()
-    }
+    return {n: Parameter(float(_digits(p)), _short(p.stderr), _short(p.systematic)) for n, p in parameters.items()}
 
 
 def _rounded_class(c: ClassFit) -> ClassFit:
     """Return a fit with the digits that JSON and CSV show."""
-    tried = c.candidates and tuple(
-        replace(m, spread=_short(m.spread), criterion=round(m.criterion, 2)) for m in c.candidates
-    )
+    models = (replace(m, spread=_short(m.spread), criterion=round(m.criterion, 2)) for m in c.candidates or ())
+    tried = c.candidates and tuple(models)
     return replace(c, parameters=_rounded(c.parameters), spread=_short(c.spread), candidates=tried)
 
 
@@ -93,15 +88,11 @@ def _rows(r: Decay) -> list[tuple[str, str, str, str]]:
         finite = r.fit.model == "finite"
         return [("", f"none beyond p = {r.fit.degree}", "", "") if finite else (r.fit.parity, r.fit.model, "", "")]
     swings = ", oscillating" if r.fit.oscillating else ""
-    return [
-        (
-            c.parity,
-            _LAWS[c.model] + swings,
-            _with_error(c.parameters.get("exponent")),
-            _with_error(c.parameters.get("rate") or c.parameters.get("ratio")),
-        )
-        for c in r.fit.classes
-    ]
+    rows = []
+    for c in r.fit.classes:
+        exponent, rate = c.parameters.get("exponent"), c.parameters.get("rate") or c.parameters.get("ratio")
+        rows.append((c.parity, _LAWS[c.model] + swings, _with_error(exponent), _with_error(rate)))
+    return rows
 
 
 def _with_error(p: Parameter | None) -> str:
@@ -116,9 +107,8 @@ def _captions(results: Sequence[Decay]) -> list[str]:
     """Return what the errors mean, and the statements of theory, one a line."""
     first, several = results[0].fit.window, len(results) > 1
     same = all(r.fit.window == first for r in results)
-    lines = [
-        "± noise, and five times what half the window changes" + (f"; p = {first[0]} … {first[1]}" if same else "")
-    ]
+    window = f"; p = {first[0]} … {first[1]}" if same else ""
+    lines = [f"± noise, and five times what half the window changes{window}"]
     for name, r in zip(names(results), results, strict=True):
         lines += [name] if several and r.kernel is not None else []
         for where, statements in (
@@ -131,7 +121,6 @@ def _captions(results: Sequence[Decay]) -> list[str]:
 
 
 def _tried(fits: Sequence[tuple[str, ClassFit]], screen: Screen) -> str:
-    """Return a table of all models that were tried."""
     rows = [(name, c.parity, m) for name, c in fits for m in c.candidates or ()]
     columns = [
         Column("kernel", [name for name, _, _ in rows], True),

@@ -1,7 +1,5 @@
 """Effective ranks: bounds from coefficients, and measured ranks beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
@@ -46,9 +44,8 @@ class BoundsReport(_NamedValues[RankBounds]):
             *_silences(results),
             shared(results),
         ]
-        return table("bounds on effective ranks, whatever the data on the sphere", columns, screen) + captions(
-            lines, screen
-        )
+        title = "bounds on effective ranks, whatever the data on the sphere"
+        return table(title, columns, screen) + captions(lines, screen)
 
 
 def _silences(bounds: Sequence[RankBounds]) -> list[str]:

@@ -3,8 +3,6 @@
 `text_of` and `draw` are what the command line calls. Each type of result has a `Report`, which knows its tables.
 """
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,14 +47,10 @@ def text_of(results: Sequence[Any], style: str, screen: Screen, every: bool = Fa
 
     Parameters
     ----------
-    results
-        Results of one type, such as `Coefficients`.
-    style
-        "table", "json", "csv" or "plain".
-    screen
-        What a table is drawn on.
-    every
-        Whether decay laws come with all models that were tried.
+    results : results of one type, such as `Coefficients`
+    style : "table", "json", "csv" or "plain"
+    screen : what a table is drawn on
+    every : whether decay laws come with all models that were tried
     """
     from importlib import import_module
 

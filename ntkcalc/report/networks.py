@@ -1,7 +1,5 @@
 """Networks of finite width: spectra, and effective ranks beside the theorems of section C.2."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -43,7 +41,7 @@ def _spectrum(r: NetworkSpectrum, screen: Screen) -> str:
         numbers("of XXᵀ", [e.gram_normalized for e in rows], few),
     ]
     k, networks = r.kernel, counted(r.trials, "network")
-    title = f"{k.activation}, depth {k.depth}, width {r.network.width}: eigenvalues of K/n, mean of {networks}"
+    title = f"{k.activation}, depth {k.depth}, width {r.network.width}: eigenvalues of K, mean of {networks}"
     text = table(title, columns, screen) + left_out(len(r.eigenvalues) - len(rows), screen)
     return text + captions(_captions(r), screen)
 
@@ -57,7 +55,6 @@ def _interval_columns(header: str, intervals: Sequence[Interval], digits: int, t
 
 
 def _captions(r: NetworkSpectrum) -> list[str]:
-    """Return what stands under a table."""
     f, unseen = r.network, sum(not e.resolved for e in r.eigenvalues)
     images = f" on images {','.join(map(str, f.image_shape))}, {f.padding} padding" if f.image_shape else ""
     standard = f.parametrization == "standard"
@@ -67,6 +64,7 @@ def _captions(r: NetworkSpectrum) -> list[str]:
         + (", weights and biases uniform in ±1/√fan_in" if standard else f", {variances(r.kernel, 6)}"),
         f"seed {f.seed}; " + ("95 % confidence intervals of means" if r.trials > 1 else "one network has no interval"),
     ]
+    lines.append("width ∞, of XXᵀ: λ_p/λ_1 of the kernel of infinite width, and of XXᵀ")
     if r.distance is not None:
         lines.append(f"‖K − Θ‖/‖Θ‖ = {digits_of(r.distance, 3)} (root mean square), Θ the kernel of infinite width")
     if dead := r.trials - r.eigenvalues[0].normalized.trials:
@@ -76,7 +74,6 @@ def _captions(r: NetworkSpectrum) -> list[str]:
 
 
 def _interval(found: Interval) -> str:
-    """Return a mean and its interval."""
     if found.mean is None:
         return "?"
     if found.low is None or found.high is None:

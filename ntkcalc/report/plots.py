@@ -1,7 +1,5 @@
 """Pictures, drawn by matplotlib (the extra `plot`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

@@ -1,14 +1,11 @@
 """JSON Schema of what each command prints with ``--json``, from the types of the results through msgspec.
 
-Names, types and descriptions are those of the dataclasses and of the sections Parameters of their docstrings. Fields
-may be added later, so that unknown ones are allowed; a breaking change raises the number in ``schema``.
+Names, types and descriptions are those of the fields of the dataclasses. Fields may be added later, so that unknown
+ones are allowed; a breaking change raises the number in ``schema``.
 """
-
-from __future__ import annotations
 
 import inspect
 import json
-import re
 from dataclasses import Field, fields, is_dataclass
 from decimal import Decimal
 from functools import cache, reduce
@@ -114,37 +111,39 @@ def _struct(name: str, said: str, parts: dict[str, Any]) -> type:
 
 def _parts(result: type) -> dict[str, Any]:
     """Return type and description of each field by its name in JSON."""
-    hints, about = get_type_hints(result, include_extras=True), _descriptions(result)
+    kinds = _annotations(result)
     found: dict[str, Any] = {}
     for f in fields(result):
         if "internal" in f.metadata:
             continue
+        kind, about = kinds[f.name]
         if "flat" in f.metadata:
-            found |= _flat(f, hints[f.name], about[f.name])
+            found |= _flat(f, kind, about)
         elif (result, f.name) == (Coefficient, "value"):
             found |= {name: (_Number, said, True) for name, said in zip(SERIES, _SERIES_NAMES, strict=True)}
         elif f.default is None:
-            inner, _ = get_args(hints[f.name])
-            found[f.name] = (_kind(f.name, inner), about[f.name], True)
+            found[f.name] = (_kind(f.name, get_args(kind)[0]), about, True)
         else:
-            found[f.name] = (_kind(f.name, hints[f.name]), about[f.name])
+            found[f.name] = (_kind(f.name, kind), about)
+    return found
+
+
+def _annotations(result: type) -> dict[str, tuple[Any, str]]:
+    """Return what the annotation of each field says: its type, annotated with words if it has such, and its meaning."""
+    found = {}
+    for name, hint in get_type_hints(result, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            kind, *words, about = get_args(hint)
+            found[name] = (Annotated[kind, words[0]] if words else kind, about)
     return found
 
 
 def _flat(f: Field[Any], kind: type, about: str) -> dict[str, Any]:
-    """Return the fields that stand in the place of one."""
     inner, endings = _parts(kind), f.metadata["flat"]
     if endings is None:
         return inner
     what = {"": "", "_low": "lower end of the 95 % interval of ", "_high": "upper end of the 95 % interval of "}
     return {f.name + end: (inner[name][0], what[end] + about) for name, end in endings.items()}
-
-
-def _descriptions(result: type) -> dict[str, str]:
-    """Return what the section Parameters of a docstring says of each field."""
-    section = (inspect.getdoc(result) or "").partition("Parameters\n----------\n")[2]
-    found = re.findall(r"^(\w+)\n((?:    .*\n?)+)", section, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
 
 
 @cache
@@ -154,9 +153,9 @@ def _type(result: type) -> type:
 
 @cache
 def _law(words: tuple[str, ...]) -> type:
-    """Return the type of the parameters of a law."""
-    about = _descriptions(Statement)
-    return _struct("Parameters", "Parameters of a law", {word: (_type(Parameter), about[word], True) for word in words})
+    about = _annotations(Statement)
+    parts = {word: (_type(Parameter), about[word][1], True) for word in words}
+    return _struct("Parameters", "Parameters of a law", parts)
 
 
 def _kind(name: str, hint: Any) -> Any:

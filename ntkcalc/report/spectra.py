@@ -1,7 +1,5 @@
 """Spectra on the sphere, of samples of it, and of kernel matrices of data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -71,7 +69,6 @@ def _multiplicity(n: int) -> str:
 
 
 def _sample(r: SphereSpectrum, screen: Screen) -> str:
-    """Return the table of the sampled matrix beside theory."""
     if r.sample is None:
         return ""
     rows = r.sample.eigenvalues[: screen.rows or MOST_ROWS]
@@ -81,8 +78,10 @@ def _sample(r: SphereSpectrum, screen: Screen) -> str:
         numbers("theory", [e.theory for e in rows], 6),
         Column("ratio", [f"{e.eigenvalue / e.theory:.3f}" if e.eigenvalue and e.theory else "" for e in rows]),
     ]
-    title = f"K/n of n = {r.sample.n} random points (seed {r.sample.seed})"
-    return "\n" + table(title, columns, screen) + left_out(len(r.sample.eigenvalues) - len(rows), screen)
+    title = f"K = Θ(XXᵀ)/n of n = {r.sample.n} random points (seed {r.sample.seed})"
+    lines = ["ℓ counts eigenvalues; theory: the λ_k of the sphere, each N(d,k) times; ratio = measured/theory"]
+    text = "\n" + table(title, columns, screen) + left_out(len(r.sample.eigenvalues) - len(rows), screen)
+    return text + captions(lines, screen)
 
 
 class MatrixReport(Report[MatrixSpectrum]):
@@ -111,7 +110,7 @@ def _matrix(r: MatrixSpectrum, screen: Screen) -> str:
     lines = [
         f"{data_line(r.data)}; eff(K) = {digits_of(r.kernel_effrank, 6)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
         variances(r.kernel, 10),
-        "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20",
+        "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues",
         f"errors below {about(r.accuracy)} of λ_1"
         + (f"; {counted(unseen, 'eigenvalue')} below that: ?" if unseen else ""),
     ]

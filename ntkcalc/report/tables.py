@@ -22,20 +22,12 @@ _ENDLESS = 1_000_000  # columns: Rich shortens nothing
 _NARROWEST = 40  # columns that text is folded to
 
 _ASCII: dict[str, str | int | None] = {
-    "·": ";",
-    "²": "^2",
-    "ₚ": "_p",
-    "ᵀ": "^T",
-    "∘": "o",
-    "√": "sqrt ",
-    "‖": "||",
-    "⟨": "<",
-    "⟩": ">",
+    **{"·": ";", "²": "^2", "ₚ": "_p", "ᵀ": "^T", "∘": "o", "√": "sqrt ", "‖": "||", "⟨": "<", "⟩": ">"},
+    **{"…": "...", "≤": "<=", "≥": ">=", "−": "-", "±": "+-", "∞": "infinity", "→": "->", "∇": "grad "},
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "κ": "kappa"},
+    **{"λ": "lambda", "µ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi"},
+    **{"Θ": "Theta", "Σ": "sum", "ℓ": "l", "\u0303": "~"},
 }
-_ASCII |= {"…": "...", "≤": "<=", "≥": ">=", "−": "-", "±": "+-", "∞": "infinity", "→": "->", "∇": "grad "}
-_ASCII |= {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "κ": "kappa"}
-_ASCII |= {"λ": "lambda", "µ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi"}
-_ASCII |= {"Θ": "Theta", "Σ": "sum", "ℓ": "l", "\u0303": "~"}
 
 
 class Column(NamedTuple):
@@ -150,9 +142,8 @@ def captions(lines: Sequence[str], screen: Screen) -> str:
     width, text = max(screen.width or _ENDLESS, _NARROWEST), []
     for line in filter(None, lines):
         inside = "    " + " " * (len(line) - len(line.lstrip()))
-        text += wrap(
-            spelled(line, screen), width, initial_indent="  ", subsequent_indent=inside, break_long_words=False
-        )
+        said = spelled(line, screen)
+        text += wrap(said, width, initial_indent="  ", subsequent_indent=inside, break_long_words=False)
     return "".join(f"{line}\n" for line in text)
 
 

@@ -1,7 +1,5 @@
 """Kernels at correlations ρ beside their truncated series, and kernel matrices of data in summary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
@@ -74,7 +72,6 @@ def _values_table(results: Sequence[KernelValues], screen: Screen) -> str:
 
 
 def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
-    """Return a table of the largest error of each result."""
     known = ([v for v in r.values if v.error is not None] for r in results)
     worst = [max(values, key=lambda v: abs(v.error or Decimal(0)), default=None) for values in known]
     columns = [

@@ -9,18 +9,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ntkcalc.activations.work_budget import shared_budget
-from ntkcalc.errors import AccuracyError, InputError, near_miss
+from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.numerics.precision import (
-    Real,
-    bits_for,
-    bits_lost,
-    context,
-    decimal,
-    real,
-    whole,
-    with_enough_bits,
-)
+from ntkcalc.numerics.precision import Real, bits_for, bits_lost, context, decimal, real, whole, with_enough_bits
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
@@ -51,29 +42,19 @@ def ntk_coefficients(
     which: str = "kappa",
     paper_truncation: bool = False,
 ) -> Coefficients:
-    r"""Return the coefficients κ_{p,l} of the NTK power series Θ_l(t) = Σ_p κ_{p,l} t^p.
+    r"""Return the coefficients κ_{p,l} of the NTK power series Θ_l(t) = Σ_p κ_{p,l} t^p (Theorem 3.1, Table 1).
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    truncation
-        T ≥ 0: coefficients p = 0 … T.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``. Decimal text is exact.
-    gamma_b2
-        γ_b² in [0, 1].
-    digits
-        Significant digits, each right to one unit in the last place.
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
+    depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0: coefficients p = 0 … T
+    sigma_w2, gamma_b2
+        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]. Decimal text is exact.
+    digits : significant digits, each right to one unit in the last place
     engine
-        ``"numpy"`` (float64), ``"mpmath"`` (any precision), or ``"auto"``: NumPy where its proven error
-        bound leaves the digits asked for.
-    which
-        ``"kappa"``, ``"alpha"``, ``"beta"`` or ``"mu"`` (`Coefficients`).
-    paper_truncation
-        Follow the paper's (39)–(41), which stop the sum over k at T.
+        ``"numpy"`` (float64), ``"mpmath"`` (any precision), or ``"auto"``: NumPy where its proven error bound suffices.
+    which : ``"kappa"``, ``"alpha"``, ``"beta"`` or ``"mu"`` (`Coefficients`)
+    paper_truncation : follow the paper's (39)–(41), which stop the sum over k at T
 
     Returns
     -------
@@ -90,10 +71,6 @@ def ntk_coefficients(
     Notes
     -----
     Cost about O(T^1.5) products of T-digit-like integers (mpmath) or O(T^2.5) flops (NumPy) a layer.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), Theorem 3.1.
 
     Examples
     --------
@@ -119,11 +96,8 @@ class SeriesRequest:
     def __post_init__(self) -> None:
         whole(self.truncation, "truncation", 0, MOST_TERMS)
         whole(self.digits, "digits", 1, MOST_DIGITS)
-        for name, value, known in (("engine", self.engine, ENGINES), ("which", self.which, WHICH)):
-            if value not in known:
-                raise InputError(
-                    f"{name} must be one of {', '.join(known)}, got '{value}'.{near_miss(value, [*known])}"
-                )
+        one_of(self.engine, ENGINES, "engine")
+        one_of(self.which, WHICH, "which")
         if self.engine == "numpy" and (self.which == "mu" or self.paper_truncation):
             what = "Hermite coefficients" if self.which == "mu" else "the paper's truncation"
             raise InputError(f"{what} are computed by the mpmath engine only; leave out --engine numpy")
@@ -152,9 +126,8 @@ def coefficients_by_depth(
             except AccuracyError:
                 if request.engine == "numpy":
                     raise
-        engine = (_paper_engine if request.paper_truncation else _mpmath_engine)(
-            kernel, request.truncation, bits_for(request.digits)
-        )
+        bits = bits_for(request.digits)
+        engine = _mpmath_engine(kernel, request.truncation, bits, paper=request.paper_truncation)
         return _by_recurrence(engine, kernel, depths, request, observer)
 
 
@@ -176,7 +149,7 @@ def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[l
 
     For γ_b > 0 they are not the coefficients of the kernel, and there are no tails.
     """
-    engine = _paper_engine(kernel, truncation, bits)
+    engine = _mpmath_engine(kernel, truncation, bits, paper=True)
     *_, layer = paper_layers(engine, kernel, truncation)
     total = kernel.total(engine.bits)
     return layer.kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(layer.kappa)]
@@ -199,24 +172,18 @@ def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
     return engine
 
 
-def _mpmath_engine(kernel: Kernel, truncation: int, bits: int) -> MpmathEngine:
+def _mpmath_engine(kernel: Kernel, truncation: int, bits: int, *, paper: bool = False) -> MpmathEngine:
     """Return the engine whose series keep so many bits.
 
     Each of its operations rounds once, so that `error_bound` is below l (4p + 5) roundings in the coefficient of t^p.
+    In the paper's recurrence a power of the inner series has up to T factors, so that a layer may multiply errors by
+    T, and tails are differences.
     """
     from ntkcalc.numerics.mpmath_engine import MpmathEngine
 
+    if paper:
+        return MpmathEngine(bits + kernel.depth * (truncation + 1).bit_length() + 64)
     return MpmathEngine(bits + (kernel.depth * (4 * truncation + 5)).bit_length())
-
-
-def _paper_engine(kernel: Kernel, truncation: int, bits: int) -> MpmathEngine:
-    """Return the engine for the paper's recurrence, with bits to spare for its tails, which are differences.
-
-    A power of the inner series has up to T factors here, so a layer may multiply errors by T.
-    """
-    from ntkcalc.numerics.mpmath_engine import MpmathEngine
-
-    return MpmathEngine(bits + kernel.depth * (truncation + 1).bit_length() + 64)
 
 
 def _by_recurrence(
@@ -233,7 +200,6 @@ def _by_recurrence(
 
 
 def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, request: SeriesRequest) -> Coefficients:
-    """Round one series of a layer."""
     values = engine.scalars(getattr(layer, request.which))
 
     def total(bits: int) -> Real:
@@ -242,19 +208,16 @@ def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, reques
         return kernel.chi(bits) if request.which == "beta" and kernel.depth > 1 else context(bits).one
 
     if request.paper_truncation:
-        tail = _difference(total(engine.bits), values, request.digits)
+        everything = total(engine.bits)
+        tail = everything - sum(values)
+        noise = everything.context.ldexp(everything, len(values).bit_length() + 64 - everything.context.prec)
+        if abs(tail) < noise:
+            raise AccuracyError(
+                f"the tail after the paper's truncation has fewer than {request.digits} digits; lower --truncation"
+            )
     else:
         tail = engine.scalars(getattr(layer, f"{request.which}_tail"))[-1]
     return _rounded(kernel, request, engine.name, values, values, total(bits_for(request.digits) + 16), tail)
-
-
-def _difference(total: Real, values: list[Real], digits: int) -> Real:
-    """Return total − Σ values; it must have its digits, or be zero but for roundings."""
-    tail = total - sum(values)
-    noise = total.context.ldexp(total, len(values).bit_length() + 64 - total.context.prec)
-    if abs(tail) < noise:
-        raise AccuracyError(f"the tail after the paper's truncation has fewer than {digits} digits; lower --truncation")
-    return tail
 
 
 def _hermite_coefficients(kernel: Kernel, request: SeriesRequest) -> Coefficients:

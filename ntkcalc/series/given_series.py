@@ -1,7 +1,5 @@
 """A power series from outside: the JSON that ``ntkcalc coeffs`` prints, or bare numbers one a line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,24 +21,12 @@ _SERIES = ("kappa", "alpha", "beta")
 
 @dataclass(frozen=True)
 class GivenSeries:
-    """A nonnegative series from outside.
-
-    Parameters
-    ----------
-    kernel
-        The kernel that it is said to be of, or None.
-    coefficients
-        c_0, c_1, …, exact.
-    tail
-        Σ_{p>T} c_p where it is known.
-    digits
-        To how many digits the numbers are rounded; None where they are meant exactly.
-    """
+    """A nonnegative series from outside, with the kernel that it is said to be of."""
 
     kernel: KernelFacts | None
-    coefficients: list[Fraction]
-    tail: Fraction | None
-    digits: int | None = None
+    coefficients: list[Fraction]  # c_0, c_1, …, exact
+    tail: Fraction | None  # Σ_{p>T} c_p where it is known
+    digits: int | None = None  # to which the numbers are rounded; None where they are meant exactly
 
     @property
     def error(self) -> Fraction:
@@ -139,7 +125,6 @@ def _facts(kernel: Any) -> KernelFacts | None:
 
 
 def _coefficient(text: Any, where: str) -> Fraction:
-    """Read one coefficient."""
     if not isinstance(text, str):
         raise InputError(f"{where}: a number is expected, got {str(text)[:20]}")
     value = exact(text, where)

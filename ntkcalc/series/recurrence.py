@@ -17,8 +17,6 @@ So every digit of a tail can be had in float64 too. Everything is a sum of produ
 numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic
@@ -32,16 +30,9 @@ from ntkcalc.numerics.types import Observer
 
 @dataclass(frozen=True)
 class LayerSeries(Generic[S]):
-    """The kernels of layer l as series in t.
+    """Σ_l, R'(Σ_{l−1}) and Θ_l as series in t, with coefficients α_{p,l}, β_{p,l}, κ_{p,l}, and their tails.
 
-    Parameters
-    ----------
-    depth
-        l.
-    alpha, beta, kappa
-        Σ_l, R'(Σ_{l−1}) and Θ_l, with coefficients α_{p,l}, β_{p,l}, κ_{p,l}.
-    alpha_tail, beta_tail, kappa_tail
-        Their tails: 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i, S_l − Σ_{i≤p} κ_i.
+    The tails are 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i and S_l − Σ_{i≤p} κ_i.
     """
 
     depth: int
@@ -70,7 +61,7 @@ def correlation_map_series(kernel: Kernel, point: ExpansionPoint, degree: int, b
 def layers(
     engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None
 ) -> Iterator[LayerSeries[S]]:
-    """Yield the layers 1 … kernel.depth as series up to t^truncation.
+    """Yield the layers 1 … kernel.depth as series up to t^truncation (Theorem 3.1).
 
     Relative errors are those of `error_bound` in units of 2**-engine.bits. Expansions of R get as
     many more bits as make their errors, of which p · depth may add up, negligible.

@@ -1,7 +1,5 @@
 """Θ_l(ρ), its truncated series, their difference and its bound, to the digits asked for, rounded once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,26 +49,16 @@ def ntk_values(
     digits: int = 12,
     paper_truncation: bool = False,
 ) -> KernelValues:
-    """Return Θ_l(ρ) beside its truncated series, every digit right.
+    """Return Θ_l(ρ) beside its truncated series (Figure 2), every digit right.
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``.
-    rho
-        Correlations in [−1, 1], or one of them; decimal text is exact.
-    depth
-        l ≥ 1, layers including the linear output.
-    truncation
-        T ≥ 0, the degree of the truncated series.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
-    digits
-        Significant digits, each right to one unit in the last place, of the difference too.
-    paper_truncation
-        Take the paper's series (39)–(41).
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
+    rho : correlations in [−1, 1], or one of them; decimal text is exact
+    depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series
+    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    digits : significant digits, each right to one unit in the last place, of the difference too
+    paper_truncation : take the paper's series (39)–(41)
 
     Returns
     -------
@@ -86,8 +74,7 @@ def ntk_values(
 
     Notes
     -----
-    Θ_l comes from the recursion (11)–(12) on numbers (`ntkcalc.kernel.recursion`), the series from
-    Theorem 3.1; they share no coefficient.
+    Θ_l comes from the recursion (11)–(12) on numbers, the series from Theorem 3.1; they share no coefficient.
 
     Examples
     --------
@@ -116,18 +103,21 @@ def kernel_values(
     total = kernel.total(want + 64)
 
     @cache
-    def series(bits: int) -> TruncatedSeries:
+    def known(bits: int) -> TruncatedSeries:
         coefficients = paper_kappa_and_tails if paper_truncation else kappa_and_tails
         return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper_truncation)
 
+    series = _Series(known, digits, digits)
     rows: list[list[KernelValue]] = [[] for _ in truncations]
-    for done, rho in enumerate(rhos):
+    for done, rho in enumerate(rhos, 1):
         at_rho = _kernel_at(kernel, rho, total)
-        theta_value = to_digits(at_rho, want, f"Theta({float(rho):g})")
+        theta_value = decimal(to_digits(at_rho, want, f"Theta({float(rho):g})"), digits)
         for row, truncation in zip(rows, truncations, strict=True):
-            row.append(_value(rho, theta_value, at_rho, series, truncation, digits))
+            difference = _difference(at_rho, known, rho, truncation)
+            error = to_digits(difference, want, f"the error at rho = {float(rho):g}")
+            row.append(series.value(rho, truncation, theta_value, decimal(error, digits)))
         if observer is not None:
-            observer(done + 1, len(rhos))
+            observer(done, len(rhos))
     facts = kernel_facts(kernel, digits)
     return [
         KernelValues(facts, truncation, digits, paper_truncation, tuple(row))
@@ -135,26 +125,45 @@ def kernel_values(
     ]
 
 
+def series_values(
+    given: GivenSeries, rhos: Sequence[Fraction], truncations: Sequence[int], digits: int
+) -> list[KernelValues]:
+    """Return the values of a series from outside; where its tail is zero they are those of the kernel itself.
+
+    Where its numbers are rounded, values have only the digits that this leaves, and bounds are wider.
+    """
+    _check(rhos, truncations, digits)
+    coefficients, last = given.coefficients, len(given.coefficients) - 1
+    tails = None if given.tail is None else list(accumulate(reversed(coefficients[1:]), initial=given.tail))[::-1]
+
+    @cache
+    def known(bits: int) -> TruncatedSeries:
+        ctx = context(bits + 8)
+        left = None if tails is None else [real(ctx, c) for c in tails]
+        return TruncatedSeries(bits, [real(ctx, c) for c in coefficients], left)
+
+    series = _Series(known, digits, given.known(digits), given.error)
+
+    def value(rho: Fraction, truncation: int) -> KernelValue:
+        if given.tail != 0:
+            return series.value(rho, truncation, None, None)
+        later = series.sum(rho, truncation + 1, last, "the error")
+        return series.value(rho, truncation, series.sum(rho, 0, last, "Theta"), later)
+
+    return [
+        KernelValues(given.kernel, truncation, digits, False, tuple(value(rho, truncation) for rho in rhos))
+        for truncation in (min(wanted, last) for wanted in truncations)
+    ]
+
+
 @dataclass(frozen=True)
 class TruncatedSeries:
-    """A truncated series known to some bits.
-
-    Parameters
-    ----------
-    bits
-        -log2 of the relative error of the coefficients.
-    coefficients
-        c_0 … c_L, nonnegative.
-    tails
-        What is left of the total beyond each p; None where the total is unknown.
-    sharp
-        Whether the tail τ_p is all of degree p + 1 and higher, so that τ_p |ρ|^{p+1} bounds the remainder.
-    """
+    """A truncated series c_0 … c_L ≥ 0 with relative errors of 2**-bits."""
 
     bits: int
     coefficients: list[Real]
-    tails: list[Real] | None
-    sharp: bool = True
+    tails: list[Real] | None  # what is left of the total beyond each p; None where the total is unknown
+    sharp: bool = True  # whether the tail τ_p is all of degree > p, so that τ_p |ρ|^{p+1} bounds the remainder
 
     def at(self, rho: Fraction, first: int, last: int) -> tuple[Real, Real]:
         """Return Σ c_p ρ^p over p = first … last, and a bound on its absolute error."""
@@ -166,7 +175,7 @@ class TruncatedSeries:
         return value * power, ctx.ldexp(size * abs(power), 1 - self.bits)
 
     def bound(self, rho: Fraction, truncation: int) -> Real | None:
-        """Return a bound on what lies beyond t^truncation, at ρ."""
+        """Return a bound on the remainder after t^truncation at ρ."""
         if self.tails is None:
             return None
         tail = self.tails[truncation]
@@ -174,27 +183,48 @@ class TruncatedSeries:
         return wide * abs(real(tail.context, rho)) ** (truncation + 1) if self.sharp else wide
 
 
+@dataclass(frozen=True)
+class _Series:
+    """A series at any precision, and how its sums are rounded."""
+
+    known: Callable[[int], TruncatedSeries]  # from bits
+    digits: int
+    most: int  # digits that the coefficients leave
+    error: Fraction = Fraction(0)  # bound on the relative error of each coefficient
+
+    def sum(self, rho: Fraction, first: int, last: int, what: str) -> Decimal:
+        """Return Σ c_p ρ^p over p = first … last, with the digits that it has."""
+        near = f"{what} at rho = {float(rho):g}"
+        value = to_digits(lambda bits: self.known(bits).at(rho, first, last), bits_for(self.digits), near)
+        if not (self.error and value):
+            return decimal(value, self.digits)
+        size, _ = self._at_end().at(abs(rho), first, last)
+        left = log2(abs(value)) - log2(size) - log2(real(size.context, self.error))  # bits
+        return decimal(value, min(self.most, math.floor(left / BITS_PER_DIGIT + 1e-6))) if left > 4 else Decimal(0)
+
+    def value(self, rho: Fraction, truncation: int, theta_value: Decimal | None, error: Decimal | None) -> KernelValue:
+        """Return Θ and its error, where they are known, beside the truncated series and its bound."""
+        bound = self._at_end().bound(rho, truncation)
+        if bound is not None:
+            bound = decimal(bound * (1 + real(bound.context, self.error)), self.digits, ROUND_CEILING)
+        exactly = decimal(rho, 4000).normalize(Context(prec=4000))  # ρ came from decimal text
+        return KernelValue(exactly, theta_value, self.sum(rho, 0, truncation, "the series"), error, bound)
+
+    def _at_end(self) -> TruncatedSeries:
+        return self.known(_rounded_up(bits_for(self.digits) + 16))
+
+
 def _kernel_at(kernel: Kernel, rho: Fraction, total: Real) -> Approximation:
     """Return Θ_l(ρ) as a function of the bits asked for, each computed once."""
     return cache(lambda bits: (theta(kernel, rho, bits), total * total.context.ldexp(1, -bits)))
 
 
-def _value(
-    rho: Fraction,
-    theta_value: Real,
-    at_rho: Approximation,
-    series: Callable[[int], TruncatedSeries],
-    truncation: int,
-    digits: int,
-) -> KernelValue:
-    """Round Θ and its series at one ρ."""
-    want = bits_for(digits)
-
-    def partial(bits: int) -> tuple[Real, Real]:
-        return series(bits).at(rho, 0, truncation)
+def _difference(
+    at_rho: Approximation, series: Callable[[int], TruncatedSeries], rho: Fraction, truncation: int
+) -> Approximation:
+    """Return Θ − Θ_T, or the later terms themselves, whichever is known better."""
 
     def difference(bits: int) -> tuple[Real, Real]:
-        """Θ − Θ_T, or the later terms themselves, whichever is known better."""
         known = series(bits)
         (value, error), (part, part_error) = at_rho(bits), known.at(rho, 0, truncation)
         last = len(known.coefficients) - 1
@@ -204,68 +234,7 @@ def _value(
             return later, beyond + later_error
         return value - part, error + part_error
 
-    bound = series(_rounded_up(want + 16)).bound(rho, truncation)
-    near = f"at rho = {float(rho):g}"
-    return KernelValue(
-        _as_decimal(rho),
-        decimal(theta_value, digits),
-        decimal(to_digits(partial, want, f"the series {near}"), digits),
-        decimal(to_digits(difference, want, f"the error {near}"), digits),
-        None if bound is None else decimal(bound, digits, ROUND_CEILING),
-    )
-
-
-def series_values(
-    given: GivenSeries, rhos: Sequence[Fraction], truncations: Sequence[int], digits: int
-) -> list[KernelValues]:
-    """Return the values of a series from outside; where its tail is zero they are those of the kernel itself.
-
-    Where its numbers are rounded, values have only the digits that this leaves, and bounds are wider.
-
-    Parameters
-    ----------
-    given
-        The series.
-    rhos, truncations, digits
-        As for `kernel_values`.
-    """
-    _check(rhos, truncations, digits)
-    coefficients, want, last = given.coefficients, bits_for(digits), len(given.coefficients) - 1
-    tails = None if given.tail is None else list(accumulate(reversed(coefficients[1:]), initial=given.tail))[::-1]
-
-    @cache
-    def series(bits: int) -> TruncatedSeries:
-        ctx = context(bits + 8)
-        left = None if tails is None else [real(ctx, c) for c in tails]
-        return TruncatedSeries(bits, [real(ctx, c) for c in coefficients], left)
-
-    def part(rho: Fraction, first: int, end: int, what: str) -> Decimal:
-        """Return the sum from one degree to another, with the digits that it has."""
-        near = f"{what} at rho = {float(rho):g}"
-        value = to_digits(lambda bits: series(bits).at(rho, first, end), want, near)
-        size, _ = series(_rounded_up(want + 16)).at(abs(rho), first, end)
-        if not (given.error and value):
-            return decimal(value, digits)
-        left = log2(abs(value)) - log2(size) - log2(real(size.context, given.error))  # bits
-        known = min(digits, given.known(digits), math.floor(left / BITS_PER_DIGIT + 1e-6))
-        return decimal(value, known) if left > 4 else Decimal(0)
-
-    def one(rho: Fraction, truncation: int) -> KernelValue:
-        theta_value = error = None
-        if given.tail == 0:
-            theta_value, error = part(rho, 0, last, "Theta"), part(rho, truncation + 1, last, "the error")
-        bound = series(_rounded_up(want + 16)).bound(rho, truncation)
-        if bound is not None:
-            bound *= 1 + real(bound.context, given.error)
-        up = None if bound is None else decimal(bound, digits, ROUND_CEILING)
-        return KernelValue(_as_decimal(rho), theta_value, part(rho, 0, truncation, "the series"), error, up)
-
-    found = []
-    for wanted in truncations:
-        truncation = min(wanted, last)
-        rows = tuple(one(rho, truncation) for rho in rhos)
-        found.append(KernelValues(given.kernel, truncation, digits, False, rows))
-    return found
+    return difference
 
 
 def to_digits(approximate: Approximation, want: int, what: str) -> Real:
@@ -297,11 +266,6 @@ def _useful_length(rhos: Sequence[Fraction], longest: int, want: int) -> int:
     more = max(want + 32, longest)
     halvings = (math.log2(rho.denominator) - math.log2(abs(rho.numerator)) for rho in rhos if rho)
     return min(longest + more, MOST_TERMS) if any(h * more > want for h in halvings) else longest
-
-
-def _as_decimal(rho: Fraction) -> Decimal:
-    """Return a fraction that came from decimal text as a decimal, exactly."""
-    return decimal(rho, 4000).normalize(Context(prec=4000))
 
 
 def _check(rhos: Sequence[Fraction], truncations: Sequence[int], digits: int) -> None:

@@ -1,7 +1,5 @@
 """Effective ranks eff(A) = Tr A/λ_1(A) (section 4.1): of any matrix, and of the kernel matrix of data."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence
@@ -38,8 +36,7 @@ def effective_rank(a: Any, trace: float | None = None) -> float:
     a
         An array of shape (n, n), or anything with `shape` and `@` for blocks of vectors, such as a
         `scipy.sparse.linalg.LinearOperator`.
-    trace
-        Tr A, where `a` is no array.
+    trace : tr A, where `a` is no array
 
     Returns
     -------
@@ -112,23 +109,10 @@ def effective_ranks(
     memory: int = 1 << 30,
     observer: Observer | None = None,
 ) -> EffectiveRanks:
-    """Measure the effective ranks of the kernel matrix of data, beside the bounds of Theorems 4.1 and 4.3.
+    """Measure effective ranks (section 4.1) of the kernel matrix of data, beside the bounds of Theorems 4.1 and 4.3.
 
-    Parameters
-    ----------
-    kernel, points
-        The kernel and the data.
-    epsilons
-        For each ε the eigenvalues ≥ ε λ_1 are counted.
-    digits, strict
-        Most digits of a number, and whether fewer digits are an error.
-    memory
-        Bytes that K may take; a larger matrix is computed anew, tile by tile, in each product.
-    observer
-        Called with (tiles done, tiles in all) of each product.
-
-    Notes
-    -----
+    For each ε the eigenvalues ≥ ε λ_1 are counted. With `strict`, fewer digits are an error. A matrix of more than
+    `memory` bytes is computed anew, tile by tile, in each product; the observer is told the tiles done of each.
     Traces are known exactly. Both λ_1(K) and λ_1(K̃) come from one Krylov space whose start contains (1, …, 1).
     """
     start = time.perf_counter()
@@ -137,7 +121,7 @@ def effective_ranks(
     constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
     matrix = KernelMatrix(kernel_lookup(kernel), points.rows, offset=constant)
     spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
-    entries = n * matrix.table.accuracy * total  # what errors of entries can do to an eigenvalue
+    entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
     largest, centered = spectra.kernel.values[0], spectra.centered.values[0]
     errors, lost = [_FLOAT, max((spectra.kernel.errors[0] + entries) / largest, _FLOAT)], False
     if rest > 0:

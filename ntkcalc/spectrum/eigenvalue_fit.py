@@ -3,8 +3,6 @@ r"""Decay laws of the paper's Figure 4, fitted to eigenvalues by least squares o
 .. math::  λ_ℓ = a ℓ^{-b}, \qquad λ_ℓ = a ℓ^{-3/4} b^{-ℓ^{1/4}}, \qquad λ_ℓ = a ℓ^{-1/2} b^{-ℓ^{1/2}} .
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,26 +13,14 @@ from ntkcalc.numerics.types import Array
 
 @dataclass(frozen=True)
 class Law:
-    """λ = a ℓ^power exp(slope · x(ℓ)): a law with its two parameters.
+    """λ = a ℓ^power exp(slope · ℓ^root), with log ℓ for ℓ^0."""
 
-    Parameters
-    ----------
-    formula
-        In letters, with its numbers.
-    log_a, slope
-        The parameters.
-    power, root
-        λ ℓ^(−power) is exponential in ℓ^root, or where `root` is 0, in log ℓ.
-    spread
-        Root mean square of the residuals of log λ.
-    """
-
-    formula: str
+    formula: str  # in letters, with its numbers
     log_a: float
     slope: float
     power: float
     root: float
-    spread: float
+    spread: float  # root mean square of the residuals of log λ
 
     def __call__(self, ell: Array) -> Array:
         """Return λ_ℓ."""
@@ -45,15 +31,7 @@ _SHAPES = ((0.0, 0.0), (-0.75, 0.25), (-0.5, 0.5))
 
 
 def best_law(ell: Sequence[float], values: Sequence[float]) -> Law:
-    """Return that of the three laws which leaves the least residuals.
-
-    Parameters
-    ----------
-    ell
-        Indices from 1, at least three.
-    values
-        Positive eigenvalues.
-    """
+    """Return the law of Figure 4 with the least residuals, from at least three indices ℓ ≥ 1 and λ_ℓ > 0."""
     laws = [_fitted(np.asarray(ell, dtype=np.float64), np.log(values), *shape) for shape in _SHAPES]
     return min(laws, key=lambda law: law.spread)
 

@@ -9,8 +9,6 @@ that the series gives, and are added. Two rules of different length must agree. 
 to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature is used, which tolerates end-point singularities.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any
@@ -30,23 +28,9 @@ _MOST_NODES = 20_000
 def funk_hecke(
     kernel: Kernel, d: int, below: Mapping[int, Real], bits: int, observer: Observer | None = None
 ) -> dict[int, Real]:
-    """Return λ_k of the uniform probability measure on S^d, relative errors below 2**-bits.
+    """Return those λ_k (uniform measure on S^d) of which `below` has positive lower bounds, to 2**-bits.
 
-    Parameters
-    ----------
-    kernel, d
-        The kernel and the sphere.
-    below
-        Positive lower bounds of the λ_k that are wanted, by k.
-    bits
-        Bits wanted.
-    observer
-        Told (nodes done, nodes in all) of each rule.
-
-    Raises
-    ------
-    AccuracyError
-        Where 20,000 nodes are too few.
+    The observer is told (nodes done, nodes in all) of each rule.
     """
     lost = ceil(log2(kernel.total(64)) - min(log2(b) for b in below.values()))
     work = bits + max(lost, 0) + 32

@@ -8,8 +8,6 @@ On rows of unit norm and rank r, monomials of degree e span those of degree e �
 :math:`\binom{r+e-1}{r-1}` over the largest even and the largest odd degree e < m with c_e > 0.
 """
 
-from __future__ import annotations
-
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -57,24 +55,12 @@ def matrix_spectrum(
 
     Parameters
     ----------
-    x
-        Points, shape (n, d).
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
-    top
-        How many of the largest; None for all.
-    digits
-        Most digits of a number; fewer are given where fewer are known.
-    normalize
-        Scale rows to unit norm; otherwise rows of another norm are refused.
-    memory
-        Bytes that the matrix may take; a larger one is computed anew, tile by tile, in each product.
+    x : points, shape (n, d)
+    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    top : how many of the largest; None for all
+    digits : most digits of a number; fewer are given where fewer are known
+    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    memory : bytes that the matrix may take; a larger one is computed anew, tile by tile, in each product
 
     Returns
     -------
@@ -108,6 +94,13 @@ class Eigenvalues:
     errors: Array
     passes: int
 
+    def share(self, p: int, digits: int) -> Decimal | None:
+        """Return λ_p/λ_1, None where λ_p is a rounding error."""
+        if p == 1:
+            return Decimal(1)
+        largest, value, error = (float(x) for x in (self.values[0], self.values[p - 1], self.errors[p - 1]))
+        return known_digits(value / largest, 2 * error / largest, digits) if value > error else None
+
 
 def data_spectrum(
     kernel: Kernel,
@@ -138,7 +131,7 @@ def data_spectrum(
             MatrixEigenvalue(
                 p,
                 known_digits(value, bad, digits) if seen else None,
-                Decimal(1) if p == 1 else known_digits(value / largest, 2 * bad / largest, digits) if seen else None,
+                found.share(p, digits),
                 gram.share(p, digits),
                 share_bound(effective / p, digits),
                 share_bound(tails.at(p) / largest, digits),
@@ -180,7 +173,7 @@ def kernel_eigenvalues(
         found = array_eigenvalues(stored, top)
     else:
         found = _largest(lambda v: matrix.product(v, observer) / n, n, min(top or n, n), stored=False)
-    entries = matrix.table.accuracy * matrix.table.total  # what errors of entries can do to an eigenvalue
+    entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 
 
@@ -234,7 +227,7 @@ class TailBounds:
 
 
 def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
-    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/gram, gram = eff(XXᵀ)."""
+    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
     c, tails = kappa_and_tails(kernel, _DEGREES, 64)
     ranks, bounds = [0], [float(kernel.total(64))]
     dimension = [0, 0]

@@ -9,8 +9,6 @@ of a nonzero coefficient, :math:`λ_1(\tilde K) ≥ c_q λ_1(G^{∘q})/n`, whenc
 which is Theorem 4.3 for q = 1 and holds for q > 1 too, where Theorem 4.3 does not apply.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
@@ -38,16 +36,8 @@ def effective_rank_bounds(
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"``.
-    depth
-        l ≥ 1, layers including the linear output.
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
-    digits
-        Significant digits, rounded up.
+    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    digits : significant digits, rounded up
 
     Returns
     -------
@@ -58,10 +48,6 @@ def effective_rank_bounds(
     ------
     InputError
         For a kernel that makes no sense.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), Theorems 4.1, 4.3.
 
     Examples
     --------
@@ -106,14 +92,9 @@ def given_bounds(given: GivenSeries, digits: int) -> RankBounds:
 def series_bounds(
     c: Sequence[Real], tails: Sequence[Real], kernel: KernelFacts | None, digits: int, bits: int
 ) -> RankBounds:
-    """Return the bounds of a nonnegative series (Theorems 4.1 and 4.3), rounded up.
+    """Return the bounds of Theorem 4.1 and Theorem 4.3, rounded up.
 
-    Parameters
-    ----------
-    c, tails
-        c_0 … c_T and τ_p = Σ_{i>p} c_i, relative errors below 2**-bits.
-    kernel
-        Its kernel, or None.
+    They follow from c_0 … c_T and τ_p = Σ_{i>p} c_i, which are known to relative errors below 2**-bits.
     """
     if len(c) == 1:
         c, tails = [*c, 0 * c[0]], [*tails, tails[0]]

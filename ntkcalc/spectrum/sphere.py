@@ -9,25 +9,23 @@ terms for smooth activations. Else quadrature of the kernel gives λ_k (`ntkcalc
 must contain it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
-from math import sqrt
+from math import floor, sqrt
 
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.numerics.precision import Real, bits_for, context, decimal, log2, real, whole
+from ntkcalc.numerics.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, log2, real, whole
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.funk_hecke import funk_hecke
 from ntkcalc.spectrum.results import SphereEigenvalue, SphereSpectrum
-from ntkcalc.spectrum.zonal import heaviest, multiplicity, sums_of, volume, weight
+from ntkcalc.spectrum.zonal import harmonic_sums, heaviest, multiplicity, volume, weight
 
 MEASURES = ("uniform", "surface")
 LARGEST_SPHERE = 10_000
@@ -49,28 +47,18 @@ def sphere_eigenvalues(
     gamma_b2: str | float | Fraction = 0,
     digits: int = 12,
 ) -> SphereSpectrum:
-    r"""Return the eigenvalues λ_k of the NTK on the sphere S^d, every digit right.
+    r"""Return the eigenvalues λ_k of the NTK on the sphere S^d (Theorem 4.6), every digit right.
 
     Parameters
     ----------
-    act
-        Activation such as ``"tanh"``.
-    sphere_dim
-        d from 2 to 10,000; S^d ⊂ R^{d+1}.
-    max_frequency
-        The largest k, at least 0.
-    depth
-        l ≥ 1, layers including the linear output.
+    act : activation such as ``"tanh"``
+    sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
+    depth : l ≥ 1, layers including the linear output
     truncation
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
-    measure
-        ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6).
-    sigma_w2
-        σ_w² in (0, 1/E[φ²]], or ``"max"``.
-    gamma_b2
-        γ_b² in [0, 1].
-    digits
-        Significant digits, each right to one unit in the last place.
+    measure : ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6)
+    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    digits : significant digits, each right to one unit in the last place
 
     Returns
     -------
@@ -83,10 +71,6 @@ def sphere_eigenvalues(
         For arguments out of range.
     AccuracyError
         Where the digits cannot be reached.
-
-    References
-    ----------
-    Characterizing the Spectrum of the NTK via a Power Series Expansion (ICLR 2023), Theorem 4.6.
 
     Examples
     --------
@@ -121,18 +105,28 @@ class Sphere:
 
 @dataclass(frozen=True)
 class Bracket:
-    """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown.
-
-    `shorter` is the sum over half as many terms, from which the rate of convergence is estimated.
-    """
+    """Bounds of one λ_k (uniform measure); no upper one where the series' total is unknown."""
 
     lower: Real
     upper: Real | None
-    shorter: Real
+    shorter: Real  # the sum over half as many terms, which tells the rate of convergence
 
     def closed(self, bits: int) -> bool:
         """Whether both bounds are the same number to so many bits."""
         return self.upper is not None and self.upper - self.lower <= self.lower * self.lower.context.ldexp(1, -bits)
+
+    @property
+    def middle(self) -> Real:
+        """The middle of a bracket with an upper bound."""
+        return (self.lower + self.upper) / 2
+
+    def digits_left(self, digits: int) -> int:
+        """Return to how many digits, `digits` at most, the middle is right to one unit in the last place."""
+        if self.upper is None or not self.upper > 0:
+            return digits if self.upper is not None else 0
+        gap = self.upper - self.lower
+        left = (log2(self.middle) - log2(gap)) / BITS_PER_DIGIT if gap else digits
+        return max(0, min(digits, floor(left)))
 
     def terms_needed(self, terms: int, bits: int) -> float:
         """Return the number of terms that would close it, if the gap falls like exp(−a √T)."""
@@ -163,7 +157,7 @@ def kernel_spectrum(
 
 
 def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, digits: int) -> SphereSpectrum:
-    """Return the spectrum of a series from a file (Theorem 4.6): λ_k itself only where the bracket closes."""
+    """Return the spectrum of a series from a file (Theorem 4.6): of λ_k the digits that its bracket leaves."""
     _check(truncation, digits)
     digits = given.known(digits)
     bits = bits_for(digits) + 8
@@ -181,10 +175,11 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
         return wider, None if tail is None else tail + sum(c)
 
     all_there, total = brackets(last)
-    values = [b.lower if b.closed(bits) else None for b in all_there]
+    known = [b.digits_left(digits) for b in all_there]
+    values = [b.middle if n else None for b, n in zip(all_there, known, strict=True)]
     terms = last if truncation is None else min(last, truncation)
     shown = all_there if terms == last else brackets(terms)[0]
-    return _spectrum(given.kernel, sphere, terms, digits, bits, shown, values, total and real(ctx, total))
+    return _spectrum(given.kernel, sphere, terms, digits, bits, shown, values, total and real(ctx, total), known)
 
 
 def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list[Bracket]]:
@@ -225,7 +220,7 @@ def _brackets(c: Sequence[Real], tails: tuple[Real, Real] | None, sphere: Sphere
     """Return the brackets from coefficients and the tails of even and odd degrees."""
     d, ctx = sphere.dim, context(bits + 24)
     found = []
-    for k, (lower, shorter) in enumerate(sums_of(c, d, sphere.highest, bits + 8)):
+    for k, (lower, shorter) in enumerate(harmonic_sums(c, d, sphere.highest, bits + 8)):
         upper = None
         if tails is not None:
             tail = tails[k % 2]
@@ -243,8 +238,9 @@ def _spectrum(
     brackets: Sequence[Bracket],
     values: Sequence[Real | None],
     total: Real | None,
+    known: Sequence[int] | None = None,
 ) -> SphereSpectrum:
-    """Round everything once: values to nearest, bounds outwards."""
+    """Round everything once: values to nearest, to as many digits as are known, bounds outwards."""
     mass = sphere.mass(bits + 8)
     ctx = context(bits + 8)
     safe, cumulative = ctx.ldexp(1, 4 - bits), ctx.zero
@@ -256,20 +252,20 @@ def _spectrum(
         count = multiplicity(sphere.dim, k)
         share = None if value is None or not total else count * value / total
         cumulative = None if share is None or cumulative is None else cumulative + share
+        own, least = (known[k], min(known[: k + 1])) if known else (digits, digits)
         rows.append(
             SphereEigenvalue(
                 k,
-                _to_nearest(value, mass, digits),
+                _to_nearest(value, mass, own),
                 decimal(lower * mass, digits, ROUND_FLOOR),
                 None if upper is None else decimal(upper * mass, digits, ROUND_CEILING),
                 count,
-                _to_nearest(share, ctx.one, digits),
-                _to_nearest(cumulative, ctx.one, digits),
+                _to_nearest(share, ctx.one, own if own == digits else max(own - 1, 1)),
+                _to_nearest(cumulative, ctx.one, least if least == digits else max(least - 1, 1)),
             )
         )
-    return SphereSpectrum(
-        facts, sphere.dim, sphere.measure, terms, digits, tuple(rows), _to_nearest(total, mass, digits)
-    )
+    everything = _to_nearest(total, mass, digits)
+    return SphereSpectrum(facts, sphere.dim, sphere.measure, terms, digits, tuple(rows), everything)
 
 
 def _to_nearest(value: Real | None, mass: Real, digits: int) -> Decimal | None:

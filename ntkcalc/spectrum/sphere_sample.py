@@ -1,7 +1,5 @@
 """Eigenvalues of the kernel matrix of random points on S^d, beside those of the integral operator (Theorem 4.6)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 from itertools import zip_longest

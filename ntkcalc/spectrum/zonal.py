@@ -13,11 +13,8 @@ sums need no Γ and never overflow:
            \frac{w_{p+2,k}}{w_{p,k}} = \frac{(p+1)(p+2)}{(p-k+2)(p+k+d+1)} .
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import comb
-from typing import Any
 
 import gmpy2
 
@@ -45,7 +42,7 @@ def volume(d: int, bits: int) -> Real:
 
 
 def weight(ctx: Context, p: int, k: int, d: int) -> Real:
-    """Return w_{p,k}, from Γ functions."""
+    """Return w_{p,k} of Theorem 4.6, from Γ functions."""
     half = ctx.mpf(1) / 2
     above = [p + 1, (d + 1) * half, (p - k + 1) * half]
     below = [p - k + 1, half, (p + k + d + 1) * half]
@@ -62,35 +59,23 @@ def heaviest(after: int, k: int, d: int) -> int:
     return max(p + (p - k) % 2 for p in (peak, first))
 
 
-def harmonic_sums(c: Sequence[Any], d: int, highest: int) -> Iterator[tuple[Any, Any]]:
-    """Yield Σ_p c_p w_{p,k} over all p and over their lower half, for k = 0 … highest, in MPFR's current precision.
+def harmonic_sums(c: Sequence[Real], d: int, highest: int, bits: int) -> list[tuple[Real, Real]]:
+    """Return Σ_p c_p w_{p,k} over all p and over their lower half, for k = 0 … highest, relative errors below 2**-bits.
 
-    Parameters
-    ----------
-    c
-        c_0 … c_T as numbers of MPFR, nonnegative: nothing cancels, and each term adds some four roundings.
-    d
-        Of S^d.
-    highest
-        The largest k.
+    As all c_p ≥ 0, nothing cancels; each term adds some four roundings.
     """
-    first, half = gmpy2.mpfr(1), len(c) // 2
-    for k in range(highest + 1):
-        weight, total, partial = first, gmpy2.mpfr(0), gmpy2.mpfr(0)
-        for p in range(k, len(c), 2):
-            if p >= half > p - 2:
-                partial = total
-            if c[p]:
-                total += c[p] * weight
-            weight = weight * ((p + 1) * (p + 2)) / ((p - k + 2) * (p + k + d + 1))
-        yield total, partial
-        first = first * (k + 1) / (2 * k + d + 1)
-
-
-def sums_of(c: Sequence[Real], d: int, highest: int, bits: int) -> list[tuple[Real, Real]]:
-    """Return `harmonic_sums` of mpmath reals, relative errors below 2**-bits."""
     work = bits + 2 * len(c).bit_length() + 8
-    ctx = context(work)
+    ctx, half, sums = context(work), len(c) // 2, []
     with gmpy2.context(precision=work):
-        numbers = [to_mpfr(x) for x in c]
-        return [(from_mpfr(ctx, s), from_mpfr(ctx, h)) for s, h in harmonic_sums(numbers, d, highest)]
+        numbers, first = [to_mpfr(x) for x in c], gmpy2.mpfr(1)
+        for k in range(highest + 1):
+            weight, total, partial = first, gmpy2.mpfr(0), gmpy2.mpfr(0)
+            for p in range(k, len(c), 2):
+                if p >= half > p - 2:
+                    partial = total
+                if numbers[p]:
+                    total += numbers[p] * weight
+                weight = weight * ((p + 1) * (p + 2)) / ((p - k + 2) * (p + k + d + 1))
+            sums.append((from_mpfr(ctx, total), from_mpfr(ctx, partial)))
+            first = first * (k + 1) / (2 * k + d + 1)
+    return sums

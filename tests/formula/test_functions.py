@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from volume import examples
 
 from ntkcalc.activations.formula.functions import (
     WORDS,
@@ -226,7 +227,7 @@ def test_taylor_coefficients_are_those_of_mpmath(text: str, x: str) -> None:
         assert abs(ours - theirs) <= (abs(theirs) + 1) * CTX.ldexp(1, -220), k
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(composed(), st.fractions(-2, 2, max_denominator=64))
 def test_a_taylor_series_sums_to_the_value_beside(text: str, place: Fraction) -> None:
     formula = tree(text)

@@ -12,8 +12,10 @@ from gmpy2 import mpfr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkcalc.activations.formula.error_function import erf, erfc
+from ntkcalc.activations.formula.gauss_hermite import gauss_hermite
 from ntkcalc.numerics.precision import mpfr_context
-from ntkcalc.numerics.quadrature_rules import erf, erfc, gauss_hermite, gauss_legendre, tanh_sinh
+from ntkcalc.numerics.quadrature_rules import gauss_legendre, tanh_sinh
 
 
 def as_ball(x: object) -> arb:
@@ -82,7 +84,7 @@ def test_the_error_function_stops_no_process(square: int) -> None:
     """MPFR's own does, by an assertion that fails, for √3 to 2048 bits."""
     script = f"""
 import gmpy2
-from ntkcalc.numerics.quadrature_rules import erf
+from ntkcalc.activations.formula.error_function import erf
 gmpy2.get_context().precision = 2048
 print(*erf(gmpy2.sqrt(gmpy2.mpfr({square}))).as_mantissa_exp())
 """

@@ -181,7 +181,7 @@ class _Mpfr:
     def __init__(self) -> None:
         import gmpy2
 
-        from ntkcalc.numerics.quadrature_rules import erf, erfc
+        from ntkcalc.activations.formula.error_function import erf, erfc
 
         for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan"):
             setattr(self, name, getattr(gmpy2, name))

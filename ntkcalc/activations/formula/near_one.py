@@ -22,13 +22,13 @@ import gmpy2
 from gmpy2 import mpfr
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
+from ntkcalc.activations.formula.gauss_hermite import gauss_hermite
 from ntkcalc.activations.formula.integrand import Integrand, size_and_reach
 from ntkcalc.activations.formula.node_sums import work_of_values
 from ntkcalc.activations.formula.quadrature import on_line
 from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
-from ntkcalc.numerics.quadrature_rules import gauss_hermite
 
 _LENGTHS = [math.ceil(12 * 2 ** (i / 2)) for i in range(13)]
 """Of inner rules."""

@@ -30,9 +30,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import gmpy2
 from gmpy2 import mpfr
 
+from ntkcalc.activations.formula.error_function import erfc
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Context, Real, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
-from ntkcalc.numerics.quadrature_rules import erfc, gauss_legendre
+from ntkcalc.numerics.quadrature_rules import gauss_legendre
 
 _MOST_NODES = 2000
 _NEAR = 0.96875  # |t| beyond which integrals start there
