@@ -100,11 +100,18 @@ class RealBalls(_Balls):
     """Real balls; what is not real is NaN."""
 
     kind = arb
-    log, log1p, sqrt, asinh, atan = (_direct(name) for name in ("log", "log1p", "sqrt", "asinh", "atan"))
+    log, log1p, asinh, atan = (_direct(name) for name in ("log", "log1p", "asinh", "atan"))
 
     def power(self, a: Ball, r: Ball) -> Ball:
-        """Return a^r for a > 0."""
-        return a**r if a > 0 else arb.nan()
+        """Return a^r where a ≥ 0."""
+        if a > 0:
+            return a**r
+        most = a.upper()
+        return arb(0).union(most**r) if most >= 0 and r > 0 else arb.nan()
+
+    def sqrt(self, u: Ball) -> Ball:
+        """Return √u where u ≥ 0."""
+        return u.sqrt() if u > 0 else arb(0).union(u.upper().sqrt())
 
     def softplus(self, u: Ball) -> Ball:
         """Return ln(1 + e^u)."""

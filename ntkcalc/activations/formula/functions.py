@@ -454,7 +454,7 @@ def singular_argument(t: Tree) -> Tree | None:
 
 
 def derivative(tree: Tree) -> Tree:
-    """Return the derivative with respect to x of a tree without branches."""
+    """Return the derivative with respect to x, of branches that of the one that is taken."""
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
         known[t] = ZERO if t.constant else _derivative(t, [known[a] for a in t.arguments])
@@ -465,6 +465,10 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
     if t is X:
         return ONE
     a, b = (*t.arguments, ZERO)[:2]
+    choice = branch(t)
+    if choice is not None:
+        above = times(node("step", choice.decider), derivative(choice.above))
+        return plus(above, times(node("step", negated(choice.decider)), derivative(choice.below)))
     if t.head in ("+", "-"):
         return (plus if t.head == "+" else minus)(*slopes)
     if t.head == "neg":
@@ -473,6 +477,8 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
         return plus(times(slopes[0], b), times(a, slopes[1]))
     if t.head == "/":
         return over(minus(slopes[0], times(t, slopes[1])), b)
+    if t.head == "power" and b.number is not None:
+        return times(slopes[0], times(b, _power(a, number(b.number - 1))))
     return times(slopes[0], outer_derivative(t))
 
 

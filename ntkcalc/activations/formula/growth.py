@@ -18,6 +18,7 @@ from fractions import Fraction
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.functions import Branch, branch
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
@@ -126,10 +127,25 @@ class _Region:
             return Algebraic(self.field.constant(t.word), Fraction(0))
         if t.word == "power" and isinstance(a[1], Algebraic) and t.arguments[1].number is not None:
             return self._real_power(a[0], t.arguments[1].number)
+        choice = branch(t)
+        if choice is not None:
+            return self._branch(choice, sign)
         rule = _RULES.get(t.word)
         if rule is None:
             raise UnboundedError
         return rule(self, *a)
+
+    def _branch(self, choice: Branch, sign: int) -> Form:
+        """Return the form of the branch that is taken, or on the real line a bound on both."""
+        try:
+            taken = self._direction(self.form(choice.decider, sign))
+        except UnboundedError:
+            taken = 0
+        if taken:
+            return self.form(choice.above if taken > 0 else choice.below, sign)
+        if self.lean.imag != 0:
+            raise UnboundedError
+        return self._upper_sum(self.form(choice.above, sign), self.form(choice.below, sign))
 
     # ---------------------------------------------------------------- arithmetic
 

@@ -25,7 +25,7 @@ from gmpy2 import mpfr
 
 from ntkcalc.activations.formula.integrand import Integrand, Shape, size_and_reach
 from ntkcalc.activations.formula.node_sums import NodeSums
-from ntkcalc.activations.formula.panels import nodes_of, planned, sums_on_panels
+from ntkcalc.activations.formula.old_panels import nodes_of, planned, sums_on_panels
 from ntkcalc.activations.work_budget import WorkBudget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, from_mpfr, mpfr_context, to_mpfr
