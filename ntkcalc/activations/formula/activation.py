@@ -58,7 +58,16 @@ def is_formula(text: str) -> bool:
 def _dual(tree: Tree, name: str) -> FormulaDual | QuadratureDual:
     """Return the proven dual of a smooth φ, else that of its pieces."""
     found = plain(tree)
-    return quadrature_dual(found, name) or formula_dual(cut(found, name))
+    import os
+
+    if os.environ.get("OLD_WING"):
+        return quadrature_dual(found, name) or formula_dual(cut(found, name))
+    from ntkcalc.activations.formula.functions import polynomial
+    from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+
+    if polynomial(found) is not None:
+        return formula_dual(cut(found, name))
+    return quadrature_dual(found, name) or PiecewiseDual(found, name)
 
 
 def _activation(dual: FormulaDual | QuadratureDual) -> Activation:

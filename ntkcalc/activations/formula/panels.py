@@ -211,15 +211,15 @@ class Panels:
             if count:
                 nodes += _nodes(cell, count, need + guard)
             else:
-                error = _log_sum(error, size + math.log2(cell.half_width) + 1)
-        error = _log_sum(error, -share + math.log2(max(len(line.cells), 1)))
+                error = log_sum(error, size + math.log2(cell.half_width) + 1)
+        error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
             size = sliver.log_sizes[0] + _log_hermite(degree, 0.0, 0.0)
-            error = _log_sum(error, size + log2_upper(sliver.right - sliver.left))
+            error = log_sum(error, size + log2_upper(sliver.right - sliver.left))
         both = 2.0 if self.parity else 1.0
         for g in line.far[0]:
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
-            error = _log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
+            error = log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
         totals = hermite_sums(nodes, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             return [
@@ -255,7 +255,7 @@ class Panels:
             size = 2 * cell.log_sizes[order] + log_density + 1e-6
             count = _count(cell, size + share)
             if not count:
-                error = _log_sum(error, size + math.log2(cell.half_width) + 1)
+                error = log_sum(error, size + math.log2(cell.half_width) + 1)
                 continue
             bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, 2 * cell.log_sizes[order])
             with working_precision(max(32, math.ceil(bits))):
@@ -266,11 +266,11 @@ class Panels:
                 part /= (2 * arb.pi()).sqrt()
             with working_precision(math.ceil(need + guard)):
                 total += part
-        error = _log_sum(error, -share + math.log2(max(len(line.cells), 1)))
+        error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
-            error = _log_sum(error, 2 * sliver.log_sizes[order] - 1 + log2_upper(sliver.right - sliver.left))
+            error = log_sum(error, 2 * sliver.log_sizes[order] - 1 + log2_upper(sliver.right - sliver.left))
         for g in line.far[order]:
-            error = _log_sum(error, g.log_tail(line.reach, 0.5, 2) - 1)
+            error = log_sum(error, g.log_tail(line.reach, 0.5, 2) - 1)
         with working_precision(math.ceil(need + guard)):
             both = 2.0 if self.parity else 1.0
             return widened(both * total, error + both - 1)
@@ -391,7 +391,7 @@ def _nodes(cell: Cell, count: int, bits: float) -> list[tuple[Ball, Ball, float]
     return found
 
 
-def _log_sum(a: float, b: float) -> float:
+def log_sum(a: float, b: float) -> float:
     """Return log2(2**a + 2**b), rounded up."""
     high, low = max(a, b), min(a, b)
     return high if low == -math.inf or high == math.inf else high + math.log2(1 + 2.0 ** (low - high)) + 1e-9

@@ -1,0 +1,261 @@
+r"""Kinks of φ, and the Hermite coefficients for large k that follow from the jumps of derivatives there.
+
+With J_{b,i} the jump of φ^{(i)} at b, m integrations by parts give for k ≥ m
+
+.. math::  µ_k = \sum_b \sum_{i<m} J_{b,i} h_{k−1−i}(b) ω(b) \sqrt{(k−1−i)!/k!} + ε_k, \qquad
+           |ε_k| ≤ \sqrt{C_m/(k)_m}, \quad C_m = E[(φ^{(m)})²; \text{ off the kinks}],
+
+with (k)_m the falling factorial. By Cauchy's formula on circles of radius r, |φ^{(m)}| ≤ m!/r^m times a bound of φ on
+boxes. What is beyond ±X is cut off, and bounded with the jumps that this makes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Any
+
+import flint
+from flint import acb, arb, arb_series
+
+from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
+from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.panels import Cell, Panels, log_sum
+from ntkcalc.activations.formula.rational_pieces import Piece, alike
+from ntkcalc.activations.formula.trees import Tree
+
+_LN2 = math.log(2)
+_PRECISION = 64
+_RADII = (0.25, 0.5, 0.75, 0.9, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+_ORDERS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80)
+_LATEST = 20_000  # first k of a series that is any use
+
+
+@dataclass(frozen=True, eq=False)
+class Kink:
+    """A place where φ changes from one formula to another.
+
+    Parameters
+    ----------
+    near
+        Where it is, nearly.
+    exact
+        Where it is, if that is known exactly.
+    low, high
+        Exact ends of an interval that holds it.
+    left, right
+        The formulas.
+    """
+
+    near: float
+    exact: Fraction | None
+    low: Ball
+    high: Ball
+    left: Tree
+    right: Tree
+
+    def place(self) -> Ball:
+        """Return a ball that holds the kink, in the present precision."""
+        return self.low.union(self.high) if self.exact is None else rational(self.exact)
+
+    def jumps(self, order: int, bits: int) -> list[Ball] | None:
+        """Return balls of the jumps of φ, φ', …, φ^(order); None where a side has no Taylor series."""
+        before = flint.ctx.cap
+        try:
+            flint.ctx.cap = order + 1
+            with working_precision(bits):
+                x = arb_series([self.place(), 1])
+                rows = [_series(tree, x, order) for tree in (self.left, self.right)]
+                found = [arb(math.factorial(i)) * (b - a) for i, (a, b) in enumerate(zip(*rows, strict=True))]
+        finally:
+            flint.ctx.cap = before
+        return found if all(jump.is_finite() for jump in found) else None
+
+
+def _series(tree: Tree, x: Any, order: int) -> list[Ball]:
+    value = program([tree], SeriesBalls())(x)[0]
+    row = list(value.coeffs()) if isinstance(value, arb_series) else [value]
+    return row + [arb(0)] * (order + 1 - len(row))
+
+
+def rational_kinks(pieces: list[Piece]) -> list[Kink]:
+    """Return the kinks between rational pieces."""
+    found = []
+    for one, other in pairwise(pieces):
+        assert one.right is not None
+        with working_precision(_PRECISION):
+            x = rational(one.right)
+        found.append(Kink(float(one.right), one.right, x.lower(), x.upper(), one.tree, other.tree))
+    return found
+
+
+def kinks_of(panels: Panels, need: float) -> list[Kink]:
+    """Return the kinks between cells."""
+    cells = panels.line(need).cells
+    found = []
+    for one, other in pairwise(cells):
+        if not alike(one.tree, other.tree):
+            exact = _fraction(one.right) if one.right == other.left else None
+            found.append(Kink(float(one.right.mid()), exact, one.right, other.left, one.tree, other.tree))
+    return found
+
+
+def _fraction(x: Ball) -> Fraction:
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def _log_factorial(n: float) -> float:
+    return math.lgamma(n + 1) / _LN2
+
+
+def _log_falling(k: int, m: int) -> float:
+    """Return log2 of k(k − 1)…(k − m + 1)."""
+    return _log_factorial(k) - _log_factorial(k - m) - 1e-9 * k
+
+
+class KinkSeries:
+    """µ_k for large k.
+
+    Parameters
+    ----------
+    panels
+        φ on the whole line.
+    kinks
+        Its kinks.
+    need
+        −log2 of the errors that are allowed.
+    """
+
+    def __init__(self, panels: Panels, kinks: list[Kink], need: float) -> None:
+        self.need, self.kinks = need, kinks
+        self._line = panels.line(need + 8)
+        self._beyond = _log_far(panels, need)
+
+    @cached_property
+    def degree(self) -> int | None:
+        """The largest degree where all pieces are polynomials."""
+        rows = [polynomial(t) for k in self.kinks for t in (k.left, k.right)]
+        return None if None in rows else max(len(row) for row in rows if row is not None) - 1
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def log_size(self, m: int) -> float:
+        """Return log2 of a bound on C_m."""
+        if self.degree is not None and m > self.degree:
+            return -math.inf
+        total = -math.inf
+        for cell in self._line.cells:
+            middle = abs(float(((cell.left + cell.right) / 2).mid()))
+            nearest = max(0.0, middle - cell.half_width)
+            mass = -(nearest**2) / (2 * _LN2) - 1.3257 + math.log2(2 * cell.half_width)
+            size = min(_log_factorial(m) - m * math.log2(r) + s for r, s in _disc_sizes(cell))
+            total = log_sum(total, 2 * size + mass)
+        return total
+
+    def log_error(self, k: int, m: int) -> float:
+        """Return log2 of a bound on ε_k."""
+        return max((self.log_size(m) - _log_falling(k, m)) / 2, self._beyond)
+
+    @cached_property
+    def first(self) -> tuple[int, int] | None:
+        """The first k with small enough errors, and the m that it takes; None where there is none."""
+        if self._beyond > -self.need:
+            return None
+        if self.degree is not None:
+            return self.degree + 1, self.degree + 1
+        best: tuple[int, int] | None = None
+        for m in _ORDERS:
+            size = self.log_size(m)
+            if size == math.inf:
+                continue
+            k = math.ceil(2.0 ** min((2 * self.need + size) / m, 40)) + m
+            if k < (best[0] if best else _LATEST):
+                best = k, m
+        return best
+
+    @cached_property
+    def jumps(self) -> list[list[Ball]] | None:
+        """The jumps at every kink up to the order m − 1; None where there are none."""
+        if self.first is None:
+            return None
+        order = self.first[1] - 1
+        bits = math.ceil(self.need + _log_factorial(order)) + 64
+        rows = [kink.jumps(order, bits) for kink in self.kinks]
+        return None if None in rows else [row for row in rows if row is not None]
+
+    def moments(self, first: int, last: int, need: float) -> list[Ball]:
+        """Return balls of µ_first … µ_last, radii below 2**-need."""
+        assert self.first is not None
+        m = self.first[1]
+        guard = 32.0
+        while True:
+            bits = math.ceil(need + guard)
+            with working_precision(bits):
+                found = [arb(0)] * (last - first + 1)
+                for kink, jumps in zip(self.kinks, self.jumps or [], strict=True):
+                    _add_kink(found, first, kink.place(), jumps)
+                found = [widened(c, self.log_error(first + i, m)) for i, c in enumerate(found)]
+            excess = max(log2_upper(c.rad()) for c in found) + need
+            if excess <= 0 or guard > 1 << 16:
+                return found
+            guard += max(excess, 8) + 8
+
+
+def _add_kink(found: list[Ball], first: int, b: Ball, jumps: Sequence[Ball]) -> None:
+    """Add Σ_i J_i h_{k−1−i}(b) ω(b) √((k−1−i)!/k!), s_k (J_0 q_{k−1} + s_{k−1} (J_1 q_{k−2} + …)), s_k = 1/√k."""
+    last, order = first + len(found) - 1, len(jumps) - 1
+    while order >= 0 and jumps[order] == 0:
+        order -= 1
+    shrink = [arb(0), *(arb(k).rsqrt() for k in range(1, last + 1))]
+    before, here = arb(0), (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
+    q: list[Ball] = []
+    centred = b == 0
+    for k in range(last):
+        q.append(here)
+        before, here = here, ((-k * shrink[k] * before) if centred else (b * here - k * shrink[k] * before)) * shrink[k + 1]
+    for k in range(first, last + 1):
+        total = arb(0)
+        for i in range(order, -1, -1):
+            total = (total + jumps[i] * q[k - 1 - i]) * shrink[k - i]
+        found[k - first] += total
+
+
+def _disc_sizes(cell: Cell) -> list[tuple[float, float]]:
+    """Return radii r with log2 of a bound of φ within r of a cell."""
+    known: list[tuple[float, float]] | None = cell.__dict__.get("_discs")
+    if known is not None:
+        return known
+    found = []
+    with working_precision(_PRECISION):
+        run = program([cell.tree], ComplexBalls())
+        for r in _RADII:
+            x = arb(cell.left - r).union(arb(cell.right + r))
+            size = log2_upper(run(acb(x, arb(0).union(arb(r))))[0])
+            if size == math.inf:
+                break
+            found.append((r, size + 1e-6))
+    own = (cell.radius + 1 / cell.radius) / 2 - 1
+    found.append((own * cell.half_width * (1 - 1e-9), cell.log_sizes[0]))
+    cell.__dict__["_discs"] = found
+    return found
+
+
+def _log_far(panels: Panels, need: float) -> float:
+    """Return log2 of a bound on what is beyond ±X, with the jumps that cutting there makes."""
+    line = panels.line(need + 8)
+    total = -math.inf
+    for g in line.far[0]:
+        total = log_sum(total, g.log_tail(line.reach, 0.25) - 1.2)
+    for cell in (line.cells[0], line.cells[-1]):
+        near = -(line.reach**2) / (4 * _LN2) - 1.2
+        sizes = _disc_sizes(cell)
+        for i in range(_ORDERS[-1]):
+            # √(k)_{i+1} ≥ √(i + 1)!
+            jump = min(_log_factorial(i) - i * math.log2(r) + s for r, s in sizes)
+            total = log_sum(total, jump + near - _log_factorial(i + 1) / 2)
+    return total
