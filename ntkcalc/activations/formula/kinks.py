@@ -12,7 +12,6 @@ boxes. What is beyond ±X is cut off, and bounded with the jumps that this makes
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -25,9 +24,11 @@ from flint import acb, arb, arb_series
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, rational, widened, working_precision
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.panels import Cell, Panels, log_sum
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
 _PRECISION = 64
@@ -62,6 +63,15 @@ class Kink:
     def place(self) -> Ball:
         """Return a ball that holds the kink, in the present precision."""
         return self.low.union(self.high) if self.exact is None else rational(self.exact)
+
+    def centre(self) -> Ball:
+        """Return the exact middle of that ball, or a ball around the exact place."""
+        return self.place().mid() if self.exact is None else self.place()
+
+    @cached_property
+    def log_width(self) -> float:
+        """log2 of by how much the middle may be off."""
+        return log2_upper(self.high - self.low) if self.exact is None else -math.inf
 
     def jumps(self, order: int, bits: int) -> list[Ball] | None:
         """Return balls of the jumps of φ, φ', …, φ^(order); None where a side has no Taylor series."""
@@ -190,39 +200,62 @@ class KinkSeries:
 
     def moments(self, first: int, last: int, need: float) -> list[Ball]:
         """Return balls of µ_first … µ_last, radii below 2**-need."""
-        assert self.first is not None
-        m = self.first[1]
-        guard = 32.0
+        reach = max((abs(kink.near) for kink in self.kinks), default=0.0)
+        guard = 16 + hermite_guard(last, reach)
         while True:
-            bits = math.ceil(need + guard)
-            with working_precision(bits):
-                found = [arb(0)] * (last - first + 1)
-                for kink, jumps in zip(self.kinks, self.jumps or [], strict=True):
-                    _add_kink(found, first, kink.place(), jumps)
-                found = [widened(c, self.log_error(first + i, m)) for i, c in enumerate(found)]
+            with working_precision(math.ceil(need + guard)):
+                found = self._moments(first, last)
             excess = max(log2_upper(c.rad()) for c in found) + need
-            if excess <= 0 or guard > 1 << 16:
+            if excess <= 0:
                 return found
+            if guard > 1 << 17:
+                raise AccuracyError("rounding leaves no digits of the coefficients that kinks make")
             guard += max(excess, 8) + 8
 
+    def _moments(self, first: int, last: int) -> list[Ball]:
+        """Return the sums over kinks, block by block: the larger k, the fewer jumps count."""
+        assert self.first is not None
+        assert self.jumps is not None
+        rows = [_densities(kink.centre(), last) for kink in self.kinks]
+        found: list[Ball] = []
+        scale = (arb(first - 1).fac()).rsqrt()
+        least = -self.need - 8 - math.log2(len(self.kinks) * self.first[1] + 1)
+        while first <= last:
+            end = min(last, first + first // 4)
+            m = next((m for m in _ORDERS if m < self.first[1] and self.log_error(first, m) < -self.need - 2), self.first[1])
+            error = self.log_error(first, m)
+            parts = []
+            for kink, jumps, row in zip(self.kinks, self.jumps, rows, strict=True):
+                size = 0.2 - 1.3257 - kink.near**2 / (4 * _LN2)
+                kept = []
+                for i, jump in enumerate(jumps[:m]):
+                    log_term = log2_upper(jump) + size - _log_falling(first, i + 1) / 2
+                    # (h_n ω)' = −√(n+1) h_{n+1} ω: what the place of a kink is uncertain by moves the term so much
+                    error = log_sum(error, log_term + math.log2(end + 1) / 2 + kink.log_width)
+                    if log_term < least:
+                        error = log_sum(error, log_term)
+                    else:
+                        kept.append((i + 1, jump))
+                parts.append((row, kept))
+            for k in range(first, end + 1):
+                scale *= arb(k).rsqrt()
+                total = arb(0)
+                for row, kept in parts:
+                    for back, jump in kept:
+                        total += jump * row[k - back]
+                found.append(widened(total * scale, error))
+            first = end + 1
+        return found
 
-def _add_kink(found: list[Ball], first: int, b: Ball, jumps: Sequence[Ball]) -> None:
-    """Add Σ_i J_i h_{k−1−i}(b) ω(b) √((k−1−i)!/k!), s_k (J_0 q_{k−1} + s_{k−1} (J_1 q_{k−2} + …)), s_k = 1/√k."""
-    last, order = first + len(found) - 1, len(jumps) - 1
-    while order >= 0 and jumps[order] == 0:
-        order -= 1
-    shrink = [arb(0), *(arb(k).rsqrt() for k in range(1, last + 1))]
+
+def _densities(b: Ball, last: int) -> list[Ball]:
+    """Return He_n(b) ω(b) for n < last."""
     before, here = arb(0), (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
-    q: list[Ball] = []
-    centred = b == 0
-    for k in range(last):
-        q.append(here)
-        before, here = here, ((-k * shrink[k] * before) if centred else (b * here - k * shrink[k] * before)) * shrink[k + 1]
-    for k in range(first, last + 1):
-        total = arb(0)
-        for i in range(order, -1, -1):
-            total = (total + jumps[i] * q[k - 1 - i]) * shrink[k - i]
-        found[k - first] += total
+    found = []
+    for n in range(last):
+        found.append(here)
+        before, here = here, b * here - n * before
+    return found
 
 
 def _disc_sizes(cell: Cell) -> list[tuple[float, float]]:

@@ -119,7 +119,7 @@ class PiecewiseDual(QuadratureDual):
 
     def _kink_series(self, need: float) -> KinkSeries | None:
         """Return the series of jumps for so many bits, None where there is none."""
-        need = 64 * math.ceil(need / 64)
+        need = 64 * math.ceil((need + 8) / 64)
         if need not in self._series_of:
             found = KinkSeries(self._whole, self.kinks(need + 8), need)
             self._series_of[need] = found if found.jumps is not None else None
