@@ -165,6 +165,30 @@ class RealField:
         """Return ln(1 + e^u)."""
         return max(u, self.ctx.zero) + self.ctx.log1p(self.exp(-abs(u)))
 
+    def relu(self, u: Real) -> Real:
+        """Return max(u, 0)."""
+        return u if u > 0 else self.ctx.zero
+
+    def abs(self, u: Real) -> Real:
+        """Return |u|."""
+        return abs(u)
+
+    def sign(self, u: Real) -> Real:
+        """Return the sign of u."""
+        return self.ctx.one * ((u > 0) - (u < 0))
+
+    def step(self, u: Real) -> Real:
+        """Return 1 for u > 0, else 0."""
+        return self.ctx.one if u > 0 else self.ctx.zero
+
+    def max(self, u: Real, v: Real) -> Real:
+        """Return the larger one."""
+        return max(u, v)
+
+    def min(self, u: Real, v: Real) -> Real:
+        """Return the smaller one."""
+        return min(u, v)
+
     def _bounded(self, u: Real) -> Real:
         if abs(u) > self.ctx.ldexp(1, _EDGE):
             raise DomainError(f"sin and cos of {_near(u)} have no digits")

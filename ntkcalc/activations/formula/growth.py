@@ -422,6 +422,8 @@ class _Region:
     def sine(self, a: Form) -> Form:
         """Return a bound on sin u and cos u: e^{|Im u|}."""
         a = self.settled(a)
+        if self.lean.imag == 0 and self._phase(a).imag == 0:
+            return Algebraic(acb(arb(0, 1)), Fraction(0))
         if isinstance(a, Exponential):
             raise UnboundedError
         value = a.factor * self.power_of_lean(a.power)

@@ -25,7 +25,7 @@ from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, ra
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import polynomial, program
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
-from ntkcalc.activations.formula.panels import Cell, Panels, log_sum
+from ntkcalc.activations.formula.panels import Cell, Panels, exact, log_sum
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError
@@ -110,14 +110,9 @@ def kinks_of(panels: Panels, need: float) -> list[Kink]:
     found = []
     for one, other in pairwise(cells):
         if not alike(one.tree, other.tree):
-            exact = _fraction(one.right) if one.right == other.left else None
+            exact = exact(one.right) if one.right == other.left else None
             found.append(Kink(float(one.right.mid()), exact, one.right, other.left, one.tree, other.tree))
     return found
-
-
-def _fraction(x: Ball) -> Fraction:
-    mantissa, exponent = x.man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def _log_factorial(n: float) -> float:

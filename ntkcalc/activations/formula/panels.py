@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -29,10 +30,10 @@ from ntkcalc.activations.formula.balls import (
     working_precision,
 )
 from ntkcalc.activations.formula.branches import Segment, between, segments
-from ntkcalc.activations.formula.functions import Program, derivative, program
+from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.hermite_sums import hermite_guard, hermite_sums
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, number, over, plus, simplified, times
 from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
@@ -43,7 +44,7 @@ _PRECISION = 64
 _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
 _GRID = 64  # bits to which precisions and errors are rounded up
-_MOST_CELLS = 1 << 14
+_MOST_CELLS = 1 << 13
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
 
@@ -88,11 +89,38 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Sliver:
-    """An interval without a rule, and log2 of bounds on |φ| and |φ'| there."""
+    """An interval without a rule, the formulas that φ may be there, and log2 of bounds on |φ| and |φ'|."""
 
     left: Ball
     right: Ball
+    trees: tuple[Tree, ...]
     log_sizes: tuple[float, float]
+
+    def log_mass(self, order: int) -> float:
+        """Return log2 of a bound on the integral of φ² or φ'² over the sliver.
+
+        Where φ' has no bound next to an end c it is at most m |x − c|^{−p}, as the growth of φ'(c ± 1/y) shows.
+        """
+        log_width = log2_upper(self.right - self.left)
+        if self.log_sizes[order] < math.inf:
+            return 2 * self.log_sizes[order] + log_width
+        if len(self.trees) > 1:
+            return math.inf
+        tree = derivative(self.trees[0]) if order else self.trees[0]
+        found = [math.inf]
+        for end, side in ((self.left, 1), (self.right, -1)):
+            g = growth(reciprocal(tree, exact(end), side), 2.0 ** min(-log_width - 1e-9, 1000.0), 0.0, 1)
+            if g is not None and not g.rate and g.power < 0.5:
+                found.append(2 * g.log_size + (1 - 2 * g.power) * log_width - math.log2(1 - 2 * g.power) + 1e-6)
+        return min(found)
+
+    def singular_end(self) -> Ball:
+        """Return the end at which the only formula has no finite value, or the middle."""
+        with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
+            for end in (self.left, self.right):
+                if not all(v.is_finite() for v in program([self.trees[0], derivative(self.trees[0])], RealBalls())(end)):
+                    return end
+            return ((self.left + self.right) / 2).mid()
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +131,14 @@ class _Line:
     slivers: list[Sliver]
     reach: float
     far: tuple[tuple[Growth, Growth], tuple[Growth, Growth]]  # φ and φ', at −∞ and ∞
+
+
+class TooFastError(AccuracyError):
+    """φ has too many cells."""
+
+    def __init__(self, text: str, place: float) -> None:
+        super().__init__(f"{text} varies too fast near x = {place:.6g}")
+        self.place = place
 
 
 class Panels:
@@ -184,7 +220,7 @@ class Panels:
                 middle = between(left, right)
                 stack += [(middle, right), (left, middle)]
             if len(cells) + len(stack) > _MOST_CELLS:
-                raise AccuracyError(f"{self.text} varies too fast near x = {float(left.mid()):.6g}")
+                raise TooFastError(self.text, float(left.mid()))
 
     # ---------------------------------------------------------------- sums
 
@@ -237,17 +273,23 @@ class Panels:
         return self._squares[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
-        line, guard = self.line(need), 16.0
+        fine, guard = need, 16.0
         while True:
-            found = self._squared(line, order, need + 2, guard)
-            excess = log2_upper(found.rad()) + need
-            if excess <= 0:
-                return found
-            if excess == math.inf or guard > 1 << 17:
+            total, error = self._squared(self.line(fine), order, need + 2, guard)
+            if error > -need - 1:  # of slivers next to which φ' has no bound
+                fine += 2 * min(error + need + 8, fine)
+            else:
+                with working_precision(math.ceil(need + guard)):
+                    found = widened(total, error)
+                excess = log2_upper(found.rad()) + need
+                if excess <= 0:
+                    return found
+                guard += max(excess, 8) + 8
+            if error == math.inf or max(guard, fine) > 1 << 15:
                 raise AccuracyError(f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite")
-            guard += max(excess, 8) + 8
 
-    def _squared(self, line: _Line, order: int, need: float, guard: float) -> Ball:
+    def _squared(self, line: _Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
+        """Return a ball of the sum, and log2 of a bound on what it leaves out."""
         share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
         error, total = -math.inf, arb(0)
         for cell in line.cells:
@@ -268,12 +310,36 @@ class Panels:
                 total += part
         error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
-            error = log_sum(error, 2 * sliver.log_sizes[order] - 1 + log2_upper(sliver.right - sliver.left))
+            error = log_sum(error, sliver.log_mass(order) - 1)
         for g in line.far[order]:
             error = log_sum(error, g.log_tail(line.reach, 0.5, 2) - 1)
         with working_precision(math.ceil(need + guard)):
-            both = 2.0 if self.parity else 1.0
-            return widened(both * total, error + both - 1)
+            return (2 * total, error + 1) if self.parity else (total, error)
+
+
+def exact(x: Ball) -> Fraction:
+    """Return an exact ball as a rational number."""
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
+    """Return tree(end + side/x), polynomials in x expanded about the end."""
+    known: dict[Tree, Tree] = {}
+    step = over(number(side), X)
+    for t in in_order(tree):
+        row = polynomial(t)
+        values = [] if row is None else [c.number for c in row]
+        rational_row = [v for v in values if v is not None]
+        if t.constant or row is None or rational_row != values:
+            known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else t
+            continue
+        total, power = number(0), ONE
+        for i in range(len(rational_row)):
+            c = sum((v * math.comb(n, i) * end ** (n - i) for n, v in enumerate(rational_row) if n >= i), Fraction(0))
+            total, power = plus(total, times(number(c), power)), times(power, step)
+        known[t] = total
+    return known[tree]
 
 
 def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
@@ -284,7 +350,7 @@ def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
         for trees_of in (trees, [derivative(t) for t in trees]):
             logs = [log2_upper(program([t], RealBalls())(box)[0]) for t in trees_of]
             sizes.append(max(logs) + 1e-6)
-    return Sliver(left, right, (sizes[0], sizes[1]))
+    return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
 
 
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
@@ -306,9 +372,14 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
 
 def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
     """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at some places."""
-    with working_precision(_PRECISION):
+    with working_precision(_precision(places[-1] - places[0])):
         rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
     return [max((s for s in row if s < math.inf), default=-math.inf) + _STEEPEST for row in zip(*rows, strict=True)]
+
+
+def _precision(width: Ball) -> int:
+    """Return the precision of bounds on a cell: more where it is so narrow that quotients lose theirs."""
+    return _PRECISION + 2 * max(0, -math.floor(log2_upper(width)))
 
 
 def _quality(cell: Cell) -> float:
@@ -320,7 +391,7 @@ def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float
     """Return log2 of bounds on |φ| and |φ'| in an ellipse, from boxes that cover its upper half."""
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
-    with working_precision(_PRECISION):
+    with working_precision(_precision(half)):
         for i in range(_SLABS):
             low, high = (2 * i / _SLABS - 1, 2 * (i + 1) / _SLABS - 1)
             nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))

@@ -29,7 +29,6 @@ from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, powe
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.pieces import Piece, Pieces
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
@@ -89,7 +88,6 @@ class QuadratureDual:
 
     def __init__(self, phi: Analytic, name: str) -> None:
         self.analytic, self.name = phi, name
-        self.phi = Pieces((Piece(None, None, phi.phi.tree),), (), name)
         self._line = Line(phi)
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
