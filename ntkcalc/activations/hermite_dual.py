@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
-
-import gmpy2
+from typing import TYPE_CHECKING
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.work_budget import WorkBudget, work_budget
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
@@ -352,41 +350,6 @@ def _falling(rests: list[Real], error: Real) -> tuple[float, float]:
 
 def _as_real(ctx: Context, value: Real | Fraction) -> Real:
     return real(ctx, value) if isinstance(value, Fraction) else ctx.convert(value)
-
-
-@dataclass(frozen=True)
-class FixedSeries:
-    """A power series in fixed-point integers.
-
-    Parameters
-    ----------
-    bits : -log2 of the errors of its sums, over its largest coefficient
-    scale, width : coefficients are in units of 2**(scale − width)
-    coefficients : c_0, c_1, …
-    """
-
-    bits: int
-    scale: int
-    width: int
-    coefficients: list[Any]
-
-    @classmethod
-    def of(cls, series: Sequence[Real], bits: int) -> FixedSeries:
-        """Return a series of reals in fixed point, its sums to `bits` bits."""
-        ctx = series[0].context
-        scale = math.ceil(log2(max(map(abs, series))))
-        width = bits + 3 * len(series).bit_length() + 16
-        return cls(bits, scale, width, [gmpy2.mpz(int(ctx.ldexp(c, width - scale))) for c in series])
-
-    def at(self, t: Correlation) -> tuple[Real, Real]:
-        """Return Σ c_k t^k and its derivative."""
-        ctx, width, c = t.context(self.width), self.width, self.coefficients
-        unit, value, slope = gmpy2.mpz(int(ctx.ldexp(t.at(ctx)[0], width))), gmpy2.mpz(0), gmpy2.mpz(0)
-        for k in range(len(c) - 1, 0, -1):
-            value = (value * unit >> width) + c[k]
-            slope = (slope * unit >> width) + k * c[k]
-        value = (value * unit >> width) + c[0]
-        return ctx.ldexp(ctx.mpf(int(value)), self.scale - width), ctx.ldexp(ctx.mpf(int(slope)), self.scale - width)
 
 
 def _log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> float:

@@ -1,6 +1,6 @@
 r"""Which branch a formula takes on an interval, proven by balls.
 
-The sign of what decides a branch is that of its ball on the interval, or follows from derivatives: if u, u', …, u^{(m−1)}
+The sign of what decides a branch is that of its ball on the interval, or follows from derivatives: if u, …, u^{(m−1)}
 are ≥ 0 at the left end and u^{(m)} > 0 on the whole, then u > 0 inside (Taylor); likewise from the right end. Where
 neither tells, the interval is halved; places where a branch is likely to change are cut out beforehand, so that this
 is rare. What is left in the end is a sliver on which any of several formulas may hold.

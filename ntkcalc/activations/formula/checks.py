@@ -1,4 +1,4 @@
-"""What Assumptions 2 and 3 ask of φ: finite, real and continuous everywhere, φ and φ' square-integrable, no constant."""
+"""What Assumptions 2 and 3 ask of φ: finite, real and continuous, φ and φ' square-integrable."""
 
 from __future__ import annotations
 

@@ -466,17 +466,6 @@ def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
     return rebuilt(tree, lambda t: new if t is old else _plain(t))
 
 
-def singular_argument(t: Tree) -> Tree | None:
-    """Return the argument of a node that is not analytic where that is zero, for all that it is smooth elsewhere."""
-    return {
-        "sqrt": lambda: t.arguments[0],
-        "power": lambda: t.arguments[0],
-        "log": lambda: t.arguments[0],
-        "log1p": lambda: plus(ONE, t.arguments[0]),
-        "/": lambda: t.arguments[1],
-    }.get(t.word, lambda: None)()
-
-
 def derivative(tree: Tree) -> Tree:
     """Return the derivative with respect to x, of branches that of the one that is taken."""
     known: dict[Tree, Tree] = {}
@@ -504,28 +493,6 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
     if t.head == "power" and b.number is not None:
         return times(slopes[0], times(b, _power(a, number(b.number - 1))))
     return times(slopes[0], outer_derivative(t))
-
-
-def sensitivities(tree: Tree) -> dict[Tree, Tree]:
-    """Return ∂tree/∂v for every node v of a tree without branches, by one pass backwards."""
-    order = list(in_order(tree))
-    known = {**dict.fromkeys(order, ZERO), tree: ONE}
-    for t in reversed(order):
-        for a, slope in zip(t.arguments, _partials(t), strict=False):
-            known[a] = plus(known[a], times(known[t], slope))
-    return known
-
-
-def _partials(t: Tree) -> list[Tree]:
-    """Return the derivatives of a node by its arguments, that of a power by its base alone; of constants, none."""
-    if t.constant or not t.arguments:
-        return []
-    a, b = (*t.arguments, ZERO)[:2]
-    if t.head == "*":
-        return [b, a]
-    if t.head == "/":
-        return [over(ONE, b), negated(over(t, b))]
-    return {"+": [ONE, ONE], "-": [ONE, number(-1)], "neg": [number(-1)]}.get(t.word) or [outer_derivative(t)]
 
 
 def outer_derivative(t: Tree) -> Tree:
@@ -579,65 +546,6 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "*": lambda a, b: a * b,
     "neg": lambda a: -a,
 }
-
-
-def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
-    """Return the coefficients of tree(x + t) = Σ c_k t^k, k = 0 … degree, by the recurrence at the head of this room.
-
-    Raises
-    ------
-    DomainError
-        Where the tree is not analytic at x.
-    """
-    order = _with_derivatives(tree)
-    place = {t: i for i, t in enumerate(order)}
-    outer = {t: place[outer_derivative(t)] for t in order if is_function(t)}
-    rows: list[list[Any]] = [[] for _ in order]
-    zero = 0 * x
-    values = program(order, field)(x)
-    for k in range(degree + 1):
-        for i, t in enumerate(order):
-            if t.constant or t is X:
-                rows[i].append(values[i] if k == 0 else zero + (t is X and k == 1))
-                continue
-            if k == 0:
-                rows[i].append(values[i])
-                continue
-            a = [rows[place[s]] for s in t.arguments]
-            if t in outer:
-                g = rows[outer[t]]
-                rows[i].append(sum((j * a[0][j] * g[k - j] for j in range(1, k + 1)), zero) / k)
-            else:
-                rows[i].append(_coefficient(str(t.head), rows[i], a, k, zero))
-    return rows[place[tree]]
-
-
-def is_function(t: Tree) -> bool:
-    """Return whether a node is a smooth function of something that is no constant."""
-    return not t.constant and (t.head in _SMOOTH or t.head == "power")
-
-
-@lru_cache(maxsize=256)
-def _with_derivatives(tree: Tree) -> list[Tree]:
-    """Return the nodes of a tree and of all derivatives of its functions, in order."""
-    roots, found = [tree], list(in_order(tree))
-    while True:
-        more = [outer_derivative(t) for t in found if is_function(t)]
-        if set(more) <= set(found):
-            return found
-        roots += more
-        found = list(in_order(*roots))
-
-
-def _coefficient(head: str, own: list[Any], a: list[list[Any]], k: int, zero: Any) -> Any:
-    """Return the coefficient of t^k of an operator's result; `own` are those before it."""
-    if head == "neg":
-        return -a[0][k]
-    if head in ("+", "-"):
-        return a[0][k] + a[1][k] if head == "+" else a[0][k] - a[1][k]
-    if head == "*":
-        return sum((a[0][j] * a[1][k - j] for j in range(k + 1)), zero)
-    return (a[0][k] - sum((own[j] * a[1][k - j] for j in range(k)), zero)) / a[1][0]
 
 
 @lru_cache(maxsize=256)

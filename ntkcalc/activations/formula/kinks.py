@@ -24,7 +24,7 @@ from flint import acb, arb, arb_series
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, rational, widened, working_precision
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import polynomial, program
-from ntkcalc.activations.formula.hermite_sums import hermite_guard
+from ntkcalc.activations.formula.panel_sums import hermite_guard
 from ntkcalc.activations.formula.panels import Cell, Panels, exact, log_sum
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree
@@ -110,8 +110,8 @@ def kinks_of(panels: Panels, need: float) -> list[Kink]:
     found = []
     for one, other in pairwise(cells):
         if not alike(one.tree, other.tree):
-            exact = exact(one.right) if one.right == other.left else None
-            found.append(Kink(float(one.right.mid()), exact, one.right, other.left, one.tree, other.tree))
+            place = exact(one.right) if one.right == other.left else None
+            found.append(Kink(float(one.right.mid()), place, one.right, other.left, one.tree, other.tree))
     return found
 
 
@@ -217,7 +217,8 @@ class KinkSeries:
         least = -self.need - 8 - math.log2(len(self.kinks) * self.first[1] + 1)
         while first <= last:
             end = min(last, first + first // 4)
-            m = next((m for m in _ORDERS if m < self.first[1] and self.log_error(first, m) < -self.need - 2), self.first[1])
+            fewer = (m for m in _ORDERS if m < self.first[1] and self.log_error(first, m) < -self.need - 2)
+            m = next(fewer, self.first[1])
             error = self.log_error(first, m)
             parts = []
             for kink, jumps, row in zip(self.kinks, self.jumps, rows, strict=True):

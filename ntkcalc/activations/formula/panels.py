@@ -32,7 +32,7 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, growth
-from ntkcalc.activations.formula.hermite_sums import hermite_guard, hermite_sums
+from ntkcalc.activations.formula.panel_sums import hermite_guard, panel_sums
 from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, number, over, plus, simplified, times
 from ntkcalc.errors import AccuracyError
 
@@ -117,8 +117,9 @@ class Sliver:
     def singular_end(self) -> Ball:
         """Return the end at which the only formula has no finite value, or the middle."""
         with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
+            run = program([self.trees[0], derivative(self.trees[0])], RealBalls())
             for end in (self.left, self.right):
-                if not all(v.is_finite() for v in program([self.trees[0], derivative(self.trees[0])], RealBalls())(end)):
+                if not all(v.is_finite() for v in run(end)):
                     return end
             return ((self.left + self.right) / 2).mid()
 
@@ -256,12 +257,10 @@ class Panels:
         for g in line.far[0]:
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
             error = log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
-        totals = hermite_sums(nodes, degree, need + guard)
+        totals = panel_sums(nodes, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             return [
-                arb(0)
-                if self.parity and k % 2 == (self.parity > 0)
-                else widened(both * total, error + both - 1)
+                arb(0) if self.parity and k % 2 == (self.parity > 0) else widened(both * total, error + both - 1)
                 for k, total in enumerate(totals)
             ]
 

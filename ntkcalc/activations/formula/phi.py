@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 
-
 from ntkcalc.activations.activation import ArrayFunction, ArrayPair
 from ntkcalc.activations.formula.functions import DomainError, Program, RealField, derivative, program
 from ntkcalc.activations.formula.trees import Tree
@@ -40,7 +39,8 @@ class Phi:
         bits, before = 2 * ctx.prec + 64, None
         for _ in range(4):  # until two precisions agree: roundings may take any number of bits
             values = self._at(bits, x)
-            if before and all(abs(a - b) <= abs(b) * ctx.ldexp(1, -ctx.prec) for a, b in zip(before, values, strict=True)):
+            pairs = zip(before or [], values, strict=False)
+            if before and all(abs(a - b) <= abs(b) * ctx.ldexp(1, -ctx.prec) for a, b in pairs):
                 break
             before, bits = values, 2 * bits
         return [ctx.convert(v) for v in values]
@@ -87,5 +87,3 @@ class Phi:
             return float(self.both(context(64), context(64).mpf(x))[which])
         except DomainError:
             return float("inf")
-
-

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball
 from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
@@ -25,7 +26,6 @@ from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.activations.hermite_dual import FixedSeries
 from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17

@@ -1,4 +1,4 @@
-r"""The dual of a polynomial, D(t) = Σ µ_k² t^k, with √(k!) µ_k = Σ_n c_n n!/(((n − k)/2)! 2^{(n−k)/2}) over n − k even."""
+r"""The dual of a polynomial, Σ µ_k² t^k: √(k!) µ_k = Σ_n c_n n!/(((n − k)/2)! 2^{(n−k)/2}) over n − k even."""
 
 from __future__ import annotations
 

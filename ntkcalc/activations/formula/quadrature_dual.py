@@ -25,6 +25,7 @@ from typing import Any
 from flint import arb
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, power_of_two, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
@@ -34,7 +35,6 @@ from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
-from ntkcalc.activations.hermite_dual import FixedSeries
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance

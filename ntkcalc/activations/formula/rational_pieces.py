@@ -109,6 +109,3 @@ def _mirrored(pieces: list[Piece]) -> Iterator[tuple[Tree, Tree]]:
 
 def _at(pieces: list[Piece], x: Fraction) -> Tree:
     return next(p.tree for p in pieces if p.right is None or x < p.right)
-
-
-

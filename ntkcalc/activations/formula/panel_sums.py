@@ -21,7 +21,7 @@ def hermite_guard(degree: int, reach: float) -> float:
     return 16 + 0.92 * (farthest * root - farthest**2 / 4) / _LN2
 
 
-def hermite_sums(nodes: Sequence[tuple[Ball, Ball, float]], degree: int, bits: float) -> list[Ball]:
+def panel_sums(nodes: Sequence[tuple[Ball, Ball, float]], degree: int, bits: float) -> list[Ball]:
     """Return the sums for k = 0 … degree.
 
     Parameters
