@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from volume import examples
 
 from ntkcalc.activations.formula.functions import (
     WORDS,
@@ -22,7 +21,6 @@ from ntkcalc.activations.formula.functions import (
     plain,
     polynomial,
     program,
-    taylor,
 )
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.trees import Tree, in_order, number, text_of
@@ -213,53 +211,6 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
 
 
 # ---------------------------------------------------------------- Taylor series
-
-
-@pytest.mark.parametrize("x", ["-1.7", "0.21"])
-@pytest.mark.parametrize("text", MEANT)
-def test_taylor_coefficients_are_those_of_mpmath(text: str, x: str) -> None:
-    wide = context(3000)
-    expected = wide.taylor(lambda u: MEANT[text](wide, u), wide.mpf(x), 9, h=wide.ldexp(1, -260))
-    found = taylor(tree(text), FIELD, CTX.mpf(x), 9)
-    assert len(found) == 10
-    for k, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
-        # differences with steps of 2^-260 err by that; 256 bits and the recurrences by less than 2^-220
-        assert abs(ours - theirs) <= (abs(theirs) + 1) * CTX.ldexp(1, -220), k
-
-
-@examples(30)
-@given(composed(), st.fractions(-2, 2, max_denominator=64))
-def test_a_taylor_series_sums_to_the_value_beside(text: str, place: Fraction) -> None:
-    formula = tree(text)
-    x = CTX.mpf(place.numerator) / place.denominator
-    try:
-        series = taylor(formula, FIELD, x, 20)
-    except (DomainError, ZeroDivisionError):  # 0/0, in sinc' at 0
-        assume(False)
-    assume(max(map(abs, series)) < 1e12)
-    step = CTX.ldexp(1, -10)  # singularities are not next to the line: terms fall like a power of this over 1/8
-    beside = program([formula], FIELD)(x + step)[0]
-    assert abs(CTX.fsum(c * step**k for k, c in enumerate(series)) - beside) <= max(map(abs, series)) * CTX.ldexp(
-        1, -190
-    )
-
-
-@given(composed(), st.fractions(-2, 2, max_denominator=64))
-def test_the_first_two_taylor_coefficients_are_value_and_derivative(text: str, place: Fraction) -> None:
-    formula = tree(text)
-    x = CTX.mpf(place.numerator) / place.denominator
-    try:
-        expected = program([formula, derivative(formula)], FIELD)(x)
-    except DomainError:  # 0/0, in sinc' at 0
-        assume(False)
-    for ours, theirs in zip(taylor(formula, FIELD, x, 1), expected, strict=True):
-        assert abs(ours - theirs) <= (1 + abs(theirs)) * CTX.ldexp(1, -230)
-
-
-@pytest.mark.parametrize("text", ["sqrt(x)", "log(x)", "1/x", "x^0.5", "x^1.5", "log1p(x-1)", "(x-sin(x))/x^3"])
-def test_no_taylor_series_where_there_is_a_singularity(text: str) -> None:
-    with pytest.raises((DomainError, ZeroDivisionError)):
-        taylor(tree(text), FIELD, CTX.zero, 3)
 
 
 # ---------------------------------------------------------------- far from zero

@@ -85,6 +85,10 @@ class _Balls:
         """Return a/b, NaN where b may be 0."""
         return a / b
 
+    def ratio(self, u: Ball, v: Ball, rise: Ball, slope: Ball) -> Ball:
+        """Return u/v on a convex box with a point where both vanish: a quotient of means of u' and of v'."""
+        return rise / slope
+
     exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
     sinh, cosh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "cosh", "tanh", "erf", "erfc"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from ntkcalc.activations.formula.balls import working_precision
 from ntkcalc.activations.formula.functions import DomainError, Program, RealField, derivative, program
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels, TooFastError
@@ -16,6 +17,7 @@ from ntkcalc.numerics.precision import Context, Real, context
 
 _FARTHEST, _STEPS = 64, 32  # a grid on which values are looked at: its end, and points in a unit
 _BITS = 640  # of limits at kinks
+_MOST_CELLS = 2048
 _PLACES = 400.0  # bits of the places of kinks
 
 
@@ -83,7 +85,7 @@ def _places(tree: Tree, text: str) -> Iterator[tuple[float, Real, Tree | None, T
     """Yield where φ may bend or be singular, with the formulas on both sides."""
     ctx = context(_BITS)
     pieces = rational_pieces(tree)
-    panels = Panels(tree, text)
+    panels = Panels(tree, text, most_cells=_MOST_CELLS)
     try:
         slivers = panels.line(64.0).slivers
     except TooFastError as error:
@@ -92,7 +94,9 @@ def _places(tree: Tree, text: str) -> Iterator[tuple[float, Real, Tree | None, T
         raise
     kinks = kinks_of(panels, _PLACES) if pieces is None else rational_kinks(pieces)
     for kink in kinks:
-        yield kink.near, to_real(ctx, kink.centre()), kink.left, kink.right
+        with working_precision(_BITS):
+            place = to_real(ctx, kink.centre())
+        yield kink.near, place, kink.left, kink.right
     for sliver in slivers:
         if len(sliver.trees) == 1 and max(sliver.log_sizes) == float("inf"):
             end, tree = sliver.singular_end(), sliver.trees[0]

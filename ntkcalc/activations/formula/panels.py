@@ -25,6 +25,7 @@ from ntkcalc.activations.formula.balls import (
     Ball,
     ComplexBalls,
     RealBalls,
+    log2_lower,
     log2_upper,
     widened,
     working_precision,
@@ -33,7 +34,7 @@ from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.panel_sums import hermite_guard, panel_sums
-from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, number, over, plus, simplified, times
+from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
 from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
@@ -153,10 +154,12 @@ class Panels:
         φ, for messages.
     parity
         1 or −1 for an even or odd φ, else 0.
+    most_cells
+        Beyond which φ is refused.
     """
 
-    def __init__(self, tree: Tree, text: str, parity: int = 0) -> None:
-        self.tree, self.text, self.parity = tree, text, parity
+    def __init__(self, tree: Tree, text: str, parity: int = 0, most_cells: int = _MOST_CELLS) -> None:
+        self.tree, self.text, self.parity, self.most_cells = tree, text, parity, most_cells
         self._lines: list[tuple[float, _Line]] = []
         self._squares: tuple[float, tuple[Ball, Ball]] | None = None
 
@@ -220,7 +223,7 @@ class Panels:
             else:
                 middle = between(left, right)
                 stack += [(middle, right), (left, middle)]
-            if len(cells) + len(stack) > _MOST_CELLS:
+            if len(cells) + len(stack) > self.most_cells:
                 raise TooFastError(self.text, float(left.mid()))
 
     # ---------------------------------------------------------------- sums
@@ -358,6 +361,8 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
     run = _complex_program(tree)
+    if limits(tree) is not tree and acb(middle).real.overlaps(arb(0, (half * _RADII[0]).abs_upper())):
+        return _with_limits(left, right, tree, middle, half)
     most = _seen(run, (left, middle, right))
     for radius in _RADII:
         sizes = _sizes(run, middle, half, radius)
@@ -367,6 +372,40 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
         if best is None or _quality(cell) > _quality(best):
             best = cell
     return best
+
+
+def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> Cell | None:
+    """Return a cell next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
+    direct, limit = _complex_program(tree), _limit_program(tree)
+
+    def run(box: Ball) -> list[Ball]:
+        return [(limit if box.real.contains(0) else direct)(box)[0]]
+
+    for wide, radius in pairwise(_RADII):
+        sizes = _sizes(run, middle, half, wide)
+        if sizes is not None and sizes[0] < _STEEPEST:
+            apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
+            return Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6))
+    return None
+
+
+@lru_cache(maxsize=256)
+def limits(tree: Tree) -> Tree:
+    """Return a tree in which quotients of what vanishes at 0 know the derivatives of both."""
+    known: dict[Tree, Tree] = {}
+    for t in in_order(tree):
+        a = [known[s] for s in t.arguments]
+        if t.word == "/" and all(v == 0 for v in program(list(t.arguments), RealBalls())(arb(0))):
+            known[t] = node("ratio", *a, *(limits(derivative(s)) for s in t.arguments))
+        else:
+            known[t] = t if tuple(a) == t.arguments else node(t.head, *a)
+    return known[tree]
+
+
+@lru_cache(maxsize=256)
+def _limit_program(tree: Tree) -> Program:
+    with working_precision(_PRECISION):
+        return program([limits(tree)], ComplexBalls())
 
 
 def _seen(run: Program, places: Sequence[Ball]) -> list[float]:

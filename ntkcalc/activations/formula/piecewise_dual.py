@@ -17,7 +17,7 @@ from typing import Any
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import Ball
+from ntkcalc.activations.formula.balls import Ball, working_precision
 from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
@@ -203,4 +203,5 @@ class PiecewiseDual(QuadratureDual):
 def _place(ctx: Context, kink: Kink) -> Real:
     if kink.exact is not None:
         return ctx.mpf(kink.exact.numerator) / kink.exact.denominator
-    return to_real(ctx, kink.place())
+    with working_precision(ctx.prec):
+        return to_real(ctx, kink.place())

@@ -131,9 +131,12 @@ class QuadratureDual:
             lost = -log2_lower(ball)
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
-            if need > 1 << 17:
-                raise AccuracyError(f"E[φ²] or E[φ'²] of {self.name} is too small")
-            need = bits + lost + 4 if lost < math.inf else 2 * need
+            if need > FLOOR + 256 + bits:
+                raise AccuracyError(
+                    f"{self.name} is too nearly a constant: what the normal law sees of it, or of its slope, "
+                    f"is below 2^-{FLOOR}"
+                )
+            need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
 
     @cached_property
     def _log_norm(self) -> float:
