@@ -90,7 +90,8 @@ def polynomial_parts_of(pieces: list[Piece]) -> tuple[int | None, int | None]:
         for right, left in _mirrored(pieces):
             part = simplified("+", right, times(number(sign), reflected(left)))
             if whole is None:
-                whole, degree = part, with_degree(part)
+                whole, mirror = part, times(number(sign), reflected(part))  # on x > 0 alone it proves nothing
+                degree = with_degree(part) if with_degree(simplified("-", part, mirror)) == -1 else None
             elif with_degree(simplified("-", part, whole)) != -1:
                 degree = None
             if degree is None:
