@@ -361,7 +361,7 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
     run = _complex_program(tree)
-    if any(limits(t) is not t for t in (tree, derivative(tree))) and acb(middle).real.overlaps(arb(0, (half * _RADII[0]).abs_upper())):
+    if any(map(_has_limits, (tree, derivative(tree)))) and acb(middle).real.overlaps(arb(0, (half * _RADII[0]).abs_upper())):
         return _with_limits(left, right, tree, middle, half)
     most = _seen(run, (left, middle, right))
     for radius in _RADII:
@@ -389,14 +389,24 @@ def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) 
     return None
 
 
+def _is_limit(t: Tree) -> bool:
+    """Return whether a node is a quotient of what vanishes at 0, exactly."""
+    return t.word == "/" and all(v == 0 for v in program(list(t.arguments), RealBalls())(arb(0)))
+
+
+@lru_cache(maxsize=256)
+def _has_limits(tree: Tree) -> bool:
+    return any(map(_is_limit, in_order(tree)))
+
+
 @lru_cache(maxsize=256)
 def limits(tree: Tree) -> Tree:
     """Return a tree in which quotients of what vanishes at 0 know the derivatives of both."""
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
         a = [known[s] for s in t.arguments]
-        if t.word == "/" and all(v == 0 for v in program(list(t.arguments), RealBalls())(arb(0))):
-            known[t] = node("ratio", *a, *(limits(derivative(s)) for s in t.arguments))
+        if _is_limit(t):
+            known[t] = node("ratio", *a, *(derivative(s) for s in t.arguments))
         else:
             known[t] = t if tuple(a) == t.arguments else node(t.head, *a)
     return known[tree]
