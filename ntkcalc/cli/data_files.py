@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import IO, Any, cast
 
-from ntkcalc.cli.array_files import MAGIC, npy_file, npy_stream, npz_member
+from ntkcalc.cli.array_files import MAGIC, npy_file, npy_stream, npz_member, seekable
 from ntkcalc.cli.delimited_text import Layout, Matrix, read_matrix
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.points import MOST_ENTRIES, Points, unit_rows
@@ -152,7 +152,8 @@ def _parquet(path: str, layout: Layout) -> Matrix:
 
     from ntkcalc.cli.delimited_text import chosen_columns
 
-    table = parquet.read_table(path)
+    with seekable(path, _MOST_BYTES) as file:
+        table = parquet.read_table(file)
     places = chosen_columns(layout.columns, table.column_names, table.num_columns)
     columns = [table.column(place).to_numpy() for place in places]
     bad = next(

@@ -9,7 +9,7 @@ from textwrap import fill, wrap
 from typing import Any, NamedTuple
 
 from ntkcalc import __version__
-from ntkcalc.cli.main import INTERRUPTED
+from ntkcalc.cli.interruption import INTERRUPTED
 from ntkcalc.cli.options import GROUPS, OWN
 from ntkcalc.cli.terminal import columns
 
@@ -18,7 +18,7 @@ EXIT_CODES = {
     1: "the computation failed (disk full, out of memory budget)",
     2: "usage or bad input",
     3: "the digits asked for cannot be reached",
-    INTERRUPTED: "interrupted",
+    INTERRUPTED: "interrupted; 143 after SIGTERM, 129 after SIGHUP",
 }
 
 _MOST_COLUMNS = 80

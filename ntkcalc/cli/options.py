@@ -244,7 +244,7 @@ class OutputOptions(Options):
         text = text_of(results, self.style, screen(self.output, digits, rows), every)
         if plot:
             with whole_file(plot) as temporary:
-                draw(results, temporary)
+                draw(results, temporary, plot.lower().rpartition(".")[2])
         emit(text, self.output)
 
 

@@ -62,11 +62,11 @@ def text_of(results: Sequence[Any], style: str, screen: Screen, every: bool = Fa
     return report.table(results, screen) if style == "table" else getattr(report, style)(results)
 
 
-def draw(results: Sequence[Any], path: str) -> None:
-    """Draw results of one type to a .png, .svg or .pdf file."""
+def draw(results: Sequence[Any], path: str, kind: str) -> None:
+    """Draw results of one type to a file of a kind: "png", "svg" or "pdf"."""
     from ntkcalc.report.plots import PLOTS
 
-    PLOTS[type(results[0]).__name__](results).savefig(path, dpi=150)
+    PLOTS[type(results[0]).__name__](results).savefig(path, format=kind, dpi=150)
 
 
 class Report(ABC, Generic[Result]):
