@@ -21,6 +21,11 @@ class EvaluateOptions(DataOptions, SeriesOptions):
     paper_truncation: bool = PAPER_TRUNCATION
     plot: str | None = PLOT
 
+    @property
+    def style(self) -> str:
+        """The format of values, or of the summary of the matrix that --output takes."""
+        return self.but(output="-").style if self.data and self.output != "-" else super().style
+
 
 @command
 def evaluate(options: EvaluateOptions) -> None:
@@ -32,7 +37,7 @@ def evaluate(options: EvaluateOptions) -> None:
     _check(options)
     if options.data:
         matrices = evaluate_data(options, options.data, digits)
-        options.but(output="-", format=options.style).report(matrices)  # --output takes the matrix
+        options.but(output="-").report(matrices)  # --output takes the matrix
         return
     points = _rhos(options.rho or [], max(digits, 17))
     evaluated = evaluate_series if options.coeffs else evaluate_kernels

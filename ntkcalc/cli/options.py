@@ -7,6 +7,7 @@ attributes. An option for all commands is one attribute more of `KernelOptions` 
 Annotations are not deferred (no ``from __future__ import annotations``): typer needs the objects.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from inspect import Parameter, Signature, signature
@@ -193,7 +194,7 @@ PLOT = option("--plot FILE", "Draw to FILE.png, .svg or .pdf.")
 # ---------------------------------------------------------------- output
 
 FORMATS = ("table", "json", "csv", "plain")
-_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv"}
+_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv", ".txt": None, "": None}
 
 
 class OutputOptions(Options):
@@ -212,8 +213,12 @@ class OutputOptions(Options):
     @property
     def style(self) -> str:
         """The format: what --format and --json agree on, else that of the output file's name, else the preset."""
-        suffixes = (style for suffix, style in _FORMAT_OF_SUFFIX.items() if self.output.lower().endswith(suffix))
-        typed = self.format or ("json" if self.json else next(suffixes, None))
+        suffix = os.path.splitext(self.output)[1].lower()
+        typed = self.format or ("json" if self.json else _FORMAT_OF_SUFFIX.get(suffix))
+        if not typed and suffix not in _FORMAT_OF_SUFFIX:
+            raise InputError(
+                f"the ending of '{self.output}' stands for no format; take .json, .jsonl, .csv or .txt, or say --format"
+            )
         style = typed or preset("NTKCALC_FORMAT") or "table"
         if style not in FORMATS:
             what = "format" if typed else "NTKCALC_FORMAT"

@@ -20,7 +20,7 @@ VARIABLES = {
     "NTKCALC_DIGITS": "Digits where --digits is not given; of what is measured in double precision, those known.",
     "NTKCALC_FORMAT": "Output format where neither --format, --json nor the name of the output file says one.",
     "NO_COLOR": "No colour on the terminal.",
-    "FORCE_COLOR": "Colour in pipes too.",
+    "FORCE_COLOR": "Colour in pipes too, unless it is 0.",
     "COLUMNS": "Width of tables and help, if it is not that of the terminal.",
 }
 """The environment variables that have an effect."""
@@ -55,7 +55,7 @@ def screen(output: str, digits: int | None = None, rows: int | None = None) -> S
     digits = digits or preset_digits()
     terminal = output == "-" and sys.stdout.isatty()
     color = terminal and os.environ.get("TERM") != "dumb"
-    color = (color or bool(os.environ.get("FORCE_COLOR"))) and not os.environ.get("NO_COLOR")
+    color = (color or os.environ.get("FORCE_COLOR", "") not in ("", "0")) and not os.environ.get("NO_COLOR")
     width = columns() if terminal or "COLUMNS" in os.environ else None
     try:
         "κσ²…─".encode(sys.stdout.encoding if output == "-" else "utf-8")

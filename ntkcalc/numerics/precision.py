@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 BITS_PER_DIGIT = math.log2(10)
 
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST = 2000  # characters of decimal text that we read
 _LARGEST = 1000  # decimal exponent that we read
 _STEP = 32  # bits between the contexts that there are
