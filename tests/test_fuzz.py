@@ -37,6 +37,14 @@ def test_the_script_sees_what_is_wrong() -> None:
     assert all(verdict(Done([], *case)) for case in bad)
 
 
+def test_damaged_files_are_read_or_refused_without_another_word(pytestconfig: pytest.Config) -> None:
+    count = 5000 if pytestconfig.getoption("--thorough") else 600
+    command = [sys.executable, str(SCRIPT.parent / "files.py"), "--count", f"{count}", "--seed", "5"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{count} damaged files" in done.stdout
+
+
 def test_killed_runs_leave_the_old_file_or_the_whole_new_one(pytestconfig: pytest.Config) -> None:
     count = 48 if pytestconfig.getoption("--thorough") else 9
     command = [sys.executable, str(SCRIPT.parent / "kills.py"), "--count", f"{count}", "--seed", "3"]

@@ -145,6 +145,14 @@ def test_stdin_without_anything_is_a_line_and_exit_2(arguments: list[str], redir
     assert "it is empty" in one_line_of_error(done)
 
 
+@pytest.mark.parametrize("option", ["effrank -c", "evaluate -a relu --rho", "evaluate -a relu --data"])
+def test_bytes_that_are_no_text_are_refused_on_stdin(option: str) -> None:
+    for content in (b"1\n\xff\xfe\n0.5\n", b"1\n\0\0\n"):
+        done = inside([*shlex.split(option), "-"], content)
+        assert done.returncode == 2
+        assert "cannot read stdin" in one_line_of_error(done) or "NUL" in done.stderr
+
+
 def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
     for name in ("coeffs", "values", "bounds", "decay"):
         line = [*PROGRAM, *shlex.split(LINES[name])]

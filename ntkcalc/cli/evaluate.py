@@ -1,11 +1,10 @@
 """``ntkcalc evaluate``: values of the kernel and of its series, or the kernel matrix of data."""
 
-import sys
 from fractions import Fraction
 
 from ntkcalc.cli.data_options import DataOptions
 from ntkcalc.cli.files import array_file
-from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, Results, SeriesOptions, check_stdin, command, option
+from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, Results, SeriesOptions, check_stdin, command, option, read_text
 from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import InputError
 
@@ -117,7 +116,7 @@ def _rhos(texts: list[str], digits: int) -> list[Fraction]:
     found: list[Fraction] = []
     for text in texts:
         if text.strip() == "-":
-            found += [exact(word, "rho") for word in sys.stdin.read(MOST_CHARACTERS).split()]
+            found += [exact(word, "rho") for word in read_text("-", MOST_CHARACTERS).split()]
         elif ":" in text:
             found += _range(text, digits)
         else:

@@ -10,6 +10,7 @@ Annotations are not deferred (no ``from __future__ import annotations``): typer 
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -175,14 +176,29 @@ class SeriesOptions(KernelOptions):
         from ntkcalc.series.given_series import MOST_CHARACTERS, parse_series
 
         source = self.coeffs or ""
-        if source == "-":
-            return parse_series(sys.stdin.read(MOST_CHARACTERS), "stdin")
-        try:
-            with open(source, encoding="utf-8-sig") as stream:
-                return parse_series(stream.read(MOST_CHARACTERS), source)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise InputError(f"cannot read '{source}': {reason}") from None
+        return parse_series(read_text(source, MOST_CHARACTERS), "stdin" if source == "-" else source)
+
+
+def read_text(source: str, most: int) -> str:
+    """Return the text of a file, or of stdin for "-"; an InputError refuses what is no text or has more characters."""
+    shown = "stdin" if source == "-" else f"'{source}'"
+    parts, size = [], 0
+    try:
+        with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8-sig") as stream:
+            while part := stream.read(_PART):
+                if "\0" in part:
+                    raise InputError(f"cannot read {shown}: it is no text (it has NUL characters)")
+                parts.append(part)
+                size += len(part)
+                if size > most:
+                    raise InputError(f"{shown}: at most {most} characters are read")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise InputError(f"cannot read {shown}: {reason}") from None
+    return "".join(parts)
+
+
+_PART = 1 << 20  # characters read at a time
 
 
 PAPER_TRUNCATION = option(
