@@ -38,7 +38,7 @@ def test_the_script_sees_what_is_wrong() -> None:
 
 
 def test_damaged_files_are_read_or_refused_without_another_word(pytestconfig: pytest.Config) -> None:
-    count = 5000 if pytestconfig.getoption("--thorough") else 600
+    count = 5000 if pytestconfig.getoption("--thorough") else 300
     command = [sys.executable, str(SCRIPT.parent / "files.py"), "--count", f"{count}", "--seed", "5"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert (done.returncode, done.stderr) == (0, "")

@@ -43,12 +43,9 @@ def decay_kernels(options: DecayOptions, window: tuple[int, int] | None) -> Resu
     from ntkcalc.decay.kernel_decay import kernel_decays
 
     more = options.truncation, window, options.sphere_dim, options.rank
-    deepest, depths, found = options.deepest(), options.depths, []
-    with progress(options.quiet, "kernels") as observer:
-        for done, kernel in enumerate(deepest, 1):
-            found.append(kernel_decays(kernel, depths, *more))
-            if observer is not None:
-                observer(done, len(deepest))
+    deepest, depths = options.deepest(), options.depths
+    with progress(options.quiet, "theory") as observer:
+        found = [kernel_decays(kernel, depths, *more, observer) for kernel in deepest]
     return options.in_order(found)
 
 

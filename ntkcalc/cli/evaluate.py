@@ -86,7 +86,8 @@ def evaluate_series(options: EvaluateOptions, points: list[Fraction], digits: in
         degrees = options.truncation or [last]
         if max(degrees) > last:
             remark(f"the series ends at p = {last}, and so does every sum", options.quiet)
-        results += series_values(given, points, degrees, digits)
+        with progress(options.quiet, "values"):
+            results += series_values(given, points, degrees, digits)
     return results
 
 
@@ -98,6 +99,7 @@ def evaluate_data(options: EvaluateOptions, data: str, digits: int) -> Results:
     if output != "-" and len(kernels) > 1:
         raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
     from ntkcalc.kernel.matrix_summary import matrix_summary
+    from ntkcalc.numerics.types import stage
 
     x = options.points(data)
     y = options.points(options.other) if options.other else None
@@ -105,7 +107,9 @@ def evaluate_data(options: EvaluateOptions, data: str, digits: int) -> Results:
         if output == "-":
             return [matrix_summary(k, x, y, digits, strict, observer=observer) for k in kernels]
         with array_file(output, (len(x.rows), len((y or x).rows))) as out:
-            return [matrix_summary(kernels[0], x, y, digits, strict, out, output, observer)]
+            summary = matrix_summary(kernels[0], x, y, digits, strict, out, output, observer)
+            stage(observer, "writing the file")
+            return [summary]
 
 
 def _rhos(texts: list[str], digits: int) -> list[Fraction]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from ntkcalc.cli.files import whole_file
+from ntkcalc.cli.interruption import ON_SCREEN
 from ntkcalc.errors import InputError, NtkcalcError
 
 if TYPE_CHECKING:
+    from ntkcalc.numerics.types import Observer
     from ntkcalc.report.formats import Screen
 
 VARIABLES = {
@@ -128,23 +130,39 @@ def one_line(text: str) -> str:
 
 
 @contextmanager
-def progress(quiet: bool, what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Give an observer of (done, total) that shows a bar on stderr, if that is a terminal, after a second."""
+def progress(quiet: bool, what: str) -> Iterator[Observer | None]:
+    """Give an observer that shows stages and a bar on stderr, if that is a terminal, after a second."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     import threading
 
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    bar = Progress(console=Console(stderr=True), transient=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(what, total=None)
-    timer = threading.Timer(1.0, bar.start)
+
+    def observe(done: int, total: int, stage: str = "") -> None:
+        """Show how far a stage is; one of unknown length has a bar that moves to and fro."""
+        bar.tasks[0].total = total or None  # update() takes None for "as before"
+        bar.update(task, completed=done, description=stage or what)
+
+    def show() -> None:
+        ON_SCREEN.append(_ERASED)
+        bar.start()
+
+    timer = threading.Timer(1.0, show)
     timer.daemon = True
     timer.start()
     try:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield observe
     finally:
         timer.cancel()
         bar.stop()
+        ON_SCREEN.clear()
+
+
+_ERASED = b"\r\x1b[2K\x1b[?25h"
+"""Erases the line of the progress bar and shows the cursor."""

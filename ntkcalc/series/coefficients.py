@@ -132,10 +132,10 @@ def coefficients_by_depth(
 
 
 def kappa_by_depth(
-    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int, observer: Observer | None = None
 ) -> dict[int, tuple[list[Real], list[Real]]]:
     """Return κ_0 … κ_T and the tails beyond each at several depths ≤ kernel.depth, relative errors below 2**-bits."""
-    run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation)
+    run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation, observer)
     return {layer.depth: (layer.kappa, layer.kappa_tail) for layer in run if layer.depth in depths}
 
 
