@@ -103,7 +103,10 @@ def test_csv_and_plain_hold_what_json_holds() -> None:
         for row in r["coefficients"]
     ]
     plain = ["\n".join(row["kappa"] for row in r["coefficients"]) + "\n" for r in results]
-    assert output(*options, "--format", "plain") == "\n".join(plain)
+    names = [f"# {r['kernel']['activation']}, depth 2, sigma_w2 = 1, gamma_b2 = 0, T = 3\n" for r in results]
+    assert output(*options, "--format", "plain") == "\n".join(map("".join, zip(names, plain, strict=True)))
+    (alone,) = plain[:1]
+    assert output(*options[:2], *options[4:], "--format", "plain") == alone  # one kernel needs no name
 
 
 def test_several_kernels_make_table_1_of_the_paper() -> None:

@@ -96,7 +96,7 @@ class RanksReport(_NamedValues[EffectiveRanks]):
         unseen = any(r.centered_effrank is None and r.bounds.leading is not None for r in results)
         lines = [
             f"{data_line(results[0].data)}; eff(XXᵀ) = {digits_of(results[0].gram_effrank)}",
-            "K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound",
+            "eff(A) = Tr A/λ_1(A), K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound",
             f"{counted(passes, 'product')} with K, {seconds:.2f} s, relative errors below {about(accuracy)}",
             *_silences(bounds),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",

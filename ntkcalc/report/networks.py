@@ -108,6 +108,7 @@ def finite_width_table(r: FiniteWidth, gram: Decimal, activation: str, screen: S
     intervals = "95 % intervals of means" if r.trials > 1 else "one network has no interval"
     lines = [
         f"K = K_inner + K_outer of w_j ~ N(0, I) and a_j ~ {a}; no biases; seed {r.seed}; {intervals}",
+        "measured: mean of the effective rank; held: networks that respect the bounds" if applied else "",
         *(f"{t.name}: {t.note}" for t in applied if t.note),
         *(f"{t.name} is silent: {t.note}" for t in r.theorems if not t.applies),
     ]

@@ -55,6 +55,7 @@ def _sphere(r: SphereSpectrum, screen: Screen) -> str:
     lines = [] if r.kernel is None else [variances(r.kernel, digits)]
     mass = "the uniform probability measure" if r.measure == "uniform" else f"the surface measure of S^{r.sphere_dim}"
     lines.append(f"{mass}; lower ≤ λ_k ≤ upper from T = {r.truncation} (Theorem 4.6)")
+    lines.append("N(d,k): multiplicity; share: that of N(d,k) λ_k in Σ_k N(d,k) λ_k")
     if r.trace is None:
         lines.append("what the series leaves out is unknown: no upper bounds")
     elif last.cumulative is not None:

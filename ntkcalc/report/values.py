@@ -67,7 +67,7 @@ def _values_table(results: Sequence[KernelValues], screen: Screen) -> str:
         *_value_columns([v for r in results for v in r.values], screen.digits or 10),
     ]
     exact = not any(r.paper_truncation for r in results)
-    lines = [_BOUND + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else ""), shared(results)]
+    lines = ["Θ_T: the series up to T", _BOUND + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else ""), shared(results)]
     return table("kernels and their truncated series", columns, screen, keys=3) + captions(lines, screen)
 
 
@@ -101,10 +101,6 @@ class MatrixReport(Report[MatrixSummary]):
             | {"accuracy": f"{r.accuracy:.1e}"}
         ]
 
-    def plain(self, results: Sequence[MatrixSummary]) -> str:
-        """Return minimum, mean and maximum, one matrix a line."""
-        return "".join(f"{line}\n" for r in results for line in self.lines(r))
-
     def table(self, results: Sequence[MatrixSummary], screen: Screen) -> str:
         """Return a table of matrices."""
         entries = ("minimum", "mean", "maximum", "diagonal")
@@ -115,6 +111,7 @@ class MatrixReport(Report[MatrixSummary]):
         ]
         first, accuracy = results[0], max(r.accuracy for r in results)
         lines = [data_line(data) for data in (first.data, first.other) if data is not None]
+        lines.append("of all entries Θ(⟨x_i, x_j⟩); diagonal: Θ(1)")
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")
         lines += [f"written to {r.output}" for r in results if r.output is not None]
         title = "kernel matrices" if len(results) > 1 else "the kernel matrix"
