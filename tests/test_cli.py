@@ -18,7 +18,7 @@ from interruption import HANGS, interrupted
 from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, SHELL, inside, one_line_of_error, run
 
 import ntkcalc
-from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES, WRITTEN
 
 
 def output(*args: str, **environment: str) -> str:
@@ -279,8 +279,9 @@ def test_version() -> None:
 def test_all_activations_are_listed_with_their_parameters() -> None:
     done = inside(["--list-activations"])
     assert (done.returncode, done.stderr) == (0, "")
-    named, _, words = done.stdout.partition("\n\n")
+    named, written, words = done.stdout.split("\n\n")
     assert [line.split()[0] for line in named.splitlines()] == [family.usage for family in FAMILIES.values()]
+    assert [line.split(":")[0].split()[0] for line in written.splitlines()] == [*WRITTEN]
     assert words.startswith("or a formula in x")
 
 
