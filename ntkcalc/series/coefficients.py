@@ -155,6 +155,13 @@ def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[l
     return layer.kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(layer.kappa)]
 
 
+def paper_cuts(kernel: Kernel, truncation: int) -> bool:
+    """Return whether the paper's recurrence differs from that of all terms: not at depth 1, nor for polynomials."""
+    degree = kernel.activation.dual.degree
+    whole_series = degree is not None and not kernel.gamma_b2 and degree ** (kernel.depth - 1) <= truncation
+    return kernel.depth > 1 and not whole_series
+
+
 def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
     """Return the float64 engine, if its proven error leaves the digits asked for."""
     if request.digits > 15:
@@ -211,7 +218,9 @@ def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, reques
         everything = total(engine.bits)
         tail = everything - sum(values)
         noise = everything.context.ldexp(everything, len(values).bit_length() + 64 - everything.context.prec)
-        if abs(tail) < noise:
+        if not paper_cuts(kernel, request.truncation):
+            tail = context(engine.bits).zero if kernel.depth > 1 or request.truncation else tail
+        elif abs(tail) < noise:
             raise AccuracyError(
                 f"the tail after the paper's truncation has fewer than {request.digits} digits; lower --truncation"
             )

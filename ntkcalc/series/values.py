@@ -25,7 +25,7 @@ from ntkcalc.numerics.precision import (
     with_enough_bits,
 )
 from ntkcalc.numerics.types import Observer
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails, paper_kappa_and_tails
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails, paper_cuts, paper_kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.series.results import KernelValue, KernelValues
 
@@ -99,13 +99,14 @@ def kernel_values(
     """Return Θ_l at every ρ beside the series of every truncation: see `ntk_values`."""
     _check(rhos, truncations, digits)
     want, longest = bits_for(digits), max(truncations)
-    length = longest if paper_truncation else _useful_length(rhos, longest, want)
+    paper = paper_truncation and paper_cuts(kernel, min(truncations))
+    length = longest if paper else _useful_length(rhos, longest, want)
     total = kernel.total(want + 64)
 
     @cache
     def known(bits: int) -> TruncatedSeries:
-        coefficients = paper_kappa_and_tails if paper_truncation else kappa_and_tails
-        return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper_truncation)
+        coefficients = paper_kappa_and_tails if paper else kappa_and_tails
+        return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper)
 
     series = _Series(known, digits, digits)
     rows: list[list[KernelValue]] = [[] for _ in truncations]
