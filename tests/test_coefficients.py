@@ -323,8 +323,8 @@ def test_the_paper_truncation_of_what_has_no_more_terms_cuts_nothing(
     )
     assert (paper.values, paper.tail) == (ours.values, ours.tail)
     at = (
-        ntk_values(act, ["0.3", "-1"], depth, truncation, gamma_b2=gamma_b2, paper_truncation=flag)
+        ntk_values(["0.3", "-1"], act, depth, truncation, gamma_b2=gamma_b2, paper_truncation=flag)
         for flag in (True, False)
     )
-    one, other = ([(v.theta, v.series, v.error, v.bound) for v in found.values] for found in at)
+    one, other = ([(v.theta, v.series, v.error, v.bound) for v in found.points] for found in at)
     assert one == other

@@ -24,12 +24,12 @@ POINTS = np.random.default_rng(1).standard_normal((30, 4))
 
 
 def values(*kernels: str, truncations: tuple[int, ...] = (3, 9)) -> list[Any]:
-    return [ntk_values(act, RHOS, 2, t) for act in kernels for t in truncations]
+    return [ntk_values(RHOS, act, 2, t) for act in kernels for t in truncations]
 
 
 RESULTS = {
     "values": values("relu", "tanh", "sigmoid", "linear"),
-    "one value": [ntk_values("relu", ["0.5"])],
+    "one value": [ntk_values(["0.5"], "relu")],
     "coefficients": [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
     "Hermite": [ntk_coefficients("tanh", which="mu")],
     "sphere": [sphere_eigenvalues(act, 2, 5) for act in ("relu", "linear")],
@@ -68,9 +68,9 @@ def test_theta_is_drawn_above_its_errors() -> None:
     figure, r = drawn("values"), RESULTS["values"][0]
     theta = figure.axes[0].lines[0]
     assert theta.get_label() == "Θ"
-    assert theta.get_ydata() == pytest.approx([float(v.theta) for v in r.values])
+    assert theta.get_ydata() == pytest.approx([float(v.theta) for v in r.points])
     error = figure.axes[3].lines[0].get_ydata()
-    assert error == pytest.approx([abs(float(v.error)) or math.nan for v in r.values], nan_ok=True)
+    assert error == pytest.approx([abs(float(v.error)) or math.nan for v in r.points], nan_ok=True)
 
 
 def test_an_error_of_zero_is_a_gap_and_no_flat_piece() -> None:

@@ -1,9 +1,9 @@
 """Coefficients: one kernel's with shares and tail, several kernels' in the layout of the paper's Table 1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ntkcalc.report.formats import Report, Screen, digits_of, percent, rounded, scientific
+from ntkcalc.report.formats import Report, Screen, cell, digits_of, encoded, percent, rounded, scientific
 from ntkcalc.report.tables import Column, captions, heading, names, numbers, shared, table, variances
 from ntkcalc.series.results import Coefficients
 
@@ -14,18 +14,14 @@ class CoefficientsReport(Report[Coefficients]):
     """Results of ``coeffs``."""
 
     command = "coeffs"
-    rows = "coefficients"
-    plain_fields = ("value",)
 
     def fields(self, r: Coefficients) -> dict[str, Any]:
         """Return the JSON fields; coefficients bear the name of their series."""
-        found = super().fields(r)
-        rows = [{r.which if k == "value" else k: v for k, v in row.items()} for row in found["coefficients"]]
-        return found | {"coefficients": rows}
+        return super().fields(r) | {"coefficients": encoded(tuple(r.records()), r.digits)}
 
-    def csv(self, results: Sequence[Coefficients]) -> str:
-        """Return CSV; coefficients bear the name of their series."""
-        return super().csv(results).replace(",value,", f",{results[0].which},", 1)
+    def lines(self, r: Coefficients) -> Iterable[str]:
+        """Return the coefficients alone."""
+        return map(cell, r.values)
 
     def table(self, results: Sequence[Coefficients], screen: Screen) -> str:
         """Return a table: of coefficients for one kernel, of cumulative shares for several."""

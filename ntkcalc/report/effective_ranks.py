@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
-from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of, named_fields
+from ntkcalc.kernel.results import named_fields
+from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of
 from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, shared, table
 from ntkcalc.spectrum.results import EffectiveRanks, RankBounds
 

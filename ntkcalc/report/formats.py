@@ -11,6 +11,7 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context,
 from typing import Any, Generic, TypeVar
 
 from ntkcalc import __version__
+from ntkcalc.kernel.results import ENVELOPE, named_fields
 
 Result = TypeVar("Result")
 
@@ -86,9 +87,6 @@ class Report(ABC, Generic[Result]):
     command: str
     """The command whose contract the JSON keeps."""
 
-    rows: str
-    """The field with the records of CSV and plain values."""
-
     plain_fields: tuple[str, ...]
     """What plain values show of a record."""
 
@@ -103,7 +101,8 @@ class Report(ABC, Generic[Result]):
 
     def records(self, result: Any) -> list[dict[str, object]]:
         """Return the records of CSV, without the kernel that starts each line."""
-        return [named_fields(row) for row in getattr(result, self.rows)]
+        found: list[dict[str, object]] = result.records()
+        return found
 
     def lines(self, result: Any) -> Iterable[str]:
         """Return the lines of plain values."""
@@ -141,30 +140,13 @@ def result_name(r: Any) -> str:
     return ", ".join(parts)
 
 
-_ENVELOPE = ("digits", "engine", "kernel")
 _KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")  # what of a kernel is in CSV
 
 
 def envelope(command: str, result: Any) -> dict[str, Any]:
     """Return what the JSON of every command starts with."""
     start = {"schema": f"ntkcalc.{command}/1", "version": __version__}
-    return start | {name: encoded(getattr(result, name), result.digits) for name in _ENVELOPE}
-
-
-def named_fields(result: Any) -> dict[str, Any]:
-    """Return the values of a dataclass by their names in JSON, without the envelope."""
-    found: dict[str, Any] = {}
-    for f in fields(result):
-        value = getattr(result, f.name)
-        if f.name in _ENVELOPE or "internal" in f.metadata or (value is None and f.default is None):
-            continue
-        if "flat" not in f.metadata:
-            found[f.name] = value
-        elif endings := f.metadata["flat"]:
-            found |= {f.name + ending: getattr(value, name) for name, ending in endings.items()}
-        else:
-            found |= named_fields(value)
-    return found
+    return start | {name: encoded(getattr(result, name), result.digits) for name in ENVELOPE}
 
 
 def encoded(value: Any, digits: int) -> Any:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from ntkcalc.kernel.results import named_fields
 from ntkcalc.networks.results import NetworkSpectrum
-from ntkcalc.report.formats import Report, Screen, about, digits_of, named_fields, rounded
+from ntkcalc.report.formats import Report, Screen, about, digits_of, rounded
 from ntkcalc.report.tables import MOST_ROWS, Column, captions, counted, data_line, left_out, numbers, table, variances
 from ntkcalc.spectrum.results import FiniteWidth, Interval
 

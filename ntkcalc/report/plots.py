@@ -68,12 +68,12 @@ def values_plot(results: Sequence[KernelValues]) -> Figure:
 
 def _theta_panel(axis: Any, lines: Sequence[KernelValues]) -> None:
     """Draw Θ, where it is known, and its truncated series."""
-    exact = sorted((float(v.rho), float(v.theta)) for v in lines[0].values if v.theta is not None)
-    mark = "o" if len(lines[0].values) == 1 else ""
+    exact = sorted((float(v.rho), float(v.theta)) for v in lines[0].points if v.theta is not None)
+    mark = "o" if len(lines[0].points) == 1 else ""
     if exact:
         axis.plot(*zip(*exact, strict=True), color="k", linewidth=2.4, alpha=0.35, marker=mark, label="Θ")
     for i, r in enumerate(lines):
-        series = sorted((float(v.rho), float(v.series)) for v in r.values)
+        series = sorted((float(v.rho), float(v.series)) for v in r.points)
         axis.plot(*zip(*series, strict=True), color=f"C{i}", linewidth=1, marker=mark, label=f"Θ_T, T = {r.truncation}")
 
 
@@ -81,14 +81,14 @@ def _error_panel(axis: Any, lines: Sequence[KernelValues], ends: tuple[float, fl
     """Draw the error and its bound; where one of them is zero, its curve has a gap."""
     for i, r in enumerate(lines):
         for name, style, mark in (("error", "-", "o"), ("bound", ":", "x")):
-            points = sorted((float(v.rho), size_of(getattr(v, name))) for v in r.values)
+            points = sorted((float(v.rho), size_of(getattr(v, name))) for v in r.points)
             if any(y == y for _, y in points):
                 width, label = (1.5, f"T = {r.truncation}") if name == "error" else (0.8, None)
                 look: dict[str, Any] = {"color": f"C{i}", "linestyle": style, "linewidth": width}
                 look["marker"] = mark if len(points) == 1 else ""
                 axis.semilogy(*zip(*points, strict=True), label=label, **look)
     if not axis.lines:
-        unknown = all(v.error is None for r in lines for v in r.values)
+        unknown = all(v.error is None for r in lines for v in r.points)
         said = "the error is unknown" if unknown else "the error is 0"
         axis.text(0.5, 0.5, said, transform=axis.transAxes, ha="center")
     label_decades(axis)
@@ -99,7 +99,7 @@ def _error_limits(results: Sequence[KernelValues]) -> tuple[float, float]:
     """Return ends of the axis on which all curves show: a few decades of each, and 20 of the highest."""
     peaks, least = [], math.inf
     for r in results:
-        sizes = [y for v in r.values for y in (size_of(v.error), size_of(v.bound)) if y == y]
+        sizes = [y for v in r.points for y in (size_of(v.error), size_of(v.bound)) if y == y]
         if sizes:
             peaks.append(max(sizes))
             least = min(least, *sizes)

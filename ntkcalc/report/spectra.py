@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from ntkcalc.report.formats import Report, Screen, about, cell, digits_of, named_fields, percent, rounded, scientific
+from ntkcalc.kernel.results import named_fields
+from ntkcalc.report.formats import Report, Screen, about, cell, digits_of, percent, rounded, scientific
 from ntkcalc.report.tables import (
     MOST_ROWS,
     Column,
@@ -89,7 +90,6 @@ class MatrixReport(Report[MatrixSpectrum]):
     """Results of ``eigs --data``."""
 
     command = "eigs"
-    rows = "eigenvalues"
     plain_fields = ("index", "eigenvalue")
 
     def table(self, results: Sequence[MatrixSpectrum], screen: Screen) -> str:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.numerics.precision import Real, bits_for, bits_lost, context, decimal, real, whole, with_enough_bits
+from ntkcalc.numerics.precision import (
+    Real,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    python_integers,
+    real,
+    whole,
+    with_enough_bits,
+)
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
@@ -30,6 +40,7 @@ _QUICK = 200  # layers times terms that mpmath does in the 0.1 s that it takes t
 _MOST_LOST = 1 << 16  # bits that the tail of Σ µ_k² may lose
 
 
+@python_integers
 def ntk_coefficients(
     act: str | Activation,
     depth: int = 2,

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from itertools import accumulate
+from numbers import Number
 
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
@@ -20,6 +21,7 @@ from ntkcalc.numerics.precision import (
     decimal,
     exact,
     log2,
+    python_integers,
     real,
     whole,
     with_enough_bits,
@@ -38,9 +40,10 @@ Approximation = Callable[[int], tuple[Real, Real]]
 """From bits a value and a bound on its absolute error; no error means exact."""
 
 
+@python_integers
 def ntk_values(
+    rho: str | float | Fraction | Decimal | Sequence[str | float | Fraction | Decimal],
     act: str,
-    rho: str | float | Fraction | Sequence[str | float | Fraction],
     depth: int = 2,
     truncation: int = 10,
     *,
@@ -53,8 +56,8 @@ def ntk_values(
 
     Parameters
     ----------
-    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     rho : correlations in [−1, 1], or one of them; decimal text is exact
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series
     sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
     digits : significant digits, each right to one unit in the last place, of the difference too
@@ -80,11 +83,11 @@ def ntk_values(
     --------
     The kernel of two layers of relu is 1/π + 1 − 1/2 at ρ = 0, where all but one coefficient vanish:
 
-    >>> str(ntk_values("relu", ["0"], digits=5).values[0].theta)
+    >>> str(ntk_values("0", "relu", digits=5).values[0])
     '0.65915'
     """
     kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
-    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | int | Fraction) else rho)]
+    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | Decimal | Number) else rho)]
     return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
 
 
