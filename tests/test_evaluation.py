@@ -118,7 +118,7 @@ def test_theta_is_what_its_definition_says(record: dict[str, Any]) -> None:
 def test_every_printed_digit_is_right(record: dict[str, Any], digits: int, depth: int, stride: int) -> None:
     known = references(record, depth, stride)
     result = ntk_values(list(known), record["activation"], depth, 1, digits=digits)
-    for found, theirs in zip(result.values, known.values(), strict=True):
+    for found, theirs in zip(result.points, known.values(), strict=True):
         enough = min(digits, len(theirs.as_tuple().digits) - 1)
         assert agrees(found.theta, theirs, enough), found.rho
 
