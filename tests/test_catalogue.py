@@ -47,6 +47,7 @@ def test_phi_is_that_of_the_definition(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.quick(4)
 def test_hermite_coefficients_are_integrals_of_the_definition(name: str) -> None:
     hermite = [lambda x: 1, lambda x: x, lambda x: (x * x - 1) / m.sqrt(2), lambda x: (x**3 - 3 * x) / m.sqrt(6)]
     found = ntk_coefficients(name, 1, 3, which="mu", sigma_w2="max", digits=12).values

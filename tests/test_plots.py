@@ -108,7 +108,7 @@ def test_the_same_results_make_the_same_bytes(kind: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("wrong", [b"lines.linewidth: 9\nfigure.dpi: 30\n", b"nonsense\n", b"\xff\xfe\x00"])
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 def test_settings_of_the_user_change_nothing(wrong: bytes, tmp_path: Path) -> None:
     line = ["coeffs", "-a", "relu", "--plot"]
     (tmp_path / "matplotlibrc").write_bytes(wrong)
