@@ -26,7 +26,7 @@ MADE = "made by completions/generate.py from the command line itself; changes ar
 SUFFIXES = {
     "data": (".npy", ".npz", ".csv", ".tsv", ".txt"),
     "other": (".npy", ".npz", ".csv", ".tsv", ".txt"),
-    "coeffs": (".json", ".jsonl", ".txt"),
+    "coeffs": (".json", ".jsonl", ".csv", ".txt", ".npy"),
     "plot": PICTURES,
 }
 """How the names of an option's files end; of other options, anyhow."""

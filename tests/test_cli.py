@@ -18,7 +18,7 @@ from interruption import HANGS, interrupted
 from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, SHELL, inside, one_line_of_error, run
 
 import ntkcalc
-from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES, WRITTEN
 
 
 def output(*args: str, **environment: str) -> str:
@@ -103,7 +103,10 @@ def test_csv_and_plain_hold_what_json_holds() -> None:
         for row in r["coefficients"]
     ]
     plain = ["\n".join(row["kappa"] for row in r["coefficients"]) + "\n" for r in results]
-    assert output(*options, "--format", "plain") == "\n".join(plain)
+    names = [f"# {r['kernel']['activation']}, depth 2, sigma_w2 = 1, gamma_b2 = 0, T = 3\n" for r in results]
+    assert output(*options, "--format", "plain") == "\n".join(map("".join, zip(names, plain, strict=True)))
+    (alone,) = plain[:1]
+    assert output(*options[:2], *options[4:], "--format", "plain") == alone  # one kernel needs no name
 
 
 def test_several_kernels_make_table_1_of_the_paper() -> None:
@@ -273,11 +276,32 @@ def test_version() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ntkcalc {ntkcalc.__version__}\n", "")
 
 
+def test_values_of_several_kernels_stand_side_by_side_with_their_tails() -> None:
+    options = ("-a", "relu", "-a", "gelu", "-T", "3", "-d", "12")
+    shown = output(*options, "--values")
+    assert shown.endswith(output(*options))  # the shares below
+    rows = [line.split() for line in shown.partition("\n\n  p > 3")[0].splitlines()[4:]]
+    results = [json.loads(line) for line in output(*options, "--json").splitlines()]
+    wanted = [*zip(*([c["kappa"] for c in r["coefficients"]] + [r["tail"]] for r in results), strict=True)]
+    assert [tuple(map(float, row[-2:])) for row in rows] == wanted
+
+
+@pytest.mark.parametrize("option", ["-a", "-l", "--sigma-w2", "-T", "-d", "-o", "--plot", "--which", "--unknown"])
+@pytest.mark.parametrize("value", ["z" * 3000, "1" * 3000, "z " * 1500, "\x1b[31m" * 500])
+def test_messages_cut_long_values(option: str, value: str) -> None:
+    done = inside(["coeffs", "-a", "relu", option, value])
+    assert done.returncode in (1, 2)
+    said = one_line_of_error(done)
+    assert len(said) < 1500  # an escaped character is four
+    assert said.strip().isprintable()
+
+
 def test_all_activations_are_listed_with_their_parameters() -> None:
     done = inside(["--list-activations"])
     assert (done.returncode, done.stderr) == (0, "")
-    named, _, words = done.stdout.partition("\n\n")
+    named, written, words = done.stdout.split("\n\n")
     assert [line.split()[0] for line in named.splitlines()] == [family.usage for family in FAMILIES.values()]
+    assert [line.split(":")[0].split()[0] for line in written.splitlines()] == [*WRITTEN]
     assert words.startswith("or a formula in x")
 
 

@@ -78,7 +78,11 @@ def test_csv_and_plain_hold_what_json_holds() -> None:
         for r in results
         for value in r["values"]
     ]
-    blocks = ["".join(f"{value['rho']} {value['theta']}\n" for value in r["values"]) for r in results]
+    blocks = [
+        f"# {r['kernel']['activation']}, depth 2, sigma_w2 = 1, gamma_b2 = 0, T = 2\n"
+        + "".join(f"{value['rho']} {value['theta']}\n" for value in r["values"])
+        for r in results
+    ]
     assert output(f"{line} --format plain") == "\n".join(blocks)
 
 
@@ -205,7 +209,10 @@ def test_plain_numbers_are_a_series_of_unknown_origin(tmp_path: Path) -> None:
     assert [value["series"] for value in first["values"]] == [1.25, 0.5]
     assert [value["series"] for value in second["values"]] == [2, 2]
     assert {value["bound"] for value in first["values"]} == {None}
-    assert output("-c c.txt --rho 0.5 --format plain", cwd=tmp_path) == "0.5 1.25\n\n0.5 2\n"
+    assert (
+        output("-c c.txt --rho 0.5 --format plain", cwd=tmp_path)
+        == "# series, T = 1\n0.5 1.25\n\n# series, T = 0\n0.5 2\n"
+    )
     assert output("-c c.txt --rho 0.5 --format csv", cwd=tmp_path).splitlines()[1] == ",,,,1,0.5,,1.25,,"
 
 
@@ -272,7 +279,7 @@ def test_several_kernels_are_several_summaries(folder: Path) -> None:
     names = ("minimum", "mean", "maximum", "diagonal")
     assert [[float(row[name]) for name in names] for row in rows] == [[r[name] for name in names] for r in results]
     plain = output(f"{line} --format plain", cwd=folder)
-    assert [list(map(float, row.split())) for row in plain.splitlines()] == [
+    assert [list(map(float, row.split())) for row in plain.splitlines() if row[:1] not in ("#", "")] == [
         [r[name] for name in names[:3]] for r in results
     ]
 

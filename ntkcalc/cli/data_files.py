@@ -82,6 +82,11 @@ def load_points(
     return points, tuple(f"{shown}: {remark}" for remark in matrix.remarks)
 
 
+def load_array(path: str) -> Any:
+    """Return the array of a .npy file."""
+    return _in_words(lambda: Matrix(npy_file(path, _MOST_BYTES)), f"'{path}'").values
+
+
 def _in_words(read: Callable[[], Matrix], shown: str) -> Matrix:
     """Return what a reader reads; what it raises becomes one line."""
     try:

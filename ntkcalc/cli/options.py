@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typer import CallbackParam, Context, Exit, Option
 
-from ntkcalc.cli.files import check_plot, check_writable, whole_file
+from ntkcalc.cli.files import check_plot, check_writable
+from ntkcalc.cli.pictures import draw_file
 from ntkcalc.cli.terminal import emit, preset, preset_digits, screen
 from ntkcalc.errors import InputError, near_miss
 
@@ -56,7 +57,7 @@ OWN = "This command"
 GROUPS = {
     "Kernel": ("act", "depth", "sigma_w2", "gamma_b2", "truncation", "coeffs", "digits", "engine", "paper_truncation"),
     OWN: (
-        *("which", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
+        *("which", "values", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
         *("data", "other", "columns", "header", "delimiter", "decimal", "epsilon", "top", "memory", "no_normalize"),
         *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
     ),
@@ -168,14 +169,18 @@ class SeriesOptions(KernelOptions):
     """Kernels, or power series in their place."""
 
     coeffs: str | None = option(
-        "-c, --coeffs FILE", "A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin."
+        "-c, --coeffs FILE", "A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin."
     )
 
     def given_series(self) -> "list[GivenSeries]":
         """Read the series of --coeffs."""
-        from ntkcalc.series.given_series import MOST_CHARACTERS, parse_series
+        from ntkcalc.series.given_series import MOST_CHARACTERS, array_series, parse_series
 
         source = self.coeffs or ""
+        if source.lower().endswith(".npy"):
+            from ntkcalc.cli.data_files import load_array
+
+            return array_series(load_array(source), source)
         return parse_series(read_text(source, MOST_CHARACTERS), "stdin" if source == "-" else source)
 
 
@@ -260,12 +265,13 @@ class OutputOptions(Options):
         plot: str | None = None,
     ) -> None:
         """Write results, with `digits` and `rows` that the user asked for, and draw them to a file `plot`."""
-        from ntkcalc.report.formats import draw, text_of
+        from dataclasses import replace
 
-        text = text_of(results, self.style, screen(self.output, digits, rows), every)
+        from ntkcalc.report.formats import text_of
+
+        text = text_of(results, self.style, replace(screen(self.output, digits, rows), every=every))
         if plot:
-            with whole_file(plot) as temporary:
-                draw(results, temporary, plot.lower().rpartition(".")[2])
+            draw_file(results, plot)
         emit(text, self.output)
 
 
@@ -306,8 +312,8 @@ def command(function: Callable[[Any], None]) -> Callable[..., None]:
     (given,) = signature(function).parameters.values()
     options = given.annotation
 
-    def call(**values: Any) -> None:
-        function(options(**values))
+    def call(**typed: Any) -> None:  # typer reads its annotations: no option may bear this name
+        function(options(**typed))
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     call.__signature__ = options.__signature__  # type: ignore[attr-defined]

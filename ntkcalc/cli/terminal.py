@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def screen(output: str, digits: int | None = None, rows: int | None = None) -> S
     color = (color or os.environ.get("FORCE_COLOR", "") not in ("", "0")) and not os.environ.get("NO_COLOR")
     width = columns() if terminal or "COLUMNS" in os.environ else None
     try:
-        "κσ²…─".encode(sys.stdout.encoding if output == "-" else "utf-8")
+        "κσ²…─".encode((output == "-" and sys.stdout.encoding) or "utf-8")  # a StringIO has no encoding
     except (UnicodeEncodeError, LookupError):
         return Screen(width, False, color, digits, rows)
     return Screen(width, True, color, digits, rows)
@@ -83,10 +84,10 @@ def emit(text: str, output: str = "-") -> None:
         raise NtkcalcError(f"cannot write {'stdout' if output == '-' else output}: {error.strerror}") from None
 
 
-def _escaped(text: str, encoding: str = "utf-8", errors: str | None = None) -> str:
+def _escaped(text: str, encoding: str | None = None, errors: str | None = None) -> str:
     """Return the text with JSON's escapes for what the encoding lacks (Greek letters, bytes of a file's name)."""
     try:
-        text.encode(encoding, errors or "strict")
+        text.encode(encoding or "utf-8", errors or "strict")
     except UnicodeEncodeError:
         return "".join(c if c.isascii() else f"\\u{ord(c):04x}" for c in text)
     return text
@@ -94,7 +95,8 @@ def _escaped(text: str, encoding: str = "utf-8", errors: str | None = None) -> s
 
 def abandon_stdout() -> None:
     """Discard what is not written yet; otherwise Python tries to write it again at exit, and fails."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # a StringIO has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fill_closed_streams() -> None:
@@ -121,12 +123,21 @@ def remark(text: str, quiet: bool) -> None:
 
 
 def one_line(text: str) -> str:
-    r"""Return a message for stderr; control characters, which would move the cursor, are escaped.
+    r"""Return a message for stderr; control characters, which would move the cursor, are escaped, long values cut.
 
     >>> one_line("cannot read 'a\rb': no such file")
     "ntkcalc: cannot read 'a\\rb': no such file"
     """
-    return "ntkcalc: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    words = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: _cut(word[0], _LONGEST_WORD), text)
+    return "ntkcalc: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in _cut(words, _LONGEST_LINE))
+
+
+_LONGEST_WORD, _LONGEST_LINE = 200, 600  # characters of a message
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a text without its middle where it is longer."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 3 :]}"
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import numpy as np
 from ntkcalc.decay.fit import FEWEST, fit_logs, parity_classes
 from ntkcalc.decay.results import Decay, DecayTheory, Model, Parity, Statement
 from ntkcalc.decay.theory import kernel_theory
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.errors import InputError
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts, kernel_of
 from ntkcalc.numerics.precision import log2, whole
 from ntkcalc.numerics.types import Observer, stage
 from ntkcalc.series.coefficients import MOST_TERMS, kappa_by_depth
@@ -118,7 +119,25 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
     return statements
 
 
-def given_decay(given: GivenSeries, window: tuple[int, int] | None = None) -> Decay:
-    """Return the decay of a series from a file, without theory."""
+def given_decay(
+    given: GivenSeries, window: tuple[int, int] | None = None, sphere_dim: int | None = None, rank: int | None = None
+) -> Decay:
+    """Return the decay of a series from a file, beside what theory says of the kernel that the file names.
+
+    Raises
+    ------
+    InputError
+        For `sphere_dim` or `rank` where the file names no kernel.
+    """
     logs = [log(x.numerator) - log(x.denominator) if x else None for x in given.coefficients]
-    return Decay(given.kernel, fit_logs(logs, window, ended=given.tail == 0), DecayTheory((), (), ()), tuple(logs))
+    fit = fit_logs(logs, window, ended=given.tail == 0)
+    theory = DecayTheory((), (), ())
+    if sphere_dim is not None or rank is not None:
+        if given.kernel is None:
+            raise InputError(
+                "the series names no kernel, of which theory could speak: leave out --sphere-dim and --rank"
+            )
+        kernel = kernel_of(given.kernel)
+        theory = kernel_theory(kernel, sphere_dim, rank)
+        theory = theory if sphere_dim is None else _with_measured(kernel, theory, sphere_dim, fit.model)
+    return Decay(given.kernel, fit, theory, tuple(logs))

@@ -26,7 +26,7 @@ from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, BlockKrylov, Product, block_shape
-from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.numerics.precision import decimal, python_integers, whole
 from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.results import MatrixEigenvalue, MatrixSpectrum
@@ -39,6 +39,7 @@ _DEGREES = 512  # degrees at which the series is cut for Lemma C.20
 _ROUNDING = 4e-16  # of an eigenvalue solver, over λ_1 √n
 
 
+@python_integers
 def matrix_spectrum(
     x: Any,
     *,

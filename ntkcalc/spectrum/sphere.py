@@ -19,7 +19,17 @@ from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.numerics.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, log2, real, whole
+from ntkcalc.numerics.precision import (
+    BITS_PER_DIGIT,
+    Real,
+    bits_for,
+    context,
+    decimal,
+    log2,
+    python_integers,
+    real,
+    whole,
+)
 from ntkcalc.numerics.types import Observer, stage
 from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
@@ -35,6 +45,7 @@ _LONGEST = 2000  # terms beyond which quadrature is faster
 _NEAR = 0.02  # 1 − Σ_{l−1}(0) below which quadrature is faster from the start
 
 
+@python_integers
 def sphere_eigenvalues(
     act: str,
     sphere_dim: int,

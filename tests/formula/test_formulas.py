@@ -104,10 +104,10 @@ def test_written_out_the_coefficients_are_the_same(name: str, digits: int, depth
 def test_written_out_the_kernel_is_the_same(name: str, digits: int, depth: int) -> None:
     rho = ["-1", "-0.3", "0.5", "0.999999"]
     one, other = (
-        ntk_values(text, rho, depth, 6, digits=digits, sigma_w2=LARGEST[name]) for text in (name, WRITTEN[name])
+        ntk_values(rho, text, depth, 6, digits=digits, sigma_w2=LARGEST[name]) for text in (name, WRITTEN[name])
     )
-    assert [(v.theta, v.series, v.error, v.bound) for v in one.values] == [
-        (v.theta, v.series, v.error, v.bound) for v in other.values
+    assert [(v.theta, v.series, v.error, v.bound) for v in one.points] == [
+        (v.theta, v.series, v.error, v.bound) for v in other.points
     ]
 
 
