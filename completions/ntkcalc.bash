@@ -29,11 +29,14 @@ _ntkcalc_files() { # files that end in one of $1, or all where there are none; a
 _ntkcalc_activations() {
     case "$value" in
         leaky-relu:*) candidates="leaky-relu:slope=" ;;
-        elu:*) candidates="elu:alpha=" ;;
+        softshrink:*) candidates="softshrink:lambda=" ;;
+        squareplus:*) candidates="squareplus:b=" ;;
         softplus:*) candidates="softplus:beta=" ;;
         gaussian:*) candidates="gaussian:sigma=" ;;
+        celu:*) candidates="celu:alpha=" ;;
+        elu:*) candidates="elu:alpha=" ;;
         *:*) candidates="" ;;
-        *) candidates="linear relu leaky-relu abs elu selu gelu silu mish softplus tanh sigmoid erf gaussian sin cos swish" ;;
+        *) candidates="linear relu leaky-relu abs elu selu gelu silu mish softplus tanh sigmoid erf gaussian sin cos swish relu6 hardtanh hardsigmoid hardswish softsign softshrink tanhshrink squareplus celu logsigmoid quick-gelu arctan" ;;
     esac
 }
 

@@ -4,12 +4,18 @@ function __ntkcalc_activations
     switch (commandline -ct)
         case '*leaky-relu:*'
             printf '%s\n' leaky-relu:slope=
-        case '*elu:*'
-            printf '%s\n' elu:alpha=
+        case '*softshrink:*'
+            printf '%s\n' softshrink:lambda=
+        case '*squareplus:*'
+            printf '%s\n' squareplus:b=
         case '*softplus:*'
             printf '%s\n' softplus:beta=
         case '*gaussian:*'
             printf '%s\n' gaussian:sigma=
+        case '*celu:*'
+            printf '%s\n' celu:alpha=
+        case '*elu:*'
+            printf '%s\n' elu:alpha=
         case '*'
             printf '%s\t%s\n' linear 'x'
             printf '%s\t%s\n' relu 'max(x, 0)'
@@ -28,6 +34,18 @@ function __ntkcalc_activations
             printf '%s\t%s\n' sin 'sin(x)'
             printf '%s\t%s\n' cos 'cos(x)'
             printf '%s\t%s\n' swish '= silu'
+            printf '%s\t%s\n' relu6 'clip(x, 0, 6)'
+            printf '%s\t%s\n' hardtanh 'clip(x, -1, 1)'
+            printf '%s\t%s\n' hardsigmoid 'clip(x/6 + 1/2, 0, 1)'
+            printf '%s\t%s\n' hardswish 'x*clip(x/6 + 1/2, 0, 1)'
+            printf '%s\t%s\n' softsign 'x/(1 + abs(x))'
+            printf '%s\t%s\n' softshrink 'relu(x - lambda) - relu(-x - lambda)'
+            printf '%s\t%s\n' tanhshrink 'x - tanh(x)'
+            printf '%s\t%s\n' squareplus '(x + sqrt(x^2 + b))/2'
+            printf '%s\t%s\n' celu 'relu(x) + alpha*expm1(min(x, 0)/alpha)'
+            printf '%s\t%s\n' logsigmoid '-softplus(-x)'
+            printf '%s\t%s\n' quick-gelu 'x*sigmoid(1.702*x)'
+            printf '%s\t%s\n' arctan 'atan(x)'
     end
 end
 

@@ -98,6 +98,14 @@ def activation(text: str) -> Activation:
     raise InputError(f"unknown activation {name[:40]!r}.{hint} Or write a formula in x.")
 
 
+def written_usages() -> list[tuple[str, str]]:
+    """Return the names that stand for a formula, with their parameters, and the formulas."""
+    return [
+        (f"{name}{':' * bool(own)}{','.join(f'{k}={v}' for k, v in own)}", phi.format(**{k: k for k, _ in own}))
+        for name, (phi, own) in WRITTEN.items()
+    ]
+
+
 def _canonical(name: str) -> str:
     """Return the name as it is listed: LeakyReLU and leaky_relu are leaky-relu."""
     word = name.strip().lower()

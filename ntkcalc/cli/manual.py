@@ -131,15 +131,12 @@ def _schema(context: Any) -> str:
 
 
 def _activations(context: Any) -> str:
-    from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, formula_functions
+    from ntkcalc.activations.catalogue import FAMILIES, formula_functions, written_usages
 
     rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
     left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = (f"{name:{left}}  {phi:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, phi, alias in rows)
-    others = (
-        f"{name}{''.join(f':{k}={v}' for k, v in own)} = {phi.format(**{k: k for k, _ in own})}"
-        for name, (phi, own) in WRITTEN.items()
-    )
+    others = (f"{usage} = {phi}" for usage, phi in written_usages())
     formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
     words = ", ".join(formula_functions())
     return "\n".join(lines) + "\n\n" + "\n".join(others) + "\n\n" + fill(formula + words, 79) + "\n"
