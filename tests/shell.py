@@ -84,7 +84,8 @@ def inside(
     """Run the program in this process, which is quicker."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace") for _ in range(2))
     out.reconfigure(errors="strict")
-    given = io.StringIO(stdin) if isinstance(stdin, str) else io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
+    text = isinstance(stdin, str)
+    given = io.StringIO(stdin) if text else io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)), "utf-8")
     with (
         chdir(cwd or "."),
         patch.dict(os.environ, environment),

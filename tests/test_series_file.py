@@ -2,10 +2,12 @@
 
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from shell import inside
 
 from ntkcalc import decay_theory, ntk_coefficients
 from ntkcalc.decay.kernel_decay import given_decay
@@ -108,6 +110,19 @@ def test_an_array_is_a_series_or_one_in_each_row() -> None:
     assert [s.coefficients for s in array_series([0.1, 2.0], "x")] == [[Fraction(1, 10), 2]]
     found = array_series(np.array([[1, 2], [3, 4]]), "x")
     assert found == [GivenSeries(None, [1, 2], None), GivenSeries(None, [3, 4], None)]
+
+
+@pytest.mark.parametrize("line", ["evaluate --rho 0.5 -d 5", "effrank -d 5", "decay --json"])
+def test_an_array_on_stdin_is_read_as_its_file_would_be(line: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "c.npy", 0.5 ** np.arange(40))
+    content = (tmp_path / "c.npy").read_bytes()
+    from_file = inside([*line.split(), "-c", "c.npy"], cwd=tmp_path)
+    found = inside([*line.split(), "-c", "-"], content)
+    assert (found.returncode, found.stdout) == (0, from_file.stdout)
+    for cut in (1, 5, 60, len(content) - 1):
+        done = inside([*line.split(), "-c", "-"], content[:cut])
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("ntkcalc: cannot read stdin: ")
 
 
 @pytest.mark.parametrize("array", [3.0, np.ones((2, 2, 2)), [-1.0], [np.nan], [1j], ["a"], [], [[]]])

@@ -10,6 +10,7 @@ import lzma
 import os
 import re
 import struct
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -82,9 +83,11 @@ def load_points(
     return points, tuple(f"{shown}: {remark}" for remark in matrix.remarks)
 
 
-def load_array(path: str) -> Any:
-    """Return the array of a .npy file."""
-    return _in_words(lambda: Matrix(npy_file(path, _MOST_BYTES)), f"'{path}'").values
+def load_array(source: str) -> Any:
+    """Return the array of a .npy file, or of one on stdin for "-"."""
+    if source == "-":
+        return _in_words(lambda: _stream(sys.stdin.buffer, Layout(), ".npy"), "stdin").values
+    return _in_words(lambda: Matrix(npy_file(source, _MOST_BYTES)), f"'{source}'").values
 
 
 def _in_words(read: Callable[[], Matrix], shown: str) -> Matrix:

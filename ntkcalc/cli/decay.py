@@ -34,7 +34,9 @@ def decay_series(options: DecayOptions, window: tuple[int, int] | None) -> Resul
     """Return the laws of given series."""
     from ntkcalc.decay.kernel_decay import given_decay
 
-    return [given_decay(given, window, options.sphere_dim, options.rank) for given in options.given_series()]
+    given = options.given_series()
+    with progress(options.quiet, "theory") as observer:
+        return [given_decay(series, window, options.sphere_dim, options.rank, observer) for series in given]
 
 
 def decay_kernels(options: DecayOptions, window: tuple[int, int] | None) -> Results:

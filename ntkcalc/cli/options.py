@@ -10,7 +10,7 @@ Annotations are not deferred (no ``from __future__ import annotations``): typer 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -177,11 +177,20 @@ class SeriesOptions(KernelOptions):
         from ntkcalc.series.given_series import MOST_CHARACTERS, array_series, parse_series
 
         source = self.coeffs or ""
-        if source.lower().endswith(".npy"):
+        shown = "stdin" if source == "-" else source
+        if source.lower().endswith(".npy") or (source == "-" and _array_on_stdin()):
             from ntkcalc.cli.data_files import load_array
 
-            return array_series(load_array(source), source)
-        return parse_series(read_text(source, MOST_CHARACTERS), "stdin" if source == "-" else source)
+            return array_series(load_array(source), shown)
+        return parse_series(read_text(source, MOST_CHARACTERS), shown)
+
+
+def _array_on_stdin() -> bool:
+    """Tell whether stdin begins like a .npy, with a byte with which no text in UTF-8 begins."""
+    bytes_of_stdin: Any = getattr(sys.stdin, "buffer", None)  # a StringIO has none
+    with suppress(OSError):
+        return bool(bytes_of_stdin and bytes_of_stdin.peek(1)[:1] == b"\x93")
+    return False
 
 
 def read_text(source: str, most: int) -> str:

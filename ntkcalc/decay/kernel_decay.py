@@ -120,7 +120,11 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
 
 
 def given_decay(
-    given: GivenSeries, window: tuple[int, int] | None = None, sphere_dim: int | None = None, rank: int | None = None
+    given: GivenSeries,
+    window: tuple[int, int] | None = None,
+    sphere_dim: int | None = None,
+    rank: int | None = None,
+    observer: Observer | None = None,
 ) -> Decay:
     """Return the decay of a series from a file, beside what theory says of the kernel that the file names.
 
@@ -139,5 +143,5 @@ def given_decay(
             )
         kernel = kernel_of(given.kernel)
         theory = kernel_theory(kernel, sphere_dim, rank)
-        theory = theory if sphere_dim is None else _with_measured(kernel, theory, sphere_dim, fit.model)
+        theory = theory if sphere_dim is None else _with_measured(kernel, theory, sphere_dim, fit.model, observer)
     return Decay(given.kernel, fit, theory, tuple(logs))
