@@ -32,7 +32,7 @@ RESULTS = {
     "one value": [ntk_values(["0.5"], "relu")],
     "coefficients": [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
     "Hermite": [ntk_coefficients("tanh", which="mu")],
-    "sphere": [sphere_eigenvalues(act, 2, 5) for act in ("relu", "linear")],
+    "sphere": [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
     "data": [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
     "decay": [kernel_decays(Kernel.of(act), [2], 200)[0] for act in ("relu", "tanh", "gelu", "linear")],
 }

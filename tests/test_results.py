@@ -35,7 +35,7 @@ RESULTS: list[Any] = [
     ntk_coefficients("relu", 3, 5),
     ntk_coefficients("tanh", which="mu", truncation=3),
     ntk_values(["0.5", "-1"], "relu"),
-    sphere_eigenvalues("sin", 3, 4),
+    sphere_eigenvalues("sin", sphere_dim=3, max_frequency=4),
     matrix_spectrum(POINTS, act="relu"),
     effective_rank_bounds("gaussian"),
 ]
@@ -103,7 +103,9 @@ def test_integers_of_numpy_are_integers() -> None:
             ntk_values([two - two], "relu", two, two, digits=sixty).points
             == ntk_values(0, "relu", 2, 2, digits=60).points
         )
-        assert sphere_eigenvalues("relu", two, two, digits=sixty) == sphere_eigenvalues("relu", 2, 2, digits=60)
+        assert sphere_eigenvalues("relu", sphere_dim=two, max_frequency=two, digits=sixty) == sphere_eigenvalues(
+            "relu", sphere_dim=2, max_frequency=2, digits=60
+        )
         assert matrix_spectrum(POINTS, act="relu", top=two).values == matrix_spectrum(POINTS, act="relu", top=2).values
         assert effective_rank_bounds("relu", two, digits=two) == effective_rank_bounds("relu", 2, digits=2)
         assert decay_theory("relu", two, sphere_dim=two, rank=two) == decay_theory("relu", 2, sphere_dim=2, rank=2)

@@ -48,11 +48,11 @@ _NEAR = 0.02  # 1 − Σ_{l−1}(0) below which quadrature is faster from the st
 @python_integers
 def sphere_eigenvalues(
     act: str,
-    sphere_dim: int,
-    max_frequency: int = 10,
     depth: int = 2,
     truncation: int | None = None,
     *,
+    sphere_dim: int,
+    max_frequency: int = 10,
     measure: str = "uniform",
     sigma_w2: str | float | Fraction = 1,
     gamma_b2: str | float | Fraction = 0,
@@ -63,10 +63,10 @@ def sphere_eigenvalues(
     Parameters
     ----------
     act : activation such as ``"tanh"``
-    sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
     depth : l ≥ 1, layers including the linear output
     truncation
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
+    sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
     measure : ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6)
     sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
     digits : significant digits, each right to one unit in the last place
@@ -87,7 +87,7 @@ def sphere_eigenvalues(
     --------
     The identity has the eigenvalue 1/(d + 1), d + 1 times:
 
-    >>> first = sphere_eigenvalues("linear", 3, 1, depth=1).eigenvalues[1]
+    >>> first = sphere_eigenvalues("linear", 1, sphere_dim=3, max_frequency=1).eigenvalues[1]
     >>> str(first.eigenvalue), first.multiplicity
     ('0.25', 4)
     """

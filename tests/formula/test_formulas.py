@@ -216,7 +216,7 @@ def test_coefficients_too_small_for_floats_have_all_their_digits(w: int) -> None
 
 @pytest.mark.parametrize("text", ["x*tanh(x)", "relu(x)^2/2", "abs(x-0.5)"])
 def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text: str) -> None:
-    found = sphere_eigenvalues(text, 3, 10, sigma_w2="0.4", digits=10)
+    found = sphere_eigenvalues(text, sphere_dim=3, max_frequency=10, sigma_w2="0.4", digits=10)
     tail = ntk_coefficients(text, 2, 10, sigma_w2="0.4", digits=10).tail
     assert found.trace is not None
     missing = Fraction(found.trace) - sum(row.multiplicity * Fraction(row.eigenvalue or 0) for row in found.eigenvalues)
