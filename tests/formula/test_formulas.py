@@ -104,10 +104,10 @@ def test_written_out_the_coefficients_are_the_same(name: str, digits: int, depth
 def test_written_out_the_kernel_is_the_same(name: str, digits: int, depth: int) -> None:
     rho = ["-1", "-0.3", "0.5", "0.999999"]
     one, other = (
-        ntk_values(text, rho, depth, 6, digits=digits, sigma_w2=LARGEST[name]) for text in (name, WRITTEN[name])
+        ntk_values(rho, text, depth, 6, digits=digits, sigma_w2=LARGEST[name]) for text in (name, WRITTEN[name])
     )
-    assert [(v.theta, v.series, v.error, v.bound) for v in one.values] == [
-        (v.theta, v.series, v.error, v.bound) for v in other.values
+    assert [(v.theta, v.series, v.error, v.bound) for v in one.points] == [
+        (v.theta, v.series, v.error, v.bound) for v in other.points
     ]
 
 
@@ -216,7 +216,7 @@ def test_coefficients_too_small_for_floats_have_all_their_digits(w: int) -> None
 
 @pytest.mark.parametrize("text", ["x*tanh(x)", "relu(x)^2/2", "abs(x-0.5)"])
 def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text: str) -> None:
-    found = sphere_eigenvalues(text, 3, 10, sigma_w2="0.4", digits=10)
+    found = sphere_eigenvalues(text, sphere_dim=3, max_frequency=10, sigma_w2="0.4", digits=10)
     tail = ntk_coefficients(text, 2, 10, sigma_w2="0.4", digits=10).tail
     assert found.trace is not None
     missing = Fraction(found.trace) - sum(row.multiplicity * Fraction(row.eigenvalue or 0) for row in found.eigenvalues)
