@@ -361,7 +361,7 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
     run = _complex_program(tree)
-    if any(map(_has_limits, (tree, derivative(tree)))) and acb(middle).real.overlaps(arb(0, (half * _RADII[0]).abs_upper())):
+    if any(map(_has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half:
         return _with_limits(left, right, tree, middle, half)
     most = _seen(run, (left, middle, right))
     for radius in _RADII:

@@ -36,10 +36,11 @@ class Phi:
 
     def both(self, ctx: Context, x: Real) -> list[Real]:
         """Return φ(x) and φ'(x) to most bits of the context; next to a removable singularity their limits there."""
-        bits, before = 2 * ctx.prec + 64, None
+        bits = 2 * ctx.prec + 64
+        before: list[Real] = []
         for _ in range(4):  # until two precisions agree: roundings may take any number of bits
             values = self._at(bits, x)
-            pairs = zip(before or [], values, strict=False)
+            pairs = zip(before, values, strict=False)
             if before and all(abs(a - b) <= abs(b) * ctx.ldexp(1, -ctx.prec) for a, b in pairs):
                 break
             before, bits = values, 2 * bits

@@ -88,7 +88,7 @@ class QuadratureDual:
 
     def __init__(self, phi: Analytic, name: str) -> None:
         self.analytic, self.name = phi, name
-        self._line = Line(phi)
+        self._line: Any = Line(phi)
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
@@ -101,7 +101,7 @@ class QuadratureDual:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
         return polynomial_parts(self.analytic.phi.tree)
 
-    def jumps(self) -> tuple[tuple[tuple[int, Any], ...], None]:
+    def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
         return (), None
 

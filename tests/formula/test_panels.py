@@ -1,0 +1,134 @@
+"""Laws of panels: proven Hermite coefficients of a φ with kinks, narrow features or singular slopes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import mpmath
+import pytest
+from flint import arb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntkcalc.activations.formula.balls import log2_upper, working_precision
+from ntkcalc.activations.formula.branches import segments, sign_on
+from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of
+from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.errors import AccuracyError
+
+
+def tree(text: str) -> Tree:
+    return plain(parsed(text, WORDS))
+
+
+KINKED = (
+    *("max(x,sin(x))", "x/(1+abs(x))", "x*clip(x/6+0.5,0,1)", "abs(x)^1.5", "relu(sin(3*x))", "elu(x)"),
+    *("abs(x^2-0.3)", "relu(x-0.3)+relu(x-0.3-1e-25)", "tanh(x)+exp(-1e10*(x-0.7)^2)", "sqrt(x^2+1e-20)"),
+    *("x+1e-9*cos(400*x)", "abs(x)^0.75", "relu(x)+sin(x)/x", "x/tanh(x)", "exp(x^2/5)", "max(x,-1/3)"),
+)
+
+
+@pytest.mark.quick(9)
+@pytest.mark.parametrize("text", KINKED)
+def test_balls_hold_the_coefficients_at_a_higher_precision(text: str) -> None:
+    panels = Panels(tree(text), text)
+    low, high = panels.hermite(24, 70.0), panels.hermite(24, 150.0)
+    assert all(a.contains(b) for a, b in zip(low, high, strict=True))
+    assert max(log2_upper(a.rad()) for a in low) <= -70
+    for a, b in zip(panels.squares(70.0), Panels(tree(text), text).squares(150.0), strict=True):
+        assert a.overlaps(b)
+
+
+def mean(text: str, k: int, ends: list[str]) -> mpmath.mpf:
+    """E[φ h_k] by mpmath's quadrature between places where φ bends."""
+    from ntkcalc.activations.formula.phi import Phi
+    from ntkcalc.numerics.precision import context
+
+    ctx = context(120)
+    phi = Phi(tree(text), text)
+    norm = ctx.sqrt(2 * ctx.pi * ctx.factorial(k))
+
+    def f(x: mpmath.mpf) -> mpmath.mpf:
+        he = [ctx.one, x]
+        for n in range(1, k):
+            he.append(x * he[n] - n * he[n - 1])
+        return phi(ctx, x) * he[k] * ctx.exp(-x * x / 2) / norm
+
+    places = [ctx.mpf(e) for e in ["-14", "-7", "-3", *ends, "3", "7", "14"]]
+    return ctx.quad(f, places)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("max(x,sin(x))", ["0"]),
+        ("x/(1+abs(x))", ["0"]),
+        ("relu(x-0.5)*tanh(x)", ["0.5"]),
+        ("clip(x,-1,exp(x/2))", ["-1", "0"]),
+        ("x/tanh(x)", ["-1", "1"]),
+    ],
+)
+@pytest.mark.parametrize("k", [0, 1, 5])
+def test_coefficients_are_those_of_quadrature(text: str, ends: list[str], k: int) -> None:
+    ball = Panels(tree(text), text).hermite(5, 90.0)[k]
+    expected = mean(text, k, ends)
+    with working_precision(120):
+        assert abs(ball - arb(mpmath.nstr(expected, 30))) < arb("1e-20")
+
+
+@pytest.mark.parametrize("text", ["max(x,sin(x))", "elu(x)", "relu(sin(3*x))", "x*clip(x/6+0.5,0,1)", "max(x,-1/3)"])
+def test_late_coefficients_follow_from_jumps(text: str) -> None:
+    panels = Panels(tree(text), text)
+    series = KinkSeries(panels, kinks_of(panels, 80.0), 60.0)
+    assert series.first is not None
+    k = series.first[0]
+    late, whole = series.moments(k, k + 8, 58.0), panels.hermite(k + 8, 90.0)[k:]
+    assert all(a.contains(b) for a, b in zip(late, whole, strict=True))
+
+
+@given(st.fractions(-3, 3, max_denominator=97), st.fractions(-3, 3, max_denominator=97))
+def test_segments_are_where_their_branch_holds(a: Fraction, b: Fraction) -> None:
+    formula = tree(f"max(x-({a}),2*x-({b}))")
+    found = list(segments(formula, arb(-8), arb(8), -80.0))
+    assert found[0].left == -8
+    assert found[-1].right == 8
+    for segment in found:
+        x = (segment.left + segment.right) / 2
+        if len(segment.trees) == 1:
+            above = x - arb(a.numerator) / a.denominator > 2 * x - arb(b.numerator) / b.denominator
+            assert (segment.trees[0] is tree(f"x-({a})")) == bool(above)
+
+
+def test_signs_next_to_zeros_of_any_order() -> None:
+    zero, one = arb(0), arb(1)
+    assert sign_on(tree("x-sin(x)"), zero, one) == 1
+    assert sign_on(tree("x-sin(x)"), -one, zero) == -1
+    assert sign_on(tree("x^2"), -one, zero) == 1
+    assert sign_on(tree("sin(x)"), -one, one) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("relu(x)", (None, 1)),
+        ("relu(x)^2", (2, None)),
+        ("x*clip(x/6+0.5,0,1)", (None, 1)),
+        ("clip(x,-1,1)", (-1, None)),
+        ("abs(x)^1.5", (None, -1)),
+        ("max(x,-x/4)", (None, 1)),
+        ("relu(x)-relu(-x)", (-1, 1)),
+    ],
+)
+def test_parts_that_are_polynomials(text: str, parts: tuple[int | None, int | None]) -> None:
+    pieces = rational_pieces(tree(text))
+    assert pieces is not None
+    assert polynomial_parts_of(pieces) == parts
+
+
+def test_a_slope_that_is_not_square_integrable_is_no_number() -> None:
+    with pytest.raises(AccuracyError, match="not proven to be finite"):
+        Panels(tree("sqrt(abs(x))"), "sqrt(abs(x))").squares(60.0)
