@@ -37,10 +37,11 @@ _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
 
 @dataclass(frozen=True, eq=False)
 class _Spline:
-    """A spline with φ's jumps, the last k where coefficients differ, and Σ (µ_k(φ)² − µ_k(S)²) t^k."""
+    """A spline with φ's jumps, Σ (µ_k(φ)² − µ_k(S)²) t^k, and the bits that two rules for its dual must share."""
 
     spline: Spline
     correction: FixedSeries
+    bits: int
 
 
 class PiecewiseDual(QuadratureDual):
@@ -106,14 +107,15 @@ class PiecewiseDual(QuadratureDual):
 
     def moments(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
-        for known, found in self._moments:
-            if known >= need and len(found) > degree:
-                return found
+        for known, kept in self._moments:
+            if known >= need and len(kept) > degree:
+                return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
         series = self._kink_series(need) if degree > 64 else None
         last = degree if series is None or series.first is None else min(degree, series.first[0])
-        low = self._line.hermite(last, need)
-        found = low + (series.moments(last + 1, degree, need) if series is not None and last < degree else [])
+        found: list[Ball] = self._line.hermite(last, need)
+        if series is not None and last < degree:
+            found += series.moments(last + 1, degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
@@ -167,7 +169,7 @@ class PiecewiseDual(QuadratureDual):
             return self._series_value(t, bits, min(terms, _MOST_TERMS))
         ctx = t.context(spline.spline.ctx.prec)
         x, gap = t.at(ctx)
-        value, slope = spline.spline.dual(spline.spline.ctx.convert(x), spline.spline.ctx.sqrt(gap), ctx.prec - 48)
+        value, slope = spline.spline.dual(spline.spline.ctx.convert(x), spline.spline.ctx.sqrt(gap), spline.bits)
         more, steeper = spline.correction.at(t)
         return value + more, slope + steeper
 
@@ -183,12 +185,14 @@ class PiecewiseDual(QuadratureDual):
             return None
         last, order = series.first
         rough = self._knots(series, order, context(128))
-        ctx = context(math.ceil(need) + 64 + max(0, math.ceil(2 * rough.log_size())))
+        lost = max(0, math.ceil(2 * rough.log_size() - 2 * self._log_norm))
+        shared = math.ceil(1.25 * (bits + 8 + lost))  # four fifths of which are asked for
+        ctx = context(max(math.ceil(need) + lost, shared) + 64)
         spline = self._knots(series, order, ctx)
         ours, theirs = self.moments(last, need + 2 * log2_float(last)), spline.hermite(last)
         pairs = zip(ours[: last + 1], theirs, strict=True)
         squares = [to_real(ctx, a) ** 2 - b * b for a, b in pairs]
-        return _Spline(spline, FixedSeries.of(squares, math.ceil(need)))
+        return _Spline(spline, FixedSeries.of(squares, math.ceil(need)), shared)
 
     def _knots(self, series: KinkSeries, order: int, ctx: Context) -> Spline:
         """Return the spline with φ's jumps up to an order."""

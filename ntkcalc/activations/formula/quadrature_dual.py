@@ -149,7 +149,7 @@ class QuadratureDual:
             if known >= need and len(found) > degree:
                 return found
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        found = self._line.hermite(degree, need, self._parity_sign)
+        found: list[Ball] = self._line.hermite(degree, need, self._parity_sign)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
@@ -287,8 +287,8 @@ class QuadratureDual:
 
     def _series_work(self, terms: int, need: float) -> float:
         """Return about the seconds that the regrouped series takes."""
-        rule = self._line.hermite_rule(terms, need)
-        return rule.count * terms * _RECURRENCE * (1 + need / 2000)
+        count: int = self._line.hermite_rule(terms, need).count
+        return count * terms * _RECURRENCE * (1 + need / 2000)
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
