@@ -81,6 +81,8 @@ def test_names_as_others_write_them(typed: str, name: str) -> None:
         ("torch.relu", "Names need no module: 'relu'"),
         ("x*torch.nn.functional.relu(x)", "'x*relu(x)'"),
         ("lambda x: x*tanh(x)", "Write the formula by itself, in x: 'x*tanh(x)'"),
+        ("np.tanh(x\0\n)", r"Names need no module: 'tanh(x\x00\n)'"),
+        ("lambda x: x\0\n", r"in x: 'x\x00'"),
         ("-relu", "Write relu(x)"),
         ("relu:0.1", "relu takes no parameters"),
         ("leaky-relu:0.1,0.2", "leaky-relu takes slope=0.01"),
@@ -92,6 +94,7 @@ def test_code_and_misspelt_names_are_refused_with_a_hint(typed: str, expected: s
     with pytest.raises(InputError) as caught:
         activation(typed)
     assert expected in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_the_hint_on_cases_holds() -> None:

@@ -309,7 +309,7 @@ def test_bounds_are_those_of_the_theorem(act: str, truncation: int) -> None:
 @pytest.mark.parametrize("d", [2, 9, 100])
 @pytest.mark.quick(5)
 def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
-    found = spectrum(act, d, 6, digits=16)
+    found = spectrum(act, sphere_dim=d, max_frequency=6, digits=16)
     kernel, sphere = Kernel.of(act), Sphere(d, 6)
     before = [(Fraction(0), Fraction(10**6))] * 7
     for terms in (0, 5, 50):
@@ -414,7 +414,7 @@ def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, An
 @pytest.mark.parametrize("d", [2, 3, 5])
 @pytest.mark.quick(1)
 def test_relu_decays_as_corollary_4_7_says(d: int) -> None:
-    rows = spectrum("relu", d, 200, gamma_b2="0.1", digits=4).eigenvalues
+    rows = spectrum("relu", sphere_dim=d, max_frequency=200, gamma_b2="0.1", digits=4).eigenvalues
     for start in (100, 101):
         ks = np.arange(start, 201, 2)
         values = [float(rows[k].eigenvalue or 0) for k in ks]
@@ -438,9 +438,9 @@ def test_spheres_of_ten_thousand_dimensions_keep_their_digits() -> None:
 @pytest.mark.parametrize(("act", "d", "depth"), [("relu", 2, 3), ("tanh", 9, 2), ("gaussian", 2, 4)])
 @pytest.mark.quick(1)
 def test_few_digits_are_the_first_of_many(act: str, d: int, depth: int) -> None:
-    fine = spectrum(act, d, 7, depth, gamma_b2="0.01", digits=20).eigenvalues
+    fine = spectrum(act, depth, sphere_dim=d, max_frequency=7, gamma_b2="0.01", digits=20).eigenvalues
     for digits in (1, 3, 15):
-        rows = spectrum(act, d, 7, depth, gamma_b2="0.01", digits=digits).eigenvalues
+        rows = spectrum(act, depth, sphere_dim=d, max_frequency=7, gamma_b2="0.01", digits=digits).eigenvalues
         for row, known in zip(rows, fine, strict=True):
             value = Fraction(known.eigenvalue or 0)
             assert agrees(row.eigenvalue, value, digits), (digits, row.k)

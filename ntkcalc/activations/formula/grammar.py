@@ -92,12 +92,12 @@ def _check_notation(text: str) -> None:
     """Refuse what is a program rather than a formula, and say how to write it."""
     if found := re.search(r"\blambda\s*\w*\s*:\s*", text):
         body = text[found.end() :].strip()[:60] or "x*tanh(x)"
-        raise _refusal(text, "unexpected 'lambda'", found.start() + 1, f" Write the formula by itself, in x: '{body}'.")
+        raise _refusal(text, "unexpected 'lambda'", found.start() + 1, f" Write the formula by itself, in x: {body!r}.")
     if found := re.search(r"\b(if|else|where|piecewise)\b", text):
         raise _refusal(text, f"unexpected '{found[0]}'", found.start() + 1, _CASES)
     if found := re.search(r"\b[A-Za-z_]\w*\.(?=[A-Za-z_])", text):
         plain = re.sub(r"\b([A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", text)[:60]
-        raise _refusal(text, f"unexpected '{found[0]}'", found.start() + 1, f" Names need no module: '{plain}'.")
+        raise _refusal(text, f"unexpected '{found[0]}'", found.start() + 1, f" Names need no module: {plain!r}.")
 
 
 def _tokens(text: str) -> list[_Token]:
