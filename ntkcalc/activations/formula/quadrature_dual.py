@@ -145,9 +145,9 @@ class QuadratureDual:
 
     def moments(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
-        for known, found in self._moments:
-            if known >= need and len(found) > degree:
-                return found
+        for known, kept in self._moments:
+            if known >= need and len(kept) > degree:
+                return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
         found: list[Ball] = self._line.hermite(degree, need, self._parity_sign)
         self._moments = [(need, found), *self._moments[:3]]
