@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from ntkcalc.activations.activation import Activation, ArrayPair
+from ntkcalc.activations.activation import Activation, ArrayPair, HermiteFunction
 from ntkcalc.activations.formula.cutting import cut
 from ntkcalc.activations.formula.formula_dual import FormulaDual
 from ntkcalc.activations.formula.formulas import formula_dual
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
-from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of
+from ntkcalc.activations.formula.trees import Tree, X, node, number, rebuilt, text_of, times
 from ntkcalc.numerics.precision import Context, Real
 
 
@@ -27,12 +27,13 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
             return named
     dual = _dual(tree, text_of(tree))
     jumps, roughness = dual.jumps()
-    return replace(_activation(dual), parity=dual.parity, jumps=jumps, roughness=roughness)
+    return replace(_activation(tree, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
 def softplus(beta: Fraction, name: str) -> Activation:
     """Return softplus: see `ntkcalc.activations.formula.softplus`."""
-    return _activation(_dual(node("softplus", X, number(beta)), name))
+    tree = node("softplus", X, number(beta))
+    return _activation(tree, _dual(tree, name))
 
 
 def is_formula(text: str) -> bool:
@@ -46,8 +47,8 @@ def _dual(tree: Tree, name: str) -> FormulaDual:
     return formula_dual(cut(plain(tree), name))
 
 
-def _activation(dual: FormulaDual) -> Activation:
-    """Return the activation with this dual; parity, jumps and roughness are left out."""
+def _activation(tree: Tree, dual: FormulaDual) -> Activation:
+    """Return the activation of a formula with this dual; parity, jumps and roughness are left out."""
 
     def phi(ctx: Context, x: Real) -> Real:
         return dual.phi.evaluator(ctx)(ctx.convert(x))[0]
@@ -57,4 +58,9 @@ def _activation(dual: FormulaDual) -> Activation:
 
         return on_arrays(dual.phi)
 
-    return Activation(dual.name, phi, on_arrays, dual, dual.hermite)
+    def dilation(q: Fraction) -> tuple[FormulaDual, HermiteFunction]:
+        stretched = times(node("sqrt", number(q)), X)
+        scaled = _dual(rebuilt(tree, lambda t: stretched if t is X else t), dual.name)
+        return scaled, scaled.hermite
+
+    return Activation(dual.name, phi, on_arrays, dual, dual.hermite, dilation)
