@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Given, Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import real_array, unit_rows
@@ -16,7 +15,15 @@ from ntkcalc.numerics.types import Array
 
 
 def ntk(
-    rho: Any, act: str, depth: int = 2, *, sigma_w2: str | float | Fraction = 1, gamma_b2: str | float | Fraction = 0
+    rho: Any,
+    act: str,
+    depth: int = 2,
+    *,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
 ) -> Array:
     """Return Θ_l(ρ) on an array, in float64.
 
@@ -25,8 +32,7 @@ def ntk(
     rho : correlations in [−1, 1], any shape, taken as the doubles that they are
     act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth : l ≥ 1, layers including the linear output
-    sigma_w2 : σ_w² in (0, 1/E[φ²]], or ``"max"``
-    gamma_b2 : γ_b² in [0, 1]
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
 
     Returns
     -------
@@ -52,7 +58,8 @@ def ntk(
     size = np.abs(values)
     if not (size <= 1).all():
         raise InputError("rho must lie in [-1, 1] everywhere")
-    return kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked())(values < 0, 1 - size)
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    return kernel_lookup(found)(values < 0, 1 - size)
 
 
 def ntk_matrix(
@@ -61,8 +68,11 @@ def ntk_matrix(
     *,
     act: str,
     depth: int = 2,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     normalize: bool = True,
     out: Array | None = None,
 ) -> Array:
@@ -74,8 +84,7 @@ def ntk_matrix(
     y : other points, shape (m, d); without them the matrix is that of `x` with itself, exactly symmetric
     act : activation such as ``"tanh"``
     depth : l ≥ 1, layers including the linear output
-    sigma_w2 : σ_w² in (0, 1/E[φ²]], or ``"max"``
-    gamma_b2 : γ_b² in [0, 1]
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
     normalize : scale rows to unit norm; otherwise rows of another norm are refused
     out : where to write the matrix, shape (n, m), a memory map for instance
 
@@ -103,7 +112,8 @@ def ntk_matrix(
     others = None if y is None else unit_rows(y, "y", normalize).rows
     if others is not None and others.shape[1] != rows.shape[1]:
         raise InputError(f"x and y need rows of one length, got {rows.shape[1]} and {others.shape[1]}")
-    matrix = KernelMatrix(kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked()), rows, others)
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    matrix = KernelMatrix(kernel_lookup(found), rows, others)
     if out is None:
         out = np.empty(matrix.shape)
     elif out.shape != matrix.shape or out.dtype.str != np.dtype(np.float64).str:

@@ -140,7 +140,9 @@ def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
 def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> KernelFacts:
     """Return the kernel's facts, without variances under the standard parametrisation."""
     facts = kernel_facts(kernel, digits)
-    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *[None] * 6)
+    if architecture.parametrization == "ntk":
+        return facts
+    return KernelFacts(facts.activation, facts.depth, *[None] * 6, facts.name, None, None, None)
 
 
 def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of, named_fields
-from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, shared, table
+from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, phase, shared, table
 from ntkcalc.spectrum.results import EffectiveRanks, RankBounds
 
 _FEW = 6  # digits of a bound in a table
@@ -43,6 +43,7 @@ class BoundsReport(_NamedValues[RankBounds]):
             "c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it",
             *_silences(results),
             shared(results),
+            *(phase(results[0].kernel) if len(results) == 1 else []),
         ]
         title = "bounds on effective ranks, whatever the data on the sphere"
         return table(title, columns, screen) + captions(lines, screen)
@@ -101,6 +102,7 @@ class RanksReport(_NamedValues[EffectiveRanks]):
             *_silences(bounds),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",
             shared(results),
+            *(phase(results[0].kernel) if len(results) == 1 else []),
         ]
         text += captions(lines, screen)
         for r in results:

@@ -106,8 +106,9 @@ class Report(ABC, Generic[Result]):
     def csv(self, results: Sequence[Any]) -> str:
         """Return CSV; what is unknown is empty."""
         records = [(r.kernel, record) for r in results for record in self.records(r)]
-        rows = ([*(getattr(k, name, None) for name in _KERNEL), *record.values()] for k, record in records)
-        return csv_lines([*_KERNEL, *records[0][1]], ([cell(value) for value in row] for row in rows))
+        names = _kernel_columns([r.kernel for r in results])
+        rows = ([*(getattr(k, name, None) for name in names), *record.values()] for k, record in records)
+        return csv_lines([*names, *records[0][1]], ([cell(value) for value in row] for row in rows))
 
     def plain(self, results: Sequence[Result]) -> str:
         """Return bare values, an empty line between results."""
@@ -116,6 +117,14 @@ class Report(ABC, Generic[Result]):
 
 _ENVELOPE = ("digits", "engine", "kernel")
 _KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")  # what of a kernel is in CSV
+
+
+def _kernel_columns(kernels: Sequence[Any]) -> list[str]:
+    """Return what of kernels is in CSV: more where Assumption 2 does not hold, or for NNGP kernels."""
+    known = [k for k in kernels if k is not None]
+    general = any(q != 1 for k in known for q in k.variances or ())
+    columns = ("activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2") if general else _KERNEL
+    return [*columns, *["name"] * any(k.name == "nngp" for k in known)]
 
 
 def envelope(command: str, result: Any) -> dict[str, Any]:

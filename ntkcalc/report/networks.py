@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from ntkcalc.networks.results import NetworkSpectrum
 from ntkcalc.report.formats import Report, Screen, about, digits_of, named_fields, rounded
-from ntkcalc.report.tables import MOST_ROWS, Column, captions, counted, data_line, left_out, numbers, table, variances
+from ntkcalc.report.tables import MOST_ROWS, Column, captions, counted, data_line, left_out, numbers, phase, table, variances
 from ntkcalc.spectrum.results import FiniteWidth, Interval
 
 _FEW = 5  # digits of a share in a table
@@ -62,6 +62,7 @@ def _captions(r: NetworkSpectrum) -> list[str]:
         f"{data_line(r.data)}; eff(K) = {_interval(r.kernel_effrank)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
         f"{f.arch}{images}, {f.parametrization} parametrization"
         + (", weights and biases uniform in ±1/√fan_in" if standard else f", {variances(r.kernel, 6)}"),
+        *([] if standard else phase(r.kernel)),
         f"seed {f.seed}; " + ("95 % confidence intervals of means" if r.trials > 1 else "one network has no interval"),
     ]
     lines.append("width ∞, of XXᵀ: λ_p/λ_1 of the kernel of infinite width, and of XXᵀ")

@@ -11,10 +11,10 @@ from ntkcalc.report.tables import (
     counted,
     data_line,
     heading,
+    kernel_lines,
     left_out,
     numbers,
     table,
-    variances,
 )
 from ntkcalc.spectrum.results import MatrixSpectrum, SphereSpectrum
 
@@ -52,7 +52,7 @@ def _sphere(r: SphereSpectrum, screen: Screen) -> str:
         Column("N(d,k)", [_multiplicity(e.multiplicity) for e in rows]),
         Column("share %", ["?" if e.trace_share is None else percent(e.trace_share) for e in rows]),
     ]
-    lines = [] if r.kernel is None else [variances(r.kernel, digits)]
+    lines = kernel_lines(r.kernel, digits)
     mass = "the uniform probability measure" if r.measure == "uniform" else f"the surface measure of S^{r.sphere_dim}"
     lines.append(f"{mass}; lower ≤ λ_k ≤ upper from T = {r.truncation} (Theorem 4.6)")
     if r.trace is None:
@@ -109,7 +109,7 @@ def _matrix(r: MatrixSpectrum, screen: Screen) -> str:
     unseen = sum(not e.resolved for e in r.eigenvalues)
     lines = [
         f"{data_line(r.data)}; eff(K) = {digits_of(r.kernel_effrank, 6)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
-        variances(r.kernel, 10),
+        *kernel_lines(r.kernel, 10),
         "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues",
         f"errors below {about(r.accuracy)} of λ_1"
         + (f"; {counted(unseen, 'eigenvalue')} below that: ?" if unseen else ""),

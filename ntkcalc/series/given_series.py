@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.kernel.results import FixedPoint, KernelFacts
 from ntkcalc.numerics.precision import exact
 from ntkcalc.series.coefficients import MOST_TERMS
 
@@ -101,7 +101,9 @@ def _from_json(fields: Any, where: str) -> GivenSeries:
     if [row.get("p", str(p)) for p, row in enumerate(rows)] != [str(p) for p in range(len(rows))]:
         raise InputError(f"{where}: 'p' must run 0, 1, 2, ...")
     tail, digits = fields.get("tail"), str(fields.get("digits", ""))
-    facts = _facts(fields.get("kernel")) if which == "kappa" else None  # Σ_l or R' of a kernel is not that kernel
+    facts = _facts(fields.get("kernel"))
+    if facts is not None and which != ("alpha" if facts.name == "nngp" else "kappa"):
+        facts = None  # Σ_l or R' of an NTK is not that kernel
     return GivenSeries(
         facts,
         coefficients,
@@ -116,12 +118,23 @@ def _facts(kernel: Any) -> KernelFacts | None:
     if not isinstance(kernel, dict) or not isinstance(kernel.get("activation"), str):
         return None
     try:
-        known = [exact(kernel[name], name) for name in names]  # refuses NaN, infinity and absurd exponents
-        numbers = [Decimal(str(kernel[name])) for name, value in zip(names, known, strict=True) if value >= 0]
         name = "".join(c if c.isprintable() else "?" for c in kernel["activation"][:200])
-        return KernelFacts(name, int(kernel["depth"]), *numbers)
+        numbers = [_nonnegative(kernel[name], name) for name in names]
+        rows = [kernel.get(name) for name in ("variances", "slopes")]
+        variances, slopes = (None if row is None else tuple(_nonnegative(x, "variances") for x in row) for row in rows)
+        limit = kernel.get("fixed_point")
+        phase = limit and FixedPoint(*(_nonnegative(limit[name], name) for name in ("q", "chi", "correlation")))
+        own = "nngp" if kernel.get("name") == "nngp" else "ntk"
+        return KernelFacts(name, int(kernel["depth"]), *numbers, own, variances, slopes, phase)
     except (KeyError, ArithmeticError, TypeError, ValueError):
         return None
+
+
+def _nonnegative(number: Any, what: str) -> Decimal:
+    """Return a number; refuse NaN, infinity and absurd exponents, and what is negative."""
+    if exact(number, what) < 0:
+        raise InputError(f"{what} must not be negative")
+    return Decimal(str(number))
 
 
 def _coefficient(text: Any, where: str) -> Fraction:

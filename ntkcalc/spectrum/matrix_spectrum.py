@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
@@ -44,8 +44,11 @@ def matrix_spectrum(
     *,
     act: str,
     depth: int = 2,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     top: int | None = None,
     digits: int = 12,
     normalize: bool = True,
@@ -56,7 +59,7 @@ def matrix_spectrum(
     Parameters
     ----------
     x : points, shape (n, d)
-    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : the kernel: see `ntk_coefficients`
     top : how many of the largest; None for all
     digits : most digits of a number; fewer are given where fewer are known
     normalize : scale rows to unit norm; otherwise rows of another norm are refused
@@ -79,11 +82,11 @@ def matrix_spectrum(
     >>> str(matrix_spectrum([[1.0, 0.0], [0.0, 1.0]], act="linear").eigenvalues[0].normalized)
     '1'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
     whole(digits, "digits", 1)
     if whole(memory, "memory") < 0:
         raise InputError(f"memory must not be negative, got {memory}")
-    return data_spectrum(kernel, unit_rows(x, "x", normalize), top, digits, memory=memory)
+    return data_spectrum(found, unit_rows(x, "x", normalize), top, digits, memory=memory)
 
 
 @dataclass(frozen=True)
