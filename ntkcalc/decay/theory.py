@@ -188,8 +188,8 @@ def _constants(kernel: Kernel, jump: float) -> tuple[float, float]:
         minus = 0.0
     elif kernel.activation.parity == "even":
         minus = plus
-    factor = float(kernel.variance(_BITS)) * (3 / (4 * sqrt(pi)) if kernel.name == "nngp" else 1 / (2 * sqrt(pi)))
-    return (plus + minus) * factor, (plus - minus) * factor
+    divisor, q = 4 / 3 * sqrt(pi) if kernel.name == "nngp" else 2 * sqrt(pi), float(kernel.variance(_BITS))
+    return q * (plus + minus) / divisor, q * (plus - minus) / divisor
 
 
 def _widest_spread(kernel: Kernel) -> float:

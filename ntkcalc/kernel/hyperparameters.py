@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import ROUND_FLOOR
+from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Self, TypeAlias
@@ -12,7 +12,7 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError, near_miss, one_of
 from ntkcalc.kernel.phase import fixed_point
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.kernel.variances import SIGMA, CorrelationMap, SigmaError, Variances
+from ntkcalc.kernel.variances import SIGMA, CorrelationMap, Number, SigmaError, Variances
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, rational, real, short_text, whole
 
 MOST_LAYERS = 1000
@@ -71,7 +71,7 @@ class Kernel:
             )
         if weights == 0 and biases == 0:
             raise InputError("gamma_w2 and gamma_b2 must not both be 0: the first layer would compute nothing")
-        bias = None if sigma_b2 is None else _variance(sigma_b2, "sigma_b2")
+        bias = None if sigma_b2 is None else _number(sigma_b2, "sigma_b2")
         sigma = Fraction(1) if sigma_w2 is None else _variance(sigma_w2, "sigma_w2", "max")
         if sigma == 0:
             raise InputError("sigma_w2 must be positive, got 0")
@@ -160,13 +160,17 @@ class Kernel:
         )
 
 
-def _variance(value: str | float | Fraction, what: str, word: str | None = None) -> Fraction | str:
+def _variance(value: str | float | Fraction, what: str, word: str) -> Fraction | str:
     """Read a variance, or a word in its place."""
-    if isinstance(value, str) and word is not None and (text := value.strip().lower())[:1].isalpha():
+    if isinstance(value, str) and (text := value.strip().lower())[:1].isalpha() and text not in ("nan", "inf"):
         if text != word:
             raise InputError(f"{what} must be a number or '{word}', got '{value[:40]}'.{near_miss(text, [word])}")
         return word
-    found = rational(value, what if word is None else f"{what} (or '{word}')")
+    return _number(value, what, f" (or '{word}')")
+
+
+def _number(value: str | float | Fraction, what: str, instead: str = "") -> Fraction:
+    found = rational(value, what + instead)
     if found < 0:
         raise InputError(f"{what} must not be negative, got {short_text(found)}")
     return found
@@ -176,14 +180,23 @@ def kernel_facts(kernel: Kernel, digits: int) -> KernelFacts:
     """Return a kernel with its derived quantities, rounded to so many digits."""
     bits, v = bits_for(digits), kernel.variances
     steps = list(kernel.steps(bits))
+
+    def shown(value: Number) -> Decimal:
+        return decimal(value, digits)
+
+    sigma_w2 = v.sigma_w2_at(bits) if v.sigma_w2 is None else v.sigma_w2
+    sigma_b2 = v.sigma_b2_at(bits) if v.sigma_b2 is None else v.sigma_b2
     return KernelFacts(
         kernel.activation.name,
         kernel.depth,
-        *(decimal(x, digits) for x in (v.sigma_w2 or v.sigma_w2_at(bits), v.sigma_b2_at(bits) if v.sigma_b2 is None else v.sigma_b2)),
-        *(decimal(x, digits) for x in (v.gamma_w2_at(bits), v.gamma_b2_at(bits))),
-        *(decimal(x, digits) for x in (kernel.chi(bits), kernel.total(bits))),
+        shown(sigma_w2),
+        shown(sigma_b2),
+        shown(v.gamma_w2_at(bits)),
+        shown(v.gamma_b2_at(bits)),
+        shown(kernel.chi(bits)),
+        shown(kernel.total(bits)),
         kernel.name,
-        tuple(decimal(q, digits) for q in (v.variance(1, bits), *(q for q, _ in steps))),
-        tuple(decimal(chi, digits) for _, chi in steps),
+        tuple(shown(q) for q in (v.variance(1, bits), *(q for q, _ in steps))),
+        tuple(shown(chi) for _, chi in steps),
         fixed_point(v, kernel.variance(96), digits),
     )

@@ -43,7 +43,9 @@ class KernelFacts:
     chi: Annotated[Decimal | None, "χ_l = σ_w² E[φ'(√q_{l−1} Z)²]; χ = R'(1) under Assumption 2"]
     total: Annotated[Decimal | None, "S_l = Θ_l(1) = q_l + χ_l S_{l−1}; of the NNGP kernel q_l"]
     name: Annotated[str, ("ntk", "nngp"), 'Θ_l ("ntk") or the NNGP kernel Σ_l ("nngp")']
-    variances: Annotated[tuple[Decimal, ...] | None, "q_1 … q_l, the variances of preactivations; all 1 by Assumption 2"]
+    variances: Annotated[
+        tuple[Decimal, ...] | None, "q_1 … q_l, the variances of preactivations; all 1 by Assumption 2"
+    ]
     slopes: Annotated[tuple[Decimal, ...] | None, "χ_2 … χ_l"]
     fixed_point: Annotated[FixedPoint | None, "the limit of infinite depth; null where q_l diverges or is not found"]
 

@@ -211,8 +211,9 @@ class CorrelationMap:
 def _log_sensitivity(found: Expansion, point: ExpansionPoint) -> float:
     r"""Return log2 of a bound on how many times the relative error of q the coefficients d_j and tails q_j err.
 
-    With A_j the coefficients of t D'(t), :math:`|\partial d_j/\partial \ln q| ≤ A_j + \sqrt{(A_j + d_j)(j + 2) d_{j+2}}/δ`
-    by Cauchy and Schwarz, for :math:`(k + 2) \binom kj = (j + 1)(j + 2)/(k + 1) \binom{k+2}{j+2}`; tails likewise.
+    With A_j the coefficients of t D'(t), by Cauchy and Schwarz
+    :math:`|\partial d_j/\partial \ln q| ≤ A_j + \sqrt{(A_j + d_j)(j + 2) d_{j+2}}/δ`, for
+    :math:`(k + 2) \binom kj = (j + 1)(j + 2)/(k + 1) \binom{k+2}{j+2}`; tails likewise.
     Tails of the derivative are taken to be as sensitive as its coefficients.
     """
     d, ctx = found.d, context(64)

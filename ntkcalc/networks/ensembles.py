@@ -142,7 +142,7 @@ def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> Ke
     facts = kernel_facts(kernel, digits)
     if architecture.parametrization == "ntk":
         return facts
-    return KernelFacts(facts.activation, facts.depth, *[None] * 6, facts.name, None, None, None)
+    return KernelFacts(facts.activation, facts.depth, None, None, None, None, None, None, "ntk", None, None, None)
 
 
 def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:

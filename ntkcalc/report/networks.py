@@ -5,7 +5,18 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from ntkcalc.networks.results import NetworkSpectrum
 from ntkcalc.report.formats import Report, Screen, about, digits_of, named_fields, rounded
-from ntkcalc.report.tables import MOST_ROWS, Column, captions, counted, data_line, left_out, numbers, phase, table, variances
+from ntkcalc.report.tables import (
+    MOST_ROWS,
+    Column,
+    captions,
+    counted,
+    data_line,
+    left_out,
+    numbers,
+    phase,
+    table,
+    variances,
+)
 from ntkcalc.spectrum.results import FiniteWidth, Interval
 
 _FEW = 5  # digits of a share in a table

@@ -5,7 +5,18 @@ from decimal import ROUND_CEILING, Decimal
 
 from ntkcalc.kernel.results import MatrixSummary
 from ntkcalc.report.formats import Report, Screen, about, cell, digits_of, named_fields
-from ntkcalc.report.tables import Column, captions, data_line, heading, kernel_lines, names, numbers, phase, shared, table
+from ntkcalc.report.tables import (
+    Column,
+    captions,
+    data_line,
+    heading,
+    kernel_lines,
+    names,
+    numbers,
+    phase,
+    shared,
+    table,
+)
 from ntkcalc.series.results import KernelValue, KernelValues
 
 _MOST_VALUES = 40  # of several results in one table
@@ -118,4 +129,6 @@ class MatrixReport(Report[MatrixSummary]):
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")
         lines += [f"written to {r.output}" for r in results if r.output is not None]
         title = "kernel matrices" if len(results) > 1 else "the kernel matrix"
-        return table(title, columns, screen) + captions([*lines, shared(results), *(phase(first.kernel) if len(results) == 1 else [])], screen)
+        return table(title, columns, screen) + captions(
+            [*lines, shared(results), *(phase(first.kernel) if len(results) == 1 else [])], screen
+        )

@@ -275,7 +275,9 @@ def _factor(kernel: Kernel, which: str, bits: int) -> Fraction:
     """Return what a series of C_l or Θ_l/q_l is to be multiplied by: q_l, for β q_l/q_{l−1}."""
     if which != "beta":
         return kernel.variance(bits)
-    return kernel.variance(bits) / kernel.variances.variance(kernel.depth - 1, bits) if kernel.depth > 1 else Fraction(1)
+    return (
+        kernel.variance(bits) / kernel.variances.variance(kernel.depth - 1, bits) if kernel.depth > 1 else Fraction(1)
+    )
 
 
 def _hermite_coefficients(kernel: Kernel, request: SeriesRequest) -> Coefficients:

@@ -118,16 +118,21 @@ def _facts(kernel: Any) -> KernelFacts | None:
     if not isinstance(kernel, dict) or not isinstance(kernel.get("activation"), str):
         return None
     try:
-        name = "".join(c if c.isprintable() else "?" for c in kernel["activation"][:200])
-        numbers = [_nonnegative(kernel[name], name) for name in names]
-        rows = [kernel.get(name) for name in ("variances", "slopes")]
-        variances, slopes = (None if row is None else tuple(_nonnegative(x, "variances") for x in row) for row in rows)
+        act = "".join(c if c.isprintable() else "?" for c in kernel["activation"][:200])
+        sigma_w2, sigma_b2, gamma_w2, gamma_b2, chi, total = (_nonnegative(kernel[name], name) for name in names)
+        variances, slopes = (_row(kernel.get(name), name) for name in ("variances", "slopes"))
         limit = kernel.get("fixed_point")
         phase = limit and FixedPoint(*(_nonnegative(limit[name], name) for name in ("q", "chi", "correlation")))
-        own = "nngp" if kernel.get("name") == "nngp" else "ntk"
-        return KernelFacts(name, int(kernel["depth"]), *numbers, own, variances, slopes, phase)
+        own, depth = "nngp" if kernel.get("name") == "nngp" else "ntk", int(kernel["depth"])
+        return KernelFacts(
+            act, depth, sigma_w2, sigma_b2, gamma_w2, gamma_b2, chi, total, own, variances, slopes, phase
+        )
     except (KeyError, ArithmeticError, TypeError, ValueError):
         return None
+
+
+def _row(numbers: Any, what: str) -> tuple[Decimal, ...] | None:
+    return None if numbers is None else tuple(_nonnegative(x, what) for x in numbers)
 
 
 def _nonnegative(number: Any, what: str) -> Decimal:

@@ -13,9 +13,9 @@ of s_l, and q_j = Σ_{i>j} r_i, q̇_j = Σ_{i>j} ṙ_i,
 .. math::  δ_l u_l = \Bigl(\sum_j q_j s^j\Bigr) u_{l−1}, \qquad
            τ_l = δ_l u_l + S_{l−1} \Bigl(\sum_j \dot q_j s^j\Bigr) u_{l−1} + \dot Σ_l τ_{l−1}.
 
-So every digit of a tail can be had in float64 too. For variances q_l other than 1 each layer has an R of its own, and
-the series are those of C_l = Σ_l/q_l, of dC_l/dC_{l−1} and of Θ_l/q_l (`ntkcalc.kernel.variances`). Everything is a sum of products of nonnegative
-numbers, run by any `ntkcalc.numerics.engine.Engine`.
+So every digit of a tail can be had in float64 too. For variances q_l other than 1 each layer has an R of its own,
+and the series are those of C_l = Σ_l/q_l, of dC_l/dC_{l−1} and of Θ_l/q_l (`ntkcalc.kernel.variances`). Everything
+is a sum of products of nonnegative numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ from ntkcalc.numerics.types import Observer
 class LayerSeries(Generic[S]):
     """Σ_l, R'(Σ_{l−1}) and Θ_l as series in t, with coefficients α_{p,l}, β_{p,l}, κ_{p,l}, and their tails.
 
-    The tails are 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i and S_l − Σ_{i≤p} κ_i; α and κ are over q_l, and β is as C_l gives it.
+    The tails are 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i and S_l − Σ_{i≤p} κ_i. All are over q_l, β is dC_l/dC_{l−1}.
     """
 
     depth: int

@@ -11,7 +11,6 @@ which is Theorem 4.3 for q = 1 and holds for q > 1 too, where Theorem 4.3 does n
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
-from fractions import Fraction
 from itertools import accumulate
 
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
