@@ -67,14 +67,12 @@ class Kernel:
             raise InputError("gamma_b2 must be a number, got None")
         if weights is None and isinstance(biases, Fraction) and biases > 1:
             raise InputError(
-                f"gamma_b2 must lie in [0, 1] (gamma_w2 = 1 - gamma_b2, unless it is given), got {short_text(biases)}"
+                f"gamma_b2 must lie in [0, 1], got {short_text(biases)} (gamma_w2 = 1 - gamma_b2, unless it is given)"
             )
         if weights == 0 and biases == 0:
             raise InputError("gamma_w2 and gamma_b2 must not both be 0: the first layer would compute nothing")
         bias = None if sigma_b2 is None else _number(sigma_b2, "sigma_b2")
         sigma = Fraction(1) if sigma_w2 is None else _variance(sigma_w2, "sigma_w2", "max")
-        if sigma == 0:
-            raise InputError("sigma_w2 must be positive, got 0")
         found = cls(phi, depth, None if isinstance(sigma, str) else sigma, biases, bias, weights, kernel)
         return found if sigma_w2 is not None or found._fits() else replace(found, sigma_w2=None)
 
@@ -171,8 +169,9 @@ def _variance(value: str | float | Fraction, what: str, word: str) -> Fraction |
 
 def _number(value: str | float | Fraction, what: str, instead: str = "") -> Fraction:
     found = rational(value, what + instead)
-    if found < 0:
-        raise InputError(f"{what} must not be negative, got {short_text(found)}")
+    if found < 0 or (not found and what == "sigma_w2"):
+        needed = "be positive" if what == "sigma_w2" else "not be negative"
+        raise InputError(f"{what} must {needed}, got {short_text(found)}")
     return found
 
 

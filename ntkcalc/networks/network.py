@@ -367,11 +367,8 @@ def empirical_ntk(
         widths = tuple(widths)
         depth = len(widths) + 1 if depth is None else depth
     architecture = Architecture(widths, arch, parametrization, padding, filter_size)
-    layers = 2 if depth is None else depth
-    if parametrization == "standard":  # without variances
-        found = Kernel.of(act, layers)
-    else:
-        found = Kernel.of(act, layers, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    given: Any = () if parametrization == "standard" else (sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel)
+    found = Kernel.of(act, 2 if depth is None else depth, *given).checked()
     points = unit_rows(x, "x", normalize)
     plans = layer_shapes(found.depth, architecture, points)
     rounding(found, architecture, plans)
