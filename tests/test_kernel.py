@@ -35,7 +35,9 @@ def test_the_variances_add_up_to_one(name: str, share: Any) -> None:
     kernel = Kernel.of(name, 2, Fraction(str(decimal(largest, 20))) * Fraction(share))
     # σ_w² E[φ²] + σ_b² = 1, both positive
     assert kernel.variances.sigma_b2_at(100) > 0
-    assert abs(kernel.variances.sigma_w2_at(100) * mean_square(kernel) + kernel.variances.sigma_b2_at(100) - 1) < 2.0**-98
+    assert (
+        abs(kernel.variances.sigma_w2_at(100) * mean_square(kernel) + kernel.variances.sigma_b2_at(100) - 1) < 2.0**-98
+    )
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -9,7 +9,7 @@ import numpy as np
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Given, Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.kernel_matrix import kernel_matrix
 from ntkcalc.kernel.points import real_array, unit_rows
 from ntkcalc.numerics.types import Array
 
@@ -76,7 +76,7 @@ def ntk_matrix(
     normalize: bool = True,
     out: Array | None = None,
 ) -> Array:
-    """Return the matrix Θ_l(⟨x_i, y_j⟩) of data on the unit sphere, in float64.
+    """Return the matrix Θ_l(x_i, y_j) of data, in float64.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def ntk_matrix(
     act : activation such as ``"tanh"``
     depth : l ≥ 1, layers including the linear output
     sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
-    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    normalize : scale rows to unit norm; otherwise they have their norms, zero rows too: q_1 = γ_w² ‖x‖² + γ_b²
     out : where to write the matrix, shape (n, m), a memory map for instance
 
     Returns
@@ -108,12 +108,12 @@ def ntk_matrix(
     >>> ntk_matrix([[1.0, 0.0], [2.0, 0.0]], act="relu").tolist()
     [[1.5, 1.5], [1.5, 1.5]]
     """
-    rows = unit_rows(x, "x", normalize).rows
-    others = None if y is None else unit_rows(y, "y", normalize).rows
-    if others is not None and others.shape[1] != rows.shape[1]:
-        raise InputError(f"x and y need rows of one length, got {rows.shape[1]} and {others.shape[1]}")
+    points = unit_rows(x, "x", normalize)
+    others = None if y is None else unit_rows(y, "y", normalize)
+    if others is not None and others.rows.shape[1] != points.rows.shape[1]:
+        raise InputError(f"x and y need rows of one length, got {points.rows.shape[1]} and {others.rows.shape[1]}")
     found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
-    matrix = KernelMatrix(kernel_lookup(found), rows, others)
+    matrix = kernel_matrix(found, points, others)
     if out is None:
         out = np.empty(matrix.shape)
     elif out.shape != matrix.shape or out.dtype.str != np.dtype(np.float64).str:

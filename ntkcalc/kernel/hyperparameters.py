@@ -13,7 +13,7 @@ from ntkcalc.errors import InputError, near_miss, one_of
 from ntkcalc.kernel.phase import fixed_point
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.kernel.variances import SIGMA, CorrelationMap, Number, SigmaError, Variances
-from ntkcalc.numerics.precision import Real, bits_for, context, decimal, rational, real, short_text, whole
+from ntkcalc.numerics.precision import Real, bits_for, context, decimal, dyadic, rational, real, short_text, whole
 
 MOST_LAYERS = 1000
 """Largest depth."""
@@ -96,6 +96,12 @@ class Kernel:
     def at_depth(self, depth: int) -> Self:
         """Return the same kernel at another depth."""
         return replace(self, depth=depth)
+
+    def on_sphere(self, radius: Fraction) -> Self:
+        """Return the kernel of inputs of another norm: γ_w² times its square."""
+        gamma_w2 = self.variances.gamma_w2_at(128)
+        exactly = gamma_w2 if isinstance(gamma_w2, Fraction) else dyadic(gamma_w2, 128)
+        return replace(self, gamma_w2=exactly * radius**2)
 
     def maps(self) -> list[CorrelationMap]:
         """Return the correlation maps of the layers 2 … l."""

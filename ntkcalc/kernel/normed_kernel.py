@@ -2,9 +2,9 @@ r"""Kernel matrices of rows of different norms, in float64: q_1(x) = γ_w² ‖x
 
 With ρ the correlation of two rows, Θ_l/√(Θ_l(x,x) Θ_l(y,y)) is a function f(ρ; x, y) of ρ and both norms.
 
-* φ analytic on the line: f is analytic in all three, and a sum :math:`\sum_k T_k(ρ) \sum_r λ_{kr} v_{kr}(x) v_{kr}(y)`
-  of Chebyshev polynomials in ρ with symmetric coefficients, each of a few terms in functions of the norm. They come from
-  the recursion at Chebyshev nodes, where :math:`Σ_{l+1}(x, y) = σ_w² \sum_k µ_k(q_x) µ_k(q_y) C^k + σ_b²`.
+* φ analytic on the line: f is analytic in all three, and :math:`\sum_k T_k(ρ) \sum_r λ_{kr} v_{kr}(x) v_{kr}(y)` is a
+  sum of Chebyshev polynomials in ρ with symmetric coefficients, each of a few terms in functions of the norm. They
+  come from the recursion at Chebyshev nodes, where :math:`Σ_{l+1}(x, y) = σ_w² \sum_k µ_k(q_x) µ_k(q_y) C^k + σ_b²`.
 * φ homogeneous (`PairRecursion`): the recursion entry by entry, with the layer map of unit variance.
 * φ with a kink at 0 (`PairRecursion` too): with means over the plane in polar coordinates, U = r cos θ,
   V = r cos(θ − ψ), cut where U or V changes sign: some 50 µs an entry and layer.
@@ -47,14 +47,21 @@ _REACH = 13.0  # |z| beyond which φ √ω is nothing
 class RowKernel(Protocol):
     """A kernel between rows of given norms."""
 
-    accuracy: float
-    """Bound on the errors of entries over √(Θ(x,x) Θ(y,y)), beside that of correlations; measured."""
+    @property
+    def accuracy(self) -> float:
+        """Bound on the errors of entries over √(Θ(x,x) Θ(y,y)), beside that of correlations; measured."""
 
     def roots(self, norms: Array) -> Array:
         """Return √Θ_l(x,x)."""
 
+    def side(self, norms: Array) -> list[Array]:
+        """Return what `between` needs of rows of these norms: arrays with a row for each."""
+
+    def between(self, rows: list[Array], columns: list[Array], negative: Flags, delta: Array) -> Array:
+        """Return Θ_l between rows and columns, given by `side`, at |ρ| = 1 − δ, ρ < 0 where `negative`."""
+
     def tile(self, rows: Array, columns: Array, negative: Flags, delta: Array) -> Array:
-        """Return Θ_l between rows and columns of these norms, at |ρ| = 1 − δ, ρ < 0 where `negative`."""
+        """Return the same between rows and columns of these norms."""
 
 
 def row_kernel(kernel: Kernel, least: float, largest: float) -> RowKernel:
@@ -138,7 +145,7 @@ class _HermiteTable:
 
 
 def _line(step: float) -> Array:
-    return np.arange(-round(_REACH / step), round(_REACH / step) + 1) * step
+    return np.asarray(np.arange(-round(_REACH / step), round(_REACH / step) + 1) * step, dtype=np.float64)
 
 
 def _too_steep(phi: Activation) -> AccuracyError:
@@ -194,20 +201,21 @@ class SeparableKernel:
         size = (self.scale * norms) ** 2 + self.floor
         return np.sqrt(size * chebval(self._place(norms), self.diagonal))
 
-    def features(self, norms: Array) -> list[Array]:
-        """Return the functions v_{kr} of rows, for each T_k."""
+    def side(self, norms: Array) -> list[Array]:
+        """See `RowKernel.side`: √Θ_l(x,x) and the functions v_{kr} of each T_k."""
         basis = chebvander(self._place(norms), len(self.diagonal) - 1)
-        return [basis @ v for _, v in self.terms]
+        return [self.roots(norms), *(basis @ v for _, v in self.terms)]
 
     def tile(self, rows: Array, columns: Array, negative: Flags, delta: Array) -> Array:
-        """See `RowKernel.tile`; Clenshaw's rule."""
-        rho = np.where(negative, delta - 1, 1 - delta)
-        return self.sum(self.features(rows), self.features(columns), rho) * np.outer(
-            self.roots(rows), self.roots(columns)
-        )
+        """See `RowKernel.tile`."""
+        return self.between(self.side(rows), self.side(columns), negative, delta)
 
-    def sum(self, rows: list[Array], columns: list[Array], rho: Array) -> Array:
-        """Return f from the functions of rows and of columns."""
+    def between(self, rows: list[Array], columns: list[Array], negative: Flags, delta: Array) -> Array:
+        """See `RowKernel.between`: Clenshaw's rule."""
+        rho = np.where(negative, delta - 1, 1 - delta)
+        return self._sum(rows[1:], columns[1:], rho) * np.outer(rows[0], columns[0])
+
+    def _sum(self, rows: list[Array], columns: list[Array], rho: Array) -> Array:
         twice = 2 * rho
         above, here = np.zeros_like(rho), np.zeros_like(rho)
         for (sizes, _), mine, others in zip(self.terms[:0:-1], rows[:0:-1], columns[:0:-1], strict=True):
@@ -308,6 +316,14 @@ class PairRecursion:
         together = np.zeros(len(norms), dtype=np.bool_), np.zeros(len(norms))
         return np.sqrt(self._values(norms, norms, *together))
 
+    def side(self, norms: Array) -> list[Array]:
+        """See `RowKernel.side`: the norms themselves."""
+        return [norms]
+
+    def between(self, rows: list[Array], columns: list[Array], negative: Flags, delta: Array) -> Array:
+        """See `RowKernel.between`."""
+        return self.tile(rows[0], columns[0], negative, delta)
+
     def tile(self, rows: Array, columns: Array, negative: Flags, delta: Array) -> Array:
         """See `RowKernel.tile`."""
         x, y = (a.reshape(-1) for a in np.broadcast_arrays(rows[:, None], columns[None, :]))
@@ -367,9 +383,7 @@ class _PolarMeans:
         self.angle, self.angular = np.polynomial.legendre.leggauss(angles)
         self.block = max(1, (1 << 21) // (4 * radii * angles))
 
-    def __call__(
-        self, qx: Array, qy: Array, negative: Flags, angle: Array
-    ) -> tuple[Array, Array, Array, Array, Array]:
+    def __call__(self, qx: Array, qy: Array, negative: Flags, angle: Array) -> tuple[Array, Array, Array, Array, Array]:
         parts = [
             self._means(qx[part], qy[part], np.where(negative[part], math.pi - angle[part], angle[part]))
             for part in (slice(i, i + self.block) for i in range(0, len(qx), self.block))
@@ -383,7 +397,12 @@ class _PolarMeans:
         """Return E[φ_x²], E[φ_y²], E[φ_x φ_y], E[(φ_x − φ_y)²]/2 and E[φ'(X) φ'(Y)]."""
         totals = [np.zeros_like(qx) for _ in range(5)]
         half = math.pi / 2
-        ends = ((angle - half, half), (0 * angle - half, angle - half), (angle + half, 3 * half), (0 * angle + half, angle + half))
+        ends = (
+            (angle - half, half),
+            (0 * angle - half, angle - half),
+            (angle + half, 3 * half),
+            (0 * angle + half, angle + half),
+        )
         for start, end in ends:
             width = (end - start) / 2
             theta = start[:, None] + width[:, None] * (self.angle + 1)

@@ -73,7 +73,7 @@ class MatrixSummary:
     minimum: Annotated[Decimal, "least entry"]
     mean: Annotated[Decimal, "mean of the entries"]
     maximum: Annotated[Decimal, "largest entry"]
-    diagonal: Annotated[Decimal | None, "Θ_l(1); null for a cross matrix"]
-    accuracy: Annotated[float, "measured bound on the errors of entries over Θ_l(1)"]
+    diagonal: Annotated[Decimal | None, "Θ_l(1); null for a cross matrix, and for rows of different norms"]
+    accuracy: Annotated[float, "measured bound on the errors of entries over the largest of the diagonal"]
     output: Annotated[str | None, "file that the matrix was written to"]
     seconds: Annotated[float, "time taken"] = field(metadata=INTERNAL)

@@ -283,9 +283,9 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
 def network_inputs(architecture: Architecture, points: Points) -> Array:
     """Return the inputs of a network: rows, or images whose channels come last."""
     if architecture.arch == "mlp":
-        return points.rows
+        return points.inputs
     height, width, channels = input_shape(architecture, points)
-    images = points.rows.reshape(-1, channels, height, width)
+    images = points.inputs.reshape(-1, channels, height, width)
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 

@@ -99,7 +99,7 @@ class RanksReport(_NamedValues[EffectiveRanks]):
             f"{data_line(results[0].data)}; eff(XXᵀ) = {digits_of(results[0].gram_effrank)}",
             "K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound",
             f"{counted(passes, 'product')} with K, {seconds:.2f} s, relative errors below {about(accuracy)}",
-            *_silences(bounds),
+            *(_silences(bounds) if results[0].silent is None else [results[0].silent]),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",
             shared(results),
             *(phase(results[0].kernel) if len(results) == 1 else []),

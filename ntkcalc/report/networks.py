@@ -11,6 +11,7 @@ from ntkcalc.report.tables import (
     captions,
     counted,
     data_line,
+    heading,
     left_out,
     numbers,
     phase,
@@ -52,7 +53,7 @@ def _spectrum(r: NetworkSpectrum, screen: Screen) -> str:
         numbers("of XXᵀ", [e.gram_normalized for e in rows], few),
     ]
     k, networks = r.kernel, counted(r.trials, "network")
-    title = f"{k.activation}, depth {k.depth}, width {r.network.width}: eigenvalues of K, mean of {networks}"
+    title = f"{heading(k)}, width {r.network.width}: eigenvalues of K, mean of {networks}"
     text = table(title, columns, screen) + left_out(len(r.eigenvalues) - len(rows), screen)
     return text + captions(_captions(r), screen)
 

@@ -103,14 +103,16 @@ def _matrix(r: MatrixSpectrum, screen: Screen) -> str:
         numbers("λ_p", [e.eigenvalue for e in rows], screen.digits or 10),
         numbers("λ_p/λ_1", [e.normalized for e in rows], _FEW),
         numbers("eff/p", [e.bound_effrank for e in rows], _FEW, ROUND_CEILING),
-        numbers("C.20", [e.bound_tail for e in rows], _FEW, ROUND_CEILING),
+        *([numbers("C.20", [e.bound_tail for e in rows], _FEW, ROUND_CEILING)] if r.silent is None else []),
         numbers("of XXᵀ", [e.gram_normalized for e in rows], _FEW),
     ]
     unseen = sum(not e.resolved for e in r.eigenvalues)
     lines = [
         f"{data_line(r.data)}; eff(K) = {digits_of(r.kernel_effrank, 6)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
         *kernel_lines(r.kernel, 10),
-        "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues",
+        "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues"
+        if r.silent is None
+        else f"λ_p/λ_1 ≤ eff(K)/p; {r.silent}; of XXᵀ: the same ratio of its eigenvalues",
         f"errors below {about(r.accuracy)} of λ_1"
         + (f"; {counted(unseen, 'eigenvalue')} below that: ?" if unseen else ""),
     ]

@@ -21,8 +21,7 @@ import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
-from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, BlockKrylov, Product, block_shape
@@ -33,6 +32,9 @@ from ntkcalc.spectrum.results import MatrixEigenvalue, MatrixSpectrum
 
 MOST_DENSE = 12_000
 """Rows up to which all eigenvalues are computed."""
+
+DIFFERENT_NORMS = "rows of different norms: theorems on the sphere are silent"
+"""Why bounds are unknown."""
 
 _FEW = 1500  # rows up to which all eigenvalues cost no more than some
 _DEGREES = 512  # degrees at which the series is cut for Lemma C.20
@@ -54,7 +56,7 @@ def matrix_spectrum(
     normalize: bool = True,
     memory: int = 1 << 30,
 ) -> MatrixSpectrum:
-    """Return the eigenvalues of Θ_l(XXᵀ)/n for data X on the unit sphere.
+    """Return the eigenvalues of Θ_l(XXᵀ)/n for data X.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def matrix_spectrum(
     act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : the kernel: see `ntk_coefficients`
     top : how many of the largest; None for all
     digits : most digits of a number; fewer are given where fewer are known
-    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    normalize : scale rows to unit norm; otherwise they are taken with their norms: see `ntk_matrix`
     memory : bytes that the matrix may take; a larger one is computed anew, tile by tile, in each product
 
     Returns
@@ -116,7 +118,8 @@ def data_spectrum(
 ) -> MatrixSpectrum:
     """Return the spectrum of a kernel on data (see `matrix_spectrum`); with `strict`, fewer digits are an error."""
     start = time.perf_counter()
-    found = kernel_eigenvalues(kernel, points, top, memory, observer)
+    matrix = kernel_matrix(kernel, points)
+    found = matrix_eigenvalues(matrix, top, memory, observer)
     n = len(points.rows)
     largest, error = float(found.values[0]), found.errors
     least = min(figures(v, e) for v, e in zip(found.values, error, strict=True))
@@ -125,8 +128,10 @@ def data_spectrum(
             f"eigenvalues of a matrix of data are known to some 1e-15 of the largest, which leaves the least {least} "
             f"of {digits} digits; lower --digits or --top"
         )
-    gram, effective = points.gram, float(kernel.total(64)) / largest
-    tails = tail_bounds(kernel, n, min(points.rows.shape) if gram.rank is None else gram.rank, gram.effective_rank)
+    gram, effective, tails = points.gram, matrix.trace / n / largest, None
+    if matrix.uniform is not None:
+        rank = min(points.rows.shape) if gram.rank is None else gram.rank
+        tails = tail_bounds(matrix.uniform, n, rank, gram.effective_rank)
     rows = []
     for p, (value, bad) in enumerate(zip(found.values, error, strict=True), 1):
         seen = value > bad
@@ -137,7 +142,7 @@ def data_spectrum(
                 found.share(p, digits),
                 gram.share(p, digits),
                 share_bound(effective / p, digits),
-                share_bound(tails.at(p) / largest, digits),
+                None if tails is None else share_bound(tails.at(p) / largest, digits),
                 bool(seen),
             )
         )
@@ -151,20 +156,25 @@ def data_spectrum(
         rounded_up(float(error.max()) / largest),
         found.passes,
         time.perf_counter() - start,
+        None if tails is not None else DIFFERENT_NORMS,
     )
 
 
 def kernel_eigenvalues(
     kernel: Kernel, points: Points, top: int | None, memory: int, observer: Observer | None
 ) -> Eigenvalues:
-    """Return the largest eigenvalues of K = Θ(XXᵀ)/n; all of them, by LAPACK, where `top` is None.
+    """Return the largest eigenvalues of K = Θ(XXᵀ)/n: see `matrix_eigenvalues`."""
+    return matrix_eigenvalues(kernel_matrix(kernel, points), top, memory, observer)
+
+
+def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, observer: Observer | None) -> Eigenvalues:
+    """Return the largest eigenvalues of a kernel matrix over n; all of them, by LAPACK, where `top` is None.
 
     Some come from a block Krylov method; a matrix larger than `memory` bytes is computed anew in each product.
     """
-    n = len(points.rows)
+    n = matrix.shape[0]
     if top is not None:
         whole(top, "top", 1)
-    matrix = KernelMatrix(kernel_lookup(kernel), points.rows)
     fits = 8 * n * n <= memory
     if top is None and not (fits and n <= MOST_DENSE):
         limit = min(MOST_DENSE, int((memory / 8) ** 0.5))

@@ -4,17 +4,17 @@ r"""Coefficients of NTK and NNGP kernels of any variances, from their definition
     Sigma_1 = gamma_w2 t + gamma_b2      Sigma_{l+1} = sigma_w2 E[phi(X) phi(Y)] + sigma_b2
     Theta_1 = Sigma_1                    Theta_{l+1} = Sigma_{l+1} + Theta_l sigma_w2 E[phi'(X) phi'(Y)]
 
-with X, Y centred normal of variance q_l and covariance Sigma_l(t), as power series in t. About a = Sigma_l(0)/q_l, given
-their common part, X and Y are sqrt(q) (sqrt(a) y + sqrt(1 - a) x) with independent x, so that
+with X, Y centred normal of variance q_l and covariance Sigma_l(t), as power series in t. About a = Sigma_l(0)/q_l,
+given their common part, X and Y are sqrt(q) (sqrt(a) y + sqrt(1 - a) x) with independent x, so that
 
     E[phi(X) phi(Y)] = sum_j d_j s^j,   s = (Sigma_l/q_l - a)/(1 - a),   d_j = E_y[m_j(y)^2],
     m_j(y) = E_x[phi(sqrt(q) (sqrt(a) y + sqrt(1 - a) x)) h_j(x)].
 
-Both means are sums over nodes: of the trapezoidal rule where phi is analytic, else for x of Gauss's rule on panels that
-end where phi bends. Numbers are balls of Arb; steps and nodes are not proven to be enough, so that all is computed twice,
-with other steps, ranges, nodes and bits, and only digits on which both agree are written.
+Both means are sums over nodes: of the trapezoidal rule where phi is analytic, else for x of Gauss's rule on panels
+that end where phi bends. Numbers are balls of Arb; steps and nodes are not proven to be enough, so that all is computed
+twice, with other steps, ranges, nodes and bits, and only digits on which both agree are written.
 
-``python free_variances.py`` writes free_variances.json: the digits of alpha_p and kappa_p, and of both totals.
+``python free_variances.py`` writes free_variances.json: alpha_0 ... alpha_12 and kappa_0 ... kappa_12, and both totals.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import json
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from flint import arb, arb_mat, arb_series, ctx, fmpq
@@ -105,7 +106,7 @@ class Rule:
         h = arb(step / self.fine)
         count = math.ceil(self.reach / float(h))
         scale = h / (2 * arb.pi()).sqrt()
-        return [(h * i, scale * (-(h * i) ** 2 / 2).exp()) for i in range(-count, count + 1)]
+        return [(h * i, scale * (-((h * i) ** 2) / 2).exp()) for i in range(-count, count + 1)]
 
     def panels(self, bend: arb) -> list[tuple[arb, arb]]:
         """Gauss's rule on panels of at most 4 that meet at the bend."""
@@ -113,7 +114,7 @@ class Rule:
         if abs(float(bend)) < self.reach:
             ends.insert(1, bend)
         found = []
-        for left, right in zip(ends, ends[1:], strict=False):
+        for left, right in pairwise(ends):
             count = math.ceil(float(right - left) / 4)
             half = (right - left) / (2 * count)
             for i in range(count):
@@ -163,7 +164,9 @@ def dual(act: str, q: arb, a: arb, rule: Rule) -> list[arb]:
                 value = w * phi(root * y + rest * x)
                 row = [m + value * h for m, h in zip(row, hermite(x, count), strict=True)]
             moments.append(row)
-    return [sum((w * row[j] * row[j] for (_, w), row in zip(outer, moments, strict=True)), arb(0)) for j in range(count)]
+    return [
+        sum((w * row[j] * row[j] for (_, w), row in zip(outer, moments, strict=True)), arb(0)) for j in range(count)
+    ]
 
 
 def series(kernel: tuple[str, int, str, str, str, str], fine: float) -> dict[str, list[arb]]:
