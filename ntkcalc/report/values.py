@@ -61,6 +61,8 @@ def _one_kernel(r: KernelValues, screen: Screen) -> str:
     lines = []
     if k is not None and k.total is not None:
         lines += [*kernel_lines(k, digits), f"total S = {digits_of(k.total, digits)} · {digits} digits"]
+    if k is not None and k.name == "nngp":
+        lines.append("Θ and κ stand for the NNGP kernel Σ_l and its coefficients")
     lines += ["Θ_T is the paper's truncated series (39)-(41)"] if r.paper_truncation else []
     lines.append(_BOUND + ("" if r.paper_truncation else " = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}"))
     title = f"{heading(k)}, T = {r.truncation}"
