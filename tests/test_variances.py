@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shell import inside, one_line_of_error, output
 
 from ntkcalc import (
     decay_theory,
@@ -23,7 +24,6 @@ from ntkcalc import (
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.types import Array
-from shell import inside, one_line_of_error, output
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "free_variances.json").read_text())
 HE = {"sigma_w2": 2, "sigma_b2": "0.1", "gamma_w2": "sigma", "gamma_b2": "sigma"}
@@ -91,7 +91,8 @@ def test_values_series_and_arrays_agree() -> None:
 
 def test_the_trace_on_the_sphere_is_the_total() -> None:
     found = sphere_eigenvalues("sin", 3, 40, 3, **CHAOTIC, kernel="nngp", digits=12)
-    assert sum(e.multiplicity * (e.eigenvalue or 0) for e in found.eigenvalues) == pytest.approx(found.trace, rel=1e-11)
+    whole = sum(float(e.multiplicity * (e.eigenvalue or 0)) for e in found.eigenvalues)
+    assert whole == pytest.approx(float(found.trace or 0), rel=1e-11)
 
 
 # ---------------------------------------------------------------- the definition in float64
@@ -105,17 +106,18 @@ def relu_means(a: float, b: float, covariance: Array) -> tuple[Array, Array]:
     return value, (np.pi - angle) / (2 * np.pi)
 
 
-X, W = np.polynomial.hermite_e.hermegauss(120)
+X = np.arange(-9, 9, 0.12)  # the trapezoidal rule, whose error is below 1e-15 for a strip of 0.66
+W = np.exp(-(X**2) / 2) * 0.12 * np.sqrt(2 * np.pi) ** -1
 
 
 def smooth_means(phi: Any, slope: Any, a: float, b: float, covariance: Array) -> tuple[Array, Array]:
-    """The same by Gauss's rule over the plane."""
+    """The same by a rule over the plane."""
     found: list[Array] = []
     for f in (phi, slope):
         c = covariance[..., None, None]
         first = f(np.sqrt(a) * X)[:, None]
         second = f(c / np.sqrt(a) * X[:, None] + np.sqrt(np.maximum(b - c**2 / a, 0)) * X)
-        found.append((first * second * W[:, None] * W / (2 * np.pi)).sum(axis=(-1, -2)))
+        found.append((first * second * W[:, None] * W).sum(axis=(-1, -2)))
     return found[0], found[1]
 
 
@@ -188,17 +190,15 @@ def test_a_row_of_zeros_is_a_point_like_any_other() -> None:
     ("act", "given"), [("relu", HE), ("tanh", CHAOTIC), ("elu", {"sigma_b2": "0.3", "gamma_b2": 1, "gamma_w2": "2"})]
 )
 @pytest.mark.parametrize("kernel", ["ntk", "nngp"])
+@pytest.mark.quick(2)
 def test_wide_networks_are_close(act: str, given: dict[str, Any], kernel: str) -> None:
     rows = np.random.default_rng(1).standard_normal((5, 4))
-    limit = ntk_matrix(rows, act=act, depth=3, **given, kernel=kernel, normalize=False)
+    limit = ntk_matrix(rows, act=act, depth=2, **given, kernel=kernel, normalize=False)
     trials = [
-        empirical_ntk(
-            rows, act=act, depth=3, widths=4096, **given, kernel=kernel, normalize=False, seed=s, memory=1 << 31
-        )
-        for s in range(4)
+        empirical_ntk(rows, act=act, widths=[8192], **given, kernel=kernel, normalize=False, seed=s) for s in range(30)
     ]
-    mean, spread = np.mean(trials, axis=0), np.std(trials, axis=0, ddof=1) / 2
-    assert (np.abs(mean - limit) <= 6 * spread + 0.01 * np.sqrt(np.outer(np.diag(limit), np.diag(limit)))).all()
+    mean, error = np.mean(trials, axis=0), np.std(trials, axis=0, ddof=1) / math.sqrt(30)
+    assert (np.abs(mean - limit) <= 5 * error).all()
 
 
 # ---------------------------------------------------------------- phases
@@ -244,9 +244,10 @@ def test_the_fixed_point_of_relu() -> None:
 
 
 def test_correlations_go_where_the_fixed_point_says() -> None:
-    k = ntk_coefficients("tanh", **CHAOTIC).kernel.fixed_point
+    given = CHAOTIC | {"sigma_w2": "1.8"}
+    k = ntk_coefficients("erf", **given).kernel.fixed_point
     assert k is not None
-    deep = ntk(np.array([-0.5, 0.0, 0.9]), "tanh", 200, **CHAOTIC, kernel="nngp")
+    deep = ntk(np.array([-0.5, 0.0, 0.9]), "erf", 100, **given, kernel="nngp")
     assert deep / float(k.q) == pytest.approx([float(k.correlation)] * 3, rel=1e-9)
 
 

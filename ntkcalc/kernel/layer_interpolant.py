@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated
 
@@ -71,11 +72,21 @@ def theta_array(kernel: Kernel, negative: Flags, delta: Array) -> Array:
     below = result < 0
     from_one = np.where(negative, gamma_w2 * (2 - delta), gamma_w2 * delta)
     angle = angle_from(np.where(below, 2 * gamma_b2 + gamma_w2 * delta, from_one))
-    for layer in kernel.maps():
+    for layer in distinct(kernel.maps()):
         below, angle, slope = interpolated_layer_map(layer)(below, angle)
         image = np.cos(angle)
         result = np.where(below, -image, image) + (result * slope if kernel.name == "ntk" else 0.0)
     return result * float(kernel.variance(_BITS))
+
+
+def distinct(maps: list[CorrelationMap]) -> list[CorrelationMap]:
+    """Return the maps of layers, with one in the place of those whose q is the same in float64."""
+    found: list[CorrelationMap] = []
+    for layer in maps:
+        q = layer.variances.variance(layer.layer - 1, _BITS)
+        last = found[-1].variances.variance(found[-1].layer - 1, _BITS) if found else Fraction(0)
+        found.append(found[-1] if abs(q - last) < q / (1 << 52) else layer)
+    return found
 
 
 @lru_cache(maxsize=128)
