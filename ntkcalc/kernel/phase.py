@@ -13,9 +13,10 @@ from ntkcalc.numerics.precision import Real, context, decimal, dyadic, real
 _DIGITS = 15
 """Most digits of a fixed point."""
 
-_BITS = 128
+_BITS = 96
 _GOAL = 72  # bits to which a fixed point is found
 _MOST_STEPS = 40
+_ESTIMATES = 1000  # steps in float64
 _SMALL = Fraction(1, 1 << 256)  # variance that stands for 0
 _VANISHING = 1e-9  # of the variance that the search began with
 
@@ -51,7 +52,7 @@ def _slope(variances: Variances, q: Fraction) -> Real:
 
 def _variance_limit(variances: Variances, start: Fraction) -> Fraction | None:
     """Return the limit of q ↦ V(q), by Steffensen's method where it helps; None if there is none within reach."""
-    x = start
+    x = _estimate(variances, start)
     for _ in range(_MOST_STEPS):
         y = _image(variances, x)
         z = _image(variances, y)
@@ -66,6 +67,24 @@ def _variance_limit(variances: Variances, start: Fraction) -> Fraction | None:
         if x < start * Fraction(_VANISHING) and y < start and not variances.sigma_b2_at(64):
             return Fraction(0) if _slope(variances, _SMALL) <= 1 else None
     return None
+
+
+def _estimate(variances: Variances, start: Fraction) -> Fraction:
+    """Return about the limit, by iterating V in float64, or `start` where that leads nowhere."""
+    import numpy as np
+
+    z = np.linspace(-10, 10, 1001)
+    weights = np.exp(-(z**2) / 2) * (z[1] - z[0]) / (2 * np.pi) ** 0.5
+    phi, q = variances.activation.on_arrays()[0], float(start)
+    weight, bias = float(variances.sigma_w2_at(64)), float(variances.sigma_b2_at(64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(_ESTIMATES):
+            before, q = q, weight * float(weights @ phi(q**0.5 * z) ** 2) + bias
+            if not 1e-15 < q < 1e150:
+                return start
+            if abs(q - before) < 1e-13 * q:
+                break
+    return Fraction(q)
 
 
 def _attracts(variances: Variances, q: Fraction) -> bool:
