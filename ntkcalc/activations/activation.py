@@ -99,6 +99,7 @@ class Activation:
 def _scaled(base: Activation, q: Fraction) -> Activation:
     dual, hermite = base.dilation(q)
 
+    @lru_cache(maxsize=4)
     def root(ctx: Context) -> Real:
         return ctx.sqrt(real(ctx, q))
 

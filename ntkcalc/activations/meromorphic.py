@@ -65,6 +65,7 @@ class MeromorphicDual:
     def scaled(self, q: Fraction) -> MeromorphicDual:
         """Return the dual of φ(√q x), whose poles are those of φ over √q."""
 
+        @lru_cache(maxsize=4)
         def root(ctx: Context) -> Real:
             return ctx.sqrt(real(ctx, q))
 
