@@ -18,6 +18,7 @@ For any variances the same holds of C_l = Σ_l/q_l and Θ_l/q_l, each layer with
 The NNGP kernel Σ_l has one power of the distance to the singularity more than Θ_l, so that α_p is κ_p's law over p.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from math import log, pi, sqrt
 
@@ -82,6 +83,8 @@ def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | Non
     if rank is not None:
         whole(rank, "rank", 1)
     sharp, proven = _derived(kernel), _lemma_3_2(kernel)
+    if kernel.name == "nngp":
+        sharp = [replace(s, law=s.law.replace("κ_p", "α_p")) for s in sharp]
     leading = sharp[0] if sharp else None
     return DecayTheory(
         (*proven, *sharp),
