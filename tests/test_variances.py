@@ -242,6 +242,7 @@ def test_the_fixed_point_of_relu() -> None:
     assert limit("2", "0.1") is None
     assert limit("3", "0") is None
     assert limit("1", "0").q == 0
+    assert ntk_coefficients("elu", sigma_w2="2.25", sigma_b2="0.05").kernel.fixed_point is None  # as relu, far out
 
 
 def test_the_fixed_point_of_correlations_is_one() -> None:

@@ -16,6 +16,7 @@ _DIGITS = 15
 _BITS = 96
 _GOAL = 72  # bits to which a fixed point is found
 _MOST_STEPS = 40
+_LARGEST = 10_000  # times the variance that the search began with: what grows beyond is taken to diverge
 _ESTIMATES = 1000  # steps in float64
 _SMALL = Fraction(1, 1 << 256)  # variance that stands for 0
 _VANISHING = 1e-9  # of the variance that the search began with
@@ -53,10 +54,12 @@ def _slope(variances: Variances, q: Fraction) -> Real:
 def _variance_limit(variances: Variances, start: Fraction) -> Fraction | None:
     """Return the limit of q ↦ V(q), by Steffensen's method where it helps; None if there is none within reach."""
     x = _estimate(variances, start)
+    if x is None:
+        return None
     for _ in range(_MOST_STEPS):
         y = _image(variances, x)
         z = _image(variances, y)
-        if not Fraction(1, 1 << 1000) < z < 1 << 1000:
+        if not Fraction(1, 1 << 1000) < z < _LARGEST * max(start, Fraction(1)):
             return None
         bend = z - 2 * y + x
         step = (y - x) ** 2 / bend if bend else x - z
@@ -69,8 +72,8 @@ def _variance_limit(variances: Variances, start: Fraction) -> Fraction | None:
     return None
 
 
-def _estimate(variances: Variances, start: Fraction) -> Fraction:
-    """Return about the limit, by iterating V in float64, or `start` where that leads nowhere."""
+def _estimate(variances: Variances, start: Fraction) -> Fraction | None:
+    """Return about the limit, by iterating V in float64, None where q grows beyond reach, `start` where it vanishes."""
     import numpy as np
 
     z = np.linspace(-10, 10, 1001)
@@ -80,7 +83,9 @@ def _estimate(variances: Variances, start: Fraction) -> Fraction:
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(_ESTIMATES):
             before, q = q, weight * float(weights @ phi(q**0.5 * z) ** 2) + bias
-            if not 1e-15 < q < 1e150:
+            if not q < _LARGEST * max(start, Fraction(1)):
+                return None
+            if q < 1e-15:
                 return start
             if abs(q - before) < 1e-13 * q:
                 break
