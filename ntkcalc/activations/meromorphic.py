@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import accumulate, count
 from operator import mul
@@ -29,7 +30,7 @@ import gmpy2
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
-from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, to_mpfr
+from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, real, to_mpfr
 
 MOST_TERMS = 1 << 19
 """Hermite coefficients that one expansion may take."""
@@ -60,6 +61,26 @@ class MeromorphicDual:
     oscillates: bool = False
     degree: None = None
     most_bits: ClassVar[int] = 8192  # more than the longest decimal text that is read has
+
+    def scaled(self, q: Fraction) -> MeromorphicDual:
+        """Return the dual of φ(√q x), whose poles are those of φ over √q."""
+
+        @lru_cache(maxsize=4)
+        def root(ctx: Context) -> Real:
+            return ctx.sqrt(real(ctx, q))
+
+        def poles(ctx: Context) -> Iterator[tuple[Real, Real]]:
+            scale = root(ctx)
+            rise = scale ** (self.order - 1)
+            return ((w / scale, residue * rise) for w, residue in self.poles(ctx))
+
+        def phi(ctx: Context, x: Real) -> Real:
+            return self.phi(ctx, root(ctx) * x)
+
+        def derivative(ctx: Context, x: Real) -> Real:
+            return root(ctx) * self.derivative(ctx, root(ctx) * x)
+
+        return replace(self, phi=phi, derivative=derivative, poles=poles)
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree, each with relative error below 2**-bits."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from ntkcalc.activations.activation import Activation
+from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.checks import check
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
@@ -17,7 +17,7 @@ from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.symmetry import same_function
-from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of
+from ntkcalc.activations.formula.trees import Tree, X, node, number, rebuilt, text_of, times
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -36,7 +36,8 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
             if same_function(found, plain(call)):
                 named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
                 if named is not None:
-                    return replace(_activation(found, dual), dual=named.dual, hermite=named.hermite, parity=dual.parity)
+                    own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
+                    return replace(own, dual=named.dual, hermite=named.hermite)
     jumps, roughness = dual.jumps()
     return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
@@ -71,6 +72,12 @@ def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
 
 
 def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:
-    """Return the activation with this dual; parity, jumps and roughness are left out."""
+    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out."""
     phi = Phi(tree, dual.name)
-    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite)
+
+    def dilation(q: Fraction) -> tuple[QuadratureDual | PolynomialDual, HermiteFunction]:
+        stretched = times(plain(node("sqrt", number(q))), X)
+        scaled = _dual(plain(rebuilt(tree, lambda t: stretched if t is X else t)), dual.name)
+        return scaled, scaled.hermite
+
+    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)
