@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ntkcalc.activations.formula.branches import first_branch
-from ntkcalc.activations.formula.functions import polynomial, replaced
+from ntkcalc.activations.formula.functions import Branch, polynomial, replaced
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
 from ntkcalc.activations.formula.trees import Tree, number, simplified, times
 
@@ -62,8 +62,8 @@ def _pieces(piece: Piece) -> Iterator[Piece]:
         yield from _pieces(Piece(left, piece.right, replaced(piece.tree, node, _taken(choice, slope > 0))))
 
 
-def _taken(choice: object, positive: bool) -> Tree:
-    return choice.above if positive else choice.below  # type: ignore[attr-defined, no-any-return]
+def _taken(choice: Branch, positive: bool) -> Tree:
+    return choice.above if positive else choice.below
 
 
 def _line(decider: Tree) -> tuple[Fraction, Fraction]:
