@@ -25,7 +25,7 @@ _NAN = acb(math.nan, math.nan)
 def working_precision(bits: int) -> Iterator[None]:
     """Compute balls with so many bits inside a with statement."""
     before = flint.ctx.prec
-    flint.ctx.prec = bits
+    flint.ctx.prec = max(bits, 2)
     try:
         yield
     finally:

@@ -18,10 +18,11 @@ from typing import Any
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball, working_precision
+from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
-from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.rational_pieces import alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
@@ -78,6 +79,12 @@ class PiecewiseDual(QuadratureDual):
         own = polynomial_parts(self.tree)
         other = (None, None) if self._pieces is None else polynomial_parts_of(self._pieces)
         return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
+
+    @property
+    def polynomial(self) -> list[Tree] | None:
+        """The coefficients where φ is the same polynomial on all cells, as x + sign(x) − sign(x^3) is."""
+        trees = [cell.tree for cell in self._whole.line(64.0).cells]
+        return polynomial(trees[0]) if all(alike(trees[0], t) for t in trees) else None
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
