@@ -19,6 +19,7 @@ from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball, working_precision
 from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
@@ -83,8 +84,11 @@ class PiecewiseDual(QuadratureDual):
     @property
     def polynomial(self) -> list[Tree] | None:
         """The coefficients where φ is the same polynomial on all cells, as x + sign(x) − sign(x^3) is."""
-        trees = [cell.tree for cell in self._whole.line(64.0).cells]
-        return polynomial(trees[0]) if all(alike(trees[0], t) for t in trees) else None
+        line = self._whole.line(64.0)
+        trees = [cell.tree for cell in line.cells]
+        far = [far_formula(self.tree, line.reach, sign) for sign in (-1, 1)]
+        same = all(t is not None and alike(trees[0], t) for t in (*trees, *far))
+        return polynomial(trees[0]) if same else None
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
