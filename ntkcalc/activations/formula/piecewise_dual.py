@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
@@ -33,6 +34,7 @@ from ntkcalc.numerics.precision import Context, Real, context, log2
 _MOST_TERMS = 1 << 17
 _FEW_TERMS, _SHORT = 1024, 8192  # of a series, summed faster than any spline's dual; where there is no spline
 _LOOSE = 40.0  # bits of the places of kinks that tell their orders
+_MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
 
@@ -89,6 +91,39 @@ class PiecewiseDual(QuadratureDual):
         far = [far_formula(self.tree, line.reach, sign) for sign in (-1, 1)]
         same = all(t is not None and alike(trees[0], t) for t in (*trees, *far))
         return polynomial(trees[0]) if same else None
+
+    @cached_property
+    def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]] | None:
+        """Kinks with the jumps of derivatives there, where all pieces are polynomials with rational coefficients."""
+        rows = [polynomial(p.tree) for p in self._pieces or []]
+        known = [[c.number for c in row] for row in rows if row is not None]
+        if not known or len(known) < len(rows) or any(c is None for row in known for c in row):
+            return None
+        found = []
+        for piece, left, right in zip(self._pieces or [], known, known[1:], strict=False):
+            apart = [(b or 0) - (a or 0) for a, b in zip_longest(left, right, fillvalue=Fraction(0))]
+            jumps = []
+            while apart:
+                jumps.append(sum((c * piece.right**n for n, c in enumerate(apart)), Fraction(0)))
+                apart = [n * c for n, c in enumerate(apart)][1:]
+            found.append((piece.right, jumps))
+        return found
+
+    def vanishes(self, k: int) -> bool:
+        """Return whether µ_k is zero: where all is rational also by exact sums over the kinks at each |b|."""
+        if super().vanishes(k):
+            return True
+        kinks = self._rational_jumps
+        if not kinks or k <= max(len(jumps) for _, jumps in kinks) or k > _MOST_EXACT:
+            return False
+        sums: dict[Fraction, Fraction] = {}
+        for b, jumps in kinks:
+            he = [Fraction(1), b]
+            for n in range(1, k):
+                he.append(b * he[n] - n * he[n - 1])
+            part = sum((jump * he[k - 1 - i] for i, jump in enumerate(jumps)), Fraction(0))
+            sums[abs(b)] = sums.get(abs(b), Fraction(0)) + part
+        return not any(sums.values())
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
