@@ -159,7 +159,7 @@ class _Region:
             taken = 0
         if taken:
             return self.form(choice.above if taken > 0 else choice.below, sign)
-        if self.lean.imag != 0:
+        if not self.lean.imag == 0:  # a bound implies that φ is analytic
             raise UnboundedError
         return self._upper_sum(self.form(choice.above, sign), self.form(choice.below, sign))
 

@@ -33,9 +33,10 @@ _STARTS = (16.0, 64.0, 512.0, 2.0**14)
 
 
 def _gaussian_log_mass(left: float, right: float, shift: float = 0.0) -> float:
-    """Return log2 of an upper bound on the mass of an interval under all normal laws with mean within ±shift."""
+    """Return log2 of an upper bound on ∫ sup_{|s| ≤ shift} ω(x − s) dx over an interval."""
     nearest = 0.0 if left <= 0 <= right else max(0.0, min(abs(left), abs(right)) - shift)
-    return math.log2(min(right - left, 2.5)) - nearest**2 / (2 * _LN2) - 1.3257 + 1e-6
+    widest = 2 * shift + 2.51  # over the line sup e^{−(x−s)²/2} has the integral 2 shift + √(2π)
+    return math.log2(min(right - left, widest)) - nearest**2 / (2 * _LN2) - 1.3257 + 1e-6
 
 
 @dataclass(order=True)
