@@ -129,7 +129,7 @@ def test_coefficients_vanish_by_parity_and_by_the_places_of_kinks(text: str, zer
 
 
 def test_a_slope_that_is_small_beside_the_value_has_its_bits() -> None:
-    dual, bits = PiecewiseDual(tree("1+1e-30*relu(x-1/3)"), "steep"), 60
+    dual, bits = PiecewiseDual(tree("1+1e-60*relu(x-1/3)"), "steep"), 60
     t = Correlation.of(Fraction(99999, 100000), 200)
     slope, better = dual.value(t, bits)[1], dual.value(t, 4 * bits)[1]
     assert abs(slope - better) <= abs(dual.slope_square(64)) * 2.0**-bits
@@ -172,6 +172,17 @@ def test_parts_that_are_polynomials(text: str, parts: tuple[int | None, int | No
     pieces = rational_pieces(tree(text))
     assert pieces is not None
     assert polynomial_parts_of(pieces) == parts
+
+
+@pytest.mark.parametrize("power", ["0.75", "1.5", "0.6"])
+def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
+    phi = tree(f"abs(x)^{power}")
+    square, slope = Panels(phi, "power", 1).squares(60.0)
+    with working_precision(200):
+        r = arb(power)
+        moment, of_slope = (2**p * (p + arb("0.5")).gamma() / arb.pi().sqrt() for p in (r, r - 1))  # E|Z|^{2p}
+        assert square.contains(moment)
+        assert slope.contains(r * r * of_slope)
 
 
 def test_a_slope_that_is_not_square_integrable_is_no_number() -> None:
