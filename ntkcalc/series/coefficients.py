@@ -8,7 +8,6 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.numerics.precision import (
@@ -35,7 +34,6 @@ WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
 MOST_TERMS = 20_000
 MOST_DIGITS = 10_000
-_FLOAT, _SPARE = 53, 96  # bits of what either engine asks for, and what it takes beyond them
 _QUICK = 200  # layers times terms that mpmath does in the 0.1 s that it takes to load NumPy
 _MOST_LOST = 1 << 16  # bits that the tail of Σ µ_k² may lose
 
@@ -144,18 +142,17 @@ def coefficients_by_depth(
         raise InputError("kappa are the coefficients of the NTK: leave out --which kappa, or --kernel nngp")
     if request.paper_truncation:
         check_unit(kernel)
-    with shared_budget(max(bits_for(request.digits), _FLOAT) + _SPARE):
-        if request.which == "mu":
-            return [_hermite_coefficients(kernel.at_depth(depth), request) for depth in depths]
-        if request.engine != "mpmath" and not request.paper_truncation:
-            try:
-                return _by_recurrence(_numpy_engine(kernel, request), kernel, depths, request, observer)
-            except AccuracyError:
-                if request.engine == "numpy":
-                    raise
-        bits = bits_for(request.digits)
-        engine = _mpmath_engine(kernel, request.truncation, bits, paper=request.paper_truncation)
-        return _by_recurrence(engine, kernel, depths, request, observer)
+    if request.which == "mu":
+        return [_hermite_coefficients(kernel.at_depth(depth), request) for depth in depths]
+    if request.engine != "mpmath" and not request.paper_truncation:
+        try:
+            return _by_recurrence(_numpy_engine(kernel, request), kernel, depths, request, observer)
+        except AccuracyError:
+            if request.engine == "numpy":
+                raise
+    bits = bits_for(request.digits)
+    engine = _mpmath_engine(kernel, request.truncation, bits, paper=request.paper_truncation)
+    return _by_recurrence(engine, kernel, depths, request, observer)
 
 
 def kappa_by_depth(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from ntkcalc.activations.formula.functions import (
     WORDS,
     DomainError,
-    FloatField,
     RealField,
     branch,
     derivative,
@@ -136,14 +134,6 @@ def test_values_on_every_branch(text: str, x: str) -> None:
     assert abs(found - expected) <= abs(expected) * (CTX.mpf("1e-30") if "selu" in text else CTX.ldexp(1, -246))
 
 
-@pytest.mark.parametrize("x", PLACES)
-@pytest.mark.parametrize("text", MEANT)
-def test_floats_agree_with_reals(text: str, x: str) -> None:
-    exactly = value(text, CTX.mpf(float(x)))
-    # a dozen operations of 2^-53 each, and powers that magnify them
-    assert abs(value(text, float(x), FloatField()) - exactly) <= 1e-13 * abs(exactly)
-
-
 # ---------------------------------------------------------------- derivatives
 
 
@@ -216,16 +206,10 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
 # ---------------------------------------------------------------- far from zero
 
 
-@pytest.mark.parametrize("field", [FIELD, FloatField()], ids=["reals", "floats"])
 @pytest.mark.parametrize("text", ["softplus(x)", "log(1+exp(x))", "log(exp(x)+1)", "softplus(x,1)"])
-def test_softplus_far_out(text: str, field: Any) -> None:
-    number_of: Callable[[Any], Any] = CTX.mpf if field is FIELD else float
-    assert value(text, number_of(800), field) == 800
-    tiny = value(text, number_of(-700), field)
-    assert abs(tiny / CTX.exp(-700) - 1) < 1e-12  # e^-700 is a float still
-    if field is FIELD:
-        assert abs(value(text, CTX.mpf(-800), field) / CTX.exp(-800) - 1) < CTX.ldexp(1, -250)
-        assert abs(value(text, CTX.mpf(800), field) - 800) < CTX.ldexp(1, -240)
+def test_softplus_far_out(text: str) -> None:
+    assert abs(value(text, CTX.mpf(-800)) / CTX.exp(-800) - 1) < CTX.ldexp(1, -250)
+    assert abs(value(text, CTX.mpf(800)) - 800) < CTX.ldexp(1, -240)
 
 
 @pytest.mark.parametrize(
@@ -402,4 +386,3 @@ def test_polynomials_of_any_degree_are_refused() -> None:
 def test_large_arguments_of_waves_are_refused() -> None:
     with pytest.raises(DomainError, match="have no digits"):
         value("sin(exp(x))", CTX.mpf(10) ** 6)
-    assert math.isfinite(value("sin(x)", 1e15, FloatField()))

@@ -10,12 +10,14 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.balls import log2_upper, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of
+from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError
@@ -90,6 +92,49 @@ def test_late_coefficients_follow_from_jumps(text: str) -> None:
     assert all(a.contains(b) for a, b in zip(late, whole, strict=True))
 
 
+def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:
+    panels = Panels(tree("exp(-x^2/2)+sin(x)"), "entire")
+    series = KinkSeries(panels, kinks_of(panels, 80.0), 60.0)
+    assert series.kinks == []
+    assert series.first is not None
+    k = series.first[0]
+    assert all(
+        a.contains(b) for a, b in zip(series.moments(k, k + 4, 58.0), panels.hermite(k + 4, 90.0)[k:], strict=True)
+    )
+
+
+def test_kinks_that_the_normal_law_does_not_see_are_left_out() -> None:
+    formula = tree("relu(x)+relu(x-1000)^3")
+    panels, pieces = Panels(formula, "far"), rational_pieces(formula)
+    assert pieces is not None
+    series = KinkSeries(panels, rational_kinks(pieces), 60.0)
+    assert [kink.near for kink in series.kinks] == [0.0]
+    assert all(a.contains(b) for a, b in zip(series.moments(2, 12, 58.0), panels.hermite(12, 200.0)[2:], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "zeros"),
+    [
+        ("relu(x-1)", {4}),  # He_2(1) = 0
+        ("relu(x)", {3, 5, 7, 9, 11}),
+        ("relu(x-2)", set()),
+        ("abs(x-1)+abs(x+1)", {3, 4, 5, 7, 9, 11}),
+    ],
+)
+def test_coefficients_vanish_by_parity_and_by_the_places_of_kinks(text: str, zeros: set[int]) -> None:
+    dual = PiecewiseDual(tree(text), text)
+    assert {k for k in range(3, 12) if dual.vanishes(k)} == zeros
+    balls = Panels(tree(text), text).hermite(11, 200.0)
+    assert {k for k in range(3, 12) if balls[k].contains(0)} == zeros
+
+
+def test_a_slope_that_is_small_beside_the_value_has_its_bits() -> None:
+    dual, bits = PiecewiseDual(tree("1+1e-60*relu(x-1/3)"), "steep"), 60
+    t = Correlation.of(Fraction(99999, 100000), 200)
+    slope, better = dual.value(t, bits)[1], dual.value(t, 4 * bits)[1]
+    assert abs(slope - better) <= abs(dual.slope_square(64)) * 2.0**-bits
+
+
 @given(st.fractions(-3, 3, max_denominator=97), st.fractions(-3, 3, max_denominator=97))
 def test_segments_are_where_their_branch_holds(a: Fraction, b: Fraction) -> None:
     formula = tree(f"max(x-({a}),2*x-({b}))")
@@ -127,6 +172,17 @@ def test_parts_that_are_polynomials(text: str, parts: tuple[int | None, int | No
     pieces = rational_pieces(tree(text))
     assert pieces is not None
     assert polynomial_parts_of(pieces) == parts
+
+
+@pytest.mark.parametrize("power", ["0.75", "1.5", "0.6"])
+def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
+    phi = tree(f"abs(x)^{power}")
+    square, slope = Panels(phi, "power", 1).squares(60.0)
+    with working_precision(200):
+        r = arb(power)
+        moment, of_slope = (2**p * (p + arb("0.5")).gamma() / arb.pi().sqrt() for p in (r, r - 1))  # E|Z|^{2p}
+        assert square.contains(moment)
+        assert slope.contains(r * r * of_slope)
 
 
 def test_a_slope_that_is_not_square_integrable_is_no_number() -> None:

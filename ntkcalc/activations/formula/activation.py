@@ -65,10 +65,12 @@ def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
     if row is not None:
         return PolynomialDual(row, name)
-    if (dual := quadrature_dual(tree, name)) is not None:
-        return dual
+    if (smooth := quadrature_dual(tree, name)) is not None:
+        return smooth
     check(tree, name)
-    return PiecewiseDual(tree, name)
+    dual = PiecewiseDual(tree, name)
+    row = dual.polynomial
+    return dual if row is None else PolynomialDual(row, name)
 
 
 def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:

@@ -25,7 +25,7 @@ _NAN = acb(math.nan, math.nan)
 def working_precision(bits: int) -> Iterator[None]:
     """Compute balls with so many bits inside a with statement."""
     before = flint.ctx.prec
-    flint.ctx.prec = bits
+    flint.ctx.prec = max(bits, 2)
     try:
         yield
     finally:
@@ -55,6 +55,8 @@ def log2_lower(x: Ball) -> float:
 
 def power_of_two(log: float) -> Ball:
     """Return a ball that is at least 2**log, next to it."""
+    if log == math.inf:
+        return arb.pos_inf()
     exponent = math.floor(log)
     return arb(2.0 ** (log - exponent) * (1 + 1e-14)) * arb(2) ** exponent if log > -math.inf else arb(0)
 

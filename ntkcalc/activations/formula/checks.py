@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -46,10 +47,13 @@ def _check_values(tree: Tree, text: str) -> None:
 
     from ntkcalc.activations.formula.array_field import ArrayField
 
+    class Grid(ArrayField):  # without SciPy, which takes long to load
+        erf, erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))
+
     x = np.arange(-_FARTHEST * _STEPS, _FARTHEST * _STEPS + 1) / _STEPS
     x = x[np.argsort(abs(x), kind="stable")]
     with np.errstate(all="ignore"):
-        values = program([tree], ArrayField())(x)[0]
+        values = program([tree], Grid())(x)[0]
     run = program([tree], RealField(context(320)))
     for place in x[~np.isfinite(np.broadcast_to(values, x.shape))].tolist():
         try:

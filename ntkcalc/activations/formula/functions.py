@@ -9,7 +9,6 @@ Derivatives of every order follow from the first, for if f' = g then the coeffic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -197,62 +196,6 @@ class RealField:
 
 def _near(u: Real) -> str:
     return f"{u.context.nstr(u, 4)}" if hasattr(u, "context") else f"{u:.4g}"
-
-
-class _Mpfr:
-    """What `RealField` asks of an mpmath context, of MPFR in the context that gmpy2 is in."""
-
-    def __init__(self) -> None:
-        import gmpy2
-
-        from ntkcalc.activations.formula.error_function import erf, erfc
-
-        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan"):
-            setattr(self, name, getattr(gmpy2, name))
-        self.erf, self.erfc = erf, erfc
-        self.mpfr, self.mul_2exp, self.const_pi = gmpy2.mpfr, gmpy2.mul_2exp, gmpy2.const_pi
-        self.zero, self.one = gmpy2.mpfr(0), gmpy2.mpfr(1)
-
-    @property
-    def pi(self) -> Any:
-        return self.const_pi()
-
-    def sign(self, u: Any) -> Any:
-        return self.mpfr((u > 0) - (u < 0))
-
-    def ldexp(self, a: int, n: int) -> Any:
-        return self.mul_2exp(self.mpfr(a), n)
-
-
-class MpfrField(RealField):
-    """Numbers of MPFR, a few times faster than those of mpmath, in the context that gmpy2 is in."""
-
-    def __init__(self) -> None:
-        super().__init__(_Mpfr())
-
-    def number(self, value: Fraction) -> Any:
-        """See `Field`."""
-        return self.ctx.mpfr(value.numerator) / value.denominator
-
-
-class FloatField(RealField):
-    """Machine floats, fast and for orientation only: what overflows is refused too."""
-
-    def __init__(self) -> None:
-        import mpmath
-
-        super().__init__(mpmath.fp)
-
-    def number(self, value: Fraction) -> float:
-        """See `Field`."""
-        return float(value)
-
-    def exp(self, u: float) -> float:
-        """Return e^u."""
-        return math.exp(u)
-
-    def _bounded(self, u: float) -> float:
-        return u
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fractions import Fraction
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import Branch, branch
+from ntkcalc.activations.formula.functions import Branch, branch, replaced
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
@@ -104,6 +104,22 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
         return Growth(start, log2_upper(size), float(power), rate + abs(rate) * 1e-12, order)
 
 
+def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
+    """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
+    with working_precision(_PRECISION):
+        region = _Region(start, 0.0)
+        while (found := next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)) is not None:
+            node, choice = found
+            try:
+                direction = region._direction(region.form(choice.decider, sign))
+            except UnboundedError:
+                return None
+            if not direction:
+                return None
+            tree = replaced(tree, node, choice.above if direction > 0 else choice.below)
+    return tree
+
+
 class _Region:
     """The half-strip x ≥ start, |y| ≤ height."""
 
@@ -143,7 +159,7 @@ class _Region:
             taken = 0
         if taken:
             return self.form(choice.above if taken > 0 else choice.below, sign)
-        if self.lean.imag != 0:
+        if not self.lean.imag == 0:  # a bound implies that φ is analytic
             raise UnboundedError
         return self._upper_sum(self.form(choice.above, sign), self.form(choice.below, sign))
 

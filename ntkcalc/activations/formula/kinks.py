@@ -14,25 +14,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import flint
-from flint import acb, arb, arb_series
+from flint import arb, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import polynomial, program
 from ntkcalc.activations.formula.panel_sums import hermite_guard
-from ntkcalc.activations.formula.panels import Cell, Panels, exact, log_sum
+from ntkcalc.activations.formula.panels import Line, Panels, exact, log_sum
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
 _PRECISION = 64
-_RADII = (0.25, 0.5, 0.75, 0.9, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _ORDERS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80)
 _LATEST = 20_000  # first k of a series that is any use
 
@@ -65,12 +65,12 @@ class Kink:
         return self.low.union(self.high) if self.exact is None else rational(self.exact)
 
     def centre(self) -> Ball:
-        """Return the exact middle of that ball, or a ball around the exact place."""
-        return self.place().mid() if self.exact is None else self.place()
+        """Return an exact point between the ends, or a ball around the exact place in the present precision."""
+        return self.place() if self.exact is not None else between(self.low, self.high)
 
     @cached_property
     def log_width(self) -> float:
-        """log2 of by how much the middle may be off."""
+        """log2 of by how much that point may be off."""
         return log2_upper(self.high - self.low) if self.exact is None else -math.inf
 
     def jumps(self, order: int, bits: int) -> list[Ball] | None:
@@ -132,25 +132,30 @@ class KinkSeries:
     panels
         φ on the whole line.
     kinks
-        Its kinks.
+        Its kinks; those beyond ±X are left out.
     need
         −log2 of the errors that are allowed.
     """
 
     def __init__(self, panels: Panels, kinks: list[Kink], need: float) -> None:
-        self.need, self.kinks = need, kinks
-        self._line = panels.line(need + 8)
-        self._beyond = _log_far(panels, need)
+        self.need, self._line = need, panels.line(need + 8)
+        self.kinks = [kink for kink in kinks if abs(kink.near) < self._line.reach]
+        self._left_out = log_sum(_log_far(self._line), _log_slivers(self._line))
+        self._sizes: dict[int, float] = {}
 
     @cached_property
     def degree(self) -> int | None:
         """The largest degree where all pieces are polynomials."""
-        rows = [polynomial(t) for k in self.kinks for t in (k.left, k.right)]
+        rows = [polynomial(cell.tree) for cell in self._line.cells]
         return None if None in rows else max(len(row) for row in rows if row is not None) - 1
 
-    @lru_cache(maxsize=64)  # noqa: B019
     def log_size(self, m: int) -> float:
         """Return log2 of a bound on C_m."""
+        if m not in self._sizes:
+            self._sizes[m] = self._log_size(m)
+        return self._sizes[m]
+
+    def _log_size(self, m: int) -> float:
         if self.degree is not None and m > self.degree:
             return -math.inf
         total = -math.inf
@@ -158,18 +163,18 @@ class KinkSeries:
             middle = abs(float(((cell.left + cell.right) / 2).mid()))
             nearest = max(0.0, middle - cell.half_width)
             mass = -(nearest**2) / (2 * _LN2) - 1.3257 + math.log2(2 * cell.half_width)
-            size = min(_log_factorial(m) - m * math.log2(r) + s for r, s in _disc_sizes(cell))
+            size = min(_log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
             total = log_sum(total, 2 * size + mass)
         return total
 
     def log_error(self, k: int, m: int) -> float:
-        """Return log2 of a bound on ε_k."""
-        return max((self.log_size(m) - _log_falling(k, m)) / 2, self._beyond)
+        """Return log2 of a bound on ε_k, on what is beyond ±X and on slivers."""
+        return log_sum((self.log_size(m) - _log_falling(k, m)) / 2, self._left_out)
 
     @cached_property
     def first(self) -> tuple[int, int] | None:
         """The first k with small enough errors, and the m that it takes; None where there is none."""
-        if self._beyond > -self.need:
+        if self._left_out > -self.need - 1:
             return None
         if self.degree is not None:
             return self.degree + 1, self.degree + 1
@@ -178,7 +183,7 @@ class KinkSeries:
             size = self.log_size(m)
             if size == math.inf:
                 continue
-            k = math.ceil(2.0 ** min((2 * self.need + size) / m, 40)) + m
+            k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / m, 40)) + m
             if k < (best[0] if best else _LATEST):
                 best = k, m
         return best
@@ -254,37 +259,30 @@ def _densities(b: Ball, last: int) -> list[Ball]:
     return found
 
 
-def _disc_sizes(cell: Cell) -> list[tuple[float, float]]:
-    """Return radii r with log2 of a bound of φ within r of a cell."""
-    known: list[tuple[float, float]] | None = cell.__dict__.get("_discs")
-    if known is not None:
-        return known
-    found = []
-    with working_precision(_PRECISION):
-        run = program([cell.tree], ComplexBalls())
-        for r in _RADII:
-            x = arb(cell.left - r).union(arb(cell.right + r))
-            size = log2_upper(run(acb(x, arb(0).union(arb(r))))[0])
-            if size == math.inf:
-                break
-            found.append((r, size + 1e-6))
-    own = (cell.radius + 1 / cell.radius) / 2 - 1
-    found.append((own * cell.half_width * (1 - 1e-9), cell.log_sizes[0]))
-    cell.__dict__["_discs"] = found
-    return found
-
-
-def _log_far(panels: Panels, need: float) -> float:
+def _log_far(line: Line) -> float:
     """Return log2 of a bound on what is beyond ±X, with the jumps that cutting there makes."""
-    line = panels.line(need + 8)
+    if not (line.cells[0].left == -line.reach and line.cells[-1].right == line.reach):
+        return math.inf
     total = -math.inf
     for g in line.far[0]:
         total = log_sum(total, g.log_tail(line.reach, 0.25) - 1.2)
     for cell in (line.cells[0], line.cells[-1]):
         near = -(line.reach**2) / (4 * _LN2) - 1.2
-        sizes = _disc_sizes(cell)
         for i in range(_ORDERS[-1]):
             # √(k)_{i+1} ≥ √(i + 1)!
-            jump = min(_log_factorial(i) - i * math.log2(r) + s for r, s in sizes)
+            jump = min(_log_factorial(i) - i * math.log2(r) + s for r, s in cell.disc_sizes)
             total = log_sum(total, jump + near - _log_factorial(i + 1) / 2)
+    return total
+
+
+def _log_slivers(line: Line) -> float:
+    """Return log2 of a bound on what slivers add: at most two formulas' |φ| times |h_k ω| ≤ 0.44 and the width.
+
+    Next to a sliver of one formula, which is singular there, derivatives have no bound.
+    """
+    total = -math.inf
+    for sliver in line.slivers:
+        if len(sliver.trees) == 1:
+            return math.inf
+        total = log_sum(total, sliver.log_sizes[0] + log2_upper(sliver.right - sliver.left))
     return total

@@ -41,11 +41,16 @@ def panel_sums(nodes: Sequence[tuple[Ball, Ball, float]], degree: int, bits: flo
         with working_precision(math.ceil(bits)):
             totals = [t + p for t, p in zip(totals, parts, strict=True)]
     with working_precision(math.ceil(bits)):
-        factorial, found = arb(1), []
-        for k, total in enumerate(totals):
-            factorial *= max(k, 1)
-            found.append(total * factorial.rsqrt())
-        return found
+        return normalised(totals)
+
+
+def normalised(sums: Sequence[Ball]) -> list[Ball]:
+    """Return Σ c h_k(x) from Σ c He_k(x), k = 0, 1, …, in the present precision."""
+    factorial, found = arb(1), []
+    for k, total in enumerate(sums):
+        factorial *= max(k, 1)
+        found.append(total * factorial.rsqrt())
+    return found
 
 
 def _sums(x: list[Ball], c: list[Ball], degree: int) -> list[Ball]:

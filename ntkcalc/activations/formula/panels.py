@@ -39,6 +39,7 @@ from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
 _RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
+_DISCS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
 _SLABS = 6  # boxes that cover the upper half of an ellipse
 _PRECISION = 64
@@ -87,6 +88,22 @@ class Cell:
         """An upper bound on |y| in the ellipse."""
         return (self.radius - 1 / self.radius) / 2 * self.half_width * (1 + 1e-12)
 
+    @cached_property
+    def disc_sizes(self) -> list[tuple[float, float]]:
+        """Radii r with log2 of bounds on |φ| within r of the cell, for Cauchy's formula."""
+        own = (self.radius + 1 / self.radius) / 2 - 1  # to the ellipse, in half-widths
+        with working_precision(_PRECISION):
+            half = float(((self.right - self.left) / 2).abs_lower())
+            found = [(own * half * (1 - 1e-9), self.log_sizes[0])]
+            run = program([self.tree], ComplexBalls())
+            for r in _DISCS:
+                x = arb(self.left - r).union(arb(self.right + r))
+                size = log2_upper(run(acb(x, arb(0).union(arb(r))))[0])
+                if size == math.inf:
+                    break
+                found.append((r, size + 1e-6))
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Sliver:
@@ -126,7 +143,7 @@ class Sliver:
 
 
 @dataclass(frozen=True, eq=False)
-class _Line:
+class Line:
     """Cells and slivers between ±reach, and bounds beyond."""
 
     cells: list[Cell]
@@ -160,12 +177,12 @@ class Panels:
 
     def __init__(self, tree: Tree, text: str, parity: int = 0, most_cells: int = _MOST_CELLS) -> None:
         self.tree, self.text, self.parity, self.most_cells = tree, text, parity, most_cells
-        self._lines: list[tuple[float, _Line]] = []
+        self._lines: list[tuple[float, Line]] = []
         self._squares: tuple[float, tuple[Ball, Ball]] | None = None
 
     # ---------------------------------------------------------------- cells
 
-    def line(self, need: float) -> _Line:
+    def line(self, need: float) -> Line:
         """Return cells for errors of 2**-need; kept."""
         for known, line in self._lines:
             if known >= need:
@@ -194,7 +211,7 @@ class Panels:
                 return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
         raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
 
-    def _cut(self, need: float) -> _Line:
+    def _cut(self, need: float) -> Line:
         reach, far = self._far(need + 4)
         reach = math.ceil(reach * 4) / 4
         ends = sorted({0.0, -reach, reach, *map(float, range(math.ceil(-reach), math.floor(reach) + 1))})
@@ -205,7 +222,7 @@ class Panels:
         for left, right in pairwise(marks):
             for segment in segments(self.tree, left, right, least):
                 self._divide(segment, least, cells, slivers)
-        return _Line(cells, slivers, reach, far)
+        return Line(cells, slivers, reach, far)
 
     def _divide(self, segment: Segment, least: float, cells: list[Cell], slivers: list[Sliver]) -> None:
         """Cut a segment into cells and slivers."""
@@ -241,7 +258,7 @@ class Panels:
             if guard > 1 << 20:
                 raise AccuracyError(f"rounding leaves no digits of {self.text}")
 
-    def _hermite(self, line: _Line, degree: int, need: float, guard: float) -> list[Ball]:
+    def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
         share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
         error = -math.inf
         nodes: list[tuple[Ball, Ball, float]] = []
@@ -290,7 +307,7 @@ class Panels:
             if error == math.inf or max(guard, fine) > 1 << 15:
                 raise AccuracyError(f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite")
 
-    def _squared(self, line: _Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
+    def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
         """Return a ball of the sum, and log2 of a bound on what it leaves out."""
         share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
         error, total = -math.inf, arb(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from ntkcalc.activations.activation import ArrayFunction, ArrayPair
 from ntkcalc.activations.formula.functions import DomainError, Program, RealField, derivative, program
@@ -24,6 +24,7 @@ class Phi:
 
     def __init__(self, tree: Tree, text: str) -> None:
         self.tree, self.text = tree, text
+        self._programs: dict[int, Program] = {}
 
     @cached_property
     def slope(self) -> Tree:
@@ -57,9 +58,10 @@ class Phi:
             except DomainError as error:
                 raise DomainError(f"{self.text} cannot be computed at x = {float(x):.6g}: {error}") from None
 
-    @lru_cache(maxsize=8)  # noqa: B019
     def _program(self, bits: int) -> Program:
-        return program([self.tree, self.slope], RealField(context(bits)))
+        if bits not in self._programs:
+            self._programs[bits] = program([self.tree, self.slope], RealField(context(bits)))
+        return self._programs[bits]
 
     def on_arrays(self) -> ArrayPair:
         """Return φ and φ' on arrays of float64; where these give ∞ or NaN, values are computed in high precision."""

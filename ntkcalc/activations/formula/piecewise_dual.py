@@ -13,15 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from itertools import zip_longest
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball, working_precision
+from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
-from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
@@ -30,7 +32,7 @@ from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
 _FEW_TERMS, _SHORT = 1024, 8192  # of a series, summed faster than any spline's dual; where there is no spline
-_LOOSE = 40.0  # bits of the places of kinks that tell their orders
+_MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
 
@@ -56,20 +58,16 @@ class PiecewiseDual(QuadratureDual):
     """
 
     def __init__(self, tree: Tree, name: str) -> None:
-        self.tree, self.name = tree, name
-        self._moments: list[tuple[float, list[Ball]]] = []
-        self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
-        self._below_floor: set[int] = set()
-        self._more = 1.0, 0.0
+        self.tree = tree
+        super().__init__(Panels(tree, name, self._parity_sign), name)
         self._whole = Panels(tree, name)
-        self._line = Panels(tree, name, self._parity_sign)
         self._series_of: dict[int, KinkSeries | None] = {}
         self._splines: dict[int, _Spline | None] = {}
 
     # ---------------------------------------------------------------- structure
 
     @cached_property
-    def _pieces(self) -> list[Any] | None:
+    def _pieces(self) -> list[Piece] | None:
         return rational_pieces(self.tree)
 
     @cached_property
@@ -78,6 +76,51 @@ class PiecewiseDual(QuadratureDual):
         own = polynomial_parts(self.tree)
         other = (None, None) if self._pieces is None else polynomial_parts_of(self._pieces)
         return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
+
+    @property
+    def polynomial(self) -> list[Tree] | None:
+        """The coefficients where φ is the same polynomial on all cells, as x + sign(x) − sign(x^3) is."""
+        line = self._whole.line(64.0)
+        trees = [cell.tree for cell in line.cells]
+        far = [far_formula(self.tree, line.reach, sign) for sign in (-1, 1)]
+        same = all(t is not None and alike(trees[0], t) for t in (*trees, *far))
+        return polynomial(trees[0]) if same else None
+
+    def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
+        """Return kinks with the jumps of derivatives there, none unless all pieces are rational polynomials."""
+        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
+        if any(not row or None in row for row in rows):
+            return []
+        found = []
+        for piece, left, right in zip(self._pieces or [], rows, rows[1:], strict=False):
+            assert piece.right is not None
+            apart = [(b or Fraction(0)) - (a or Fraction(0)) for a, b in zip_longest(left, right)]
+            jumps = []
+            while apart:
+                jumps.append(sum((c * piece.right**n for n, c in enumerate(apart)), Fraction(0)))
+                apart = [n * c for n, c in enumerate(apart)][1:]
+            found.append((piece.right, jumps))
+        return found
+
+    @cached_property
+    def _exact_zeros(self) -> frozenset[int]:
+        """Some k beyond all degrees with µ_k = 0: where Σ J_{b,i} He_{k−1−i}(b) is 0 over the kinks at each |b|."""
+        kinks = self._rational_jumps()
+        first = max((len(jumps) for _, jumps in kinks), default=0)
+        sums: dict[Fraction, list[Fraction]] = {}
+        for b, jumps in kinks:
+            he = [Fraction(1), b]
+            for n in range(1, _MOST_EXACT):
+                he.append(b * he[n] - n * he[n - 1])
+            row = sums.setdefault(abs(b), [Fraction(0)] * (_MOST_EXACT + 1))
+            for k in range(first, _MOST_EXACT + 1):
+                row[k] += sum((jump * he[k - 1 - i] for i, jump in enumerate(jumps)), Fraction(0))
+        late = range(first, _MOST_EXACT + 1) if kinks else ()
+        return frozenset(k for k in late if not any(row[k] for row in sums.values()))
+
+    def vanishes(self, k: int) -> bool:
+        """Return whether µ_k is zero: where all is rational also by exact sums over the kinks."""
+        return super().vanishes(k) or k in self._exact_zeros
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
@@ -179,13 +222,14 @@ class PiecewiseDual(QuadratureDual):
         return self._splines[bits]
 
     def _matched(self, bits: int) -> _Spline | None:
-        need = bits + 24.0 - 2 * min(0.0, self._log_norm)
+        sizes = self._log_norm, log2(self.slope_square(16)) / 2
+        need = bits + 24.0 - 2 * min(0.0, *sizes)
         series = self._kink_series(need)
         if series is None or series.first is None or series.jumps is None:
             return None
         last, order = series.first
         rough = self._knots(series, order, context(128))
-        lost = max(0, math.ceil(2 * rough.log_size() - 2 * self._log_norm))
+        lost = max(0, math.ceil(2 * rough.log_size() - 2 * min(sizes)))
         shared = math.ceil(1.25 * (bits + 8 + lost))  # four fifths of which are asked for
         ctx = context(max(math.ceil(need) + lost, shared) + 64)
         spline = self._knots(series, order, ctx)

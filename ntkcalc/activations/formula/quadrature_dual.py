@@ -77,8 +77,8 @@ class QuadratureDual:
 
     Parameters
     ----------
-    phi
-        φ on its strips.
+    line
+        Sums over the real line of φ (`trapezoid.Line`).
     name
         φ as its user may know it.
     """
@@ -86,9 +86,8 @@ class QuadratureDual:
     degree: int | None = None
     most_bits = 8192
 
-    def __init__(self, phi: Analytic, name: str) -> None:
-        self.analytic, self.name = phi, name
-        self._line: Any = Line(phi)
+    def __init__(self, line: Any, name: str) -> None:
+        self._line, self.name = line, name
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
@@ -99,7 +98,7 @@ class QuadratureDual:
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        return polynomial_parts(self.analytic.phi.tree)
+        return polynomial_parts(self._line.phi.phi.tree)
 
     def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
@@ -177,7 +176,8 @@ class QuadratureDual:
 
     def _log_square(self, k: int) -> float:
         """Return about log2 of µ_k²: at most N(b)/E[|h_k(Z + ib)|²], for the best b, nearly."""
-        return min(n - (2 * b * math.sqrt(k) - b * b / 2) / _LN2 for b, n in self.analytic.phi.bounds)
+        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        return min(n - (2 * b * math.sqrt(k) - b * b / 2) / _LN2 for b, n in bounds)
 
     # ---------------------------------------------------------------- expansions
 
@@ -365,7 +365,7 @@ class QuadratureDual:
 
     @cached_property
     def _tails(self) -> Tails:
-        return Tails(self.analytic.phi.shifted_bounds)
+        return Tails(self._line.phi.phi.shifted_bounds)
 
     def _local_need(self, point: ExpansionPoint, degree: int, bits: int) -> float:
         """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""
@@ -534,7 +534,7 @@ def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
         analytic = Analytic.of(tree)
         if analytic is None or None not in polynomial_parts(tree):
             return None
-        dual = QuadratureDual(analytic, name)
+        dual = QuadratureDual(Line(analytic), name)
         return dual if dual.is_no_constant() else None
     except (AccuracyError, OverflowError):  # of floats that plan a rule; the other route has its own refusals
         return None

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ntkcalc.activations.formula.branches import first_branch
-from ntkcalc.activations.formula.functions import polynomial, replaced
+from flint import arb
+
+from ntkcalc.activations.formula.branches import first_branch, sign_on
+from ntkcalc.activations.formula.functions import Branch, polynomial, replaced
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
 from ntkcalc.activations.formula.trees import Tree, number, simplified, times
 
@@ -62,12 +64,14 @@ def _pieces(piece: Piece) -> Iterator[Piece]:
         yield from _pieces(Piece(left, piece.right, replaced(piece.tree, node, _taken(choice, slope > 0))))
 
 
-def _taken(choice: object, positive: bool) -> Tree:
-    return choice.above if positive else choice.below  # type: ignore[attr-defined, no-any-return]
+def _taken(choice: Branch, positive: bool) -> Tree:
+    return choice.above if positive else choice.below
 
 
 def _line(decider: Tree) -> tuple[Fraction, Fraction]:
-    """Return the constant and the slope of what is linear with rational coefficients."""
+    """Return the constant and the slope of what is linear with rational coefficients; of a constant, its sign."""
+    if decider.constant and (sign := sign_on(decider, arb(0), arb(1))):
+        return Fraction(sign), Fraction(0)
     row = polynomial(decider)
     values = [] if row is None else [c.number for c in row]
     known = [v for v in values if v is not None]

@@ -22,6 +22,7 @@ from ntkcalc.activations.formula.trees import Tree
 
 _PRECISION = 53
 _CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
+_USELESS = 4000.0  # log2 of an N(b) that no rule would take
 _MOST_BOXES = 1500
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
@@ -32,9 +33,10 @@ _STARTS = (16.0, 64.0, 512.0, 2.0**14)
 
 
 def _gaussian_log_mass(left: float, right: float, shift: float = 0.0) -> float:
-    """Return log2 of an upper bound on the mass of an interval under all normal laws with mean within ±shift."""
+    """Return log2 of an upper bound on ∫ sup_{|s| ≤ shift} ω(x − s) dx over an interval."""
     nearest = 0.0 if left <= 0 <= right else max(0.0, min(abs(left), abs(right)) - shift)
-    return math.log2(min(right - left, 2.5)) - nearest**2 / (2 * _LN2) - 1.3257 + 1e-6
+    widest = 2 * shift + 2.51  # over the line sup e^{−(x−s)²/2} has the integral 2 shift + √(2π)
+    return math.log2(min(right - left, widest)) - nearest**2 / (2 * _LN2) - 1.3257 + 1e-6
 
 
 @dataclass(order=True)
@@ -120,6 +122,8 @@ class Strip:
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
+        if seen > _USELESS:
+            return math.inf
         for _ in range(_MOST_BOXES):
             worst = found[0]
             if -worst.key < seen + _CLOSE and -worst.key < math.inf:

@@ -21,6 +21,7 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
+from ntkcalc.activations.formula.panel_sums import hermite_guard, normalised
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
@@ -110,10 +111,7 @@ class Line:
             1 or −1 for an even or odd φ, else 0.
         """
         rule = self.hermite_rule(degree, need + 1)
-        # radii of balls grow like |h_k(ix)| ω(x), e^{x√k − x²/4}
-        root, reach = math.sqrt(degree), rule.count * rule.step
-        farthest = min(reach, 2 * root)
-        guard = 32 + 0.92 * (farthest * root - farthest**2 / 4) / _LN2 + math.log2(rule.count + 1)
+        guard = 16 + hermite_guard(degree, rule.count * rule.step) + math.log2(rule.count + 1)
         while True:
             found = self._hermite(rule, degree, need + guard, parity)
             excess = max(log2_upper(m.rad()) for m in found) + need
@@ -131,12 +129,10 @@ class Line:
             with working_precision(math.ceil(bits)):
                 totals = [t + p for t, p in zip(totals, parts, strict=True)]
         with working_precision(math.ceil(bits)):
-            factorial, found = arb(1), []
-            for k, total in enumerate(totals):
-                factorial *= max(k, 1)
-                zero = parity and k % 2 == (parity > 0)
-                found.append(arb(0) if zero else widened(total * factorial.rsqrt(), rule.log_error))
-        return found
+            return [
+                arb(0) if parity and k % 2 == (parity > 0) else widened(value, rule.log_error)
+                for k, value in enumerate(normalised(totals))
+            ]
 
     def _block(self, rule: Rule, block: range, degree: int, parity: int) -> list[Ball]:
         """Return Σ h φ(x) He_k(x) ω(x) over some n ≥ 0 and the nodes at −n."""
