@@ -4,8 +4,14 @@ Block Krylov method: an orthonormal basis Q of span{V, KV, …, K^m V} grows by 
 reorthogonalisation, and H = QᵀKQ is diagonalised (Rayleigh–Ritz). With K Q = Q H + N B Eᵀ (N the next block, E the last
 one) a Ritz pair (θ, Qy) has the residual ‖B Eᵀy‖. Some eigenvalue lies within the residual of θ or, where the
 next Ritz value is a gap away, within residual²/gap. Blocks need few passes, for the matrix costs more than the vectors.
+
+Where the space would outgrow its room it is replaced by that of its largest Ritz vectors Y (thick restart, Wu and Simon
+2000): K Q Y = Q Y Θ + N B EᵀY, a relation of the same form, whose residuals couple all vectors to the next block.
 """
 
+from __future__ import annotations
+
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +25,15 @@ Product = Callable[[Array], Array]
 GOAL = 1e-13
 """Errors over λ_1 at which a search for eigenvalues ends."""
 
+LEAST_VECTORS = 1 << 26
+"""Bytes that vectors may always take."""
+
 MOST_PASSES = 25
 """Products with a matrix that is computed anew each time."""
 
+_BESIDE = 7  # blocks of vectors at work beside the space
+_SQUARES = 6  # matrices as large as H at work in its diagonalisation
+_ROWS = 1 << 12  # rows of the space that are turned at a time
 _DROPPED = 1e-13  # directions smaller than this, relative to K, are rounding errors
 _SEED = 20230501
 
@@ -47,9 +59,21 @@ def block_shape(stored: bool) -> tuple[int, int, int]:
     return (16, 3, 6 * MOST_PASSES) if stored else (64, 1, MOST_PASSES)
 
 
+def space_bytes(n: int, vectors: int, width: int) -> int:
+    """Return what a space of so many vectors of length n takes, with blocks of a width, in bytes."""
+    vectors = min(vectors, n)
+    return 8 * (n * (vectors + _BESIDE * width) + _SQUARES * vectors * vectors)
+
+
+def room(n: int, memory: int, width: int) -> int:
+    """Return how many vectors of length n a space in so many bytes has at most, with blocks of a width; 0 for none."""
+    left = memory // 8 - _BESIDE * width * n
+    return min(n, (math.isqrt(n * n + 4 * _SQUARES * left) - n) // (2 * _SQUARES)) if left > 0 else 0
+
+
 def largest_eigenvalue(product: Product, n: int, width: int, most: int) -> Ritz:
     """Return λ_1 of an n × n matrix with an error ≤ 1e-13 λ_1, or what `most` products with `width` vectors give."""
-    space = BlockKrylov(product, n, width)
+    space = BlockKrylov(product, n, width, room=12 * width)
     while True:
         space.grow()
         top = space.ritz(count=1)
@@ -60,18 +84,24 @@ def largest_eigenvalue(product: Product, n: int, width: int, most: int) -> Ritz:
 class BlockKrylov:
     """A Krylov space of an n × n matrix that grows by a block of `width` vectors a pass.
 
-    The first vector is (1, …, 1), so that the space serves K + c 11ᵀ too.
+    The first vector is (1, …, 1), so that a space that was never restarted serves K + c 11ᵀ too. A space of more than
+    `room` vectors is restarted with those of the `wanted` largest Ritz values and some more.
     """
 
-    def __init__(self, product: Product, n: int, width: int = 64) -> None:
+    def __init__(self, product: Product, n: int, width: int, room: int, wanted: int = 1) -> None:
         self.product, self.passes, self.random = product, 0, np.random.default_rng(_SEED)
         start = self.random.standard_normal((n, max(1, min(width, n))))
         start[:, 0] = 1
         self.next, _ = np.linalg.qr(start)
-        self.width = self.next.shape[1]
+        self.width, self.wanted = self.next.shape[1], wanted
         self.coupling: Array = np.zeros((0, 0))
-        self.basis: Array = np.zeros((n, 0))
         self.projected: Array = np.zeros((0, 0))
+        self._vectors = np.empty((n, min(n, max(room, wanted + 3 * self.width))), order="F")
+
+    @property
+    def basis(self) -> Array:
+        """Q, shape (n, k)."""
+        return self._vectors[:, : len(self.projected)]
 
     @property
     def complete(self) -> bool:
@@ -95,31 +125,46 @@ class BlockKrylov:
         An eigenvalue of higher multiplicity than a block has vectors is found as often as that; what was missed
         shows after some passes.
         """
-        known = np.concatenate([self.basis, self.next], axis=1)
-        fresh = self.random.standard_normal((len(known), min(self.width, len(known) - known.shape[1])))
+        (n, known), more = self.basis.shape, self.next.shape[1]
+        fresh = self.random.standard_normal((n, min(self.width, n - known - more)))
         for _ in range(2):
-            fresh -= known @ (known.T @ fresh)
+            for part in (self.basis, self.next):
+                fresh -= part @ (part.T @ fresh)
         if fresh.shape[1]:
             self.next = np.concatenate([self.next, np.linalg.qr(fresh)[0]], axis=1)
             self.coupling = np.concatenate([self.coupling, np.zeros((fresh.shape[1], self.coupling.shape[1]))])
 
     def _grow(self) -> None:
+        if self.basis.shape[1] + self.next.shape[1] > self._vectors.shape[1]:
+            self._restart()
         block, old = self.next, self.basis.shape[1]
         image = self.product(block)
         self.passes += 1
-        self.basis = np.concatenate([self.basis, block], axis=1)
-        column = np.zeros((self.basis.shape[1], block.shape[1]))
+        basis = self._vectors[:, : old + block.shape[1]]
+        basis[:, old:] = block
+        column = np.zeros((basis.shape[1], block.shape[1]))
         for _ in range(2):  # twice is enough (Parlett)
-            part = self.basis.T @ image
-            image -= self.basis @ part
+            part = basis.T @ image
+            image -= basis @ part
             column += part
-        projected = np.zeros((self.basis.shape[1],) * 2)
+        projected = np.zeros((basis.shape[1],) * 2)
         projected[:old, :old] = self.projected
         projected[:, old:] = column
         projected[old:, :old] = column[:old].T
         projected[old:, old:] = (column[old:] + column[old:].T) / 2
         self.projected = projected
         self._turn(image)
+
+    def _restart(self) -> None:
+        """Keep the vectors of the largest Ritz values: those wanted and half of the others that there is room for."""
+        k, spare = len(self.projected), self._vectors.shape[1] - self.wanted
+        keep = min(k, self.wanted + max(self.width, spare // 2 - self.width))
+        values, turn = np.linalg.eigh(self.projected)
+        turn = np.ascontiguousarray(turn[:, ::-1][:, :keep])
+        for i in range(0, len(self.basis), _ROWS):
+            self._vectors[i : i + _ROWS, :keep] = self.basis[i : i + _ROWS] @ turn
+        self.coupling = self.coupling @ turn[k - self.coupling.shape[1] :]
+        self.projected = np.diag(values[::-1][:keep])
 
     def _turn(self, rest: Array) -> None:
         """Take the directions that are left of KQ as the next block."""

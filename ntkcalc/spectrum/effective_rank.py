@@ -15,7 +15,17 @@ from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, real_array
 from ntkcalc.numerics.known_digits import rounded_up
-from ntkcalc.numerics.krylov import GOAL, MOST_PASSES, BlockKrylov, Ritz, block_shape, largest_eigenvalue
+from ntkcalc.numerics.krylov import (
+    GOAL,
+    LEAST_VECTORS,
+    MOST_PASSES,
+    BlockKrylov,
+    Ritz,
+    block_shape,
+    largest_eigenvalue,
+    room,
+    space_bytes,
+)
 from ntkcalc.numerics.precision import decimal
 from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
@@ -24,6 +34,7 @@ from ntkcalc.spectrum.rank_bounds import kernel_bounds
 from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount, RankBounds
 
 _DENSE = 1200  # rows up to which all eigenvalues are computed by LAPACK
+_NARROWEST = 2  # vectors in a block: the constant and a random one
 _NOTHING = 0.3  # relative error that leaves no digit
 _FLOAT = 1e-14  # of float64 sums, relative: the least error that is claimed
 
@@ -153,9 +164,22 @@ def effective_ranks(
     )
 
 
+def _space(n: int, memory: int) -> tuple[int, int, int, int]:
+    """Return the vectors in a block and in a space that is never restarted, passes between checks and most passes."""
+    width, rounds, most = block_shape(8 * n * n <= memory)
+    left = max(memory - 8 * n * n if 8 * n * n <= memory else memory, LEAST_VECTORS)
+    while (vectors := room(n, left, width)) < min(n, MOST_PASSES * width) and width > _NARROWEST:
+        width //= 2
+    if vectors < min(n, MOST_PASSES * width):
+        needed = -(-space_bytes(n, MOST_PASSES * width + width, width) >> 20)
+        raise InputError(f"the vectors of {n} points take {needed}M: give --memory {needed}M, or take fewer points")
+    return width, vectors, rounds, most if vectors == n else min(most, vectors // width)
+
+
 def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, observer: Observer | None) -> _Spectra:
     """Find the largest eigenvalues of the kernel matrix and of the centred one, which `matrix` is."""
     n, constant = matrix.shape[0], matrix.offset
+    width, vectors, rounds, most = _space(n, memory)
     stored = np.empty((n, n)) if 8 * n * n <= memory else None
     if stored is not None:
         matrix.fill(stored, observer)
@@ -170,8 +194,7 @@ def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, obser
     def product(v: Array) -> Array:
         return matrix.product(v, stage(observer, "products with K")) if stored is None else np.asarray(stored @ v)
 
-    width, rounds, most = block_shape(stored is not None)
-    space = BlockKrylov(product, n, width)
+    space = BlockKrylov(product, n, width, vectors)
     while True:
         space.grow(rounds)
         last, low = space.complete or space.passes >= most, space.ritz(2)

@@ -8,6 +8,9 @@ On rows of unit norm and rank r, monomials of degree e span those of degree e �
 :math:`\binom{r+e-1}{r-1}` over the largest even and the largest odd degree e < m with c_e > 0.
 """
 
+from __future__ import annotations
+
+import math
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -24,7 +27,7 @@ from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
-from ntkcalc.numerics.krylov import GOAL, BlockKrylov, Product, block_shape
+from ntkcalc.numerics.krylov import GOAL, LEAST_VECTORS, BlockKrylov, Product, block_shape, room, space_bytes
 from ntkcalc.numerics.precision import decimal, python_integers, whole
 from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
@@ -38,6 +41,7 @@ DIFFERENT_NORMS = "rows of different norms: theorems on the sphere are silent"
 
 _FEW = 1500  # rows up to which all eigenvalues cost no more than some
 _DEGREES = 512  # degrees at which the series is cut for Lemma C.20
+_NARROWEST = 8  # vectors in a block
 _ROUNDING = 4e-16  # of an eigenvalue solver, over λ_1 √n
 
 
@@ -172,52 +176,101 @@ def kernel_eigenvalues(
 def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, observer: Observer | None) -> Eigenvalues:
     """Return the largest eigenvalues of a kernel matrix over n; all of them, by LAPACK, where `top` is None.
 
-    Some come from a block Krylov method; a matrix larger than `memory` bytes is computed anew in each product.
+    Some come from a block Krylov method, whose vectors take `memory` bytes at most, or 64 MB; where the matrix does not
+    fit beside them, it is computed anew in each product.
     """
     n = matrix.shape[0]
     if top is not None:
         whole(top, "top", 1)
-    fits = 8 * n * n <= memory
-    if top is None and not (fits and n <= MOST_DENSE):
-        limit = min(MOST_DENSE, int((memory / 8) ** 0.5))
+    if top is None and (8 * n * n > memory or n > MOST_DENSE):
+        limit = min(MOST_DENSE, math.isqrt(memory // 8))
         raise InputError(f"all eigenvalues of {n} points are too many (at most {limit}): give --top N or more --memory")
-    if fits:
+    wanted, left = min(top or n, n), memory - 8 * n * n
+    if left >= 0 and (_all_at_once(n, top) or _Space.of(n, wanted, left, stored=True)):
         stored = np.empty((n, n))
         matrix.fill(stored, observer)
         stored /= n
         stage(observer, "eigenvalues")
-        found = array_eigenvalues(stored, top)
+        found = array_eigenvalues(stored, top, left)
     else:
-        found = _largest(
-            lambda v: matrix.product(v, stage(observer, "products with K")) / n, n, min(top or n, n), stored=False
-        )
+        space = _Space.of(n, wanted, max(memory, LEAST_VECTORS), stored=False)
+        if space is None:
+            needed = -(-_Space.least(n, wanted) >> 20)
+            what = f"the vectors of the {top} largest eigenvalues of {n} points"
+            raise InputError(f"{what} take {needed}M: give --memory {needed}M or a smaller --top")
+        found = _largest(lambda v: matrix.product(v, stage(observer, "products with K")) / n, n, wanted, space)
     entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 
 
-def array_eigenvalues(matrix: Array, top: int | None) -> Eigenvalues:
-    """Return the largest eigenvalues of a symmetric array, or all of them."""
+def _all_at_once(n: int, top: int | None) -> bool:
+    """Return whether all eigenvalues of a matrix that is there cost no more than some."""
+    return top is None or n <= _FEW or 3 * top > n
+
+
+def array_eigenvalues(matrix: Array, top: int | None, memory: int | None = None) -> Eigenvalues:
+    """Return the largest eigenvalues of a symmetric array, or all of them.
+
+    With less memory than its copy takes, in bytes, the array is overwritten.
+    """
     n = len(matrix)
-    if top is None or n <= _FEW or 3 * top > n:
-        # NumPy's eigvalsh releases the interpreter lock, so that Ctrl-C works at once; SciPy's does not
-        values = np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0)[:top]
+    space = None if _all_at_once(n, top) else _Space.of(n, top or n, 1 << 62 if memory is None else memory, stored=True)
+    if space is None:
+        values = np.maximum(_all_eigenvalues(matrix, memory)[::-1], 0)[:top]
         found = Eigenvalues(values, np.zeros(len(values)), 0)
     else:
-        found = _largest(lambda v: np.asarray(matrix @ v), n, top, stored=True)
+        found = _largest(lambda v: np.asarray(matrix @ v), n, top or n, space)
     return replace(found, errors=found.errors + _ROUNDING * n**0.5 * found.values[0])
 
 
-def _largest(product: Product, n: int, top: int, stored: bool) -> Eigenvalues:
+def _all_eigenvalues(matrix: Array, memory: int | None) -> Array:
+    """Return the eigenvalues of a symmetric array, smallest first, by LAPACK.
+
+    NumPy works on a copy and releases the interpreter lock, so that Ctrl-C works at once; SciPy works in place.
+    """
+    if memory is None or matrix.nbytes <= memory:
+        return np.asarray(np.linalg.eigvalsh(matrix))
+    from scipy.linalg import eigvalsh
+
+    return np.asarray(eigvalsh(matrix.T, overwrite_a=True, check_finite=False))
+
+
+@dataclass(frozen=True)
+class _Space:
+    """How a block Krylov space is to be built: vectors in a block and in all, passes between checks and in all."""
+
+    width: int
+    room: int
+    rounds: int
+    most: int
+
+    @classmethod
+    def of(cls, n: int, top: int, memory: int, stored: bool) -> _Space | None:
+        """Return the space with the widest blocks that bytes allow, None where none does."""
+        first, rounds, most = block_shape(stored)
+        first = width = first if stored else max(first, top + top // 4)
+        while width >= min(first, _NARROWEST):
+            vectors = min(room(n, memory, width), 4 * top + 40 * width)
+            if vectors >= min(n, top + 3 * width):
+                return cls(width, vectors, rounds, 2 * most * -(-first // width))
+            width = width // 2
+        return None
+
+    @staticmethod
+    def least(n: int, top: int) -> int:
+        """Return the bytes that the narrowest blocks need."""
+        return space_bytes(n, top + 4 * _NARROWEST, _NARROWEST)
+
+
+def _largest(product: Product, n: int, top: int, shape: _Space) -> Eigenvalues:
     """Return the `top` largest eigenvalues by a block Krylov method.
 
     They are accepted once new random directions give the same ones: an eigenvalue's multiplicity may exceed the block.
     """
-    width, rounds, most = block_shape(stored)
-    most *= 2
-    space = BlockKrylov(product, n, width if stored else max(width, top + top // 4))
+    space = BlockKrylov(product, n, shape.width, shape.room, top)
     space.grow(3)
     before: Array = np.zeros(0)
-    while space.passes < most:
+    while space.passes < shape.most:
         found = space.ritz(top)
         if len(found.values) == top and found.converged:
             same = len(before) > 0 and np.abs(found.values - before).max() <= 4 * GOAL * before[0]
@@ -228,8 +281,8 @@ def _largest(product: Product, n: int, top: int, stored: bool) -> Eigenvalues:
             space.refresh()
             space.grow(3)
         else:
-            space.grow(rounds)
-    raise AccuracyError(f"the {top} largest eigenvalues were not found in {most} products; lower --top")
+            space.grow(shape.rounds)
+    raise AccuracyError(f"the {top} largest eigenvalues were not found in {shape.most} products; lower --top")
 
 
 @dataclass(frozen=True)
