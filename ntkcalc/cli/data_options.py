@@ -46,7 +46,7 @@ class DataOptions(PrecisionOptions):
 class NetworkOptions(DataOptions):
     """Data sets, and networks of finite width on them."""
 
-    memory: str = option("--memory SIZE", "What the kernel matrix may take, e.g. 500M; else it streams.", "1G")
+    memory: str = option("--memory SIZE", "What matrix and vectors may take beside the points; else it streams.", "1G")
     isotropic: str | None = option("--isotropic N,D", "N standard Gaussian points in R^D as data.")
     width: int | None = option("--width M", "Networks of M neurons or channels in each hidden layer.")
     trials: int | None = option("--trials N", "Networks to take the mean of.  [default: 10]")
