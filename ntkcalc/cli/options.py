@@ -20,7 +20,7 @@ from typer import CallbackParam, Context, Exit, Option
 
 from ntkcalc.cli.files import check_plot, check_writable
 from ntkcalc.cli.pictures import draw_file
-from ntkcalc.cli.terminal import emit, preset, preset_digits, remark, screen
+from ntkcalc.cli.terminal import emit, preset, preset_digits, progress, remark, screen
 from ntkcalc.errors import InputError, near_miss
 
 if TYPE_CHECKING:
@@ -158,10 +158,12 @@ class KernelOptions(Options):
         largest = max(self.depths)
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        name = self.kernel or "ntk"
-        found = [
-            Kernel.of(act, largest, **given, kernel=name).checked() for act in self.act for given in self.variances
-        ]
+        name, found, combinations = self.kernel or "ntk", [], [*product(self.act, self.variances)]
+        with progress(getattr(self, "quiet", False), "activations") as observer:
+            for done, (act, given) in enumerate(combinations):
+                if observer is not None and len(combinations) > 1:
+                    observer(done, len(combinations))
+                found.append(Kernel.of(act, largest, **given, kernel=name).checked())
         if not self.sigma_w2:
             for act in dict.fromkeys(kernel.activation.name for kernel in found if kernel.sigma_w2 is None):
                 said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is more than that (--sigma-b2 admits any)"
@@ -325,7 +327,8 @@ class OutputOptions(Options):
 
         text = text_of(results, self.style, replace(screen(self.output, digits, rows), every=every))
         if plot:
-            draw_file(results, plot)
+            with progress(self.quiet, "picture"):
+                draw_file(results, plot)
         emit(text, self.output)
 
 

@@ -16,6 +16,8 @@ from ntkcalc.cli.interruption import ON_SCREEN
 from ntkcalc.errors import InputError, NtkcalcError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from ntkcalc.numerics.types import Observer
     from ntkcalc.report.formats import Screen
 
@@ -148,31 +150,61 @@ def progress(quiet: bool, what: str) -> Iterator[Observer | None]:
         return
     import threading
 
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(what, total=None)
-
-    def observe(done: int, total: int, stage: str = "") -> None:
-        """Show how far a stage is; one of unknown length has a bar that moves to and fro."""
-        bar.tasks[0].total = total or None  # update() takes None for "as before"
-        bar.update(task, completed=done, description=stage or what)
-
-    def show() -> None:
-        ON_SCREEN.append(_ERASED)
-        bar.start()
-
-    timer = threading.Timer(1.0, show)
+    bar = _Bar(what)
+    timer = threading.Timer(1.0, bar.show)
     timer.daemon = True
     timer.start()
     try:
-        yield observe
+        yield bar.observe
     finally:
         timer.cancel()
-        bar.stop()
-        ON_SCREEN.clear()
+        bar.close()
+
+
+class _Bar:
+    """The line of a stage: its name, how far it is, and the time; Rich is loaded only when it is shown."""
+
+    def __init__(self, what: str) -> None:
+        from threading import Lock
+
+        self.what, self.open, self.lock = what, True, Lock()
+        self.place: tuple[int, int, str] = 0, 0, what
+        self.drawn: Progress | None = None
+
+    def observe(self, done: int, total: int, stage: str = "") -> None:
+        """Show how far a stage is; one of unknown length has a bar that moves to and fro."""
+        self.place = done, total, stage or self.what
+        if self.drawn is not None:
+            self._update(self.drawn)
+
+    def show(self) -> None:
+        """Draw the line from now on."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+        drawn = Progress(*columns, console=Console(stderr=True), transient=True)
+        drawn.add_task(self.what, total=None)
+        self._update(drawn)
+        with self.lock:
+            if self.open:
+                ON_SCREEN.append(_ERASED)
+                drawn.start()
+                self.drawn = drawn
+
+    def close(self) -> None:
+        """Erase the line."""
+        with self.lock:
+            self.open = False
+            if self.drawn is not None:
+                self.drawn.stop()
+                ON_SCREEN.clear()
+
+    def _update(self, drawn: Progress) -> None:
+        done, total, stage = self.place
+        task = drawn.tasks[0]
+        task.total = total or None  # update() takes None for "as before"
+        drawn.update(task.id, completed=done, description=stage)
 
 
 _ERASED = b"\r\x1b[2K\x1b[?25h"
