@@ -276,6 +276,8 @@ def test_rows_keep_their_norms_where_nothing_is_scaled() -> None:
 def test_norms_beyond_reach_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", [[0.6, 0.8], [0.6, 1e200]])
     assert "row 2 has a norm above 1e+100" in refusal(tmp_path / "x.npy", normalize=False)
+    np.save(tmp_path / "x.npy", [[0.0, 0.0], [1e-120, 0]])
+    assert "row 2 has a norm below 1e-100" in refusal(tmp_path / "x.npy", normalize=False)
 
 
 def damaged_npz(path: Path) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 from shell import inside, one_line_of_error, output
@@ -23,6 +24,7 @@ from ntkcalc import (
 )
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.normed_kernel import row_kernel
 from ntkcalc.numerics.types import Array
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "free_variances.json").read_text())
@@ -175,6 +177,54 @@ def test_rows_of_one_norm_are_a_kernel_of_other_variances_and_nearly_so_a_limit(
     assert same == pytest.approx(scaled, rel=1e-13)
     rows[0] *= 1 + 1e-9
     assert ntk_matrix(rows, **given, normalize=False)[1:, 1:] == pytest.approx(scaled[1:, 1:], rel=1e-12)
+
+
+def erf_means(a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    """E[φ(X)φ(Y)] and E[φ'(X)φ'(Y)] of erf (Williams)."""
+    sizes = (1 + 2 * a) * (1 + 2 * b)
+    return 2 / mp.pi * mp.asin(2 * c / mp.sqrt(sizes)), 4 / mp.pi / mp.sqrt(sizes - 4 * c * c)
+
+
+@pytest.mark.parametrize(("name", "depth", "largest"), [("nngp", 3, 2.5), ("ntk", 4, 2.0), ("ntk", 2, 6.0)])
+def test_the_accuracy_of_kernels_of_norms_holds(name: str, depth: int, largest: float) -> None:
+    kernel = Kernel.of("erf", depth, 3, 0, "0.05", 3, name).checked()
+    found = row_kernel(kernel, 0.05, largest)
+
+    def exact(x: Any, y: Any, rho: Any) -> Any:
+        a, b = 3 * x * x, 3 * y * y
+        sigma = theta = 3 * x * y * rho
+        for _ in range(depth - 1):
+            value, slope = erf_means(a, b, sigma)
+            sigma = 3 * value + mp.mpf("0.05")
+            theta = sigma + 3 * theta * slope * (name == "ntk")
+            a, b = (3 * erf_means(q, q, q)[0] + mp.mpf("0.05") for q in (a, b))
+        return theta
+
+    random = np.random.default_rng(0)
+    for rho in (-1.0, 1.0, 0.999, *random.uniform(-1, 1, 5)):
+        x, y = random.uniform(0.05, largest, 2)
+        delta = np.array([[1 - abs(rho)]])
+        ours = found.tile(np.array([x]), np.array([y]), np.array([[rho < 0]]), delta)[0, 0]
+        with mp.workdps(30):
+            theirs, *own = (exact(mp.mpf(a), mp.mpf(b), mp.mpf(t)) for a, b, t in ((x, y, rho), (x, x, 1), (y, y, 1)))
+            assert abs(ours - theirs) <= found.accuracy * mp.sqrt(own[0] * own[1])
+    assert found.accuracy < 1e-12
+
+
+def test_rows_of_norms_as_data_have_them_are_no_trouble() -> None:
+    rows = np.array([[1.8, 2.4], [0.3, -0.1], [-3.0, 0.0]])
+    found = ntk_matrix(rows, act="tanh", depth=3, sigma_w2=2, sigma_b2="0.1", normalize=False)
+    same = ntk_matrix(rows[::2], act="tanh", depth=3, sigma_w2=2, sigma_b2="0.1", gamma_w2=9)  # on a sphere
+    assert found[::2, ::2] == pytest.approx(same, rel=1e-12)
+
+
+def test_rows_of_tiny_norms_keep_their_digits() -> None:
+    rows = np.array([[1e-100, 0.0], [0.6e-100, 0.8e-100], [1.0, 0.0]])
+    found = ntk_matrix(rows, act="relu", depth=3, sigma_w2=2, sigma_b2=0, gamma_w2=1, normalize=False)
+    unit = ntk_matrix(
+        rows / np.array([[1e-100], [1e-100], [1]]), act="relu", depth=3, sigma_w2=2, sigma_b2=0, gamma_w2=1
+    )
+    assert found == pytest.approx(unit * np.outer([1e-100, 1e-100, 1], [1e-100, 1e-100, 1]), rel=1e-12, abs=0)
 
 
 def test_a_row_of_zeros_is_a_point_like_any_other() -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
@@ -37,10 +37,13 @@ from ntkcalc.numerics.types import Array, Flags
 _NEGLIGIBLE = 1e-14  # of the largest Chebyshev coefficient
 _DROPPED = 1e-16  # terms that are left out
 _NODES = (12, 128)  # of the norm: first, and most
-_DEGREES = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # in ρ
-_MOST_HERMITE = 4096
-_VANISHING = 42.0  # −ln of what is left out of a sum of powers, beside its first terms
+_DEGREES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # in ρ
+_MOST_HERMITE = 1 << 17
+_BLOCK = 64  # Hermite coefficients at a time
 _QUIET = 6  # successive µ_k that are negligible
+_VANISHING = 42.0  # −ln of what is left out of a sum of powers, beside its first terms
+_MOST_CORRELATIONS = 2048  # degree of D in the correlation
+_SAMPLES = 9  # norms at which the error is measured
 _REACH = 13.0  # |z| beyond which φ √ω is nothing
 
 
@@ -92,12 +95,15 @@ class _Constants(NamedTuple):
 # ---------------------------------------------------------------- analytic φ
 
 
-class _HermiteTable:
-    """µ_k(q), E[φ_q²] and E[φ_q'²] at several q, by the trapezoidal rule on the line."""
+class _LayerMeans:
+    """E[φ_q²] and E[φ_q'²], and of all pairs of q the dual D and its derivative, from Hermite coefficients.
+
+    Those come from the trapezoidal rule on the line. D(t) = Σ µ_k(q_x) µ_k(q_y) t^k is summed at Chebyshev nodes, which
+    give its Chebyshev series: it takes fewer terms, and correlations of all pairs at once.
+    """
 
     def __init__(self, phi: Activation, q: Array) -> None:
-        self.functions = phi.on_arrays()
-        self.root = np.sqrt(q)
+        self.phi, self.functions, self.root = phi, phi.on_arrays(), np.sqrt(q)
         step, squares = 1 / 8, self._squares(1 / 8)
         while True:
             step, before, squares = step / 2, squares, self._squares(step / 2)
@@ -107,6 +113,16 @@ class _HermiteTable:
                 raise _too_steep(phi)
         self.square, self.slope = squares
         self.mu = self._moments(step / 2)
+        self.series = self._series()
+
+    def pairs(self, c: Array) -> tuple[Array, Array]:
+        """Return D and D' at correlations c, shape (n, pairs), or (n, 1) where they are those of all pairs."""
+        together = c.shape[1] == 1
+        value, slope = (
+            chebvander(c[:, 0], len(s) - 1) @ s if together else np.asarray(chebval(c, s[:, None], tensor=False))
+            for s in self.series
+        )
+        return value, slope
 
     def _squares(self, step: float) -> tuple[Array, Array]:
         z = _line(step)
@@ -115,33 +131,62 @@ class _HermiteTable:
         return phi**2 @ weight, self.root**2 * (slope**2 @ weight)
 
     def _moments(self, step: float) -> Array:
-        """Return µ_0, µ_1, … until they are negligible for all q."""
+        """Return µ_0, µ_1, … until they are negligible for all q, shape (K, m)."""
         z = _line(step)
         root_weight = np.exp(-(z**2) / 4) / (2 * math.pi) ** 0.25
-        weighted = self.functions[0](self.root[:, None] * z) * (root_weight * step)
-        before, here, columns, quiet = np.zeros_like(z), root_weight, list[Array](), 0
+        weighted = np.ascontiguousarray((self.functions[0](self.root[:, None] * z) * (root_weight * step)).T)
+        before, here, found, quiet = np.zeros_like(z), root_weight, list[Array](), 0
         least = 5e-9 * np.sqrt(np.maximum(self.square, 1e-300))  # k µ_k² is what counts
-        for k in range(_MOST_HERMITE):
-            columns.append(weighted @ here)
-            quiet = quiet + 1 if (np.abs(columns[-1]) * math.sqrt(k + 1) <= least).all() else 0
-            if quiet == _QUIET:
-                return np.stack(columns, axis=1)
-            before, here = here, (z * here - math.sqrt(k) * before) / math.sqrt(k + 1)
-        raise AccuracyError("too many Hermite coefficients")
+        for start in range(0, _MOST_HERMITE, _BLOCK):
+            rows = []
+            for k in range(start, start + _BLOCK):
+                rows.append(here)
+                before, here = here, (z * here - math.sqrt(k) * before) / math.sqrt(k + 1)
+            block = np.stack(rows) @ weighted
+            found.append(block)
+            quiet = (np.abs(block) * np.sqrt(np.arange(start, start + _BLOCK) + 1)[:, None] <= least).all(axis=1)
+            if quiet[-_QUIET:].all():
+                loud = np.flatnonzero(~quiet)
+                return np.concatenate(found)[: start + (int(loud[-1]) + 1 if len(loud) else 0) + _QUIET]
+        raise _too_steep(self.phi)
 
-    def pairs(self, c: Array) -> tuple[Array, Array]:
-        """Return D and D' at correlations c, shape (n, m, m), of all pairs; as many terms as each of the n needs."""
-        value, slope, count = np.zeros_like(c), np.zeros_like(c), self.mu.shape[1]
-        products = self.mu.T[:, :, None] * self.mu.T[:, None, :]
-        for t, d, rise in zip(c, value, slope, strict=True):
-            size = min(float(np.abs(t).max()), 1 - 1e-9)
-            terms = min(count, math.ceil(_VANISHING / -math.log(max(size, 1e-9))) + 8)
-            for product in products[terms - 1 :: -1] if terms < count else products[::-1]:
-                rise *= t
-                rise += d
-                d *= t
-                d += product
-        return value, slope
+    def _series(self) -> list[Array]:
+        """Return D and D' of all pairs x ≤ y as Chebyshev series in the correlation, shape (J, pairs)."""
+        n, values = 16, self._at(np.pi * np.arange(17) / 16)
+        while True:
+            between = self._at(np.pi * (np.arange(n) + 0.5) / n)
+            n, values = 2 * n, np.insert(values, np.arange(1, n + 1), between, axis=1)
+            series = [_lobatto_series(v) for v in values]
+            if all(np.abs(s[-3:]).max() <= _NEGLIGIBLE / 10 * np.abs(s).max() for s in series):
+                return [_short(s) for s in series]
+            if n >= _MOST_CORRELATIONS:
+                raise _too_steep(self.phi)
+
+    def _at(self, angles: Array) -> Array:
+        """Return D and D' of all pairs at the cosines of angles, symmetric about π/2, shape (2, n, pairs)."""
+        half, m = (len(angles) + 1) // 2, len(self.root)
+        found, k, (x, y) = np.zeros((2, len(angles), m * (m + 1) // 2)), np.arange(len(self.mu)), np.triu_indices(m)
+        for i, angle in enumerate(angles[:half]):
+            log = math.log(max(math.cos(angle), 1e-300))
+            terms = min(len(k), math.ceil(_VANISHING / max(-log, 1e-9)) + 8)
+            powers = np.exp(k[:terms] * log)
+            rises = np.concatenate([[0.0], k[1:terms] * powers[:-1]])
+            for part, weight in zip(found, (powers, rises), strict=True):
+                even, odd = (
+                    (self.mu[first:terms:2] * weight[first:terms:2, None]).T @ self.mu[first:terms:2]
+                    for first in (0, 1)
+                )
+                sign = -1 if weight is rises else 1
+                part[len(angles) - 1 - i] = (sign * (even - odd))[x, y]
+                part[i] = (even + odd)[x, y]
+        return found
+
+
+def _short(series: Array) -> Array:
+    """Return a Chebyshev series without its last terms that are negligible."""
+    sizes = np.abs(series).reshape(len(series), -1).max(axis=1)
+    count = int(np.flatnonzero(sizes > _DROPPED / 10 * sizes.max())[-1]) + 1
+    return np.asarray(series[:count])
 
 
 def _line(step: float) -> Array:
@@ -174,24 +219,37 @@ class SeparableKernel:
         count, degree = _NODES[0], 0
         while count <= _NODES[1]:
             places = _nodes(count)
-            norms = np.sinh(low + (high - low) * (places + 1) / 2)  # times γ_w
+            recursion = _Recursion(kernel, constants, _norms(low, high, places))
             for degree in (d for d in _DEGREES if d >= degree):
-                theta, roots = _at_nodes(kernel, constants, norms, degree)
-                along_rho = _lobatto_series(theta)
+                along_rho = _lobatto_series(recursion.at(np.cos(np.pi * np.arange(degree + 1) / degree)))
                 if np.abs(along_rho[-3:]).max() <= _NEGLIGIBLE * np.abs(along_rho).max():
                     break
             else:
                 raise _too_steep(kernel.activation)
             to_series = _series_matrix(places)
             tensor = to_series @ along_rho @ to_series.T
+            norms, roots = recursion.norms, recursion.roots
             floor = _floor(kernel, constants, roots[np.argmin(norms)])
             diagonal = to_series @ (roots**2 / (norms**2 + floor))
             tail = max(np.abs(a[..., -2:, :]).max() / np.abs(a).max() for a in (tensor, diagonal[:, None]))
             if tail <= _NEGLIGIBLE:
-                return cls(scale, low, high, _terms(tensor), diagonal, floor, 1e-13)
+                found = cls(scale, low, high, _terms(tensor), diagonal, floor, 0.0)
+                return replace(found, accuracy=found._measured(kernel, constants))
             rate = min(math.log(_NEGLIGIBLE) / math.log(min(tail, 0.5)), 3.0)  # errors fall geometrically
             count = math.ceil(count * max(rate, 1.2)) + 2
         raise _too_steep(kernel.activation)
+
+    def _measured(self, kernel: Kernel, constants: _Constants) -> float:
+        """Return four times the largest difference from the recursion, between some norms and correlations."""
+        places = np.cos(np.arange(_SAMPLES) + 0.5)
+        recursion = _Recursion(kernel, constants, _norms(self.low, self.high, places))
+        side = self.side(recursion.norms / self.scale) if self.scale else self.side(np.zeros(_SAMPLES))
+        rho = np.concatenate([[-1.0, 0.0, 1.0], np.cos(np.arange(40) + 0.25)])
+        values, whole = recursion.at(rho), np.outer(side[0], side[0])
+        flat = [np.full((_SAMPLES, _SAMPLES), r) for r in rho]
+        found = np.stack([self._sum(side[1:], side[1:], r) for r in flat])
+        beside = np.abs(whole / np.outer(recursion.roots, recursion.roots) - 1).max()
+        return max(1e-13, 4 * float(np.abs(found - values).max() + beside))
 
     def _place(self, norms: Array) -> Array:
         return (np.arcsinh(self.scale * norms) - self.low) * (2 / (self.high - self.low)) - 1
@@ -234,6 +292,11 @@ def _floor(kernel: Kernel, c: _Constants, least: float) -> float:
     return 0.0 if silent else least**2
 
 
+def _norms(low: float, high: float, places: Array) -> Array:
+    """Return norms times γ_w at places of [−1, 1]."""
+    return np.asarray(np.sinh(low + (high - low) * (places + 1) / 2))
+
+
 def _nodes(count: int) -> Array:
     return np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
@@ -254,24 +317,37 @@ def _lobatto_series(values: Array) -> Array:
     return np.asarray(transform, dtype=np.float64)
 
 
-def _at_nodes(kernel: Kernel, c: _Constants, norms: Array, degree: int) -> tuple[Array, Array]:
-    """Return f at ρ = cos(πj/degree) between all pairs of norms (times γ_w), and √Θ_l(x,x)."""
-    rho = np.cos(np.pi * np.arange(degree + 1) / degree)[:, None, None]
-    q = norms**2 + c.gamma_b2
-    sigma = rho * np.outer(norms, norms) + c.gamma_b2
-    theta, own = sigma, q
-    for _ in range(kernel.depth - 1):
-        table = _HermiteTable(kernel.activation, q)
-        size = np.sqrt(np.outer(q, q))
-        value, slope = table.pairs(np.clip(sigma / size, -1, 1))
-        own = c.sigma_w2 * table.square + c.sigma_b2 + own * c.sigma_w2 * table.slope / q
-        q = c.sigma_w2 * table.square + c.sigma_b2
-        sigma = c.sigma_w2 * value + c.sigma_b2
-        theta = sigma + theta * c.sigma_w2 * slope / size
-    if kernel.name == "nngp":
-        theta, own = sigma, q
-    roots = np.sqrt(own)
-    return np.asarray(theta / np.outer(roots, roots)), roots
+class _Recursion:
+    """f between all pairs of norms (times γ_w)."""
+
+    def __init__(self, kernel: Kernel, c: _Constants, norms: Array) -> None:
+        self.kernel, self.constants, self.norms = kernel, c, norms
+        self.layers: list[tuple[Array, _LayerMeans]] = []
+        q = norms**2 + c.gamma_b2
+        own = q
+        for _ in range(kernel.depth - 1):
+            means = _LayerMeans(kernel.activation, q)
+            self.layers.append((q, means))
+            own = c.sigma_w2 * means.square + c.sigma_b2 + own * c.sigma_w2 * means.slope / q
+            q = c.sigma_w2 * means.square + c.sigma_b2
+        self.roots = np.sqrt(q if kernel.name == "nngp" else own)
+
+    def at(self, rho: Array) -> Array:
+        """Return f at correlations, shape (n,), of all pairs, shape (n, m, m)."""
+        c, m = self.constants, len(self.norms)
+        x, y = np.triu_indices(m)
+        sigma = theta = rho[:, None] * (self.norms[x] * self.norms[y]) + c.gamma_b2
+        correlation = np.empty(0) if c.gamma_b2 else rho[:, None]
+        for q, means in self.layers:
+            size = np.sqrt(q[x] * q[y])
+            value, slope = means.pairs(correlation if correlation.size else np.clip(sigma / size, -1, 1))
+            sigma = c.sigma_w2 * value + c.sigma_b2
+            theta = sigma + theta * c.sigma_w2 * slope / size
+            correlation = np.empty(0)
+        found = np.empty((len(rho), m, m))
+        found[:, x, y] = (sigma if self.kernel.name == "nngp" else theta) / (self.roots[x] * self.roots[y])
+        found[:, y, x] = found[:, x, y]
+        return found
 
 
 def _terms(tensor: Array) -> list[tuple[Array, Array]]:
@@ -348,8 +424,8 @@ def _joined(
     ax: Array, ay: Array, bias: float, below_one: Array, above: Array
 ) -> tuple[Array, Array, Array, Flags, Array]:
     """Return Σ' = √(a_x a_y) R + b, q'_x, q'_y, the sign of C' and ψ' from 1 − R and 1 + R."""
-    root, qx, qy = np.sqrt(ax * ay), ax + bias, ay + bias
-    size = np.sqrt(qx * qy)
+    root, qx, qy = np.sqrt(ax) * np.sqrt(ay), ax + bias, ay + bias
+    size = np.sqrt(qx) * np.sqrt(qy)  # the product may be below what float64 has
     safe = np.where(size > 0, size, 1.0)
     apart = bias * (np.sqrt(ax) - np.sqrt(ay)) ** 2 / np.where(size > 0, size + bias + root, 1.0)
     from_one = np.where(size > 0, (apart + root * below_one) / safe, 0.0)
@@ -389,7 +465,8 @@ class _PolarMeans:
             for part in (slice(i, i + self.block) for i in range(0, len(qx), self.block))
         ]
         dx, dy, mixed, apart, slope = (np.concatenate(column) for column in zip(*parts, strict=True))
-        size = np.where(dx * dy > 0, np.sqrt(dx * dy), 1.0)
+        size = np.sqrt(dx) * np.sqrt(dy)
+        size = np.where(size > 0, size, 1.0)
         below_one = np.maximum(apart - (np.sqrt(dx) - np.sqrt(dy)) ** 2 / 2, 0) / size
         return dx, dy, below_one, 1 + mixed / size, slope
 

@@ -16,7 +16,7 @@ MOST_ENTRIES = 1 << 28
 
 _CHUNK = 1 << 20  # numbers scaled at a time
 _CHANNELS = (1, 3, 4)  # of usual images: grey, RGB, RGBA
-_LARGEST = 1e100  # norm of a row that is not scaled
+_LARGEST = 1e100  # norm of a row that is not scaled; the least is its inverse
 _UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
 
 
@@ -142,6 +142,7 @@ def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) 
         norms = size * largest
     if not normalize:
         refuse(norms > _LARGEST, f"row {{row}} has a norm above {_LARGEST:g}; scale the data")
+        refuse((norms > 0) & (norms < 1 / _LARGEST), f"row {{row}} has a norm below {1 / _LARGEST:g}; scale the data")
     rows /= np.where(size > 0, size, 1.0)[:, None]
     return np.asarray(norms)
 
