@@ -117,11 +117,13 @@ class _LayerMeans:
 
     def pairs(self, c: Array) -> tuple[Array, Array]:
         """Return D and D' at correlations c, shape (n, pairs), or (n, 1) where they are those of all pairs."""
-        together = c.shape[1] == 1
-        value, slope = (
-            chebvander(c[:, 0], len(s) - 1) @ s if together else np.asarray(chebval(c, s[:, None], tensor=False))
-            for s in self.series
-        )
+
+        def sums(series: Array) -> Array:
+            if c.shape[1] == 1:
+                return np.asarray(chebvander(c[:, 0], len(series) - 1) @ series)
+            return np.asarray(chebval(c, series[:, None], tensor=False), dtype=np.float64)
+
+        value, slope = map(sums, self.series)
         return value, slope
 
     def _squares(self, step: float) -> tuple[Array, Array]:
