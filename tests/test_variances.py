@@ -1,7 +1,10 @@
 """Any variances: against an oracle, the definition in float64, random networks, and Assumption 2 where it holds."""
 
+import csv
+import io
 import json
 import math
+import re
 import shlex
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +31,7 @@ from ntkcalc.numerics.types import Array
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "free_variances.json").read_text())
 HE = {"sigma_w2": 2, "sigma_b2": "0.1", "gamma_w2": "sigma", "gamma_b2": "sigma"}
 CHAOTIC = {"sigma_w2": "2.25", "sigma_b2": "0.0025", "gamma_w2": "sigma", "gamma_b2": "sigma"}
+SWEEP = "-a tanh -a relu --sigma-w2 3 --sigma-b2 0.05 -T 1"
 
 
 def close(ours: Decimal, theirs: Decimal, digits: int) -> bool:
@@ -298,6 +302,30 @@ def test_the_footer_says_the_phase() -> None:
     assert "q* = 0.798387, χ* = 1.13671 (chaotic), C* = 0.0520862" in text
     assert "q_1 … q_3 = 2.2525, 1.21939, 0.971108" in text
     assert "q_1" not in output("coeffs -a tanh")
+
+
+@pytest.mark.parametrize("command", ["coeffs -T 1", "evaluate --rho 0.5", "effrank", "decay"])
+def test_a_sweep_shows_the_phase_of_each_kernel(command: str) -> None:
+    text = output(f"{command} -a tanh --sigma-w2 1 --sigma-w2 3 --sigma-b2 0.05")
+    assert re.search(r"tanh σ_w²=1 +0.444294 +0.193593 +0.759032 +1 +ordered\n", text)
+    assert re.search(r"tanh σ_w²=3 +1.23288 +1.42801 +1.20893 +0.299318 +chaotic\n", text)
+    assert "q*" not in output(f"{command} -a tanh -l 1:2")
+
+
+def test_csv_ends_with_the_phase_where_variances_are_free_and_is_read_back() -> None:
+    text = output(f"coeffs {SWEEP} --format csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    kernels = [json.loads(line)["kernel"] for line in output(f"coeffs {SWEEP} --json").splitlines() for _ in range(2)]
+    assert [*rows[0]][6:] == [
+        *["p", "kappa", "share", "cumulative", "chi", "total", "q_star", "chi_star", "correlation_star"]
+    ]
+    for row, k in zip(rows, kernels, strict=True):
+        limit = k["fixed_point"] or dict.fromkeys(("q", "chi", "correlation"), "")
+        known = (k["chi"], k["total"], limit["q"], limit["chi"], limit["correlation"])
+        assert tuple(float(x) if x else x for x in [*row.values()][10:]) == known
+    assert "chi" not in output("coeffs -a tanh --format csv")
+    found = json.loads(inside(["effrank", "-c", "-", "--json"], text).stdout.splitlines()[1])
+    assert (found["kernel"]["activation"], found["kernel"]["sigma_b2"]) == ("relu", 0.05)
 
 
 def test_the_largest_weight_is_taken_where_one_is_too_large() -> None:

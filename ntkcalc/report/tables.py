@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ntkcalc.kernel.results import DataFacts, KernelFacts
+from ntkcalc.kernel.results import DataFacts, FixedPoint, KernelFacts
 from ntkcalc.report.formats import Screen, digits_of, printable, rounded, scientific
 
 if TYPE_CHECKING:
@@ -277,9 +277,31 @@ def phase(k: KernelFacts | None) -> list[str]:
     if k.fixed_point is None:
         return [*lines, "q_l has no limit that was found as the depth grows"]
     q, chi, c = (digits_of(x, 6) for x in (k.fixed_point.q, k.fixed_point.chi, k.fixed_point.correlation))
-    order = k.fixed_point.chi.compare(Decimal(1))
-    named = {-1: "ordered", 0: "critical", 1: "chaotic"}[int(order)]
-    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if order > 0 else "")]
+    named = _phase_name(k.fixed_point)
+    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if named == "chaotic" else "")]
+
+
+def phases(results: Sequence[Any], screen: Screen) -> str:
+    """Return a table of the phases of several kernels, nothing if Assumption 2 holds for all."""
+    kernels = {name: r.kernel for name, r in zip(names(results), results, strict=True) if r.kernel is not None}
+    if len(results) < 2 or not any(general(k) for k in kernels.values()):
+        return ""
+    limits = [k.fixed_point for k in kernels.values()]
+    columns = [
+        Column("kernel", [*kernels], True),
+        numbers("q_l", [(k.variances or (None,))[-1] for k in kernels.values()], 6),
+        numbers("q*", [limit and limit.q for limit in limits], 6, unknown="-"),
+        numbers("χ*", [limit and limit.chi for limit in limits], 6, unknown="-"),
+        numbers("C*", [limit and limit.correlation for limit in limits], 6, unknown="-"),
+        Column("phase", ["-" if limit is None else _phase_name(limit) for limit in limits], True),
+    ]
+    lines = ["q*, χ*, C*: the limits of q_l, χ_l and correlations as the depth grows"]
+    lines += ["-: q_l has no limit that was found"] if None in limits else []
+    return "\n" + table("variances of preactivations, and the phase", columns, screen) + captions(lines, screen)
+
+
+def _phase_name(limit: FixedPoint) -> str:
+    return {-1: "ordered", 0: "critical", 1: "chaotic"}[int(limit.chi.compare(Decimal(1)))]
 
 
 def general(k: KernelFacts) -> bool:

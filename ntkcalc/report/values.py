@@ -14,6 +14,7 @@ from ntkcalc.report.tables import (
     names,
     numbers,
     phase,
+    phases,
     shared,
     table,
 )
@@ -76,7 +77,11 @@ def _values_table(results: Sequence[KernelValues], screen: Screen) -> str:
     ]
     exact = not any(r.paper_truncation for r in results)
     lines = ["Θ_T: the series up to T", _BOUND + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else ""), shared(results)]
-    return table("kernels and their truncated series", columns, screen, keys=3) + captions(lines, screen)
+    return (
+        table("kernels and their truncated series", columns, screen, keys=3)
+        + captions(lines, screen)
+        + phases(results, screen)
+    )
 
 
 def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
@@ -90,7 +95,7 @@ def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
         Column("at ρ", ["?" if v is None else digits_of(v.rho) for v in worst]),
     ]
     title = "largest |Θ − Θ_T| over ρ, and its proven bound there"
-    return table(title, columns, screen, keys=2) + captions([shared(results)], screen)
+    return table(title, columns, screen, keys=2) + captions([shared(results)], screen) + phases(results, screen)
 
 
 class MatrixReport(Report[MatrixSummary]):
@@ -123,6 +128,5 @@ class MatrixReport(Report[MatrixSummary]):
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")
         lines += [f"written to {r.output}" for r in results if r.output is not None]
         title = "kernel matrices" if len(results) > 1 else "the kernel matrix"
-        return table(title, columns, screen) + captions(
-            [*lines, shared(results), *(phase(first.kernel) if len(results) == 1 else [])], screen
-        )
+        lines += [shared(results), *(phase(first.kernel) if len(results) == 1 else [])]
+        return table(title, columns, screen) + captions(lines, screen) + phases(results, screen)
