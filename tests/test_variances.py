@@ -351,6 +351,17 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
         ("coeffs -a relu --gamma-w2 0", "gamma_w2 and gamma_b2 must not both be 0"),
         ("coeffs -a relu --sigma-w2 0:1", "a range of sigma_w2 is A:B:COUNT with 2 to 10000 values, got '0:1'"),
         ("coeffs -a x^3 -l 40 --sigma-b2 1", "the variance of preactivations of x^3 grows beyond 1e301 at layer"),
+        (
+            "coeffs -a exp(x) -l 4 --sigma-b2 0",
+            "the variance of preactivations of exp(x) grows beyond 1e301 at layer 4",
+        ),
+        (
+            "coeffs -a exp(x^2/5) -l 3 --sigma-w2 1 --sigma-b2 0",
+            "exp(x^2/5) is not square-integrable at preactivations of variance q_2 = 2.23607, which layer 3 has; lower",
+        ),
+        ("coeffs -a exp(x^2/5) -l 1 --gamma-w2 3", "variance q_1 = 3, which layer 2 has; lower --gamma-w2"),
+        ("coeffs -a tanh --sigma-w2 1e300 --gamma-w2 sigma --sigma-b2 0", "more than 100000 nodes"),
+        ("coeffs -a elu -l 3 --sigma-w2 1e30 --sigma-b2 0", "more than 16384 terms; lower the variances"),
         ("coeffs -a relu --kernel nngpp", "kernel must be one of ntk, nngp, got 'nngpp'. Did you mean 'nngp'?"),
         ("coeffs -a relu --kernel nngp --which kappa", "kappa are the coefficients of the NTK"),
         ("coeffs -a relu --sigma-b2 1 --paper-truncation", "the paper's truncated recurrence is for unit variances"),
@@ -358,6 +369,13 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
 )
 def test_a_refusal_is_one_clear_line(line: str, said: str) -> None:
     assert said in one_line_of_error(inside(shlex.split(line)))
+
+
+def test_variances_may_be_large() -> None:
+    """q_3 = 30 E[e^{2√q_2 Z}] = 30 e^{2 q_2}, q_2 = 30 e²."""
+    found = ntk_coefficients("exp(x)", 3, 1, sigma_w2=30, sigma_b2=0).kernel
+    assert found.variances is not None
+    assert float(found.variances[2].ln()) == pytest.approx(math.log(30) + 60 * math.e**2, rel=1e-11)
 
 
 def test_a_kernel_without_weights_in_its_first_layer_is_constant() -> None:
