@@ -312,6 +312,23 @@ def test_a_sweep_shows_the_phase_of_each_kernel(command: str) -> None:
     assert "q*" not in output(f"{command} -a tanh -l 1:2")
 
 
+def test_the_footer_says_whose_variances_they_are_where_rows_have_norms(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("1,2\n0,3\n4,1\n")
+    given = f"-a relu --data {tmp_path}/x.csv --sigma-b2 0.1"
+    text = output(f"evaluate {given} --no-normalize")
+    assert "of all entries Θ(x_i, x_j)\n" in text
+    for command in ("evaluate", "eigs", "effrank"):
+        assert "q_1 … q_2 of rows of norm 1 = 1, 0.6" in output(f"{command} {given} --no-normalize")
+        assert "q_1 … q_2 = 1, 0.6" in output(f"{command} {given} -q")
+
+
+def test_an_nngp_kernel_has_the_coefficients_alpha_everywhere() -> None:
+    assert "α_p" in output("coeffs -a relu --kernel nngp")
+    text = output("evaluate -a relu --kernel nngp --rho 0.5")
+    assert "Σ_{p≤T} α_p" in text
+    assert "κ" not in text
+
+
 def test_csv_ends_with_the_phase_where_variances_are_free_and_is_read_back() -> None:
     text = output(f"coeffs {SWEEP} --format csv")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -362,6 +379,10 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
         ("coeffs -a exp(x^2/5) -l 1 --gamma-w2 3", "variance q_1 = 3, which layer 2 has; lower --gamma-w2"),
         ("coeffs -a tanh --sigma-w2 1e300 --gamma-w2 sigma --sigma-b2 0", "more than 100000 nodes"),
         ("coeffs -a elu -l 3 --sigma-w2 1e30 --sigma-b2 0", "more than 16384 terms; lower the variances"),
+        ("coeffs -a relu --kernel ''", "kernel must be one of ntk, nngp, got ''"),
+        ("evaluate -a relu --rho 0 --no-normalize", "--no-normalize is about the rows of --data FILE: give that too"),
+        ("eigs -a relu --sphere-dim 2 --no-normalize", "--no-normalize is about the rows of --data FILE"),
+        ("effrank -a relu --isotropic 9,2 --no-normalize", "--no-normalize is about the rows of --data FILE"),
         ("coeffs -a relu --kernel nngpp", "kernel must be one of ntk, nngp, got 'nngpp'. Did you mean 'nngp'?"),
         ("coeffs -a relu --kernel nngp --which kappa", "kappa are the coefficients of the NTK"),
         ("coeffs -a relu --sigma-b2 1 --paper-truncation", "the paper's truncated recurrence is for unit variances"),

@@ -133,7 +133,7 @@ class KernelOptions(Options):
     @property
     def names_kernel(self) -> bool:
         """Whether an option of the kernel was given."""
-        return any(getattr(self, name) for name in KernelOptions.__annotations__)
+        return any(getattr(self, name) not in (None, []) for name in KernelOptions.__annotations__)
 
     @property
     def depths(self) -> list[int]:
@@ -158,7 +158,11 @@ class KernelOptions(Options):
         largest = max(self.depths)
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        name, found, combinations = self.kernel or "ntk", [], [*product(self.act, self.variances)]
+        name, found, combinations = (
+            "ntk" if self.kernel is None else self.kernel,
+            [],
+            [*product(self.act, self.variances)],
+        )
         with progress(getattr(self, "quiet", False), "activations") as observer:
             for done, (act, given) in enumerate(combinations):
                 if observer is not None and len(combinations) > 1:

@@ -115,7 +115,7 @@ class RanksReport(_NamedValues[EffectiveRanks]):
             *(_silences(bounds) if results[0].silent is None else [results[0].silent]),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",
             shared(results),
-            *(phase(results[0].kernel) if len(results) == 1 else []),
+            *(phase(results[0].kernel, results[0].data) if len(results) == 1 else []),
         ]
         text += captions(lines, screen) + phases(results, screen)
         for r in results:
