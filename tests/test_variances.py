@@ -249,6 +249,16 @@ def test_the_fixed_point_of_relu() -> None:
     assert ntk_coefficients("elu", sigma_w2="2.25", sigma_b2="0.05").kernel.fixed_point is None  # as relu, far out
 
 
+@pytest.mark.parametrize("act", ["relu", "abs", "linear", "leaky-relu:slope=0.5"])
+def test_homogeneous_variances_grow_without_end_from_the_largest_weight_on(act: str) -> None:
+    """q_{l+1} = σ_w² E[φ²] q_l + σ_b²."""
+    assert "q_l grows without end" in output(f"coeffs -a {act} --sigma-w2 max --sigma-b2 0.1 -T 0")
+    assert "q_l grows without end" in output(f"coeffs -a {act} --sigma-w2 2.5 --sigma-b2 0 -T 0")
+    assert "q* = 3.00000, χ* = 1 (critical); any q is a fixed point" in output(
+        f"coeffs -a {act} --sigma-w2 max --gamma-w2 3 -T 0"
+    )
+
+
 def test_the_fixed_point_of_correlations_is_one() -> None:
     given = CHAOTIC | {"sigma_w2": 3, "gamma_b2": 0}
     k = ntk_coefficients("erf", **given).kernel.fixed_point
@@ -361,7 +371,11 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
     ("line", "said"),
     [
         ("coeffs -a relu --sigma-b2 -1", "sigma_b2 must not be negative, got -1"),
-        ("coeffs -a relu --sigma-b2 nan", "sigma_b2 must be a decimal number such as 0.5, got 'nan'"),
+        ("coeffs -a relu --sigma-b2 nan", "sigma_b2 must be a number such as 0.5 or 1/3, got 'nan'"),
+        ("coeffs -a relu --sigma-w2 -1/3", "sigma_w2 must be positive, got -1/3"),
+        ("coeffs -a relu --sigma-w2 1:max:3", "a range of sigma_w2 runs between two numbers; 'max' stands alone"),
+        ("coeffs -a relu --gamma-w2 max", "gamma_w2 must be a number (or 'sigma'), got 'max', which is for --sigma-w2"),
+        ("coeffs -a relu --sigma-b2 sigma", "must be a number, got 'sigma', which is for --gamma-w2 and --gamma-b2"),
         ("coeffs -a relu --sigma-b2 1/0", "sigma_b2 must be a finite number, got '1/0'"),
         ("coeffs -a relu --gamma-w2 sgima", "gamma_w2 must be a number or 'sigma', got 'sgima'. Did you mean 'sigma'?"),
         ("coeffs -a relu --gamma-b2 -0.1", "gamma_b2 must not be negative, got -0.1"),

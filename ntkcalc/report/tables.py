@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ntkcalc.kernel.results import DataFacts, FixedPoint, KernelFacts
+from ntkcalc.kernel.results import DataFacts, KernelFacts
 from ntkcalc.report.formats import Screen, digits_of, printable, rounded, scientific
 
 if TYPE_CHECKING:
@@ -275,10 +275,14 @@ def phase(k: KernelFacts | None, data: DataFacts | None = None) -> list[str]:
         shown = [*shown[: _MOST_VARIANCES - 2], "…", shown[-1]]
     lines = [f"q_1 … q_{k.depth}{_of_norm_one(data)} = {', '.join(shown)}"]
     if k.fixed_point is None:
-        return [*lines, "q_l has no limit that was found as the depth grows"]
+        return [*lines, f"q_l {_NO_LIMIT[k.limits]} as the depth grows"]
     q, chi, c = (digits_of(x, 6) for x in (k.fixed_point.q, k.fixed_point.chi, k.fixed_point.correlation))
-    named = _phase_name(k.fixed_point)
-    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if named == "chaotic" else "")]
+    named = _phase_name(k)
+    any_q = "; any q is a fixed point" if k.limits == "all" else ""
+    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if named == "chaotic" else "") + any_q]
+
+
+_NO_LIMIT = {None: "has no limit that was found", "infinite": "grows without end"}
 
 
 def phases(results: Sequence[Any], screen: Screen) -> str:
@@ -297,10 +301,10 @@ def phases(results: Sequence[Any], screen: Screen) -> str:
         numbers("q*", [limit and limit.q for limit in limits], 6, unknown="-"),
         numbers("χ*", [limit and limit.chi for limit in limits], 6, unknown="-"),
         numbers("C*", [limit and limit.correlation for limit in limits], 6, unknown="-"),
-        Column("phase", ["-" if limit is None else _phase_name(limit) for limit in limits], True),
+        Column("phase", [_phase_name(k) for k in kernels.values()], True),
     ]
     lines = ["q*, χ*, C*: the limits of q_l, χ_l and correlations as the depth grows"]
-    lines += ["-: q_l has no limit that was found"] if None in limits else []
+    lines += ["-: q_l has no limit that was found"] if any(_phase_name(k) == "-" for k in kernels.values()) else []
     return "\n" + table("variances of preactivations, and the phase", columns, screen) + captions(lines, screen)
 
 
@@ -309,8 +313,10 @@ def _of_norm_one(data: DataFacts | None) -> str:
     return "" if data is None or data.normalized_rows else " of rows of norm 1"
 
 
-def _phase_name(limit: FixedPoint) -> str:
-    return {-1: "ordered", 0: "critical", 1: "chaotic"}[int(limit.chi.compare(Decimal(1)))]
+def _phase_name(k: KernelFacts) -> str:
+    if k.fixed_point is None:
+        return "q_l grows without end" if k.limits == "infinite" else "-"
+    return {-1: "ordered", 0: "critical", 1: "chaotic"}[int(k.fixed_point.chi.compare(Decimal(1)))]
 
 
 def general(k: KernelFacts) -> bool:
