@@ -1,7 +1,10 @@
 """Any variances: against an oracle, the definition in float64, random networks, and Assumption 2 where it holds."""
 
+import csv
+import io
 import json
 import math
+import re
 import shlex
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +33,7 @@ from ntkcalc.numerics.types import Array
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "free_variances.json").read_text())
 HE = {"sigma_w2": 2, "sigma_b2": "0.1", "gamma_w2": "sigma", "gamma_b2": "sigma"}
 CHAOTIC = {"sigma_w2": "2.25", "sigma_b2": "0.0025", "gamma_w2": "sigma", "gamma_b2": "sigma"}
+SWEEP = "-a tanh -a relu --sigma-w2 3 --sigma-b2 0.05 -T 1"
 
 
 def close(ours: Decimal, theirs: Decimal, digits: int) -> bool:
@@ -295,6 +299,16 @@ def test_the_fixed_point_of_relu() -> None:
     assert ntk_coefficients("elu", sigma_w2="2.25", sigma_b2="0.05").kernel.fixed_point is None  # as relu, far out
 
 
+@pytest.mark.parametrize("act", ["relu", "abs", "linear", "leaky-relu:slope=0.5"])
+def test_homogeneous_variances_grow_without_end_from_the_largest_weight_on(act: str) -> None:
+    """q_{l+1} = σ_w² E[φ²] q_l + σ_b²."""
+    assert "q_l grows without end" in output(f"coeffs -a {act} --sigma-w2 max --sigma-b2 0.1 -T 0")
+    assert "q_l grows without end" in output(f"coeffs -a {act} --sigma-w2 2.5 --sigma-b2 0 -T 0")
+    assert "q* = 3.00000, χ* = 1 (critical); any q is a fixed point" in output(
+        f"coeffs -a {act} --sigma-w2 max --gamma-w2 3 -T 0"
+    )
+
+
 def test_the_fixed_point_of_correlations_is_one() -> None:
     given = CHAOTIC | {"sigma_w2": 3, "gamma_b2": 0}
     k = ntk_coefficients("erf", **given).kernel.fixed_point
@@ -350,6 +364,47 @@ def test_the_footer_says_the_phase() -> None:
     assert "q_1" not in output("coeffs -a tanh")
 
 
+@pytest.mark.parametrize("command", ["coeffs -T 1", "evaluate --rho 0.5", "effrank", "decay"])
+def test_a_sweep_shows_the_phase_of_each_kernel(command: str) -> None:
+    text = output(f"{command} -a tanh --sigma-w2 1 --sigma-w2 3 --sigma-b2 0.05")
+    assert re.search(r"tanh σ_w²=1 +0.444294 +0.193593 +0.759032 +1 +ordered\n", text)
+    assert re.search(r"tanh σ_w²=3 +1.23288 +1.42801 +1.20893 +0.299318 +chaotic\n", text)
+    assert "q*" not in output(f"{command} -a tanh -l 1:2")
+
+
+def test_the_footer_says_whose_variances_they_are_where_rows_have_norms(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("1,2\n0,3\n4,1\n")
+    given = f"-a relu --data {tmp_path}/x.csv --sigma-b2 0.1"
+    text = output(f"evaluate {given} --no-normalize")
+    assert "of all entries Θ(x_i, x_j)\n" in text
+    for command in ("evaluate", "eigs", "effrank"):
+        assert "q_1 … q_2 of rows of norm 1 = 1, 0.6" in output(f"{command} {given} --no-normalize")
+        assert "q_1 … q_2 = 1, 0.6" in output(f"{command} {given} -q")
+
+
+def test_an_nngp_kernel_has_the_coefficients_alpha_everywhere() -> None:
+    assert "α_p" in output("coeffs -a relu --kernel nngp")
+    text = output("evaluate -a relu --kernel nngp --rho 0.5")
+    assert "Σ_{p≤T} α_p" in text
+    assert "κ" not in text
+
+
+def test_csv_ends_with_the_phase_where_variances_are_free_and_is_read_back() -> None:
+    text = output(f"coeffs {SWEEP} --format csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    kernels = [json.loads(line)["kernel"] for line in output(f"coeffs {SWEEP} --json").splitlines() for _ in range(2)]
+    assert [*rows[0]][6:] == [
+        *["p", "kappa", "share", "cumulative", "chi", "total", "q_star", "chi_star", "correlation_star"]
+    ]
+    for row, k in zip(rows, kernels, strict=True):
+        limit = k["fixed_point"] or dict.fromkeys(("q", "chi", "correlation"), "")
+        known = (k["chi"], k["total"], limit["q"], limit["chi"], limit["correlation"])
+        assert tuple(float(x) if x else x for x in [*row.values()][10:]) == known
+    assert "chi" not in output("coeffs -a tanh --format csv")
+    found = json.loads(inside(["effrank", "-c", "-", "--json"], text).stdout.splitlines()[1])
+    assert (found["kernel"]["activation"], found["kernel"]["sigma_b2"]) == ("relu", 0.05)
+
+
 def test_the_largest_weight_is_taken_where_one_is_too_large() -> None:
     done = inside(shlex.split("coeffs -a x^2 -T 2 --format plain"))
     assert done.stdout.split() == ["0.333333333333", "0", "2.00000000000"]
@@ -366,13 +421,32 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
     ("line", "said"),
     [
         ("coeffs -a relu --sigma-b2 -1", "sigma_b2 must not be negative, got -1"),
-        ("coeffs -a relu --sigma-b2 nan", "sigma_b2 must be a decimal number such as 0.5, got 'nan'"),
+        ("coeffs -a relu --sigma-b2 nan", "sigma_b2 must be a number such as 0.5 or 1/3, got 'nan'"),
+        ("coeffs -a relu --sigma-w2 -1/3", "sigma_w2 must be positive, got -1/3"),
+        ("coeffs -a relu --sigma-w2 1:max:3", "a range of sigma_w2 runs between two numbers; 'max' stands alone"),
+        ("coeffs -a relu --gamma-w2 max", "gamma_w2 must be a number (or 'sigma'), got 'max', which is for --sigma-w2"),
+        ("coeffs -a relu --sigma-b2 sigma", "must be a number, got 'sigma', which is for --gamma-w2 and --gamma-b2"),
         ("coeffs -a relu --sigma-b2 1/0", "sigma_b2 must be a finite number, got '1/0'"),
         ("coeffs -a relu --gamma-w2 sgima", "gamma_w2 must be a number or 'sigma', got 'sgima'. Did you mean 'sigma'?"),
         ("coeffs -a relu --gamma-b2 -0.1", "gamma_b2 must not be negative, got -0.1"),
         ("coeffs -a relu --gamma-w2 0", "gamma_w2 and gamma_b2 must not both be 0"),
         ("coeffs -a relu --sigma-w2 0:1", "a range of sigma_w2 is A:B:COUNT with 2 to 10000 values, got '0:1'"),
         ("coeffs -a x^3 -l 40 --sigma-b2 1", "the variance of preactivations of x^3 grows beyond 1e301 at layer"),
+        (
+            "coeffs -a exp(x) -l 4 --sigma-b2 0",
+            "the variance of preactivations of exp(x) grows beyond 1e301 at layer 4",
+        ),
+        (
+            "coeffs -a exp(x^2/5) -l 3 --sigma-w2 1 --sigma-b2 0",
+            "exp(x^2/5) is not square-integrable at preactivations of variance q_2 = 2.23607, which layer 3 has; lower",
+        ),
+        ("coeffs -a exp(x^2/5) -l 1 --gamma-w2 3", "variance q_1 = 3, which layer 2 has; lower --gamma-w2"),
+        ("coeffs -a tanh --sigma-w2 1e300 --gamma-w2 sigma --sigma-b2 0", "more than 100000 nodes"),
+        ("coeffs -a elu -l 3 --sigma-w2 1e30 --sigma-b2 0", "more than 16384 terms; lower the variances"),
+        ("coeffs -a relu --kernel ''", "kernel must be one of ntk, nngp, got ''"),
+        ("evaluate -a relu --rho 0 --no-normalize", "--no-normalize is about the rows of --data FILE: give that too"),
+        ("eigs -a relu --sphere-dim 2 --no-normalize", "--no-normalize is about the rows of --data FILE"),
+        ("effrank -a relu --isotropic 9,2 --no-normalize", "--no-normalize is about the rows of --data FILE"),
         ("coeffs -a relu --kernel nngpp", "kernel must be one of ntk, nngp, got 'nngpp'. Did you mean 'nngp'?"),
         ("coeffs -a relu --kernel nngp --which kappa", "kappa are the coefficients of the NTK"),
         ("coeffs -a relu --sigma-b2 1 --paper-truncation", "the paper's truncated recurrence is for unit variances"),
@@ -380,6 +454,13 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
 )
 def test_a_refusal_is_one_clear_line(line: str, said: str) -> None:
     assert said in one_line_of_error(inside(shlex.split(line)))
+
+
+def test_variances_may_be_large() -> None:
+    """q_3 = 30 E[e^{2√q_2 Z}] = 30 e^{2 q_2}, q_2 = 30 e²."""
+    found = ntk_coefficients("exp(x)", 3, 1, sigma_w2=30, sigma_b2=0).kernel
+    assert found.variances is not None
+    assert float(found.variances[2].ln()) == pytest.approx(math.log(30) + 60 * math.e**2, rel=1e-11)
 
 
 def test_a_kernel_without_weights_in_its_first_layer_is_constant() -> None:

@@ -29,8 +29,11 @@ import gmpy2
 from ntkcalc.activations.activation import Activation, ArrayPair, Family, HermiteFunction
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
+from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, real
 from ntkcalc.numerics.types import Array
+
+_MOST_TERMS = 1 << 14  # of a series in the angle, which takes a minute
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,11 @@ def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
         return math.ceil((bits + 8 + growth + size) / math.log2(2 * r / math.pi))
 
     terms = min(count(2 + i / 16) for i in range(17))
+    if terms > _MOST_TERMS:
+        raise AccuracyError(
+            f"the dual of elu at preactivations of variance {q:.6g} would take a series of more than {_MOST_TERMS} "
+            "terms; lower the variances"
+        )
     width = bits + 64 + math.ceil(2 * size + 11 * q)  # the coefficients of x^n are below 2^(64 + 11q)
     ctx = context(width + 16)
     alpha, (mean, mean_slope) = dual._alpha(ctx), dual._means(ctx)

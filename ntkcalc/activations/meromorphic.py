@@ -482,8 +482,8 @@ class _Line:
         nodes = math.ceil(reach / step)
         if nodes > _MOST_NODES:
             raise AccuracyError(
-                f"quadrature would need {nodes} nodes (the nearest pole is {strip:.1e} from the real line); "
-                "lower --digits, or take an activation that varies on the scale of 1"
+                f"quadrature would need more than {_MOST_NODES} nodes (the nearest pole is {strip:.1e} from the real "
+                "line); lower --digits or the variances, or take an activation that varies on the scale of 1"
             )
         return cls(step, nodes)
 

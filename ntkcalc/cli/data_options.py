@@ -41,6 +41,8 @@ class DataOptions(PrecisionOptions):
         for name in ("columns", "header", "delimiter", "decimal"):
             if getattr(self, name) is not None and self.data is None:
                 raise InputError(f"--{name} is about how --data FILE is read: give that too")
+        if self.no_normalize and self.data is None:
+            raise InputError("--no-normalize is about the rows of --data FILE: give that too")
 
 
 class NetworkOptions(DataOptions):

@@ -119,21 +119,25 @@ class KernelOptions(Options):
         "-l, --depth N", "Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]"
     )
     sigma_w2: list[str] | None = option(
-        "--sigma-w2 X|max", "sigma_w^2; max = 1/E[phi^2]; A:B:COUNT; repeatable.  [default: 1, or max if less]"
+        "--sigma-w2 X|max",
+        "sigma_w^2 such as 1.5, 1/3; max = 1/E[phi^2]; A:B:COUNT; repeatable.  [default: 1, or max if less]",
     )
     sigma_b2: list[str] | None = option(
-        "--sigma-b2 X", "sigma_b^2, for any variances.  [default: 1 - sigma_w^2 E[phi^2], unit variance]"
+        "--sigma-b2 X", "sigma_b^2; A:B:COUNT; repeatable.  [default: 1 - sigma_w^2 E[phi^2], unit variance]"
     )
     gamma_w2: list[str] | None = option(
-        "--gamma-w2 X|sigma", "gamma_w^2 of the first layer; sigma = sigma_w^2.  [default: 1 - gamma_b^2]"
+        "--gamma-w2 X|sigma",
+        "gamma_w^2 of layer 1; sigma = sigma_w^2; A:B:COUNT; repeatable.  [default: 1 - gamma_b^2]",
     )
-    gamma_b2: list[str] | None = option("--gamma-b2 X|sigma", "gamma_b^2; sigma = sigma_b^2; repeatable.  [default: 0]")
+    gamma_b2: list[str] | None = option(
+        "--gamma-b2 X|sigma", "gamma_b^2 of layer 1; sigma = sigma_b^2; A:B:COUNT; repeatable.  [default: 0]"
+    )
     kernel: str | None = option("--kernel ntk|nngp", "Theta_l, or the network's covariance Sigma_l.  [default: ntk]")
 
     @property
     def names_kernel(self) -> bool:
         """Whether an option of the kernel was given."""
-        return any(getattr(self, name) for name in KernelOptions.__annotations__)
+        return any(getattr(self, name) not in (None, []) for name in KernelOptions.__annotations__)
 
     @property
     def depths(self) -> list[int]:
@@ -158,7 +162,11 @@ class KernelOptions(Options):
         largest = max(self.depths)
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        name, found, combinations = self.kernel or "ntk", [], [*product(self.act, self.variances)]
+        name, found, combinations = (
+            "ntk" if self.kernel is None else self.kernel,
+            [],
+            [*product(self.act, self.variances)],
+        )
         with progress(getattr(self, "quiet", False), "activations") as observer:
             for done, (act, given) in enumerate(combinations):
                 if observer is not None and len(combinations) > 1:
@@ -190,6 +198,8 @@ def numbers(text: str, what: str) -> "Sequence[str | Fraction]":
     parts = text.split(":")
     if len(parts) != 3 or not (parts[2].isascii() and parts[2].isdigit() and 2 <= int(parts[2][:30]) <= MOST_VALUES):
         raise InputError(f"a range of {what} is A:B:COUNT with 2 to {MOST_VALUES} values, got '{text[:40]}'")
+    if words := [part for part in parts[:2] if part.strip().lower() in ("max", "sigma")]:
+        raise InputError(f"a range of {what} runs between two numbers; '{words[0]}' stands alone, got '{text[:40]}'")
     start, stop, count = rational(parts[0], what), rational(parts[1], what), int(parts[2])
     return [start + (stop - start) * i / (count - 1) for i in range(count)]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Self, TypeAlias
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError, near_miss, one_of
-from ntkcalc.kernel.phase import fixed_point
+from ntkcalc.kernel.phase import fixed_point, limits
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.kernel.variances import SIGMA, CorrelationMap, Number, SigmaError, Variances
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, dyadic, rational, real, short_text, whole
@@ -167,18 +167,26 @@ class Kernel:
 
 def _variance(value: str | float | Fraction, what: str, word: str) -> Fraction | str:
     """Read a variance, or a word in its place."""
-    if isinstance(value, str) and (text := value.strip().lower())[:1].isalpha() and text not in ("nan", "inf"):
-        if text != word:
-            raise InputError(f"{what} must be a number or '{word}', got '{value[:40]}'.{near_miss(text, [word])}")
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text == word:
         return word
+    if text[:1].isalpha() and text not in ("nan", "inf") and text not in _WORDS:
+        raise InputError(f"{what} must be a number or '{word}', got '{value!s:.40}'.{near_miss(text, [word])}")
     return _number(value, what, f" (or '{word}')")
 
 
+_WORDS = {"max": "--sigma-w2", SIGMA: "--gamma-w2 and --gamma-b2"}
+"""The words that may stand for a number, and where."""
+
+
 def _number(value: str | float | Fraction, what: str, instead: str = "") -> Fraction:
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in _WORDS:
+        raise InputError(f"{what} must be a number{instead}, got '{word}', which is for {_WORDS[word]}")
     found = rational(value, what + instead)
     if found < 0 or (not found and what == "sigma_w2"):
         needed = "be positive" if what == "sigma_w2" else "not be negative"
-        raise InputError(f"{what} must {needed}, got {short_text(found)}")
+        raise InputError(f"{what} must {needed}, got {value if isinstance(value, str) else short_text(found):.60}")
     return found
 
 
@@ -224,4 +232,5 @@ def kernel_facts(kernel: Kernel, digits: int) -> KernelFacts:
         tuple(shown(q) for q in (v.variance(1, bits), *(q for q, _ in steps))),
         tuple(shown(chi) for _, chi in steps),
         fixed_point(v, kernel.variance(96), digits),
+        limits(v),
     )

@@ -27,13 +27,28 @@ def fixed_point(variances: Variances, start: Fraction, digits: int) -> FixedPoin
     digits = min(digits, _DIGITS)
     try:
         q = Fraction(1) if variances.unit else _variance_limit(variances, start)
-        if q is None:
+        if q is None or limits(variances) == "infinite":
             return None
         chi = _slope(variances, q or _SMALL)
         correlation = _correlation(variances, q, chi)
     except NtkcalcError:  # φ(√q x) is beyond what its dual can compute
         return None
     return FixedPoint(decimal(q, digits), decimal(chi, digits), decimal(correlation, digits))
+
+
+def limits(variances: Variances) -> str | None:
+    """Return whether a homogeneous φ makes every q a fixed point ("all") or lets q_l grow without end ("infinite").
+
+    E[φ(√q Z)²] = q E[φ²], so that q_{l+1} = h q_l + σ_b² with h = σ_w² E[φ²].
+    """
+    square = variances.activation.dual.mean_square(64) if variances.activation.homogeneous else None
+    if not isinstance(square, Fraction):
+        return None
+    h = Fraction(1) if variances.sigma_w2 is None else variances.sigma_w2 * square
+    bias = 1 - h if variances.sigma_b2 is None else variances.sigma_b2
+    if h > 1 or (h == 1 and bias):
+        return "infinite"
+    return "all" if h == 1 else None
 
 
 def _image(variances: Variances, q: Fraction) -> Fraction:

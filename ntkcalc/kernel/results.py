@@ -167,6 +167,9 @@ class KernelFacts:
     ]
     slopes: Annotated[tuple[Decimal, ...] | None, "χ_2 … χ_l"]
     fixed_point: Annotated[FixedPoint | None, "the limit of infinite depth; null where q_l diverges or is not found"]
+    limits: Annotated[
+        str | None, ("all", "infinite"), "for homogeneous φ: whether every q is a fixed point, or none"
+    ] = field(default=None, compare=False, metadata=INTERNAL)
 
 
 @dataclass(frozen=True)

@@ -133,11 +133,22 @@ class Variances:
                     return q
             level *= 2
 
+    def stretched(self, layer: int, q: Fraction) -> Activation:
+        """Return φ(√q x), q about q_l with l = `layer`; an InputError refuses what is not square-integrable."""
+        try:
+            return self.activation.scaled(q)
+        except InputError:
+            raise InputError(
+                f"{self.activation.name} is not square-integrable at preactivations of variance "
+                f"q_{layer} = {float(q):.6g}, which layer {layer + 1} has; "
+                f"lower {'--sigma-w2, or lower --depth' if layer > 1 else '--gamma-w2'}"
+            ) from None
+
     def slope(self, layer: int, bits: int) -> Real:
         """Return χ_l = σ_w² E[φ'(√q_{l−1} Z)²], l = `layer` ≥ 2."""
         q = self.variance(layer - 1, bits + 8)
         ctx = context(bits + 16)
-        square = self.activation.scaled(q).dual.slope_square(bits + 8)
+        square = self.stretched(layer - 1, q).dual.slope_square(bits + 8)
         chi = real(ctx, square) * self.sigma_w2_at(bits + 8)
         return chi if q == 1 else chi / real(ctx, q)
 
@@ -164,7 +175,7 @@ class CorrelationMap:
 
     def activation(self, bits: int) -> Activation:
         """Return φ_q, for a q that is off by less than 2**-bits and to spare."""
-        return self.variances.activation.scaled(self.variances.variance(self.layer - 1, bits))
+        return self.variances.stretched(self.layer - 1, self.variances.variance(self.layer - 1, bits))
 
     def dual(self, bits: int) -> Dual:
         """Return the dual of φ_q, q as for `activation`."""
@@ -257,7 +268,9 @@ class _Preactivations:
         v, (q, error) = self.variances, self._found[-1]
         if len(self._found) > 1 and self._found[-2][0] == q:
             return q, error  # the fixed point, or as near to it as the bits allow
-        square = v.activation.scaled(q).dual.mean_square(self.bits + 8)
+        if _is_too_large(v.activation, q, _RANGE - log2(v.sigma_w2_at(64))):
+            self._check(math.inf)
+        square = v.stretched(len(self._found), q).dual.mean_square(self.bits + 8)
         sigma_b2 = v._rational_sigma_b2(self.bits)
         if error == -math.inf and isinstance(square, Fraction) and v.sigma_w2 is not None and sigma_b2 is not None:
             exactly = v.sigma_w2 * square + sigma_b2
@@ -293,6 +306,33 @@ class _Preactivations:
                 f"the variance of preactivations of {self.variances.activation.name} {how} at layer {layer}; "
                 f"{'lower' if size > 0 else 'raise'} --sigma-w2, or lower --depth"
             )
+
+
+def _is_too_large(activation: Activation, q: Fraction, most: float) -> bool:
+    """Return whether E[φ(√q Z)²] is plainly beyond 2**most, for a φ that does not grow like e^{cx²}.
+
+    To prove the digits of such a number first would take long.
+    """
+    import numpy as np
+
+    z, root = np.array([*(-x for x in _PLACES), *reversed(_PLACES)], dtype=np.float64), float(q) ** 0.5
+    with np.errstate(all="ignore"):
+        if not (abs(activation.on_arrays()[0](root * z)) > _LARGE).any():
+            return False
+    ctx = context(64)
+    try:
+        values = [activation.phi(ctx, ctx.mpf(root * x)) for x in z.tolist()]
+    except InputError:
+        return False
+    sizes = [2 * log2(value) - x * x / math.log(4) if value else -math.inf for value, x in zip(values, z, strict=True)]
+    near, far = (max(sizes[i], sizes[-1 - i]) for i in (len(_PLACES) // 2, 0))
+    return max(sizes) > most + _MARGIN and far < _QUADRATIC * near
+
+
+_PLACES = range(64, 0, -1)  # |z| at which φ(√q z)² e^{−z²/2} is looked at
+_LARGE = 1e100  # |φ| below which nothing is too large
+_MARGIN = 64  # bits by which one value must be beyond the range, so that the mean is
+_QUADRATIC = 3.9  # how many times the logarithm e^{cz²} has at twice the distance: 4
 
 
 _preactivations = lru_cache(maxsize=64)(_Preactivations)

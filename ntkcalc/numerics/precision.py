@@ -52,7 +52,9 @@ def bits_for(digits: int) -> int:
     return math.ceil((digits + 1.31) * BITS_PER_DIGIT)
 
 
-def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
+def exact(
+    text: str | int | float | Fraction | Decimal, what: str, such_as: str = "a decimal number such as 0.5"
+) -> Fraction:
     """Return the exact value of decimal text (``"0.1"`` is one tenth).
 
     A float stands for its shortest decimal text, so ``0.1`` means one tenth too. Anything but a finite decimal number
@@ -64,7 +66,7 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     if len(written) > _LONGEST:
         raise InputError(f"{what} must be a number of at most {_LONGEST} characters, got {len(written)}")
     if not _DECIMAL.fullmatch(written):
-        raise InputError(f"{what} must be a decimal number such as 0.5, got '{written[:60]}'")
+        raise InputError(f"{what} must be {such_as}, got '{written[:60]}'")
     _, _, exponent = written.lower().partition("e")
     if abs(int(exponent or 0)) > _LARGEST:
         raise InputError(f"{what} must lie within 1e-{_LARGEST} and 1e{_LARGEST}, got '{written[:60]}'")
@@ -74,9 +76,10 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
 def rational(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     """Return the exact value of decimal text or of a fraction such as ``"1/3"``; see `exact`."""
     parts = text.split("/") if isinstance(text, str) else [text]
+    such_as = "a number such as 0.5 or 1/3"
     if len(parts) != 2:
-        return exact(text, what)
-    above, below = (exact(part, what) for part in parts)
+        return exact(text, what, such_as)
+    above, below = (exact(part, what, such_as) for part in parts)
     if not below:
         raise InputError(f"{what} must be a finite number, got '{text!s:.60}'")
     return above / below

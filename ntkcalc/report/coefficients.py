@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ntkcalc.report.formats import Report, Screen, cell, digits_of, encoded, percent, rounded, scientific
-from ntkcalc.report.tables import Column, captions, heading, kernel_lines, names, numbers, shared, table
+from ntkcalc.report.tables import Column, captions, heading, kernel_lines, names, numbers, phases, shared, table
 from ntkcalc.series.results import Coefficients
 
 _SYMBOLS = {"kappa": "κ", "alpha": "α", "beta": "β", "mu": "µ"}
@@ -73,4 +73,4 @@ def _several_kernels(results: Sequence[Coefficients], screen: Screen) -> str:
         Column(str(p), [percent(r.coefficients[p].cumulative, screen.digits) for r in results])
         for p in range(results[0].truncation + 1)
     ]
-    return table(title, columns, screen) + captions([shared(results)], screen)
+    return table(title, columns, screen) + captions([shared(results)], screen) + phases(results, screen)

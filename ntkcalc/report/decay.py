@@ -7,7 +7,7 @@ from typing import Any
 
 from ntkcalc.decay.results import LAW, ClassFit, Decay, Parameter
 from ntkcalc.report.formats import Report, Screen
-from ntkcalc.report.tables import Column, captions, names, phase, shared, table
+from ntkcalc.report.tables import Column, captions, names, phase, phases, shared, table
 
 _LAWS = {
     "power": "C p^e",
@@ -57,7 +57,8 @@ class DecayReport(Report[Decay]):
         columns = [Column(header, column, words=i < 3) for i, (header, column) in enumerate(cells)]
         text = table("decay laws of κ_p, fitted", columns, screen, keys=2)
         tried = [(n, c) for n, r in named for c in r.fit.classes if c.candidates]
-        return text + captions(_captions(results), screen) + (_tried(tried, screen) if tried else "")
+        text += captions(_captions(results), screen) + phases(results, screen)
+        return text + (_tried(tried, screen) if tried else "")
 
 
 def _short(x: float) -> float:

@@ -5,7 +5,19 @@ from decimal import ROUND_CEILING, Decimal
 
 from ntkcalc.kernel.results import named_fields
 from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of
-from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, phase, shared, table
+from ntkcalc.report.tables import (
+    Column,
+    captions,
+    counted,
+    data_line,
+    heading,
+    names,
+    numbers,
+    phase,
+    phases,
+    shared,
+    table,
+)
 from ntkcalc.spectrum.results import EffectiveRanks, RankBounds
 
 _FEW = 6  # digits of a bound in a table
@@ -47,7 +59,7 @@ class BoundsReport(_NamedValues[RankBounds]):
             *(phase(results[0].kernel) if len(results) == 1 else []),
         ]
         title = "bounds on effective ranks, whatever the data on the sphere"
-        return table(title, columns, screen) + captions(lines, screen)
+        return table(title, columns, screen) + captions(lines, screen) + phases(results, screen)
 
 
 def _silences(bounds: Sequence[RankBounds]) -> list[str]:
@@ -103,9 +115,9 @@ class RanksReport(_NamedValues[EffectiveRanks]):
             *(_silences(bounds) if results[0].silent is None else [results[0].silent]),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",
             shared(results),
-            *(phase(results[0].kernel) if len(results) == 1 else []),
+            *(phase(results[0].kernel, results[0].data) if len(results) == 1 else []),
         ]
-        text += captions(lines, screen)
+        text += captions(lines, screen) + phases(results, screen)
         for r in results:
             if r.finite_width is not None and r.kernel is not None:
                 from ntkcalc.report.networks import finite_width_table

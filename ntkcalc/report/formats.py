@@ -117,8 +117,12 @@ class Report(ABC, Generic[Result]):
         """Return CSV; what is unknown is empty."""
         records = [(r.kernel, record) for r in results for record in self.records(r)]
         names = _kernel_columns([r.kernel for r in results])
-        rows = ([*(getattr(k, name, None) for name in names), *record.values()] for k, record in records)
-        return csv_lines([*names, *records[0][1]], ([csv_cell(value) for value in row] for row in rows))
+        after = _PHASE if "sigma_b2" in names else {}
+        rows = (
+            [*(getattr(k, name, None) for name in names), *record.values(), *(value(k) for value in after.values())]
+            for k, record in records
+        )
+        return csv_lines([*names, *records[0][1], *after], ([csv_cell(value) for value in row] for row in rows))
 
     def plain(self, results: Sequence[Result]) -> str:
         """Return bare values; of several results each under a line that names it, an empty line between them."""
@@ -143,6 +147,15 @@ def result_name(r: Any) -> str:
 
 
 _KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")  # what of a kernel is in CSV
+
+
+_PHASE: dict[str, Callable[[Any], Any]] = {  # last in CSV where Assumption 2 does not hold
+    "chi": lambda k: getattr(k, "chi", None),
+    "total": lambda k: getattr(k, "total", None),
+    "q_star": lambda k: k and k.fixed_point and k.fixed_point.q,
+    "chi_star": lambda k: k and k.fixed_point and k.fixed_point.chi,
+    "correlation_star": lambda k: k and k.fixed_point and k.fixed_point.correlation,
+}
 
 
 def _kernel_columns(kernels: Sequence[Any]) -> list[str]:

@@ -75,7 +75,7 @@ def _captions(r: NetworkSpectrum) -> list[str]:
         f"{data_line(r.data)}; eff(K) = {_interval(r.kernel_effrank)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
         f"{f.arch}{images}, {f.parametrization} parametrization"
         + (", weights and biases uniform in ±1/√fan_in" if standard else f", {variances(r.kernel, 6)}"),
-        *([] if standard else phase(r.kernel)),
+        *([] if standard else phase(r.kernel, r.data)),
         f"seed {f.seed}; " + ("95 % confidence intervals of means" if r.trials > 1 else "one network has no interval"),
     ]
     lines.append("width ∞, of XXᵀ: λ_p/λ_1 of the kernel of infinite width, and of XXᵀ")

@@ -110,7 +110,7 @@ def _matrix(r: MatrixSpectrum, screen: Screen) -> str:
     unseen = sum(not e.resolved for e in r.eigenvalues)
     lines = [
         f"{data_line(r.data)}; eff(K) = {digits_of(r.kernel_effrank, 6)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
-        *kernel_lines(r.kernel, 10),
+        *kernel_lines(r.kernel, 10, r.data),
         "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues"
         if r.silent is None
         else f"λ_p/λ_1 ≤ eff(K)/p; {r.silent}; of XXᵀ: the same ratio of its eigenvalues",

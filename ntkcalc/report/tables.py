@@ -261,25 +261,62 @@ def variances(k: KernelFacts, digits: int) -> str:
     return " · ".join(f"{name} = {digits_of(value, digits)}" for name, value in named.items() if value is not None)
 
 
-def kernel_lines(k: KernelFacts | None, digits: int) -> list[str]:
+def kernel_lines(k: KernelFacts | None, digits: int, data: DataFacts | None = None) -> list[str]:
     """Say the four variances, and where they are not those of Assumption 2 what follows from them."""
-    return [] if k is None else [variances(k, digits), *phase(k)]
+    return [] if k is None else [variances(k, digits), *phase(k, data)]
 
 
-def phase(k: KernelFacts | None) -> list[str]:
+def phase(k: KernelFacts | None, data: DataFacts | None = None) -> list[str]:
     """Say q_1 … q_l and the phase of a kernel, unless Assumption 2 makes all q_l = 1."""
     if k is None or not general(k):
         return []
     shown = [digits_of(q, 6) for q in k.variances or ()]
     if len(shown) > _MOST_VARIANCES:
         shown = [*shown[: _MOST_VARIANCES - 2], "…", shown[-1]]
-    lines = [f"q_1 … q_{k.depth} = {', '.join(shown)}"]
+    lines = [f"q_1 … q_{k.depth}{_of_norm_one(data)} = {', '.join(shown)}"]
     if k.fixed_point is None:
-        return [*lines, "q_l has no limit that was found as the depth grows"]
+        return [*lines, f"q_l {_NO_LIMIT[k.limits]} as the depth grows"]
     q, chi, c = (digits_of(x, 6) for x in (k.fixed_point.q, k.fixed_point.chi, k.fixed_point.correlation))
-    order = k.fixed_point.chi.compare(Decimal(1))
-    named = {-1: "ordered", 0: "critical", 1: "chaotic"}[int(order)]
-    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if order > 0 else "")]
+    named = _phase_name(k)
+    any_q = "; any q is a fixed point" if k.limits == "all" else ""
+    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if named == "chaotic" else "") + any_q]
+
+
+_NO_LIMIT = {None: "has no limit that was found", "infinite": "grows without end"}
+
+
+def phases(results: Sequence[Any], screen: Screen) -> str:
+    """Return a table of the phases of several kernels, nothing if Assumption 2 holds for all."""
+    kernels = {name: r.kernel for name, r in zip(names(results), results, strict=True) if r.kernel is not None}
+    if len(results) < 2 or not any(general(k) for k in kernels.values()):
+        return ""
+    limits = [k.fixed_point for k in kernels.values()]
+    columns = [
+        Column("kernel", [*kernels], True),
+        numbers(
+            "q_l" + _of_norm_one(getattr(results[0], "data", None)),
+            [(k.variances or (None,))[-1] for k in kernels.values()],
+            6,
+        ),
+        numbers("q*", [limit and limit.q for limit in limits], 6, unknown="-"),
+        numbers("χ*", [limit and limit.chi for limit in limits], 6, unknown="-"),
+        numbers("C*", [limit and limit.correlation for limit in limits], 6, unknown="-"),
+        Column("phase", [_phase_name(k) for k in kernels.values()], True),
+    ]
+    lines = ["q*, χ*, C*: the limits of q_l, χ_l and correlations as the depth grows"]
+    lines += ["-: q_l has no limit that was found"] if any(_phase_name(k) == "-" for k in kernels.values()) else []
+    return "\n" + table("variances of preactivations, and the phase", columns, screen) + captions(lines, screen)
+
+
+def _of_norm_one(data: DataFacts | None) -> str:
+    """Say whose q_l they are where rows have norms of their own."""
+    return "" if data is None or data.normalized_rows else " of rows of norm 1"
+
+
+def _phase_name(k: KernelFacts) -> str:
+    if k.fixed_point is None:
+        return "q_l grows without end" if k.limits == "infinite" else "-"
+    return {-1: "ordered", 0: "critical", 1: "chaotic"}[int(k.fixed_point.chi.compare(Decimal(1)))]
 
 
 def general(k: KernelFacts) -> bool:

@@ -14,6 +14,7 @@ from ntkcalc.report.tables import (
     names,
     numbers,
     phase,
+    phases,
     shared,
     table,
 )
@@ -57,11 +58,19 @@ def _one_kernel(r: KernelValues, screen: Screen) -> str:
     if k is not None and k.total is not None:
         lines += [*kernel_lines(k, digits), f"total S = {digits_of(k.total, digits)} · {digits} digits"]
     if k is not None and k.name == "nngp":
-        lines.append("Θ and κ stand for the NNGP kernel Σ_l and its coefficients")
+        lines.append("Θ stands for the NNGP kernel Σ_l, whose coefficients are α_p")
     lines += ["Θ_T is the paper's truncated series (39)-(41)"] if r.paper_truncation else []
-    lines.append(_BOUND + ("" if r.paper_truncation else " = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}"))
+    lines.append(_bound_line([r]))
     title = f"{heading(k)}, T = {r.truncation}"
     return table(title, _value_columns(r.points, digits), screen) + captions(lines, screen)
+
+
+def _bound_line(results: Sequence[KernelValues]) -> str:
+    """Say what the bound is, and where the series are exact what it is made of."""
+    if any(r.paper_truncation for r in results):
+        return _BOUND
+    nngp = any(r.kernel is not None and r.kernel.name == "nngp" for r in results)
+    return f"{_BOUND} = (S − Σ_{{p≤T}} {'α' if nngp else 'κ'}_p) |ρ|^{{T+1}}"
 
 
 def _names(results: Sequence[KernelValues]) -> list[str]:
@@ -74,9 +83,12 @@ def _values_table(results: Sequence[KernelValues], screen: Screen) -> str:
         Column("T", [str(r.truncation) for r in results for _ in r.points]),
         *_value_columns([v for r in results for v in r.points], screen.digits or 10),
     ]
-    exact = not any(r.paper_truncation for r in results)
-    lines = ["Θ_T: the series up to T", _BOUND + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else ""), shared(results)]
-    return table("kernels and their truncated series", columns, screen, keys=3) + captions(lines, screen)
+    lines = ["Θ_T: the series up to T", _bound_line(results), shared(results)]
+    return (
+        table("kernels and their truncated series", columns, screen, keys=3)
+        + captions(lines, screen)
+        + phases(results, screen)
+    )
 
 
 def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
@@ -90,7 +102,7 @@ def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
         Column("at ρ", ["?" if v is None else digits_of(v.rho) for v in worst]),
     ]
     title = "largest |Θ − Θ_T| over ρ, and its proven bound there"
-    return table(title, columns, screen, keys=2) + captions([shared(results)], screen)
+    return table(title, columns, screen, keys=2) + captions([shared(results)], screen) + phases(results, screen)
 
 
 class MatrixReport(Report[MatrixSummary]):
@@ -119,10 +131,12 @@ class MatrixReport(Report[MatrixSummary]):
         ]
         first, accuracy = results[0], max(r.accuracy for r in results)
         lines = [data_line(data) for data in (first.data, first.other) if data is not None]
-        lines.append("of all entries Θ(⟨x_i, x_j⟩); diagonal: Θ(1)")
+        if first.data.normalized_rows:
+            lines.append("of all entries Θ(⟨x_i, x_j⟩); diagonal: Θ(1)")
+        else:
+            lines.append("of all entries Θ(x_i, x_j)" + "; diagonal: Θ(x_i, x_i)" * (first.diagonal is not None))
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")
         lines += [f"written to {r.output}" for r in results if r.output is not None]
         title = "kernel matrices" if len(results) > 1 else "the kernel matrix"
-        return table(title, columns, screen) + captions(
-            [*lines, shared(results), *(phase(first.kernel) if len(results) == 1 else [])], screen
-        )
+        lines += [shared(results), *(phase(first.kernel, first.data) if len(results) == 1 else [])]
+        return table(title, columns, screen) + captions(lines, screen) + phases(results, screen)

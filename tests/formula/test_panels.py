@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import pytest
@@ -10,6 +11,7 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.balls import log2_upper, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
@@ -126,6 +128,33 @@ def test_coefficients_vanish_by_parity_and_by_the_places_of_kinks(text: str, zer
     assert {k for k in range(3, 12) if dual.vanishes(k)} == zeros
     balls = Panels(tree(text), text).hermite(11, 200.0)
     assert {k for k in range(3, 12) if balls[k].contains(0)} == zeros
+
+
+@pytest.mark.parametrize(("q", "zeros"), [("1/3", {5}), ("2", set()), ("4", set()), ("9/14", set())])
+def test_clipped_lines_stretched_by_any_number_are_those_of_quadrature(q: str, zeros: set[int]) -> None:
+    """µ_5 of clip(x/√3, −1, 1) is 0, for He_3(√3) = 0; D' = q P(|U|, |V| < 1/√q)."""
+    dual, mp = activation("clip(x,-1,1)").scaled(Fraction(q)).dual, mpmath.mp.clone()
+    mp.dps = 20
+    end = 1 / mp.sqrt(mp.mpf(Fraction(q).numerator) / Fraction(q).denominator)
+    mu = [
+        2
+        * mp.quad(lambda x, k=k: min(x / end, 1) * mp.hermite(k, x / mp.sqrt(2)) * mp.npdf(x), [0, end, 4, 8, 12])
+        / mp.sqrt(mp.mpf(2) ** k * mp.factorial(k))
+        for k in range(1, 10, 2)
+    ]
+    assert dual.parity == "odd"
+    ours = dual.hermite(9, 60)
+    assert all(not m for m in ours[::2])
+    assert {k for k in range(1, 10, 2) if not ours[k]} == zeros
+    assert all(abs(a - b) < 1e-15 for a, b in zip(ours[1::2], mu, strict=True))
+    t, width = mp.mpf("0.9995"), mp.sqrt(1 - mp.mpf("0.9995") ** 2)
+
+    def band(u: Any) -> Any:
+        return mp.npdf(u) * (mp.ncdf((end - t * u) / width) - mp.ncdf((-end - t * u) / width))
+
+    slope = 2 * mp.quad(band, [0, end / 2, end - 8 * width, end - 4 * width, end - width, end]) / end**2
+    assert abs(dual.value(Correlation.of(Fraction("0.9995"), 100), 60)[1] - slope) < 1e-14
+    assert abs(dual.slope_square(60) - (2 * mp.ncdf(end) - 1) / end**2) < 1e-15
 
 
 def test_a_slope_that_is_small_beside_the_value_has_its_bits() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
-from ntkcalc.activations.formula.checks import check
-from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
+from ntkcalc.activations.formula.checks import check, check_growth
+from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
@@ -17,7 +17,7 @@ from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.symmetry import same_function
-from ntkcalc.activations.formula.trees import Tree, X, node, number, rebuilt, text_of, times
+from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of, times, whole_power
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -73,13 +73,24 @@ def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
     return dual if row is None else PolynomialDual(row, name)
 
 
+def _scaled(tree: Tree, dual: QuadratureDual | PolynomialDual, q: Fraction) -> QuadratureDual | PolynomialDual:
+    """Return the dual of φ(√q x) for a φ that has one: kinks and symmetries are φ's, only its growth is another."""
+    if isinstance(dual, PolynomialDual):
+        row = [polynomial(stretched(times(c, whole_power(X, n)), q)) or [] for n, c in enumerate(dual.row)]
+        return PolynomialDual([one[-1] for one in row], dual.name)
+    longer = stretched(tree, q)
+    if (smooth := quadrature_dual(longer, dual.name)) is not None:
+        return smooth
+    check_growth(longer, dual.name)
+    return PiecewiseDual(tree, dual.name, q)
+
+
 def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:
     """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out."""
     phi = Phi(tree, dual.name)
 
     def dilation(q: Fraction) -> tuple[QuadratureDual | PolynomialDual, HermiteFunction]:
-        stretched = times(plain(node("sqrt", number(q))), X)
-        scaled = _dual(plain(rebuilt(tree, lambda t: stretched if t is X else t)), dual.name)
+        scaled = _scaled(tree, dual, q)
         return scaled, scaled.hermite
 
     return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)

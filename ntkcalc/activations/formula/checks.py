@@ -31,7 +31,7 @@ def check(tree: Tree, text: str) -> None:
         Where φ is infinite, not real, jumps, or grows too fast.
     """
     _check_values(tree, text)
-    _check_growth(tree, text)
+    check_growth(tree, text)
     for near, at, left, right in _places(tree, text):
         _check_place(text, near, at, left, right)
 
@@ -63,7 +63,7 @@ def _check_values(tree: Tree, text: str) -> None:
                 raise undefined(text, error, place) from None
 
 
-def _check_growth(tree: Tree, text: str) -> None:
+def check_growth(tree: Tree, text: str) -> None:
     """Refuse a φ that outgrows e^{x²/4}, so that φ² has no Gaussian mean."""
     ctx = context(64)
     run = program([tree, derivative(tree)], RealField(ctx))

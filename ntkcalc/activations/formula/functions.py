@@ -9,6 +9,7 @@ Derivatives of every order follow from the first, for if f' = g then the coeffic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -407,6 +408,16 @@ def branch(t: Tree) -> Branch | None:
 def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
     """Return a plain tree with one node in the place of another, simplified: √(max(v, 0)²) is |v| where v > 0."""
     return rebuilt(tree, lambda t: new if t is old else _plain(t))
+
+
+def stretched(tree: Tree, q: Fraction) -> Tree:
+    """Return tree(√q x) of a plain tree, √q as a number where it is rational."""
+    if q == 1:
+        return tree
+    top, bottom = math.isqrt(q.numerator), math.isqrt(q.denominator)
+    exact = Fraction(top, bottom) if Fraction(top**2, bottom**2) == q else None
+    x = times(node("sqrt", number(q)) if exact is None else number(exact), X)
+    return rebuilt(tree, lambda t: x if t is X else _plain(t))
 
 
 def derivative(tree: Tree) -> Tree:

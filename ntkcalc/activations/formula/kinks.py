@@ -24,7 +24,7 @@ from flint import arb, arb_series
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
 from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
-from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.functions import polynomial, program, stretched
 from ntkcalc.activations.formula.panel_sums import hermite_guard
 from ntkcalc.activations.formula.panels import Line, Panels, exact, log_sum
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
@@ -46,11 +46,13 @@ class Kink:
     near
         Where it is, nearly.
     exact
-        Where it is, if that is known exactly.
+        √q times where it is, if that is a number known exactly.
     low, high
         Exact ends of an interval that holds it.
     left, right
         The formulas.
+    q
+        How far φ is stretched.
     """
 
     near: float
@@ -59,10 +61,13 @@ class Kink:
     high: Ball
     left: Tree
     right: Tree
+    q: Fraction = Fraction(1)
 
     def place(self) -> Ball:
         """Return a ball that holds the kink, in the present precision."""
-        return self.low.union(self.high) if self.exact is None else rational(self.exact)
+        if self.exact is None:
+            return self.low.union(self.high)
+        return rational(self.exact) if self.q == 1 else rational(self.exact) / rational(self.q).sqrt()
 
     def centre(self) -> Ball:
         """Return an exact point between the ends, or a ball around the exact place in the present precision."""
@@ -93,14 +98,15 @@ def _series(tree: Tree, x: Any, order: int) -> list[Ball]:
     return row + [arb(0)] * (order + 1 - len(row))
 
 
-def rational_kinks(pieces: list[Piece]) -> list[Kink]:
-    """Return the kinks between rational pieces."""
+def rational_kinks(pieces: list[Piece], q: Fraction = Fraction(1)) -> list[Kink]:
+    """Return the kinks of φ(√q x), φ with rational pieces."""
     found = []
     for one, other in pairwise(pieces):
         assert one.right is not None
         with working_precision(_PRECISION):
-            x = rational(one.right)
-        found.append(Kink(float(one.right), one.right, x.lower(), x.upper(), one.tree, other.tree))
+            x = rational(one.right) / rational(q).sqrt()
+        left, right = stretched(one.tree, q), stretched(other.tree, q)
+        found.append(Kink(float(x.mid()), one.right, x.lower(), x.upper(), left, right, q))
     return found
 
 

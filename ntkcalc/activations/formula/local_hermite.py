@@ -145,10 +145,10 @@ class LocalHermite:
             return None
         log_n, log_shifted = log_sizes
         root, scale = 2.0 ** (self._log_delta / 2), math.sqrt(self.a)
-        target = (self.inner_need + 6 + max(log_n, 0.0) / 2) * _LN2
+        target = max(self.inner_need + 6 + max(log_n, 0.0) / 2, 1.0) * _LN2
         y = min(share * height / root, math.sqrt(2 * target))
         left = height - root * y
-        across = min(left * (1 - circle) / scale, math.sqrt(2 * self.need * _LN2) + 1)
+        across = min(left * (1 - circle) / scale, math.sqrt(2 * max(self.need, 0.0) * _LN2) + 1)
         step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
         sizes = (max(log_n, 0.0), log_shifted)
         bits = max(goal + self._log_mean(j, circle * left, sizes) for j, goal in self._all_goals().items())

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import zip_longest
+from typing import Any
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball, working_precision
-from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels
@@ -28,11 +29,12 @@ from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.numerics.precision import Context, Real, context, log2
+from ntkcalc.numerics.precision import Context, Real, context, log2, real
 
 _MOST_TERMS = 1 << 17
 _FEW_TERMS, _SHORT = 1024, 8192  # of a series, summed faster than any spline's dual; where there is no spline
 _MOST_EXACT = 400  # the largest k for which sums over kinks are exact
+_PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
 
@@ -55,12 +57,15 @@ class PiecewiseDual(QuadratureDual):
         φ, with its branches.
     name
         φ as its user may know it.
+    q
+        To take φ(√q x) in place of φ. Its kinks b/√q, its parity and its zeros follow exactly from those of φ.
     """
 
-    def __init__(self, tree: Tree, name: str) -> None:
-        self.tree = tree
-        super().__init__(Panels(tree, name, self._parity_sign), name)
-        self._whole = Panels(tree, name)
+    def __init__(self, tree: Tree, name: str, q: Fraction = Fraction(1)) -> None:
+        self.tree, self.q = tree, q
+        scaled = stretched(tree, q)
+        super().__init__(Panels(scaled, name, self._parity_sign), name)
+        self._whole = Panels(scaled, name)
         self._series_of: dict[int, KinkSeries | None] = {}
         self._splines: dict[int, _Spline | None] = {}
 
@@ -82,12 +87,12 @@ class PiecewiseDual(QuadratureDual):
         """The coefficients where φ is the same polynomial on all cells, as x + sign(x) − sign(x^3) is."""
         line = self._whole.line(64.0)
         trees = [cell.tree for cell in line.cells]
-        far = [far_formula(self.tree, line.reach, sign) for sign in (-1, 1)]
+        far = [far_formula(self._whole.tree, line.reach, sign) for sign in (-1, 1)]
         same = all(t is not None and alike(trees[0], t) for t in (*trees, *far))
         return polynomial(trees[0]) if same else None
 
     def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
-        """Return kinks with the jumps of derivatives there, none unless all pieces are rational polynomials."""
+        """Return kinks of φ with the jumps of derivatives there, none unless all pieces are rational polynomials."""
         rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
         if any(not row or None in row for row in rows):
             return []
@@ -104,19 +109,16 @@ class PiecewiseDual(QuadratureDual):
 
     @cached_property
     def _exact_zeros(self) -> frozenset[int]:
-        """Some k beyond all degrees with µ_k = 0: where Σ J_{b,i} He_{k−1−i}(b) is 0 over the kinks at each |b|."""
+        """Some k beyond all degrees with µ_k = 0: where Σ_i J_{b,i} q^i H_{k−1−i}(b) is 0 over the kinks at each |b|.
+
+        H_n(b) = q^{n/2} He_n(b/√q). The sums are taken modulo a prime, and exactly where that gives 0.
+        """
         kinks = self._rational_jumps()
-        first = max((len(jumps) for _, jumps in kinks), default=0)
-        sums: dict[Fraction, list[Fraction]] = {}
-        for b, jumps in kinks:
-            he = [Fraction(1), b]
-            for n in range(1, _MOST_EXACT):
-                he.append(b * he[n] - n * he[n - 1])
-            row = sums.setdefault(abs(b), [Fraction(0)] * (_MOST_EXACT + 1))
-            for k in range(first, _MOST_EXACT + 1):
-                row[k] += sum((jump * he[k - 1 - i] for i, jump in enumerate(jumps)), Fraction(0))
-        late = range(first, _MOST_EXACT + 1) if kinks else ()
-        return frozenset(k for k in late if not any(row[k] for row in sums.values()))
+        parts = [part for b, jumps in kinks for part in (b, self.q, *jumps)]
+        modulus = next((p for p in _PRIMES if all(part.denominator % p for part in parts)), None)
+        likely = _zeros(kinks, self.q, _MOST_EXACT, modulus)
+        last = max((k for k in likely if not QuadratureDual.vanishes(self, k)), default=0)
+        return likely & _zeros(kinks, self.q, last, None)
 
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: where all is rational also by exact sums over the kinks."""
@@ -124,7 +126,7 @@ class PiecewiseDual(QuadratureDual):
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
-        return kinks_of(self._whole, need) if self._pieces is None else rational_kinks(self._pieces)
+        return kinks_of(self._whole, need) if self._pieces is None else rational_kinks(self._pieces, self.q)
 
     def jumps(self) -> tuple[tuple[tuple[int, Callable[[Context], Real]], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness."""
@@ -248,8 +250,31 @@ class PiecewiseDual(QuadratureDual):
         return Spline(ctx, [ctx.zero], knots)
 
 
+def _zeros(kinks: list[tuple[Fraction, list[Fraction]]], q: Fraction, last: int, modulus: int | None) -> frozenset[int]:
+    """Return the k ≤ last at which the sums of `PiecewiseDual._exact_zeros` vanish, modulo a prime if given."""
+
+    def number(x: Fraction) -> Any:
+        return x if modulus is None else x.numerator * pow(x.denominator, -1, modulus) % modulus
+
+    def reduced(x: Any) -> Any:
+        return x if modulus is None else x % modulus
+
+    first, variance = max((len(jumps) for _, jumps in kinks), default=0), number(q)
+    sums: dict[Fraction, list[Any]] = {}
+    for b, jumps in kinks:
+        place, weights = number(b), [number(jump * q**i) for i, jump in enumerate(jumps)]
+        h: list[Any] = [1, place]
+        for n in range(1, last):
+            h.append(reduced(place * h[n] - n * variance * h[n - 1]))
+        row = sums.setdefault(abs(b), [0] * (last + 1))
+        for k in range(first, last + 1):
+            row[k] = reduced(row[k] + sum(weight * h[k - 1 - i] for i, weight in enumerate(weights)))
+    late = range(first, last + 1) if kinks else ()
+    return frozenset(k for k in late if not any(row[k] for row in sums.values()))
+
+
 def _place(ctx: Context, kink: Kink) -> Real:
     if kink.exact is not None:
-        return ctx.mpf(kink.exact.numerator) / kink.exact.denominator
+        return real(ctx, kink.exact) / ctx.sqrt(real(ctx, kink.q))
     with working_precision(ctx.prec):
         return to_real(ctx, kink.place())
