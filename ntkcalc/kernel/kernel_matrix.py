@@ -19,6 +19,7 @@ from typing import Annotated
 import numpy as np
 
 from ntkcalc.kernel.kernel_lookup import KernelLookup
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
@@ -66,7 +67,8 @@ class KernelMatrix:
         starts = [(i, j) for i in range(0, n, _TILE) for j in range(i if self.y is None else 0, m, _TILE)]
         for done, (i, j) in enumerate(starts):
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
-            negative, delta = correlations(self.x[rows], columns[cols])
+            with blas_threads(_TILE):
+                negative, delta = correlations(self.x[rows], columns[cols])
             self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
             values = self.table(negative, delta)
             if self.offset:
@@ -96,9 +98,10 @@ class KernelMatrix:
         """Return the symmetric matrix times a block of vectors, shape (n, b), tile by tile."""
         result = np.zeros_like(vectors)
         for tile in self.tiles(observer):
-            result[tile.rows] += tile.values @ vectors[tile.columns]
-            if tile.rows != tile.columns:
-                result[tile.columns] += tile.values.T @ vectors[tile.rows]
+            with blas_threads(_TILE):
+                result[tile.rows] += tile.values @ vectors[tile.columns]
+                if tile.rows != tile.columns:
+                    result[tile.columns] += tile.values.T @ vectors[tile.rows]
         return result
 
 

@@ -5,6 +5,7 @@ An engine multiplies and composes power series with nonnegative coefficients, to
 """
 
 __all__ = [
+    "blas_threads",
     "engine",
     "known_digits",
     "krylov",

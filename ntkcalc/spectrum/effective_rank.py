@@ -15,6 +15,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import Points, data_facts, real_array
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.krylov import GOAL, MOST_PASSES, BlockKrylov, Ritz, block_shape, largest_eigenvalue
 from ntkcalc.numerics.precision import decimal
@@ -120,7 +121,8 @@ def effective_ranks(
     (origin,), tails = kappa_and_tails(kernel, 0, 64)
     constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
     matrix = KernelMatrix(kernel_lookup(kernel), points.rows, offset=constant)
-    spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
+    with blas_threads(n):
+        spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
     largest, centered = spectra.kernel.values[0], spectra.centered.values[0]
     errors, lost = [_FLOAT, max((spectra.kernel.errors[0] + entries) / largest, _FLOAT)], False

@@ -24,6 +24,7 @@ from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, BlockKrylov, Product, block_shape
 from ntkcalc.numerics.precision import decimal, whole
@@ -34,8 +35,9 @@ from ntkcalc.spectrum.results import MatrixEigenvalue, MatrixSpectrum
 MOST_DENSE = 12_000
 """Rows up to which all eigenvalues are computed."""
 
-_FEW = 1500  # rows up to which all eigenvalues cost no more than some
-_DEGREES = 512  # degrees at which the series is cut for Lemma C.20
+_FEW = 500  # rows up to which all eigenvalues cost no more than some
+_SHARE = 8  # of all eigenvalues: where more than one in so many are wanted, all cost no more
+_DEGREES = 512  # most degrees at which the series is cut for Lemma C.20
 _ROUNDING = 4e-16  # of an eigenvalue solver, over λ_1 √n
 
 
@@ -123,7 +125,8 @@ def data_spectrum(
             f"of {digits} digits; lower --digits or --top"
         )
     gram, effective = points.gram, float(kernel.total(64)) / largest
-    tails = tail_bounds(kernel, n, min(points.rows.shape) if gram.rank is None else gram.rank, gram.effective_rank)
+    rank = min(points.rows.shape) if gram.rank is None else gram.rank
+    tails = tail_bounds(kernel, n, rank, gram.effective_rank, len(found.values))
     rows = []
     for p, (value, bad) in enumerate(zip(found.values, error, strict=True), 1):
         seen = value > bad
@@ -172,7 +175,8 @@ def kernel_eigenvalues(
         stored /= n
         found = array_eigenvalues(stored, top)
     else:
-        found = _largest(lambda v: matrix.product(v, observer) / n, n, min(top or n, n), stored=False)
+        with blas_threads(n):
+            found = _largest(lambda v: matrix.product(v, observer) / n, n, min(top or n, n), stored=False)
     entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 
@@ -180,12 +184,14 @@ def kernel_eigenvalues(
 def array_eigenvalues(matrix: Array, top: int | None) -> Eigenvalues:
     """Return the largest eigenvalues of a symmetric array, or all of them."""
     n = len(matrix)
-    if top is None or n <= _FEW or 3 * top > n:
-        # NumPy's eigvalsh releases the interpreter lock, so that Ctrl-C works at once; SciPy's does not
-        values = np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0)[:top]
-        found = Eigenvalues(values, np.zeros(len(values)), 0)
-    else:
-        found = _largest(lambda v: np.asarray(matrix @ v), n, top, stored=True)
+    with blas_threads(n):
+        if top is None or n <= _FEW or _SHARE * top > n:
+            # NumPy's eigvalsh releases the interpreter lock, so that Ctrl-C works at once; SciPy's does not. LAPACK's
+            # subsets save little: without vectors nearly all of the time goes into the tridiagonal form.
+            values = np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0)[:top]
+            found = Eigenvalues(values, np.zeros(len(values)), 0)
+        else:
+            found = _largest(lambda v: np.asarray(matrix @ v), n, top, stored=True)
     return replace(found, errors=found.errors + _ROUNDING * n**0.5 * found.values[0])
 
 
@@ -226,22 +232,33 @@ class TailBounds:
         return self.bounds[bisect_left(self.ranks, p) - 1]
 
 
-def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
-    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
-    c, tails = kappa_and_tails(kernel, _DEGREES, 64)
+def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float, most: int | None = None) -> TailBounds:
+    """Return the bounds of Lemma C.20 on λ_p, p ≤ most, for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
+    most = n if most is None else min(n, most)
+    degrees = next((e + 1 for e in range(_DEGREES) if comb(rank + e - 1, rank - 1) >= most), _DEGREES)
+    while True:
+        found, complete = _tail_bounds(kernel, most, rank, gram, degrees)
+        if complete or degrees == _DEGREES:
+            return found
+        degrees = min(4 * degrees, _DEGREES)  # coefficients of one parity vanish, or many do
+
+
+def _tail_bounds(kernel: Kernel, most: int, rank: int, gram: float, degrees: int) -> tuple[TailBounds, bool]:
+    """Return the bounds from the coefficients up to a degree, and whether more would change nothing."""
+    c, tails = kappa_and_tails(kernel, degrees, 64)
     ranks, bounds = [0], [float(kernel.total(64))]
     dimension = [0, 0]
     for e, tail in enumerate(tails):
         if not c[e]:
             continue
         dimension[e % 2] = comb(rank + e - 1, rank - 1)
-        if sum(dimension) >= n:
-            break
+        if sum(dimension) >= most:
+            return TailBounds(ranks, bounds), True
         if sum(dimension) > ranks[-1]:
             ranks.append(sum(dimension))
             bounds.append(0.0)
         bounds[-1] = float(tail) / gram * (1 + 1e-12)
-    return TailBounds(ranks, bounds)
+    return TailBounds(ranks, bounds), not tails[-1]
 
 
 def share_bound(value: float, digits: int) -> Decimal:
