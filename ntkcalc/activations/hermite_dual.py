@@ -176,7 +176,7 @@ class HermiteDual(ABC):
             "told from zero; lower --truncation or --digits"
         )
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
         """See `ntkcalc.activations.dual.Dual.taylor`."""
         ctx = context(bits + 16)
         if not point.at(ctx)[0]:
@@ -250,10 +250,11 @@ class HermiteDual(ABC):
         a, delta = point.at(ctx)
         outers = [known.squares, known.rests, known.slope_rests[1:] or [ctx.zero]][: 3 if tails else 1]
         inner = [a, delta, *[ctx.zero] * degree]
+        rows: list[Sequence[Real]]
         if not a:
             rows = [[*row[: degree + 2], *[ctx.zero] * (degree + 2 - len(row))] for row in outers]
         else:
-            rows = MpmathEngine(known.bits).compose(outers, inner)
+            rows = [*MpmathEngine(known.bits).compose(outers, inner)]
         if not tails:
             return Expansion(rows[0], [], [])
         d, q, q_dot = rows

@@ -17,7 +17,7 @@ Here m_k = E[φ(Z) He_k(Z)] with the probabilist's polynomials He_k, so that µ_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, count
@@ -70,7 +70,7 @@ class MeromorphicDual:
             series.append(m / ctx.sqrt(factorial))
         return series
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
         """Return d_0 … d_degree."""
         return self.expansion(point, degree, bits).d[: degree + 1]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ntkcalc.activations.activation import Activation, ArrayPair, Family, alternating, signed_roots
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.numerics.precision import Real, context
+from ntkcalc.numerics.mpfr_series import MpfrSeries
+from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
 
 
 @dataclass(frozen=True)
@@ -15,16 +16,19 @@ class HyperbolicDual(ClosedFormDual):
     odd: bool
     degree: None = None
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> MpfrSeries:
         """See `Dual.taylor`."""
         ctx = context(bits + 16 + degree.bit_length())
         a, delta = point.at(ctx)
         derivatives = [ctx.sinh(a), ctx.cosh(a)] if self.odd else [ctx.cosh(a), ctx.sinh(a)]
-        factor, series = ctx.exp(-1), []
-        for j in range(degree + 1):
-            series.append(factor * derivatives[j % 2])
-            factor *= delta / (j + 1)
-        return series
+        scale = ctx.exp(-1)
+        with mpfr_context(ctx.prec):
+            pair, series = [to_mpfr(x) for x in derivatives], []
+            factor, delta = to_mpfr(scale), to_mpfr(delta)
+            for j in range(degree + 1):
+                series.append(factor * pair[j % 2])
+                factor = factor * delta / (j + 1)
+        return MpfrSeries(ctx, series)
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `Dual.value`."""

@@ -9,6 +9,7 @@ __all__ = [
     "engine",
     "known_digits",
     "krylov",
+    "mpfr_series",
     "mpmath_engine",
     "numpy_engine",
     "packed_series",

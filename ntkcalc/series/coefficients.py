@@ -136,7 +136,7 @@ def kappa_by_depth(
 ) -> dict[int, tuple[list[Real], list[Real]]]:
     """Return κ_0 … κ_T and the tails beyond each at several depths ≤ kernel.depth, relative errors below 2**-bits."""
     run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation)
-    return {layer.depth: (layer.kappa, layer.kappa_tail) for layer in run if layer.depth in depths}
+    return {layer.depth: ([*layer.kappa], [*layer.kappa_tail]) for layer in run if layer.depth in depths}
 
 
 def kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Real], list[Real]]:
@@ -152,7 +152,8 @@ def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[l
     engine = _mpmath_engine(kernel, truncation, bits, paper=True)
     *_, layer = paper_layers(engine, kernel, truncation)
     total = kernel.total(engine.bits)
-    return layer.kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(layer.kappa)]
+    kappa = [*layer.kappa]
+    return kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(kappa)]
 
 
 def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:

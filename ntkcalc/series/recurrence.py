@@ -17,14 +17,15 @@ So every digit of a tail can be had in float64 too. Everything is a sum of produ
 numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
-from ntkcalc.numerics.precision import Real, context, real
+from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
+from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpfr
 from ntkcalc.numerics.types import Observer
 
 
@@ -44,18 +45,21 @@ class LayerSeries(Generic[S]):
     kappa_tail: S
 
 
-def correlation_map_series(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> list[list[Real]]:
+def correlation_map_series(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> list[Sequence[Real]]:
     """Return r, ṙ, q and q̇ up to s^degree: R and R' expanded about a point, and their tails.
 
     r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j. Relative errors are below 2**-bits.
     """
     ctx = context(bits + 8)
     found = kernel.activation.dual.expansion(point, degree, bits + 8)
-    sigma_w2, delta = ctx.convert(kernel.sigma_w2_at(bits + 8)), point.at(ctx)[1]
-    r, q, q_dot = ([sigma_w2 * c for c in series] for series in (found.d, found.tails, found.slope_tails))
-    r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
-    r[0] += kernel.sigma_b2(bits + 8)
-    return [r[: degree + 1], r_dot, q, q_dot]
+    with mpfr_context(ctx.prec):
+        scalars = kernel.sigma_w2_at(bits + 8), point.at(ctx)[1], kernel.sigma_b2(bits + 8)
+        sigma_w2, delta, sigma_b2 = (to_mpfr(x) for x in scalars)
+        rows = (mpfr_numbers(series) for series in (found.d, found.tails, found.slope_tails))
+        r, q, q_dot = ([sigma_w2 * c for c in row] for row in rows)
+        r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
+        r[0] += sigma_b2
+        return [MpfrSeries(ctx, row) for row in (r[: degree + 1], r_dot, q, q_dot)]
 
 
 def layers(
@@ -105,7 +109,7 @@ def _first_layer(engine: Engine[S], gamma_b2: Real, gamma_w2: Real, truncation: 
     return _State(LayerSeries(1, theta, line(one), theta, tail, line(zero), tail), line(zero, one), line(one))
 
 
-def _next_layer(engine: Engine[S], below: _State[S], outers: list[list[Real]], total: Real) -> _State[S]:
+def _next_layer(engine: Engine[S], below: _State[S], outers: Sequence[Sequence[Real]], total: Real) -> _State[S]:
     """Return layer l from layer l − 1, the series of R and S_{l−1}, by the formulas at the head of this module."""
     first = below.layer.depth == 1  # s = t
     alpha, beta, q, q_dot = [engine.series(r) for r in outers] if first else engine.compose(outers, below.s)
