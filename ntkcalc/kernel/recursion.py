@@ -10,10 +10,11 @@ amplified, however deep the network, and that of Θ_l is at most l errors of a l
 """
 
 from fractions import Fraction
+from functools import lru_cache
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import MOST_LAYERS, Kernel
 from ntkcalc.numerics.precision import Real, bits_lost, context, real, with_enough_bits
 
 _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
@@ -21,13 +22,13 @@ _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
 
 def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
     """Return Θ_l(ρ), −1 ≤ ρ ≤ 1, absolute error below 2**-bits · S_l; exactly zero where parity makes it so."""
-    own = _own_bits(kernel, bits)
+    own = _own_bits(bits)
     return _through_layers(kernel, Correlation.of(kernel.gamma_b2 + (1 - kernel.gamma_b2) * rho, own), own)
 
 
 def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
     """Return Θ_l(cos θ), 0 ≤ θ ≤ π, absolute error below 2**-bits · S_l for θ of so many bits."""
-    own = _own_bits(kernel, bits)
+    own = _own_bits(bits)
     ctx = context(own + 16)
     gamma_b2, half = real(ctx, kernel.gamma_b2), ctx.convert(angle) / 2
     below_one, above_minus_one = (2 * (1 - gamma_b2) * f(half) ** 2 for f in (ctx.sin, ctx.cos))
@@ -44,16 +45,17 @@ def origin_gap(kernel: Kernel) -> Real:
     return t.size.at(context(80))[1]
 
 
-def _own_bits(kernel: Kernel, bits: int) -> int:
-    return bits + 2 * kernel.depth.bit_length() + 8
+def _own_bits(bits: int) -> int:
+    """Return bits for any depth, so that the values of several depths share their layers."""
+    return bits + 2 * MOST_LAYERS.bit_length() + 8
 
 
 def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
     """Return Θ_l from the first layer's correlation."""
     ctx = context(own + 16)
-    result = t.at(ctx)[0]
+    result, layer = t.at(ctx)[0], kernel.at_depth(2)
     for _ in range(kernel.depth - 1):
-        t, slope = layer_map(kernel, t, own)
+        t, slope = layer_map(layer, t, own)
         result = t.at(ctx)[0] + result * slope
     return result
 
@@ -72,6 +74,7 @@ def is_mirrored(kernel: Kernel, bits: int) -> bool:
     return parity == "even" or (parity == "odd" and not kernel.sigma_b2(bits))
 
 
+@lru_cache(maxsize=4 * MOST_LAYERS)
 def _image(kernel: Kernel, t: Correlation, bits: int) -> tuple[Correlation, Real]:
     """Return R(t) and R'(t) from D and D', with as many more bits as 1 − |R(t)| loses."""
     if t.sign > 0 and t.size.near_one and not t.size.smaller:

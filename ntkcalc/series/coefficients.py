@@ -144,16 +144,20 @@ def kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Re
     return kappa_by_depth(kernel, [kernel.depth], truncation, bits)[kernel.depth]
 
 
-def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Real], list[Real] | None]:
-    """Return the paper's κ_0 … κ_T, which are too small, and what they leave of S_l.
+def paper_kappa_by_depth(
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+) -> dict[int, tuple[list[Real], list[Real] | None]]:
+    """Return the paper's κ_0 … κ_T, which are too small, and what they leave of S_l, at several depths.
 
     For γ_b > 0 they are not the coefficients of the kernel, and there are no tails.
     """
-    engine = _mpmath_engine(kernel, truncation, bits, paper=True)
-    *_, layer = paper_layers(engine, kernel, truncation)
-    total = kernel.total(engine.bits)
-    kappa = [*layer.kappa]
-    return kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(kappa)]
+    engine, found = _mpmath_engine(kernel, truncation, bits, paper=True), {}
+    for layer in paper_layers(engine, kernel, truncation):
+        if layer.depth in depths:
+            kappa, total = [*layer.kappa], kernel.at_depth(layer.depth).total(engine.bits)
+            tails = None if kernel.gamma_b2 else [total - part for part in accumulate(kappa)]
+            found[layer.depth] = kappa, tails
+    return found
 
 
 def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
