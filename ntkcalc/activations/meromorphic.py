@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate, count
+from itertools import count
 from operator import mul
 from typing import Any, ClassVar
 
@@ -29,7 +29,18 @@ import gmpy2
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
-from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, to_mpfr
+from ntkcalc.numerics.mpfr_series import MpfrSeries, fixed_point, later_sums, mpfr_numbers
+from ntkcalc.numerics.precision import (
+    Context,
+    Real,
+    context,
+    from_mpfr,
+    log2,
+    log_binomial,
+    log_chance,
+    mpfr_context,
+    to_mpfr,
+)
 
 MOST_TERMS = 1 << 19
 """Hermite coefficients that one expansion may take."""
@@ -166,17 +177,18 @@ class MeromorphicDual:
     def _expanded(self, terms: int, a: Real, delta: Real, degree: int, bits: int) -> Expansion:
         """Return the expansion that µ_0² … µ_terms² give."""
         ctx = a.context
-        squares = _squares(ctx, self._moments(terms, bits) if a else self._distinct_moments(terms, bits))
-        sums = [
-            list(accumulate((k**n * c for k, c in reversed([*enumerate(squares)])), initial=ctx.zero))[-2::-1]
-            for n in (0, 1)
-        ]
-        outers = [squares, sums[0], sums[1][1:]]
+        moments = self._moments(terms, bits) if a else self._distinct_moments(terms, bits)
+        with mpfr_context(ctx.prec):
+            squares = _squares(mpfr_numbers(moments))
+            rows = squares, later_sums(squares), later_sums([k * c for k, c in enumerate(squares)])[1:]
+        outers = [MpfrSeries(ctx, row) for row in rows]
         if not a:
-            return Expansion(squares[: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
-        inner = [a, delta, *[ctx.zero] * degree]
-        d, tails, slope_tails = MpmathEngine(bits).compose(outers, inner)
-        return Expansion(d, *([delta * c for c in series[:-1]] for series in (tails, slope_tails)))
+            return Expansion(outers[0][: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
+        composed = MpmathEngine(bits).compose(outers, [a, delta, *[ctx.zero] * degree])
+        with mpfr_context(ctx.prec):
+            scale = to_mpfr(delta)
+            tails = (MpfrSeries(ctx, [scale * c for c in series.numbers[:-1]]) for series in composed[1:])
+            return Expansion(composed[0], *tails)
 
     def _terms_needed(self, a: Real, delta: Real, degree: int, bits: int) -> int:
         """Estimate how many Hermite coefficients `expansion` needs, with `_missing`, which then proves it."""
@@ -266,12 +278,12 @@ def _fall(strip: float, degree: int) -> float:
     return log_fall(strip, degree) + 4
 
 
-def _squares(ctx: Context, moments: list[Real]) -> list[Real]:
+def _squares(moments: list[Any]) -> list[Any]:
     """Return µ_k² = m_k²/k!."""
-    factorial, series = ctx.one, []
+    factorial, series = gmpy2.mpfr(1), []
     for k, m in enumerate(moments):
         factorial *= max(k, 1)
-        series.append(ctx.convert(m) ** 2 / factorial)
+        series.append(m * m / factorial)
     return series
 
 
@@ -309,9 +321,9 @@ class _Known:
             goal = (bits // 32 + 2) * 32
             terms = self.dual._terms_at(0.0, goal)
             width = goal + 2 * terms.bit_length() + 16
-            ctx = context(width + 16)
-            squares = [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in _squares(ctx, self.moments(terms, goal + 8))]
-            self.squares = goal, width, squares
+            moments = self.moments(terms, goal + 8)
+            with mpfr_context(width + 16):
+                self.squares = goal, width, fixed_point(_squares(mpfr_numbers(moments)), width)
         return self.squares[1:]
 
     def on_line(self, bits: int) -> _OnLine:

@@ -6,6 +6,7 @@ Arithmetic on them belongs in `mpfr_context`, whose precision every result has.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, overload
 
 import gmpy2
@@ -43,6 +44,11 @@ def mpfr_numbers(series: Sequence[Real]) -> list[Any]:
 def mpfr_logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
     """Return the positive coefficients as (p, log2 c_p)."""
     return [(p, mpfr_log2(c)) for p, c in enumerate(numbers) if c]
+
+
+def later_sums(numbers: Sequence[Any]) -> list[Any]:
+    """Return the sums of all numbers after each, smallest indices first."""
+    return list(accumulate(reversed(numbers), initial=gmpy2.mpfr(0)))[-2::-1]
 
 
 def stretched(numbers: Sequence[Any], scale: Any) -> list[Any]:
