@@ -28,8 +28,8 @@ import gmpy2
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.mpfr_series import MpfrSeries, fixed_point, later_sums, mpfr_numbers
+from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import (
     Context,
     Real,

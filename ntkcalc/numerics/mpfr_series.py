@@ -6,12 +6,14 @@ Arithmetic on them belongs in `mpfr_context`, whose precision every result has.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import accumulate
+from math import log2
 from typing import Any, overload
 
 import gmpy2
 
-from ntkcalc.numerics.precision import Context, Real, from_mpfr, mpfr_log2, to_mpfr
+from ntkcalc.numerics.precision import Context, Real, context, decimal, from_mpfr, to_mpfr
 
 
 class MpfrSeries(Sequence[Real]):
@@ -43,7 +45,17 @@ def mpfr_numbers(series: Sequence[Real]) -> list[Any]:
 
 def mpfr_logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
     """Return the positive coefficients as (p, log2 c_p)."""
-    return [(p, mpfr_log2(c)) for p, c in enumerate(numbers) if c]
+    parts = ((p, *gmpy2.frexp(c)) for p, c in enumerate(numbers) if c)
+    return [(p, log2(mantissa) + exponent) for p, exponent, mantissa in parts]
+
+
+def rounded(x: Any, digits: int) -> Decimal:
+    """Return `ntkcalc.numerics.precision.decimal` of a number of MPFR."""
+    if x and digits > 1:
+        text, exponent, _ = x.digits(10, digits)
+        if text[-1] != "0":  # else it may be exact, and shorter
+            return Decimal(f"{text}E{exponent - digits}")
+    return decimal(from_mpfr(context(x.precision), x), digits)
 
 
 def later_sums(numbers: Sequence[Any]) -> list[Any]:

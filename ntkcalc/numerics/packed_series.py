@@ -63,7 +63,7 @@ class Packing:
 
     def shifted(self, series: Any, places: int) -> Any:
         """Return t^places times the series."""
-        return series << (self.slot * places)
+        return series << (self.slot * places) if places else series
 
     def rounded(self, products: Any, terms: int) -> Any:
         """Return sums of products as coefficients again, modulo t^terms."""

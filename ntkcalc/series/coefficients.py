@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.numerics.precision import Real, bits_for, bits_lost, context, decimal, real, whole, with_enough_bits
+from ntkcalc.numerics.mpfr_series import mpfr_numbers, rounded
+from ntkcalc.numerics.precision import (
+    Real,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    mpfr_context,
+    real,
+    to_mpfr,
+    whole,
+    with_enough_bits,
+)
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
@@ -248,12 +260,14 @@ def _rounded(
     kernel: Kernel, request: SeriesRequest, engine: str, values: list[Real], parts: list[Real], total: Real, tail: Real
 ) -> Coefficients:
     """Return the result, rounded: `parts` are what each value contributes to `total`."""
-    digits, ctx = request.digits, context(bits_for(request.digits) + 32)
-    sums = accumulate(ctx.convert(part) for part in parts)
-    rows = tuple(
-        Coefficient(p, decimal(v, digits), decimal(ctx.convert(part) / total, digits), decimal(s / total, digits))
-        for p, (v, part, s) in enumerate(zip(values, parts, sums, strict=True))
-    )
+    digits = request.digits
+    with mpfr_context(bits_for(digits) + 64):
+        numbers, whole_sum = mpfr_numbers(values), to_mpfr(total)
+        shares = [part / whole_sum for part in (numbers if values is parts else mpfr_numbers(parts))]
+        rows = tuple(
+            Coefficient(p, *(rounded(x, digits) for x in row))
+            for p, row in enumerate(zip(numbers, shares, accumulate(shares), strict=True))
+        )
     facts = kernel_facts(kernel, digits)
     own = request.which, len(rows) - 1, request.paper_truncation
     return Coefficients(facts, digits, engine, *own, rows, decimal(tail, digits))
