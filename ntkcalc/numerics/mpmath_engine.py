@@ -111,7 +111,8 @@ class MpmathEngine:
             factors = [packing.pack(fixed_point(row, width)) for row in (row_a, row_b)]
             return [packing.unpack(packing.multiply(factors[0], factors[1], terms), terms)]
 
-        width, (row,) = self._until_accurate(attempt, 4, tangents.spread(), [support_of_product(a, b)])
+        spread = tangents.spread() + max(_dip(logs_a), _dip(logs_b))
+        width, (row,) = self._until_accurate(attempt, 4, spread, [support_of_product(a, b)])
         return relaxed(row, total_a * total_b * gmpy2.exp2(-width), scale)
 
     def _composed(self, outers: list[list[Any]], inner: list[Any]) -> list[list[Any]]:
@@ -144,7 +145,9 @@ class MpmathEngine:
             composed = packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
             return [packing.unpack(series, terms) for series in composed]
 
-        spread = max(t.spread(flattening) for t in estimates)
+        dip = max(map(_dip, present))
+        dip = min(dip, _dip(logs_inner)) if valuation else dip  # for c_p ≥ r_1 u_p
+        spread = max(t.spread(flattening) for t in estimates) + dip
         possible = support_of_compositions(outers, inner, terms)
         width, rows = self._until_accurate(attempt, composition_error(length, step), spread, possible)
         unit = gmpy2.exp2(-width)
@@ -254,6 +257,16 @@ def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
         return logs
     groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
     return [logs[0], *((max(group, key=itemgetter(1))[0], _log_sum(group, 0.0)[0]) for group in groups), logs[-1]]
+
+
+def _dip(logs: list[tuple[int, float]]) -> float:
+    """Return by how many bits coefficients fall below the line from the first to the last.
+
+    Tangents do not see that, for their estimates are concave; series made of such coefficients fall below nearly as far.
+    """
+    (first, start), (last, end) = logs[0], logs[-1]
+    slope = (end - start) / max(last - first, 1)
+    return max(start + (p - first) * slope - log for p, log in logs)
 
 
 def _log_sum(logs: list[tuple[int, float]], x: float) -> tuple[float, float]:
