@@ -27,8 +27,19 @@ import gmpy2
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.work_budget import WorkBudget, work_budget
 from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.mpfr_series import MpfrSeries, binomial_coefficient, mpfr_numbers, tails_of
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
-from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance, real
+from ntkcalc.numerics.precision import (
+    Context,
+    Real,
+    context,
+    log2,
+    log_binomial,
+    log_chance,
+    mpfr_context,
+    real,
+    to_mpfr,
+)
 
 if TYPE_CHECKING:
     from ntkcalc.activations.formula.faint import Faintness
@@ -249,16 +260,16 @@ class HermiteDual(ABC):
         ctx = context(known.bits + 16)
         a, delta = point.at(ctx)
         outers = [known.squares, known.rests, known.slope_rests[1:] or [ctx.zero]][: 3 if tails else 1]
-        inner = [a, delta, *[ctx.zero] * degree]
-        rows: list[Sequence[Real]]
         if not a:
             rows = [[*row[: degree + 2], *[ctx.zero] * (degree + 2 - len(row))] for row in outers]
-        else:
-            rows = [*MpmathEngine(known.bits).compose(outers, inner)]
+            return Expansion(rows[0], *([row[: degree + 1] for row in rows[1:]] or ([], [])))
+        (d,) = MpmathEngine(known.bits).compose(outers[:1], [a, delta, *[ctx.zero] * degree])
         if not tails:
-            return Expansion(rows[0], [], [])
-        d, q, q_dot = rows
-        return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
+            return Expansion(d, [], [])
+        with mpfr_context(ctx.prec):
+            near, far = to_mpfr(a), to_mpfr(delta)
+            ends = (far * binomial_coefficient(mpfr_numbers(row), near, far, degree) for row in outers[1:])
+            return Expansion(d, *(MpfrSeries(ctx, row) for row in tails_of(d.numbers, far, *ends)))
 
     def _bits_lost(self, known: _Known, point: ExpansionPoint, found: Expansion) -> float:
         """Return log2 of the largest relative error over 2**-known.bits."""

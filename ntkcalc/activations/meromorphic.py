@@ -28,7 +28,14 @@ import gmpy2
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.mpfr_series import MpfrSeries, fixed_point, later_sums, mpfr_numbers
+from ntkcalc.numerics.mpfr_series import (
+    MpfrSeries,
+    binomial_coefficient,
+    fixed_point,
+    later_sums,
+    mpfr_numbers,
+    tails_of,
+)
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import (
     Context,
@@ -86,14 +93,15 @@ class MeromorphicDual:
         return self.expansion(point, degree, bits).d[: degree + 1]
 
     def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
-        r"""See `Dual.expansion`: three compositions with one inner series, all positive.
+        r"""See `Dual.expansion`: from three series in t, all positive.
 
         With :math:`S_i = \sum_{k>i} µ_k²` and :math:`S'_i = \sum_{k>i} k µ_k²`,
 
         .. math::  D(t) = \sum_k µ_k² t^k, \quad \frac{D(1) - D(t)}{1 - t} = \sum_i S_i t^i, \quad
                    \frac{D'(1) - D'(t)}{1 - t} = \sum_i S'_{i+1} t^i
 
-        at t = a + δs, where 1 − t = δ(1 − s). The sums stop where what is missing is proven to be
+        at t = a + δs, where 1 − t = δ(1 − s). Of the second and third only the last coefficient is computed so: those
+        before it are sums of it and of later d_j. The sums over k stop where what is missing is proven to be
         below 2**-bits of every coefficient (`_missing`).
         """
         ctx = context(bits + 16)
@@ -184,11 +192,11 @@ class MeromorphicDual:
         outers = [MpfrSeries(ctx, row) for row in rows]
         if not a:
             return Expansion(outers[0][: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
-        composed = MpmathEngine(bits).compose(outers, [a, delta, *[ctx.zero] * degree])
+        (d,) = MpmathEngine(bits).compose(outers[:1], [a, delta, *[ctx.zero] * degree])
         with mpfr_context(ctx.prec):
-            scale = to_mpfr(delta)
-            tails = (MpfrSeries(ctx, [scale * c for c in series.numbers[:-1]]) for series in composed[1:])
-            return Expansion(composed[0], *tails)
+            near, far = to_mpfr(a), to_mpfr(delta)
+            ends = (far * binomial_coefficient(row, near, far, degree) for row in rows[1:])
+            return Expansion(d, *(MpfrSeries(ctx, row) for row in tails_of(d.numbers, far, *ends)))
 
     def _terms_needed(self, a: Real, delta: Real, degree: int, bits: int) -> int:
         """Estimate how many Hermite coefficients `expansion` needs, with `_missing`, which then proves it."""

@@ -162,7 +162,7 @@ class MpmathEngine:
         expected range of coefficients in bits.
         """
         least = error << (self.bits + 1)
-        width = least.bit_length() + int(spread) + 8
+        width = least.bit_length() + int(spread) + 14
         while True:
             rows = attempt(width)
             found = (c for row, may in zip(rows, possible, strict=True) for c, ok in zip(row, may, strict=True) if ok)
@@ -262,7 +262,7 @@ def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
 def _dip(logs: list[tuple[int, float]]) -> float:
     """Return by how many bits coefficients fall below the line from the first to the last.
 
-    Tangents do not see that, for their estimates are concave; series made of such coefficients fall below nearly as far.
+    Tangents do not see that, for their estimates are concave; series made of such series dip nearly as far.
     """
     (first, start), (last, end) = logs[0], logs[-1]
     slope = (end - start) / max(last - first, 1)
