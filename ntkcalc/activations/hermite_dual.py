@@ -263,7 +263,7 @@ class HermiteDual(ABC):
         if not a:
             rows = [[*row[: degree + 2], *[ctx.zero] * (degree + 2 - len(row))] for row in outers]
             return Expansion(rows[0], *([row[: degree + 1] for row in rows[1:]] or ([], [])))
-        (d,) = MpmathEngine(known.bits).compose(outers[:1], [a, delta, *[ctx.zero] * degree])
+        d = MpmathEngine(known.bits).regroup(outers[0], a, delta, degree + 2)
         if not tails:
             return Expansion(d, [], [])
         with mpfr_context(ctx.prec):

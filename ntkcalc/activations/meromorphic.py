@@ -192,7 +192,7 @@ class MeromorphicDual:
         outers = [MpfrSeries(ctx, row) for row in rows]
         if not a:
             return Expansion(outers[0][: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
-        (d,) = MpmathEngine(bits).compose(outers[:1], [a, delta, *[ctx.zero] * degree])
+        d = MpmathEngine(bits).regroup(outers[0], a, delta, degree + 2)
         with mpfr_context(ctx.prec):
             near, far = to_mpfr(a), to_mpfr(delta)
             ends = (far * binomial_coefficient(row, near, far, degree) for row in rows[1:])
