@@ -62,7 +62,7 @@ ROWS = (
     Row("coeffs -a tanh -l 3 -T 300 -d 12", SECOND, 0.6),
     Row("coeffs -a relu -T 10", TYPER, 2.4),
     Row("evaluate -a tanh -l 1:41 --rho 0.5", "ntkcalc evaluate -a tanh -l 41 --rho 0.5", 1.5),
-    Row("effrank -a tanh -l 1000", SECOND, 5),
+    Row("effrank -a tanh -l 100", SECOND, 3),
     Row("eigs -a relu --data digits.npy", EIGENVALUES, 1.3),
     Row("eigs -a relu --data digits.npy --top 5", "ntkcalc eigs -a relu --data digits.npy", 0.15),
     Row("eigs -a relu --data digits.npy --top 100", "ntkcalc eigs -a relu --data digits.npy", 1.0),
