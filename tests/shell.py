@@ -40,6 +40,7 @@ ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
 ENVELOPE = ["schema", "version", "digits", "engine", "kernel"]
 KERNEL = ["activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total"]
+KERNEL += ["name", "variances", "slopes", "fixed_point"]
 DATA = ["source", "n", "d", "rank", "normalized_rows"]
 
 
@@ -75,16 +76,22 @@ def run(
 
 
 def inside(
-    arguments: Sequence[str], stdin: str = "", cwd: Path | None = None, encoding: str = "utf-8", **environment: str
+    arguments: Sequence[str],
+    stdin: str | bytes = "",
+    cwd: Path | None = None,
+    encoding: str = "utf-8",
+    **environment: str,
 ) -> Done:
     """Run the program in this process, which is quicker."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace") for _ in range(2))
     out.reconfigure(errors="strict")
+    text = isinstance(stdin, str)
+    given = io.StringIO(stdin) if text else io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)), "utf-8")
     with (
         chdir(cwd or "."),
         patch.dict(os.environ, environment),
         patch.object(sys, "argv", ["ntkcalc", *arguments]),
-        patch.object(sys, "stdin", io.StringIO(stdin)),
+        patch.object(sys, "stdin", given),
         patch("typer.main.get_command", built),
         redirect_stdout(out),
         redirect_stderr(err),

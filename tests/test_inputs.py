@@ -263,11 +263,19 @@ def in_words(action: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-def test_a_row_of_another_norm_is_refused_where_nothing_is_scaled(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", [[0.6, 0.8], [0.6, 0.9]])
-    message = refusal(tmp_path / "x.npy", normalize=False)
-    assert "row 2 is not of unit norm" in message
-    assert "--no-normalize" in message
+def test_rows_keep_their_norms_where_nothing_is_scaled() -> None:
+    rows = np.array([[0.6, 0.8], [3.0, -4.0], [0.0, 0.0]])
+    points = unit_rows(rows, "x", normalize=False)
+    assert points.norms is not None
+    assert points.norms == pytest.approx([1, 5, 0], abs=1e-15)
+    assert points.inputs == pytest.approx(rows, abs=1e-15)
+    assert not points.scaled
+    assert unit_rows(UNIT, "x", normalize=False).norms is None
+
+
+def test_norms_beyond_reach_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", [[0.6, 0.8], [0.6, 1e200]])
+    assert "row 2 has a norm above 1e+100" in refusal(tmp_path / "x.npy", normalize=False)
 
 
 def damaged_npz(path: Path) -> None:
@@ -525,14 +533,21 @@ def test_columns_of_a_parquet_file_are_points(tmp_path: Path) -> None:
     assert "cannot read" in refusal(tmp_path / "x.parquet")
 
 
-def test_stdin_and_pipes_may_hold_an_array(tmp_path: Path) -> None:
+def test_stdin_may_hold_an_array() -> None:
     assert load_points("-", io.BytesIO(npy_bytes(ROWS)))[0].rows == pytest.approx(UNIT, abs=ROUNDING)
-    for name, content in (("pipe.npy", npy_bytes(ROWS)), ("pipe.csv", b"3,4\n-1,0\n0.25,-0.5\n")):
-        os.mkfifo(tmp_path / name)
-        writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(content,))
-        writer.start()
-        assert load(tmp_path / name).rows == pytest.approx(UNIT, abs=ROUNDING)
-        writer.join()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz-compressed", "csv-with-a-header", "csv-gz", "npy-gz", "npy-unnamed"])
+def test_a_pipe_with_a_writer_is_read_as_the_file_would_be(kind: str, tmp_path: Path) -> None:
+    name, make = FORMATS[kind]
+    make(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(content,))
+    writer.start()
+    assert load(tmp_path / name).rows == pytest.approx(UNIT, abs=ROUNDING)
+    writer.join()
 
 
 def test_images_of_one_channel_and_those_whose_channels_come_last(tmp_path: Path) -> None:

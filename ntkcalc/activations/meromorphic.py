@@ -17,10 +17,11 @@ Here m_k = E[φ(Z) He_k(Z)] with the probabilist's polynomials He_k, so that µ_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import count
+from itertools import accumulate, count
 from operator import mul
 from typing import Any, ClassVar
 
@@ -28,26 +29,8 @@ import gmpy2
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.mpfr_series import (
-    MpfrSeries,
-    binomial_coefficient,
-    fixed_point,
-    later_sums,
-    mpfr_numbers,
-    tails_of,
-)
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
-from ntkcalc.numerics.precision import (
-    Context,
-    Real,
-    context,
-    from_mpfr,
-    log2,
-    log_binomial,
-    log_chance,
-    mpfr_context,
-    to_mpfr,
-)
+from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, log2, log_binomial, log_chance, real, to_mpfr
 
 MOST_TERMS = 1 << 19
 """Hermite coefficients that one expansion may take."""
@@ -79,6 +62,26 @@ class MeromorphicDual:
     degree: None = None
     most_bits: ClassVar[int] = 8192  # more than the longest decimal text that is read has
 
+    def scaled(self, q: Fraction) -> MeromorphicDual:
+        """Return the dual of φ(√q x), whose poles are those of φ over √q."""
+
+        @lru_cache(maxsize=4)
+        def root(ctx: Context) -> Real:
+            return ctx.sqrt(real(ctx, q))
+
+        def poles(ctx: Context) -> Iterator[tuple[Real, Real]]:
+            scale = root(ctx)
+            rise = scale ** (self.order - 1)
+            return ((w / scale, residue * rise) for w, residue in self.poles(ctx))
+
+        def phi(ctx: Context, x: Real) -> Real:
+            return self.phi(ctx, root(ctx) * x)
+
+        def derivative(ctx: Context, x: Real) -> Real:
+            return root(ctx) * self.derivative(ctx, root(ctx) * x)
+
+        return replace(self, phi=phi, derivative=derivative, poles=poles)
+
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree, each with relative error below 2**-bits."""
         ctx = context(bits + 16)
@@ -88,20 +91,19 @@ class MeromorphicDual:
             series.append(m / ctx.sqrt(factorial))
         return series
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """Return d_0 … d_degree."""
         return self.expansion(point, degree, bits).d[: degree + 1]
 
     def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
-        r"""See `Dual.expansion`: from three series in t, all positive.
+        r"""See `Dual.expansion`: three compositions with one inner series, all positive.
 
         With :math:`S_i = \sum_{k>i} µ_k²` and :math:`S'_i = \sum_{k>i} k µ_k²`,
 
         .. math::  D(t) = \sum_k µ_k² t^k, \quad \frac{D(1) - D(t)}{1 - t} = \sum_i S_i t^i, \quad
                    \frac{D'(1) - D'(t)}{1 - t} = \sum_i S'_{i+1} t^i
 
-        at t = a + δs, where 1 − t = δ(1 − s). Of the second and third only the last coefficient is computed so: those
-        before it are sums of it and of later d_j. The sums over k stop where what is missing is proven to be
+        at t = a + δs, where 1 − t = δ(1 − s). The sums stop where what is missing is proven to be
         below 2**-bits of every coefficient (`_missing`).
         """
         ctx = context(bits + 16)
@@ -185,18 +187,17 @@ class MeromorphicDual:
     def _expanded(self, terms: int, a: Real, delta: Real, degree: int, bits: int) -> Expansion:
         """Return the expansion that µ_0² … µ_terms² give."""
         ctx = a.context
-        moments = self._moments(terms, bits) if a else self._distinct_moments(terms, bits)
-        with mpfr_context(ctx.prec):
-            squares = _squares(mpfr_numbers(moments))
-            rows = squares, later_sums(squares), later_sums([k * c for k, c in enumerate(squares)])[1:]
-        outers = [MpfrSeries(ctx, row) for row in rows]
+        squares = _squares(ctx, self._moments(terms, bits) if a else self._distinct_moments(terms, bits))
+        sums = [
+            list(accumulate((k**n * c for k, c in reversed([*enumerate(squares)])), initial=ctx.zero))[-2::-1]
+            for n in (0, 1)
+        ]
+        outers = [squares, sums[0], sums[1][1:]]
         if not a:
-            return Expansion(outers[0][: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
-        d = MpmathEngine(bits).regroup(outers[0], a, delta, degree + 2)
-        with mpfr_context(ctx.prec):
-            near, far = to_mpfr(a), to_mpfr(delta)
-            ends = (far * binomial_coefficient(row, near, far, degree) for row in rows[1:])
-            return Expansion(d, *(MpfrSeries(ctx, row) for row in tails_of(d.numbers, far, *ends)))
+            return Expansion(squares[: degree + 2], outers[1][: degree + 1], outers[2][: degree + 1])
+        inner = [a, delta, *[ctx.zero] * degree]
+        d, tails, slope_tails = MpmathEngine(bits).compose(outers, inner)
+        return Expansion(d, *([delta * c for c in series[:-1]] for series in (tails, slope_tails)))
 
     def _terms_needed(self, a: Real, delta: Real, degree: int, bits: int) -> int:
         """Estimate how many Hermite coefficients `expansion` needs, with `_missing`, which then proves it."""
@@ -286,12 +287,12 @@ def _fall(strip: float, degree: int) -> float:
     return log_fall(strip, degree) + 4
 
 
-def _squares(moments: list[Any]) -> list[Any]:
+def _squares(ctx: Context, moments: list[Real]) -> list[Real]:
     """Return µ_k² = m_k²/k!."""
-    factorial, series = gmpy2.mpfr(1), []
+    factorial, series = ctx.one, []
     for k, m in enumerate(moments):
         factorial *= max(k, 1)
-        series.append(m * m / factorial)
+        series.append(ctx.convert(m) ** 2 / factorial)
     return series
 
 
@@ -329,9 +330,9 @@ class _Known:
             goal = (bits // 32 + 2) * 32
             terms = self.dual._terms_at(0.0, goal)
             width = goal + 2 * terms.bit_length() + 16
-            moments = self.moments(terms, goal + 8)
-            with mpfr_context(width + 16):
-                self.squares = goal, width, fixed_point(_squares(mpfr_numbers(moments)), width)
+            ctx = context(width + 16)
+            squares = [gmpy2.mpz(int(ctx.ldexp(c, width))) for c in _squares(ctx, self.moments(terms, goal + 8))]
+            self.squares = goal, width, squares
         return self.squares[1:]
 
     def on_line(self, bits: int) -> _OnLine:

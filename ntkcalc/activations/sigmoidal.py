@@ -10,7 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ntkcalc.activations import formula
-from ntkcalc.activations.activation import Activation, ArrayPair, Family, TwoLayerLaw
+from ntkcalc.activations.activation import Activation, ArrayPair, Family, HermiteFunction, TwoLayerLaw
 from ntkcalc.activations.meromorphic import MeromorphicDual, ladder
 from ntkcalc.numerics.precision import Context, Real, real
 from ntkcalc.numerics.types import Array
@@ -21,7 +21,13 @@ _STEEP = 16  # softplus' beta beyond which its poles are so near that quadrature
 def _meromorphic(
     name: str, dual: MeromorphicDual, on_arrays: Callable[[], ArrayPair], parity: str | None = None
 ) -> Activation:
-    return Activation(name, dual.phi, on_arrays, dual, dual.hermite, parity=parity, pole_distance=lambda: dual.strip[0])
+    def dilation(q: Fraction) -> tuple[MeromorphicDual, HermiteFunction]:
+        scaled = dual.scaled(q)
+        return scaled, scaled.hermite
+
+    distance = lambda: dual.strip[0]  # noqa: E731
+    own = dual, dual.hermite
+    return Activation(name, dual.phi, on_arrays, *own, dilation, parity=parity, pole_distance=distance)
 
 
 def _tanh(name: str) -> Activation:

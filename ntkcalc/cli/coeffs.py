@@ -1,6 +1,6 @@
 """``ntkcalc coeffs``."""
 
-from ntkcalc.cli.options import PAPER_TRUNCATION, KernelOptions, PrecisionOptions, command, option
+from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, KernelOptions, PrecisionOptions, command, option
 from ntkcalc.cli.terminal import progress
 
 
@@ -9,9 +9,12 @@ class CoeffsOptions(PrecisionOptions, KernelOptions):
 
     truncation: int = option("-T, --truncation N", "Highest degree.", 10)
     paper_truncation: bool = PAPER_TRUNCATION
-    which: str = option(
-        "--which kappa|alpha|beta|mu", "NTK, NNGP kernel, its derivative, or Hermite coefficients.", "kappa"
+    which: str | None = option(
+        "--which kappa|alpha|beta|mu",
+        "NTK, NNGP kernel, its derivative, or Hermite coefficients.  [default: as --kernel]",
     )
+    values: bool = option("--values", "Of several kernels the coefficients too, not only cumulative shares.", False)
+    plot: str | None = PLOT
 
 
 @command
@@ -20,7 +23,7 @@ def coeffs(options: CoeffsOptions) -> None:
 
     Example: ntkcalc coeffs --act tanh --depth 3
     """
-    options.check_files()
+    options.check_files(options.plot)
     digits = options.digits_shown
     from ntkcalc.series.coefficients import SeriesRequest, coefficients_of_kernels
 
@@ -29,4 +32,4 @@ def coeffs(options: CoeffsOptions) -> None:
     request = SeriesRequest(options.truncation, digits, options.engine, options.which, options.paper_truncation)
     with progress(options.quiet, "layers") as observer:
         found = coefficients_of_kernels(deepest, options.depths, request, observer)
-    options.report(options.in_order(found), options.digits)
+    options.report(options.in_order(found), options.digits, every=options.values, plot=options.plot)

@@ -7,15 +7,20 @@ attributes. An option for all commands is one attribute more of `KernelOptions` 
 Annotations are not deferred (no ``from __future__ import annotations``): typer needs the objects.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from fractions import Fraction
 from inspect import Parameter, Signature, signature
+from itertools import product
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typer import CallbackParam, Context, Exit, Option
 
-from ntkcalc.cli.files import check_plot, check_writable, whole_file
-from ntkcalc.cli.terminal import emit, preset, preset_digits, screen
+from ntkcalc.cli.files import check_plot, check_writable
+from ntkcalc.cli.pictures import draw_file
+from ntkcalc.cli.terminal import emit, preset, preset_digits, remark, screen
 from ntkcalc.errors import InputError, near_miss
 
 if TYPE_CHECKING:
@@ -52,9 +57,12 @@ OWN = "This command"
 """The group of the options that are not every command's."""
 
 GROUPS = {
-    "Kernel": ("act", "depth", "sigma_w2", "gamma_b2", "truncation", "coeffs", "digits", "engine", "paper_truncation"),
+    "Kernel": (
+        *("act", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "kernel"),
+        *("truncation", "coeffs", "digits", "engine", "paper_truncation"),
+    ),
     OWN: (
-        *("which", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
+        *("which", "values", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
         *("data", "other", "columns", "header", "delimiter", "decimal", "epsilon", "top", "memory", "no_normalize"),
         *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
     ),
@@ -102,7 +110,7 @@ class ProgramOptions(Options):
 
 
 class KernelOptions(Options):
-    """Every combination of act, depth, σ_w², γ_b², in this order (the last varies fastest)."""
+    """Every combination of act, depth, σ_w², σ_b², γ_w², γ_b², in this order (the last varies fastest)."""
 
     act: list[str] | None = option(
         "-a, --act ACT", "Activation: tanh, leaky-relu:slope=0.1, or a formula: 'x*tanh(x)'; repeatable."
@@ -110,8 +118,17 @@ class KernelOptions(Options):
     depth: list[str] | None = option(
         "-l, --depth N", "Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]"
     )
-    sigma_w2: list[str] | None = option("--sigma-w2 X|max", "sigma_w^2; max = 1/E[phi^2]; repeatable.  [default: 1]")
-    gamma_b2: list[str] | None = option("--gamma-b2 X", "gamma_b^2 in [0, 1]; repeatable.  [default: 0]")
+    sigma_w2: list[str] | None = option(
+        "--sigma-w2 X|max", "sigma_w^2; max = 1/E[phi^2]; A:B:COUNT; repeatable.  [default: 1, or max if less]"
+    )
+    sigma_b2: list[str] | None = option(
+        "--sigma-b2 X", "sigma_b^2, for any variances.  [default: 1 - sigma_w^2 E[phi^2], unit variance]"
+    )
+    gamma_w2: list[str] | None = option(
+        "--gamma-w2 X|sigma", "gamma_w^2 of the first layer; sigma = sigma_w^2.  [default: 1 - gamma_b^2]"
+    )
+    gamma_b2: list[str] | None = option("--gamma-b2 X|sigma", "gamma_b^2; sigma = sigma_b^2; repeatable.  [default: 0]")
+    kernel: str | None = option("--kernel ntk|nngp", "Theta_l, or the network's covariance Sigma_l.  [default: ntk]")
 
     @property
     def names_kernel(self) -> bool:
@@ -124,9 +141,15 @@ class KernelOptions(Options):
         return [depth for text in self.depth or ["2"] for depth in _depths(text)]
 
     @property
-    def variances(self) -> list[tuple[str, str]]:
-        """Every pair of σ_w² and γ_b²."""
-        return [(sigma, gamma) for sigma in self.sigma_w2 or ["1"] for gamma in self.gamma_b2 or ["0"]]
+    def variances(self) -> "list[dict[str, Any]]":
+        """Every combination of the variances, ranges A:B:COUNT written out; None where Assumption 2 says them."""
+        names = ("sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2")
+        given = [(self.sigma_w2, None), (self.sigma_b2, None), (self.gamma_w2, None), (self.gamma_b2, "0")]
+        values = [
+            [value for text in texts for value in numbers(text, name)] if texts else [default]
+            for name, (texts, default) in zip(names, given, strict=True)
+        ]
+        return [dict(zip(names, row, strict=True)) for row in product(*values)]
 
     def deepest(self) -> "list[Kernel]":
         """Return a kernel of the largest depth for every activation and variances."""
@@ -135,7 +158,15 @@ class KernelOptions(Options):
         largest = max(self.depths)
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        return [Kernel.of(act, largest, *pair).checked() for act in self.act for pair in self.variances]
+        name = self.kernel or "ntk"
+        found = [
+            Kernel.of(act, largest, **given, kernel=name).checked() for act in self.act for given in self.variances
+        ]
+        if not self.sigma_w2:
+            for act in dict.fromkeys(kernel.activation.name for kernel in found if kernel.sigma_w2 is None):
+                said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is more than that (--sigma-b2 admits any)"
+                remark(said, getattr(self, "quiet", False))
+        return found
 
     def in_order(self, found: Sequence[Sequence[Item]]) -> list[Item]:
         """Return what was found for each of `deepest`, at each depth, in the order of all combinations."""
@@ -146,6 +177,23 @@ class KernelOptions(Options):
     def kernels(self) -> "list[Kernel]":
         """Return all kernels."""
         return self.in_order([[kernel.at_depth(depth) for depth in self.depths] for kernel in self.deepest()])
+
+
+def numbers(text: str, what: str) -> "Sequence[str | Fraction]":
+    """Read a number, or COUNT evenly spaced ones from a range A:B:COUNT, which are exact."""
+    if ":" not in text:
+        return [text]
+    from ntkcalc.numerics.precision import rational
+
+    parts = text.split(":")
+    if len(parts) != 3 or not (parts[2].isascii() and parts[2].isdigit() and 2 <= int(parts[2][:30]) <= MOST_VALUES):
+        raise InputError(f"a range of {what} is A:B:COUNT with 2 to {MOST_VALUES} values, got '{text[:40]}'")
+    start, stop, count = rational(parts[0], what), rational(parts[1], what), int(parts[2])
+    return [start + (stop - start) * i / (count - 1) for i in range(count)]
+
+
+MOST_VALUES = 10_000
+"""Values of a variance in one range."""
 
 
 def _depths(text: str) -> range:
@@ -166,22 +214,50 @@ class SeriesOptions(KernelOptions):
     """Kernels, or power series in their place."""
 
     coeffs: str | None = option(
-        "-c, --coeffs FILE", "A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin."
+        "-c, --coeffs FILE", "A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin."
     )
 
     def given_series(self) -> "list[GivenSeries]":
         """Read the series of --coeffs."""
-        from ntkcalc.series.given_series import MOST_CHARACTERS, parse_series
+        from ntkcalc.series.given_series import MOST_CHARACTERS, array_series, parse_series
 
         source = self.coeffs or ""
-        if source == "-":
-            return parse_series(sys.stdin.read(MOST_CHARACTERS), "stdin")
-        try:
-            with open(source, encoding="utf-8-sig") as stream:
-                return parse_series(stream.read(MOST_CHARACTERS), source)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise InputError(f"cannot read '{source}': {reason}") from None
+        shown = "stdin" if source == "-" else source
+        if source.lower().endswith(".npy") or (source == "-" and _array_on_stdin()):
+            from ntkcalc.cli.data_files import load_array
+
+            return array_series(load_array(source), shown)
+        return parse_series(read_text(source, MOST_CHARACTERS), shown)
+
+
+def _array_on_stdin() -> bool:
+    """Tell whether stdin begins like a .npy, with a byte with which no text in UTF-8 begins."""
+    bytes_of_stdin: Any = getattr(sys.stdin, "buffer", None)  # a StringIO has none
+    with suppress(OSError):
+        return bool(bytes_of_stdin and bytes_of_stdin.peek(1)[:1] == b"\x93")
+    return False
+
+
+def read_text(source: str, most: int) -> str:
+    """Return the text of a file, or of stdin for "-"; an InputError refuses what is no text or has more characters."""
+    shown = "stdin" if source == "-" else f"'{source}'"
+    parts, size = [], 0
+    try:
+        with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8-sig") as stream:
+            while part := stream.read(_PART):
+                if "\0" in part:
+                    raise InputError(f"cannot read {shown}: it is no text (it has NUL characters)")
+                parts.append(part)
+                size += len(part)
+                if size > most:
+                    raise InputError(f"{shown}: at most {most} characters are read")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise InputError(f"cannot read {shown}: {reason}") from None
+    return "".join(parts)
+
+
+_PART = 1 << 20  # characters read at a time
 
 
 PAPER_TRUNCATION = option(
@@ -193,7 +269,7 @@ PLOT = option("--plot FILE", "Draw to FILE.png, .svg or .pdf.")
 # ---------------------------------------------------------------- output
 
 FORMATS = ("table", "json", "csv", "plain")
-_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv"}
+_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv", ".txt": None, "": None}
 
 
 class OutputOptions(Options):
@@ -212,8 +288,12 @@ class OutputOptions(Options):
     @property
     def style(self) -> str:
         """The format: what --format and --json agree on, else that of the output file's name, else the preset."""
-        suffixes = (style for suffix, style in _FORMAT_OF_SUFFIX.items() if self.output.lower().endswith(suffix))
-        typed = self.format or ("json" if self.json else next(suffixes, None))
+        suffix = os.path.splitext(self.output)[1].lower()
+        typed = self.format or ("json" if self.json else _FORMAT_OF_SUFFIX.get(suffix))
+        if not typed and suffix not in _FORMAT_OF_SUFFIX:
+            raise InputError(
+                f"the ending of '{self.output}' stands for no format; take .json, .jsonl, .csv or .txt, or say --format"
+            )
         style = typed or preset("NTKCALC_FORMAT") or "table"
         if style not in FORMATS:
             what = "format" if typed else "NTKCALC_FORMAT"
@@ -239,12 +319,13 @@ class OutputOptions(Options):
         plot: str | None = None,
     ) -> None:
         """Write results, with `digits` and `rows` that the user asked for, and draw them to a file `plot`."""
-        from ntkcalc.report.formats import draw, text_of
+        from dataclasses import replace
 
-        text = text_of(results, self.style, screen(self.output, digits, rows), every)
+        from ntkcalc.report.formats import text_of
+
+        text = text_of(results, self.style, replace(screen(self.output, digits, rows), every=every))
         if plot:
-            with whole_file(plot) as temporary:
-                draw(results, temporary)
+            draw_file(results, plot)
         emit(text, self.output)
 
 
@@ -285,8 +366,8 @@ def command(function: Callable[[Any], None]) -> Callable[..., None]:
     (given,) = signature(function).parameters.values()
     options = given.annotation
 
-    def call(**values: Any) -> None:
-        function(options(**values))
+    def call(**typed: Any) -> None:  # typer reads its annotations: no option may bear this name
+        function(options(**typed))
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     call.__signature__ = options.__signature__  # type: ignore[attr-defined]

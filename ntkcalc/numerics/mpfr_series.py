@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import accumulate
 from math import log2
 from typing import Any, overload
 
@@ -58,11 +57,6 @@ def rounded(x: Any, digits: int) -> Decimal:
     return decimal(from_mpfr(context(x.precision), x), digits)
 
 
-def later_sums(numbers: Sequence[Any]) -> list[Any]:
-    """Return the sums of all numbers after each, smallest indices first."""
-    return list(accumulate(reversed(numbers), initial=gmpy2.mpfr(0)))[-2::-1]
-
-
 def binomial_coefficient(numbers: Sequence[Any], a: Any, delta: Any, j: int) -> Any:
     r"""Return the coefficient of s^j of :math:`\sum_k c_k (a + δs)^k`: :math:`\sum_k c_k \binom kj a^{k−j} δ^j`."""
     with gmpy2.context(gmpy2.get_context(), precision=gmpy2.get_context().precision + 2 * len(numbers).bit_length()):
@@ -71,17 +65,6 @@ def binomial_coefficient(numbers: Sequence[Any], a: Any, delta: Any, j: int) -> 
             total += numbers[k] * weight
             weight = weight * a * (k + 1) / (k + 1 - j)
     return total
-
-
-def tails_of(d: Sequence[Any], delta: Any, last: Any, slope_last: Any) -> tuple[list[Any], list[Any]]:
-    r"""Return q_j = Σ_{i>j} d_i and q̇_j = Σ_{i>j} (i + 1) d_{i+1}/δ, j = 0 … n, from d_0 … d_{n+1}, q_n and q̇_n.
-
-    Sums of positive terms, from the last to the first.
-    """
-    slopes = [(i + 1) * c / delta for i, c in enumerate(d[1:])]
-    rows = (accumulate(reversed(row), initial=end) for row, end in ((d[1:-1], last), (slopes[1:], slope_last)))
-    tails, slope_tails = (list(row)[::-1] for row in rows)
-    return tails, slope_tails
 
 
 def stretched(numbers: Sequence[Any], scale: Any) -> list[Any]:

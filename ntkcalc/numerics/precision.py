@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Decimal
 from decimal import Context as DecimalContext
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from functools import lru_cache, wraps
+from numbers import Integral
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from ntkcalc.errors import AccuracyError, InputError
 
@@ -22,10 +23,11 @@ Context: TypeAlias = Any
 """An mpmath multiprecision context."""
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 BITS_PER_DIGIT = math.log2(10)
 
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST = 2000  # characters of decimal text that we read
 _LARGEST = 1000  # decimal exponent that we read
 _STEP = 32  # bits between the contexts that there are
@@ -69,6 +71,17 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     return Fraction(written)
 
 
+def rational(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
+    """Return the exact value of decimal text or of a fraction such as ``"1/3"``; see `exact`."""
+    parts = text.split("/") if isinstance(text, str) else [text]
+    if len(parts) != 2:
+        return exact(text, what)
+    above, below = (exact(part, what) for part in parts)
+    if not below:
+        raise InputError(f"{what} must be a finite number, got '{text!s:.60}'")
+    return above / below
+
+
 def whole(value: object, what: str, least: int | None = None, most: int | None = None) -> int:
     """Return a whole number as it is; raise an `InputError` for anything else, and below `least` or above `most`."""
     if not isinstance(value, int) or isinstance(value, bool):
@@ -79,9 +92,32 @@ def whole(value: object, what: str, least: int | None = None, most: int | None =
     return value
 
 
+def python_integers(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function take integers of any type, such as NumPy's, which overflow in long arithmetic."""
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> T:
+        return function(*map(_python_integer, args), **{k: _python_integer(v) for k, v in options.items()})
+
+    return call
+
+
+def _python_integer(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_python_integer, value)) if any(isinstance(v, Integral) for v in value) else value
+    return int(value) if isinstance(value, Integral) and not isinstance(value, int) else value
+
+
 def real(ctx: Context, value: Fraction | Real) -> Real:
     """Return a fraction as a real of `ctx`, rounded once, or a real of another context with all its bits."""
     return ctx.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else ctx.convert(value)
+
+
+def dyadic(x: Real, bits: int) -> Fraction:
+    """Return a positive real as a rational number, its mantissa cut to so many bits."""
+    mantissa, exponent = (int(part) for part in x.man_exp)
+    surplus = max(mantissa.bit_length() - bits, 0)
+    return Fraction(mantissa >> surplus) * Fraction(2) ** (exponent + surplus)
 
 
 def log2(x: Real) -> float:
@@ -167,6 +203,12 @@ def decimal_text(value: Fraction) -> str:
     text = exactly.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(exactly)
     plain = f"{text:f}"
     return plain if len(plain) <= 40 else str(text).lower()
+
+
+def short_text(value: Fraction) -> str:
+    """Return a fraction as a message shows it: exactly where that is short, else 12 digits."""
+    found = DecimalContext(prec=4000).divide(Decimal(value.numerator), Decimal(value.denominator))
+    return decimal_text(value) if len(found.as_tuple().digits) <= 40 else str(decimal(value, 12).normalize()).lower()
 
 
 def with_enough_bits(attempt: Callable[[int], tuple[T, float]], bits: int, extra: int, most: int) -> T | None:

@@ -7,9 +7,10 @@ from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from itertools import accumulate
+from numbers import Number
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.recursion import theta
 from ntkcalc.numerics.precision import (
     BITS_PER_DIGIT,
@@ -20,12 +21,20 @@ from ntkcalc.numerics.precision import (
     decimal,
     exact,
     log2,
+    python_integers,
     real,
     whole,
     with_enough_bits,
 )
 from ntkcalc.numerics.types import Observer
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_by_depth, paper_kappa_by_depth
+from ntkcalc.series.coefficients import (
+    MOST_DIGITS,
+    MOST_TERMS,
+    check_unit,
+    kappa_by_depth,
+    paper_cuts,
+    paper_kappa_by_depth,
+)
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.series.results import KernelValue, KernelValues
 
@@ -38,14 +47,18 @@ Approximation = Callable[[int], tuple[Real, Real]]
 """From bits a value and a bound on its absolute error; no error means exact."""
 
 
+@python_integers
 def ntk_values(
+    rho: str | float | Fraction | Decimal | Sequence[str | float | Fraction | Decimal],
     act: str,
-    rho: str | float | Fraction | Sequence[str | float | Fraction],
     depth: int = 2,
     truncation: int = 10,
     *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     digits: int = 12,
     paper_truncation: bool = False,
 ) -> KernelValues:
@@ -53,10 +66,10 @@ def ntk_values(
 
     Parameters
     ----------
-    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     rho : correlations in [−1, 1], or one of them; decimal text is exact
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series
-    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
     digits : significant digits, each right to one unit in the last place, of the difference too
     paper_truncation : take the paper's series (39)–(41)
 
@@ -80,12 +93,12 @@ def ntk_values(
     --------
     The kernel of two layers of relu is 1/π + 1 − 1/2 at ρ = 0, where all but one coefficient vanish:
 
-    >>> str(ntk_values("relu", ["0"], digits=5).values[0].theta)
+    >>> str(ntk_values("0", "relu", digits=5).values[0])
     '0.65915'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
-    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | int | Fraction) else rho)]
-    return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | Decimal | Number) else rho)]
+    return kernel_values(found, points, [truncation], digits, paper_truncation)[0]
 
 
 def kernel_values(
@@ -111,15 +124,19 @@ def values_by_depth(
 ) -> list[list[KernelValues]]:
     """Return `kernel_values` at several depths ≤ kernel.depth, which share their layers."""
     _check(rhos, truncations, digits)
+    if paper_truncation:
+        check_unit(kernel)
     longest = max(truncations)
-    length = longest if paper_truncation else _useful_length(rhos, longest, bits_for(digits))
+    cut = {d: paper_truncation and paper_cuts(kernel.at_depth(d), min(truncations)) for d in depths}
 
     @cache
-    def coefficients(bits: int) -> Mapping[int, tuple[list[Real], list[Real] | None]]:
-        return (paper_kappa_by_depth if paper_truncation else kappa_by_depth)(kernel, depths, length, bits)
+    def coefficients(paper: bool, bits: int) -> Mapping[int, tuple[list[Real], list[Real] | None]]:
+        own = [depth for depth in depths if cut[depth] == paper]
+        length = longest if paper else _useful_length(rhos, longest, bits_for(digits))
+        return (paper_kappa_by_depth if paper else kappa_by_depth)(kernel.at_depth(max(own)), own, length, bits)
 
     def series(depth: int) -> Callable[[int], TruncatedSeries]:
-        return cache(lambda bits: TruncatedSeries(bits, *coefficients(bits)[depth], sharp=not paper_truncation))
+        return cache(lambda bits: TruncatedSeries(bits, *coefficients(cut[depth], bits)[depth], sharp=not cut[depth]))
 
     columns = [_Column(kernel.at_depth(depth), series(depth), [*truncations], digits) for depth in depths]
     for done, rho in enumerate(rhos, 1):

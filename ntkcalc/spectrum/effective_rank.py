@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING
 from fractions import Fraction
 from typing import Any
@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, real_array
 from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.krylov import GOAL, MOST_PASSES, BlockKrylov, Ritz, block_shape, largest_eigenvalue
 from ntkcalc.numerics.precision import decimal
-from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
+from ntkcalc.spectrum.matrix_spectrum import DIFFERENT_NORMS
 from ntkcalc.spectrum.rank_bounds import kernel_bounds
-from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount
+from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount, RankBounds
 
 _DENSE = 1200  # rows up to which all eigenvalues are computed by LAPACK
 _NOTHING = 0.3  # relative error that leaves no digit
@@ -117,10 +117,13 @@ def effective_ranks(
     Traces are known exactly. Both λ_1(K) and λ_1(K̃) come from one Krylov space whose start contains (1, …, 1).
     """
     start = time.perf_counter()
-    bounds, n, gram = kernel_bounds(kernel, digits), len(points.rows), points.gram.effective_rank
-    (origin,), tails = kappa_and_tails(kernel, 0, 64)
-    constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
-    matrix = KernelMatrix(kernel_lookup(kernel), points.rows, offset=constant)
+    stage(observer, "singular values of the points")
+    n, gram, matrix = len(points.rows), points.gram.effective_rank, kernel_matrix(kernel, points)
+    bounds, rest = RankBounds(kernel_facts(kernel, digits), digits, None, None, None, None), 0.0
+    if matrix.uniform is not None:
+        bounds = replace(kernel_bounds(matrix.uniform, digits), kernel=bounds.kernel)
+        (origin,), tails = kappa_and_tails(matrix.uniform, 0, 64)
+        matrix.offset, rest = float(origin), float(tails[0])
     with blas_threads(n):
         spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
@@ -136,7 +139,7 @@ def effective_ranks(
             f"effective ranks of this data are known to {0 if lost else min(known)} of {digits} digits; lower --digits"
         )
     shown = [min(k, digits) for k in known]
-    measured, ratio = n * total / float(largest), bounds.centered_ratio
+    measured, ratio = matrix.trace / float(largest), bounds.centered_ratio
     return EffectiveRanks(
         bounds,
         decimal(Fraction(gram), shown[0]),
@@ -148,6 +151,7 @@ def effective_ranks(
         tuple(spectra.count(epsilon, measured, shown[1]) for epsilon in epsilons),
         spectra.passes,
         time.perf_counter() - start,
+        silent=None if matrix.uniform is not None else DIFFERENT_NORMS,
     )
 
 
@@ -157,6 +161,7 @@ def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, obser
     stored = np.empty((n, n)) if 8 * n * n <= memory else None
     if stored is not None:
         matrix.fill(stored, observer)
+        stage(observer, "eigenvalues")
     if stored is not None and n <= _DENSE:
         centered = np.maximum(np.linalg.eigvalsh(stored)[-1:], 0)
         values = np.asarray(np.linalg.eigvalsh(stored + constant)[::-1], dtype=np.float64)
@@ -165,7 +170,7 @@ def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, obser
         )
 
     def product(v: Array) -> Array:
-        return matrix.product(v, observer) if stored is None else np.asarray(stored @ v)
+        return matrix.product(v, stage(observer, "products with K")) if stored is None else np.asarray(stored @ v)
 
     width, rounds, most = block_shape(stored is not None)
     space = BlockKrylov(product, n, width)

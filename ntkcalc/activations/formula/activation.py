@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from ntkcalc.activations.activation import Activation, ArrayPair
-from ntkcalc.activations.formula.cutting import cut
-from ntkcalc.activations.formula.formula_dual import FormulaDual
-from ntkcalc.activations.formula.formulas import formula_dual
-from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.activation import Activation, HermiteFunction
+from ntkcalc.activations.formula.checks import check
+from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
-from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of
-from ntkcalc.numerics.precision import Context, Real
+from ntkcalc.activations.formula.phi import Phi
+from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.rational_pieces import rational_pieces
+from ntkcalc.activations.formula.symmetry import same_function
+from ntkcalc.activations.formula.trees import Tree, X, node, number, rebuilt, text_of, times
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -25,14 +28,28 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         numbers = [v for v in values if v is not None]
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
-    dual = _dual(tree, text_of(tree))
+    name, found = text_of(tree), plain(tree)
+    dual = _dual(found, name)
+    if isinstance(dual, QuadratureDual) and not isinstance(dual, PiecewiseDual):
+        for word in _WITH_POLES:
+            call = parsed(f"{word}(x)", WORDS)
+            if same_function(found, plain(call)):
+                named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
+                if named is not None:
+                    own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
+                    return replace(own, dual=named.dual, hermite=named.hermite)
     jumps, roughness = dual.jumps()
-    return replace(_activation(dual), parity=dual.parity, jumps=jumps, roughness=roughness)
+    return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
+
+
+_WITH_POLES = ("tanh", "sigmoid", "silu", "softplus", "mish")
+"""Named functions whose duals by poles are faster for long series; formulas proven to be one of them take its dual."""
 
 
 def softplus(beta: Fraction, name: str) -> Activation:
     """Return softplus: see `ntkcalc.activations.formula.softplus`."""
-    return _activation(_dual(node("softplus", X, number(beta)), name))
+    tree = plain(node("softplus", X, number(beta)))
+    return _activation(tree, _dual(tree, name))
 
 
 def is_formula(text: str) -> bool:
@@ -42,19 +59,27 @@ def is_formula(text: str) -> bool:
     return "x" in re.split(r"[\s-]", text.lower())
 
 
-def _dual(tree: Tree, name: str) -> FormulaDual:
-    return formula_dual(cut(plain(tree), name))
+def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
+    """Return the dual of a plain tree with branches, after looking whether it is a φ for the theory."""
+    pieces = rational_pieces(tree)
+    row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
+    if row is not None:
+        return PolynomialDual(row, name)
+    if (smooth := quadrature_dual(tree, name)) is not None:
+        return smooth
+    check(tree, name)
+    dual = PiecewiseDual(tree, name)
+    row = dual.polynomial
+    return dual if row is None else PolynomialDual(row, name)
 
 
-def _activation(dual: FormulaDual) -> Activation:
-    """Return the activation with this dual; parity, jumps and roughness are left out."""
+def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:
+    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out."""
+    phi = Phi(tree, dual.name)
 
-    def phi(ctx: Context, x: Real) -> Real:
-        return dual.phi.evaluator(ctx)(ctx.convert(x))[0]
+    def dilation(q: Fraction) -> tuple[QuadratureDual | PolynomialDual, HermiteFunction]:
+        stretched = times(plain(node("sqrt", number(q))), X)
+        scaled = _dual(plain(rebuilt(tree, lambda t: stretched if t is X else t)), dual.name)
+        return scaled, scaled.hermite
 
-    def on_arrays() -> ArrayPair:
-        from ntkcalc.activations.formula.array_field import on_arrays
-
-        return on_arrays(dual.phi)
-
-    return Activation(dual.name, phi, on_arrays, dual, dual.hermite)
+    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)

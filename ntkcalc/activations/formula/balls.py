@@ -1,0 +1,166 @@
+"""Elementary functions on balls (FLINT/Arb), and the precision that balls are computed in.
+
+A `RealBalls` program maps a real ball to a real ball; a `ComplexBalls` program maps a complex box to a box that
+holds the values of a function *analytic on the box*: where that is not plain, as on a branch cut, the result is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import flint
+from flint import acb, arb
+
+Ball = Any
+"""An `arb` or `acb`; FLINT ships no type for mypy."""
+
+_NAN = acb(math.nan, math.nan)
+
+
+@contextmanager
+def working_precision(bits: int) -> Iterator[None]:
+    """Compute balls with so many bits inside a with statement."""
+    before = flint.ctx.prec
+    flint.ctx.prec = max(bits, 2)
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+def rational(value: Fraction) -> Ball:
+    """Return a ball that holds a rational number."""
+    return arb(flint.fmpq(value.numerator, value.denominator))
+
+
+def log2_upper(x: Ball) -> float:
+    """Return an upper bound of log2 |x|; −∞ for an exact 0, ∞ for what is not finite."""
+    size = x.abs_upper()
+    if not size.is_finite():
+        return math.inf
+    mantissa, exponent = size.man_exp()
+    return math.log2(int(mantissa)) + int(exponent) + 1e-9 if mantissa else -math.inf
+
+
+def log2_lower(x: Ball) -> float:
+    """Return a lower bound of log2 |x|; −∞ where x may be 0."""
+    size = x.abs_lower()
+    mantissa, exponent = size.man_exp() if size.is_finite() else (0, 0)
+    return math.log2(int(mantissa)) + int(exponent) - 1e-9 if mantissa else -math.inf
+
+
+def power_of_two(log: float) -> Ball:
+    """Return a ball that is at least 2**log, next to it."""
+    if log == math.inf:
+        return arb.pos_inf()
+    exponent = math.floor(log)
+    return arb(2.0 ** (log - exponent) * (1 + 1e-14)) * arb(2) ** exponent if log > -math.inf else arb(0)
+
+
+def widened(x: Ball, log_error: float) -> Ball:
+    """Return x with 2**log_error added to its radius."""
+    return x + arb(0, power_of_two(log_error)) if log_error > -math.inf else x
+
+
+def _direct(name: str) -> Callable[[Any, Ball], Ball]:
+    return lambda self, u: getattr(u, name)()
+
+
+class _Balls:
+    """What both kinds of balls share; every function of the table of smooth functions has a method."""
+
+    kind: Any
+
+    def constant(self, name: str) -> Ball:
+        """Return pi or e."""
+        return self.kind(arb.pi() if name == "pi" else arb.const_e())
+
+    def number(self, value: Fraction) -> Ball:
+        """Return a ball that holds a rational number."""
+        return self.kind(rational(value))
+
+    def divide(self, a: Ball, b: Ball) -> Ball:
+        """Return a/b, NaN where b may be 0."""
+        return a / b
+
+    def ratio(self, u: Ball, v: Ball, rise: Ball, slope: Ball) -> Ball:
+        """Return u/v on a convex box with a point where both vanish: a quotient of means of u' and of v'."""
+        return rise / slope
+
+    exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
+    sinh, cosh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "cosh", "tanh", "erf", "erfc"))
+
+    def sigmoid(self, u: Ball) -> Ball:
+        """Return 1/(1 + e^−u), from the exponential that does not grow."""
+        if u.real.mid() >= 0:
+            return 1 / (1 + (-u).exp())
+        e = u.exp()
+        return e / (1 + e)
+
+
+class RealBalls(_Balls):
+    """Real balls; what is not real is NaN."""
+
+    kind = arb
+    log, log1p, asinh, atan = (_direct(name) for name in ("log", "log1p", "asinh", "atan"))
+
+    def power(self, a: Ball, r: Ball) -> Ball:
+        """Return a^r where a ≥ 0."""
+        if a > 0:
+            return a**r
+        most = a.upper()
+        return arb(0).union(most**r) if most >= 0 and r > 0 else arb.nan()
+
+    def sqrt(self, u: Ball) -> Ball:
+        """Return √u where u ≥ 0."""
+        return u.sqrt() if u > 0 else arb(0).union(u.upper().sqrt())
+
+    def softplus(self, u: Ball) -> Ball:
+        """Return ln(1 + e^u)."""
+        return u + (-u).exp().log1p() if u.mid() > 0 else u.exp().log1p()
+
+
+class ComplexBalls(_Balls):
+    """Boxes in the complex plane; NaN where a function is not analytic on the whole box."""
+
+    kind = acb
+
+    def log(self, u: Ball) -> Ball:
+        """Return ln u off its cut."""
+        return u.log(analytic=True)
+
+    def log1p(self, u: Ball) -> Ball:
+        """Return ln(1 + u) off its cut."""
+        return (1 + u).log(analytic=True)
+
+    def sqrt(self, u: Ball) -> Ball:
+        """Return √u off its cut."""
+        return u.sqrt(analytic=True)
+
+    def power(self, a: Ball, r: Ball) -> Ball:
+        """Return a^r off its cut."""
+        return a.pow(r, analytic=True)
+
+    def asinh(self, u: Ball) -> Ball:
+        """Return asinh u off its cuts i[1, ∞) and −i[1, ∞)."""
+        return _NAN if _on_imaginary_cut(u) else u.asinh()
+
+    def atan(self, u: Ball) -> Ball:
+        """Return atan u off the same cuts."""
+        return _NAN if _on_imaginary_cut(u) else u.atan()
+
+    def softplus(self, u: Ball) -> Ball:
+        """Return ln(1 + e^u) for |Im u| < π, where it is u + ln(1 + e^−u) too."""
+        if not abs(u.imag) < arb.pi():
+            return _NAN
+        if u.real.mid() > 0:
+            return u + (1 + (-u).exp()).log(analytic=True)
+        return (1 + u.exp()).log(analytic=True)
+
+
+def _on_imaginary_cut(u: Ball) -> bool:
+    return not (u.real != 0 or abs(u.imag) < 1)

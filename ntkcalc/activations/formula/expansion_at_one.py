@@ -1,0 +1,248 @@
+r"""Expansions about a = 1 − δ from the derivatives of D at 1, for δ small against the square of the strip's height.
+
+With G_n = D^{(n)}(1)/n! = E[φ^{(n)}(Z)²]/n!,
+
+.. math::  d_j = \sum_{n≥j} (−1)^{n−j} \binom nj δ^n G_n, \qquad q_j = \sum_{n>j} (−1)^{n−j−1} \binom{n−1}j δ^n G_n,
+
+and q̇ likewise from (n + 1) G_{n+1}. By Bonferroni's inequalities (p_k(j) and its tail are such sums for every k) what
+is left out is at most the first missing term. E[φ^{(n)}²] is a trapezoidal rule over Taylor series of φ with
+M = e^{y²/2} C_n, where C_n = (n!/r^n)² N⁺(y + r) by Cauchy's formula on circles of radius r.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+from flint import arb, arb_series
+
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.functions import Program, program
+from ntkcalc.activations.formula.trapezoid import Line
+
+_LN2 = math.log(2)
+_BLOCK = 32  # nodes that share a precision
+_SHARES = (0.3, 0.5, 0.7, 0.85)  # of the strip that derivatives use, and not the rule
+_MOST_TERMS = 400
+_SECONDS = 1.5e-7  # of a Taylor series, times its length squared
+
+
+class SeriesBalls:
+    """Power series in balls, for derivatives of all orders; see `ntkcalc.activations.formula.balls`."""
+
+    def constant(self, name: str) -> Any:
+        """Return pi or e."""
+        return arb_series([arb.pi() if name == "pi" else arb.const_e()])
+
+    def number(self, value: Any) -> Any:
+        """Return a rational number."""
+        return arb_series([rational(value)])
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda u: getattr(u, name)()
+
+    def divide(self, a: Any, b: Any) -> Any:
+        """Return a/b where b does not vanish."""
+        return a * b.inv()
+
+    def power(self, a: Any, r: Any) -> Any:
+        """Return a^r for a > 0."""
+        return (r * a.log()).exp()
+
+    def expm1(self, u: Any) -> Any:
+        """Return e^u − 1."""
+        return u.exp() - 1
+
+    def log1p(self, u: Any) -> Any:
+        """Return ln(1 + u)."""
+        return (1 + u).log()
+
+    def sinc(self, u: Any) -> Any:
+        """Return sin(u)/u off 0."""
+        return u.sin() * u.inv()
+
+    def sinh(self, u: Any) -> Any:
+        """Return sinh u."""
+        return (u.exp() - (-u).exp()) / 2
+
+    def cosh(self, u: Any) -> Any:
+        """Return cosh u."""
+        return (u.exp() + (-u).exp()) / 2
+
+    def tanh(self, u: Any) -> Any:
+        """Return tanh u, from the exponential that does not grow."""
+        if u[0] > 0:
+            e = (-2 * u).exp()
+            return 1 - 2 * e * (1 + e).inv()
+        e = (2 * u).exp()
+        return 2 * e * (1 + e).inv() - 1
+
+    def asinh(self, u: Any) -> Any:
+        """Return asinh u."""
+        root = (1 + u * u).sqrt()
+        return (u + root).log() if u[0] > 0 else -(root - u).log()
+
+    def sigmoid(self, u: Any) -> Any:
+        """Return 1/(1 + e^−u)."""
+        if u[0] > 0:
+            return (1 + (-u).exp()).inv()
+        e = u.exp()
+        return e * (1 + e).inv()
+
+    def softplus(self, u: Any) -> Any:
+        """Return ln(1 + e^u)."""
+        return u + (1 + (-u).exp()).log() if u[0] > 0 else (1 + u.exp()).log()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Nodes (i + 1/2)·step for −count ≤ i < count, and log2 of their error over C_n at radius r, height y + r."""
+
+    step: float
+    count: int
+    radius: float
+    log_error: float
+
+
+class DerivativesAtOne:
+    """G_0, G_1, … of one φ.
+
+    Parameters
+    ----------
+    line
+        φ on the real line.
+    parity
+        1 or −1 for an even or odd φ, else 0.
+    """
+
+    def __init__(self, line: Line, parity: int) -> None:
+        self.line, self.parity = line, parity
+        self._known: tuple[float, list[Ball]] = (0.0, [])
+
+    def log_bound(self, n: int) -> float:
+        """Return log2 of a bound on G_n."""
+        return min((c + math.lgamma(n + 1) / _LN2 for c in self._sizes(n)), default=math.inf)
+
+    def _sizes(self, n: int) -> list[float]:
+        """Return log2 of N⁺(b)/b^{2n} for all b."""
+        return [size - 2 * n * math.log2(b) for b, size in self.line.phi.phi.shifted_bounds]
+
+    def terms(self, degree: int, log_delta: float, bits: float) -> int | None:
+        """Return the first N for which all terms with G_N are small enough, None where there is none."""
+        small = (degree + 2) * log_delta + self.log_bound(degree + 2) - bits - 24
+        for n in range(degree + 3, _MOST_TERMS):
+            ways = max(_log_binomial(n, j) for j in (degree + 1, min(degree + 1, n // 2)))
+            if n * log_delta + self.log_bound(n) + ways + math.log2(n) < small:
+                return n + 1
+        return None
+
+    def _plan(self, terms: int, need: float) -> _Plan | None:
+        """Return the rule for G_n, n ≤ terms, with errors 2**-need of about their size."""
+        best = None
+        peaks = self.line.phi.phi.peaks()
+        for height, log_n in self.line.phi.phi.shifted_bounds:
+            for share in _SHARES:
+                radius, y = share * height, (1 - share) * height
+                loss = max(log_n - 2 * n * math.log2(radius) - min(self._sizes(n)) for n in (0, terms // 2, terms))
+                bits = need + max(loss, 0.0) + 4
+                step = 2 * math.pi * y / (bits * _LN2 + y * y / 2 + _LN2)
+                mantissa, exponent = math.frexp(step)
+                step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
+                kappa, log_peak = peaks.get(height, (0.45, math.inf))
+                if log_peak == math.inf:
+                    continue
+                # beyond X: P e^{κ(x + r)² − x²/2} (n!/r^n)², which falls by its slope 2κ(X + r) − X < −1
+                reach = max(4.0, 4 * radius)
+                while kappa * (reach + radius) ** 2 - reach**2 / 2 > -(bits + log_peak - log_n + 4) * _LN2 or (
+                    2 * kappa * (reach + radius) - reach > -1
+                ):
+                    reach *= 1.05
+                plan = _Plan(step, math.ceil(reach / step) + 1, radius, log_n - bits + 2)
+                if best is None or plan.count < best.count:
+                    best = plan
+        return best
+
+    def work(self, terms: int, need: float) -> float:
+        """Return about the seconds that they take."""
+        plan = self._plan(terms, need)
+        if plan is None:
+            return math.inf
+        return plan.count * (1 if self.parity else 2) * (terms**2 * _SECONDS + 2e-5) * (1 + need / 1000)
+
+    def values(self, terms: int, need: float) -> list[Ball]:
+        """Return balls of G_0 … G_terms, relative radii of about 2**-need; kept."""
+        if self._known[0] < need or len(self._known[1]) <= terms:
+            plan = self._plan(terms, need)
+            assert plan is not None
+            self._known = need, self._summed(plan, terms, need)
+        return self._known[1]
+
+    def _summed(self, plan: _Plan, terms: int, need: float) -> list[Ball]:
+        # rounding is relative to |φ^(n)|, of which the far nodes see little
+        bits = math.ceil(need) + 32 + 2 * terms
+        totals, before = [arb(0)] * (terms + 1), flint.ctx.cap
+        try:
+            flint.ctx.cap = terms + 1
+            for first in range(0 if self.parity else -plan.count, plan.count, _BLOCK):
+                block = range(first, min(first + _BLOCK, plan.count))
+                with working_precision(bits):
+                    parts = self._block(plan, block, terms)
+                    totals = [t + p for t, p in zip(totals, parts, strict=True)]
+        finally:
+            flint.ctx.cap = before
+        with working_precision(bits):
+            factorial, found = arb(1), []
+            for n, total in enumerate(totals):  # Σ c_n² ω h, c_n = φ^(n)/n!
+                factorial *= max(n, 1)
+                error = plan.log_error - 2 * n * math.log2(plan.radius)
+                found.append(factorial * widened(total * (2 if self.parity else 1), error))
+        return found
+
+    def _block(self, plan: _Plan, block: range, terms: int) -> list[Ball]:
+        """Return Σ h ω(x) φ^(n)(x)²/n!² over some nodes."""
+        run, step = self._evaluator(), arb(plan.step)
+        scale = step / (2 * arb.pi()).sqrt()
+        totals = [arb(0)] * (terms + 1)
+        for i in block:
+            x = step * (2 * i + 1) / 2
+            weight = scale * (-x * x / 2).exp()
+            series = run(arb_series([x, 1]))[0]
+            totals = [t + weight * c * c for t, c in zip(totals, _padded(series, terms), strict=True)]
+        return totals
+
+    def _evaluator(self) -> Program:
+        return program([self.line.phi.phi.tree], SeriesBalls())
+
+    # ---------------------------------------------------------------- expansions
+
+    def expansion(self, delta: Ball, degree: int, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+        """Return balls of d_0 … d_{degree+1}, q_0 … q_degree and q̇ from G_n, n < terms, in the present precision."""
+        values = self.values(terms + 1, need)
+        powers = [arb(1)]
+        for _ in range(terms + 1):
+            powers.append(powers[-1] * delta)
+        first = [p * g for p, g in zip(powers, values, strict=False)]
+        slope = [p * (n + 1) * g for n, (p, g) in enumerate(zip(powers, values[1:], strict=False))]
+        d = [_alternating(first, terms, j, j, 0) for j in range(degree + 2)]
+        q, q_dot = ([_alternating(row, terms, j + 1, j, 1) for j in range(degree + 1)] for row in (first, slope))
+        return d, q, q_dot
+
+
+def _alternating(row: list[Ball], terms: int, start: int, j: int, less: int) -> Ball:
+    """Return Σ_{start ≤ n < terms} (−1)^{n−start} C(n − less, j) row_n with what is left out."""
+    total, ways = arb(0), flint.fmpz(1)
+    for n in range(start, terms):
+        total += row[n] * ways if (n - start) % 2 == 0 else -row[n] * ways
+        ways = ways * (n + 1 - less) // (n + 1 - less - j)
+    return widened(total, log2_upper(row[terms] * ways))
+
+
+def _log_binomial(n: int, k: int) -> float:
+    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / _LN2
+
+
+def _padded(series: Any, terms: int) -> list[Ball]:
+    coefficients = list(series.coeffs())
+    return coefficients + [arb(0)] * (terms + 1 - len(coefficients))

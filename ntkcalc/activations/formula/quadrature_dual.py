@@ -1,0 +1,540 @@
+r"""The dual of a φ that is analytic in a strip, every digit proven.
+
+Three routes, each of which carries the proof of its error; an estimate of their work chooses:
+
+* a = 0: d_k = µ_k² and its tails, from Hermite coefficients by the trapezoidal rule (`trapezoid`);
+* the Hermite series regrouped, with p_k(j) the chance of j hits in k trials of chance δ, and S_i, S'_i what is left of
+  E[φ²] = Σ µ_k² and of E[φ'²] = Σ k µ_k² beyond k = i:
+
+  .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = \sum_i S'_{i+1} p_i(j),
+
+  where k > K adds at most S_K max_{k>K} p_k(j) to d_j, and S_K times the chance of j hits or fewer in K + 1 trials to
+  q_j. An error ε of all S_i changes q_j by ε at most, for Σ_i p_i(j) = 1/δ;
+* local Hermite coefficients (`local_hermite`), for a near 1 and narrow strips.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+from flint import arb
+
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
+from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, power_of_two, working_precision
+from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
+from ntkcalc.activations.formula.functions import branch, polynomial
+from ntkcalc.activations.formula.local_hermite import LocalHermite
+from ntkcalc.activations.formula.strip import Analytic
+from ntkcalc.activations.formula.symmetry import polynomial_parts
+from ntkcalc.activations.formula.tails import Tails
+from ntkcalc.activations.formula.trapezoid import Line
+from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.mpmath_engine import MpmathEngine
+from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance
+
+FLOOR = 4096
+"""A coefficient below 2**−FLOOR of √E[φ²] counts as zero."""
+
+_LN2 = math.log(2)
+_MOST_TERMS = 1 << 19
+_RECURRENCE, _PRODUCT = 2e-6, 1e-7  # seconds that one node takes a degree: a recurrence in balls, a matrix product
+_CALL = 4e-6  # seconds of one elementary function
+_LONGEST = 4000.0  # seconds of estimated work that are refused
+
+
+def to_real(ctx: Context, ball: Ball) -> Real:
+    """Return the middle of a ball as a real of an mpmath context."""
+    mantissa, exponent = ball.mid().man_exp()
+    return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
+
+
+def to_ball(x: Real) -> Ball:
+    """Return an mpmath real, exactly."""
+    mantissa, exponent = x.man_exp
+    size = arb(int(mantissa)) * arb(2) ** int(exponent)
+    return size if x >= 0 else -size
+
+
+@dataclass(frozen=True)
+class _Series:
+    """µ_0² … µ_K² with S_i and S'_i, their middles and log2 of bounds on their errors."""
+
+    squares: list[Real]
+    rests: list[Real]
+    slope_rests: list[Real]
+    log_errors: tuple[float, float, float]
+
+
+class QuadratureDual:
+    """The dual of a smooth φ.
+
+    Parameters
+    ----------
+    line
+        Sums over the real line of φ (`trapezoid.Line`).
+    name
+        φ as its user may know it.
+    """
+
+    degree: int | None = None
+    most_bits = 8192
+
+    def __init__(self, line: Any, name: str) -> None:
+        self._line, self.name = line, name
+        self._moments: list[tuple[float, list[Ball]]] = []
+        self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
+        self._below_floor: set[int] = set()
+        self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
+
+    # ---------------------------------------------------------------- totals and Hermite coefficients
+
+    @cached_property
+    def polynomial_parts(self) -> tuple[int | None, int | None]:
+        """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
+        return polynomial_parts(self._line.phi.phi.tree)
+
+    def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
+        """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
+        return (), None
+
+    @property
+    def parity(self) -> str | None:
+        """Whether φ is even or odd."""
+        even, odd = self.polynomial_parts
+        return "even" if odd == -1 else "odd" if even == -1 else None
+
+    def vanishes(self, k: int) -> bool:
+        """Return whether µ_k is zero: by the structure of φ, or below the floor."""
+        degree = self.polynomial_parts[k % 2]
+        return (degree is not None and k > degree) or k in self._below_floor
+
+    def mean_square(self, bits: int) -> Real:
+        """Return E[φ²]."""
+        return self._total(bits, 0)
+
+    def slope_square(self, bits: int) -> Real:
+        """Return E[φ'²]."""
+        return self._total(bits, 1)
+
+    def _total(self, bits: int, order: int) -> Real:
+        need = bits + 8.0
+        while True:
+            ball = self._line.squares(need)[order]
+            lost = -log2_lower(ball)
+            if lost + bits + 2 <= need:
+                return to_real(context(bits + 32), ball)
+            if need > FLOOR + 256 + bits:
+                raise AccuracyError(
+                    f"{self.name} is too nearly a constant: what the normal law sees of it, or of its slope, "
+                    f"is below 2^-{FLOOR}"
+                )
+            need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
+
+    @cached_property
+    def _log_norm(self) -> float:
+        """log2 of √E[φ²]."""
+        return log2(self.mean_square(16)) / 2
+
+    def moments(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
+        for known, kept in self._moments:
+            if known >= need and len(kept) > degree:
+                return kept
+        need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
+        found: list[Ball] = self._line.hermite(degree, need, self._parity_sign)
+        self._moments = [(need, found), *self._moments[:3]]
+        return found
+
+    def hermite(self, degree: int, bits: int) -> list[Real]:
+        """Return µ_0 … µ_degree, each with relative error below 2**-bits; exact zeros as zeros."""
+        need = bits + self._expected_loss(degree) - self._log_norm + 8
+        while True:
+            found = self.moments(degree, need)
+            missing = [k for k in range(degree + 1) if not self.vanishes(k)]
+            worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
+            if worst + bits + 1 <= need:
+                break
+            if need >= FLOOR - self._log_norm + bits:
+                tiny = {k for k in missing if log2_upper(found[k]) < self._log_norm - FLOOR}
+                if tiny:
+                    self._below_floor |= tiny
+                    continue
+            need = worst + bits + 8 if worst < math.inf else min(2 * need + 64, need + FLOOR + bits)
+        ctx = context(bits + 32)
+        return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
+
+    def _expected_loss(self, degree: int) -> float:
+        """Return about how much smaller than the largest µ_degree is, in bits."""
+        return -self._log_square(degree) / 2 if degree else 0.0
+
+    def _log_square(self, k: int) -> float:
+        """Return about log2 of µ_k²: at most N(b)/E[|h_k(Z + ib)|²], for the best b, nearly."""
+        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        return min(n - (2 * b * math.sqrt(k) - b * b / 2) / _LN2 for b, n in bounds)
+
+    # ---------------------------------------------------------------- expansions
+
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+        """See `ntkcalc.activations.duals.Dual.taylor`."""
+        if not point.at(context(64))[0]:
+            ctx = context(bits + 16)
+            return [ctx.convert(m) ** 2 for m in self.hermite(degree, bits + 2)]
+        return self.expansion(point, degree, bits).d[: degree + 1]
+
+    def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
+        """See `ntkcalc.activations.duals.Dual.expansion`."""
+        a, delta = point.at(context(64))
+        if not a:
+            return self._about_zero(degree, bits)
+        terms, need = self._series_plan(point, degree, bits)
+        local = self._local(point, degree, bits, self._local_need(point, degree, bits))
+        beside_one = self._at_one.terms(degree, log2(delta), bits)
+        work = {
+            "series": self._series_work(terms, need),
+            "local": local.work(),
+            "one": self._at_one.work(beside_one, bits + 24.0) if beside_one is not None else math.inf,
+        }
+        best = min(work, key=lambda route: work[route])
+        if work[best] > _LONGEST:
+            raise AccuracyError(
+                f"{self.name}: its expansion at correlation {float(a):.6g} takes about {work[best] / 3600:.1f} hours; "
+                "lower --depth, --truncation or --digits"
+            )
+        if best == "one":
+            return self._beside_one(point, degree, bits)
+        return (
+            self._locally(point, degree, bits) if best == "local" else self._regrouped(point, degree, bits, terms, need)
+        )
+
+    @cached_property
+    def _at_one(self) -> DerivativesAtOne:
+        return DerivativesAtOne(self._line, self._parity_sign)
+
+    def _beside_one(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
+        """Return the expansion from derivatives of D at 1."""
+        ctx, log_delta = context(bits + 64), log2(point.at(context(64))[1])
+        need = extra = bits + 24.0
+        while True:
+            terms = self._at_one.terms(degree, log_delta, extra)
+            self._check_need(need if terms is not None else math.inf)
+            assert terms is not None
+            with working_precision(math.ceil(need) + 2 * terms + 64):
+                delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
+                rows = self._at_one.expansion(delta, degree, terms, need)
+                lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
+            if lost <= 0:
+                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
+            need, extra = need + min(lost, need) + 8, extra + min(lost, 64.0)
+
+    def _about_zero(self, degree: int, bits: int) -> Expansion:
+        """Return µ_k² and the tails of E[φ²] and E[φ'²]."""
+        ctx = context(bits + 32)
+        mu = self.hermite(degree + 1, bits + 8)
+        d = [ctx.convert(m) ** 2 for m in mu]
+        need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
+        while True:
+            rows = self._rests(degree + 1, need)[1:]
+            lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row[: degree + 1])
+            if lost < -bits - 1:
+                break
+            need = need + (lost + bits + 8 if lost < math.inf else need)
+            self._check_need(need)
+        tails, slope_tails = ([to_real(ctx, r) for r in row] for row in rows)
+        return Expansion(d, tails[: degree + 1], slope_tails[1 : degree + 2])
+
+    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+        """Return balls of µ_k², of S_k and of S'_k, k ≤ terms + 1, from Hermite coefficients with radii 2**-need."""
+        total, steepness = self._line.squares(need)
+        with working_precision(math.ceil(need) + 32):
+            mu = self.moments(terms + 1, need)[: terms + 2]
+            zero = arb(0)
+            squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
+            rests = list(accumulate(squares, lambda left, s: left - s, initial=total))[1:]
+            steep = [k * s for k, s in enumerate(squares)]
+            slope_rests = list(accumulate(steep, lambda left, s: left - s, initial=steepness))[1:]
+        return squares, rests, slope_rests
+
+    def _check_need(self, need: float) -> None:
+        if need > 1 << 18:
+            raise AccuracyError(f"coefficients of {self.name} are too small; lower --truncation or --digits")
+
+    def _series_plan(self, point: ExpansionPoint, degree: int, bits: int) -> tuple[int, float]:
+        """Return about how many terms and which radii of µ_k the regrouped series takes."""
+        a, delta = point.at(context(64))
+        log_a, log_delta = log2(a), log2(delta)
+
+        def weight(k: int, j: int) -> float:
+            return self._log_square(k) + log_binomial(k, j, log_a, log_delta)
+
+        places = (0, degree // 2, degree + 1)
+        sizes = {j: max(weight(k, j) for k in _ladder(max(j, 1))) for j in places}
+        terms = 2 * degree + 16
+        while terms < _MOST_TERMS and not all(
+            weight(terms, j) + 8 + 2 * log2_float(terms) < sizes[j] - bits
+            and weight(terms, j) >= weight(terms + terms // 4, j)
+            for j in places
+        ):
+            terms += terms // 12 + 1
+        need = bits + 24 - min(sizes.values()) + 2 * log2_float(terms) + max(0.0, -log_delta)
+        return terms, max(need, bits + 24.0)
+
+    def _series_work(self, terms: int, need: float) -> float:
+        """Return about the seconds that the regrouped series takes."""
+        count: int = self._line.hermite_rule(terms, need).count
+        return count * terms * _RECURRENCE * (1 + need / 2000)
+
+    def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
+        """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
+        planned = terms, need
+        terms, need = math.ceil(terms * self._more[0]), need + self._more[1]
+        while True:
+            series = self._series(terms, need)
+            found = self._composed(series, point, degree, bits)
+            lost, short = self._errors(series, point, found, degree, bits)
+            if lost <= 0 and short <= 0:
+                self._more = terms / planned[0], need - planned[1]
+                return Expansion(found.d, found.tails, found.slope_tails)
+            if lost > 0:
+                need += min(lost, need) + 8
+            if short > 0:
+                terms += terms // 4 + 8
+            self._check_need(need)
+            if terms > _MOST_TERMS:
+                raise AccuracyError(
+                    f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
+                    f"{_MOST_TERMS} Hermite coefficients; lower --depth, --truncation or --digits"
+                )
+
+    def _series(self, terms: int, need: float) -> _Series:
+        """Return µ_k², S_k and S'_k up to K = terms."""
+        squares, rests, slope_rests = self._rests(terms, need)
+        ctx = context(math.ceil(need) + 48)
+        rows, errors = [], []
+        for row in (squares, rests, slope_rests):
+            kept = row[: terms + 1]
+            errors.append(max(log2_upper(r.rad()) for r in kept) + 1)
+            rows.append([max(to_real(ctx, r), ctx.zero) for r in kept])
+        return _Series(rows[0], rows[1], rows[2], (errors[0], errors[1], errors[2]))
+
+    def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
+        """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
+        ctx = context(bits + 48)
+        a, delta = point.at(ctx)
+        outers = [series.squares, series.rests, series.slope_rests[1:]]
+        d, q, q_dot = MpmathEngine(bits + 4).compose(outers, [a, delta, *[ctx.zero] * degree])
+        return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
+
+    def _errors(
+        self, series: _Series, point: ExpansionPoint, found: Expansion, degree: int, bits: int
+    ) -> tuple[float, float]:
+        """Return by how many bits rounding and the terms left out exceed 2**-(bits + 2) of any number, at worst."""
+        a, delta = point.at(context(64))
+        log_a, log_delta, terms = log2(a), log2(delta), len(series.squares) - 1
+        beyond, slope_beyond = (
+            log_sum(log2(rest) if rest else -math.inf, error)
+            for rest, error in (
+                (series.rests[-1], series.log_errors[1]),
+                (series.slope_rests[-1], series.log_errors[2]),
+            )
+        )
+        tails = self._tails
+
+        def missing(row: int, j: int) -> float:
+            if row == 0:
+                return min(
+                    beyond + log_largest_weight(terms, j, log_a, log_delta), tails.coefficient(terms, j, log_delta)
+                )
+            left = beyond if row == 1 else slope_beyond
+            return min(left + log_few_hits(terms, j, log_a, log_delta), tails.tail(terms, j, log_delta, row == 2))
+
+        lost = short = -math.inf
+        errors = (series.log_errors[0] - log_delta, *series.log_errors[1:])
+        for i, row in enumerate((found.d, found.tails, found.slope_tails)):
+            for j, c in enumerate(row):
+                size = log2(c) if c else -math.inf
+                lost = max(lost, errors[i] - size + bits + 2)
+                short = max(short, missing(i, j) - size + bits + 2)
+        return lost, short
+
+    @cached_property
+    def _tails(self) -> Tails:
+        return Tails(self._line.phi.phi.shifted_bounds)
+
+    def _local_need(self, point: ExpansionPoint, degree: int, bits: int) -> float:
+        """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""
+        a, delta = point.at(context(64))
+        log_a, log_delta, j = log2(a), log2(delta), degree + 2
+        size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
+        return bits + 24 - size
+
+    def _local(self, point: ExpansionPoint, degree: int, bits: int, need: float) -> LocalHermite:
+        """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
+
+        They go on until what is beyond them is too small to count, for tails that are sums; where that takes many,
+        tails are differences, and all √d_j have as many bits as the least one.
+        """
+        last = self._last_local(point, degree, need)
+        inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
+        log_a, log_delta = (log2(x) for x in point.at(context(64)))
+        goals = {
+            j: bits + 8 - max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
+            for j in {0, degree // 4, degree // 2, 3 * degree // 4, degree + 1}
+        }
+        if last is None:
+            goals = dict.fromkeys(goals, need)
+        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign, goals)
+
+    def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
+        """Return the last local coefficient that tails which are sums take, if there are not too many."""
+        log_delta = log2(point.at(context(64))[1])
+        for last in range(degree + 2, 2 * degree + 48):
+            if max(self._tails.local(last - 1, log_delta, slope) - slope * 2 for slope in (False, True)) < -need:
+                return last
+        return None
+
+    def is_no_constant(self) -> bool:
+        """Return whether E[φ²] and E[φ'²] are plainly positive."""
+        return all(log2_lower(total) > -math.inf for total in self._line.squares(128.0))
+
+    @property
+    def _parity_sign(self) -> int:
+        return {"even": 1, "odd": -1, None: 0}[self.parity]
+
+    def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
+        """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
+        need = self._local_need(point, degree, bits)
+        while True:
+            d = self._local(point, degree, bits, need).coefficients()
+            rows = (d[: degree + 2], *self._local_tails(d, point, degree, need))
+            lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
+            if lost <= 0:
+                ctx = context(bits + 32)
+                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
+            need += min(lost, need) + 8
+            self._check_need(need)
+
+    def _local_tails(
+        self, d: list[Ball], point: ExpansionPoint, degree: int, need: float
+    ) -> tuple[list[Ball], list[Ball]]:
+        """Return q_0 … q_degree and q̇: sums where there are enough d_j, else differences from totals."""
+        log_delta = log2(point.at(context(64))[1])
+        found = []
+        with working_precision(math.ceil(need) + 64):
+            delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
+            slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+            for row, total, slope in ((d, 0, False), (slopes, 1, True)):
+                if len(d) > degree + 2:
+                    beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
+                    rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
+                else:
+                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.squares(need)[total]))[1:]
+                found.append(rests[: degree + 1])
+        return found[0], found[1]
+
+    # ---------------------------------------------------------------- values
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.activations.duals.Dual.value`: the Hermite series, or means of two local coefficients."""
+        size = t.at(context(64))[0]
+        log_size = log2(abs(size)) if size else -math.inf
+        bits = 32 * (bits // 32 + 1)
+        terms = self._terms_of_values(log_size, bits)
+        if terms > 256 and t.size.near_one and t.size.smaller:
+            need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
+            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
+            if local.work() < self._series_work(terms, bits + 40.0):
+                ctx = context(bits + 16)
+                value, slope = local.value(t.sign)
+                return to_real(ctx, value), to_real(ctx, slope)
+        return self._series_value(t, bits, terms)
+
+    def _terms_of_values(self, log_size: float, bits: int) -> int:
+        terms = 32
+        while terms < _MOST_TERMS and self._log_square(terms) + 2 * log2_float(terms) + terms * log_size > -bits - 8:
+            terms += terms // 2
+        return terms
+
+    def _series_value(self, t: Correlation, bits: int, terms: int) -> tuple[Real, Real]:
+        """Return D(t) and D'(t) from so many terms or more, until what is left is small enough."""
+        size = t.at(context(64))[0]
+        log_size = log2(abs(size)) if size else -math.inf
+        while terms <= _MOST_TERMS:
+            left, steeper, series = self._prepared(terms, bits)
+            if max(left + (terms + 1) * log_size, steeper + terms * log_size) < -bits - 2:
+                return series.at(t)
+            terms += terms // 2
+        raise AccuracyError(
+            f"{self.name}: its kernel at correlation {float(size):.6g} needs more than {_MOST_TERMS} Hermite "
+            "coefficients; lower --digits, or keep away from 1 and -1"
+        )
+
+    def _prepared(self, terms: int, bits: int) -> tuple[float, float, FixedSeries]:
+        """Return log2 of what is left of E[φ²] and E[φ'²] beyond K = terms, as shares, and the series; kept."""
+        if (terms, bits) not in self._fixed:
+            need = bits + 2 * log2_float(terms) + 16 + max(0.0, -2 * self._log_norm)
+            series = self._series(terms, need)
+            shares = [
+                log_sum(log2(rows[-1]) if rows[-1] else -math.inf, error) - log2(total)
+                for rows, error, total in (
+                    (series.rests, series.log_errors[1], self.mean_square(16)),
+                    (series.slope_rests, series.log_errors[2], self.slope_square(16)),
+                )
+            ]
+            if len(self._fixed) > 40:
+                self._fixed.clear()
+            self._fixed[terms, bits] = shares[0], shares[1], FixedSeries.of(series.squares, bits)
+        return self._fixed[terms, bits]
+
+
+def log2_float(x: float) -> float:
+    """Return log2 of a number that is at least 1."""
+    return math.log2(max(x, 1.0))
+
+
+def log_sum(a: float, b: float) -> float:
+    """Return log2(2**a + 2**b)."""
+    high, low = max(a, b), min(a, b)
+    return high if low == -math.inf else high + math.log2(1 + 2.0 ** max(low - high, -1000.0))
+
+
+def log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of the largest of p_k(j) over k > terms, which rises up to about k = j/δ and falls from there."""
+    if log_delta < -40:
+        return 0.0
+    k = max(terms + 1, math.floor(j * float(2.0**-log_delta)))
+    return log_binomial(k, j, log_a, log_delta) + 1e-6 * (1 + k)
+
+
+def log_few_hits(terms: int, j: int, log_a: float, log_delta: float) -> float:
+    """Return log2 of a bound on the chance of j hits or fewer in terms + 1 trials: of many misses."""
+    n = terms + 1
+    return log_chance(n, max(n - j, 0), log_delta, log_a)
+
+
+def _ladder(first: int) -> Sequence[int]:
+    """Return numbers of terms from `first` on, each an eighth more than the last."""
+    found = [first]
+    while found[-1] < _MOST_TERMS:
+        found.append(found[-1] + found[-1] // 8 + 1)
+    return found
+
+
+def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
+    """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip."""
+    if any(branch(t) is not None for t in in_order(tree)) or polynomial(tree) is not None:
+        return None
+    try:
+        analytic = Analytic.of(tree)
+        if analytic is None or None not in polynomial_parts(tree):
+            return None
+        dual = QuadratureDual(Line(analytic), name)
+        return dual if dual.is_no_constant() else None
+    except (AccuracyError, OverflowError):  # of floats that plan a rule; the other route has its own refusals
+        return None

@@ -1,0 +1,246 @@
+r"""N(b) = sup_{|y|<b} E|φ(Z + iy)|², an upper bound by ball arithmetic, and the widest strip that has one.
+
+The rectangle |x| ≤ R, 0 ≤ y ≤ b is covered by boxes. A box on which φ is a finite ball holds no singularity; its
+bound times the Gaussian mass of its sides is added up. The boxes that contribute most are halved while that helps.
+Beyond R a bound is read off the formula's tree (`growth`). φ is real on the real line, so that y < 0 is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
+
+from flint import acb, arb
+
+from ntkcalc.activations.formula.balls import Ball, ComplexBalls, RealBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.functions import Program, derivative, program
+from ntkcalc.activations.formula.growth import Growth, growth
+from ntkcalc.activations.formula.trees import Tree
+
+_PRECISION = 53
+_CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
+_USELESS = 4000.0  # log2 of an N(b) that no rule would take
+_MOST_BOXES = 1500
+_THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
+_WIDEST, _NARROWEST = 32.0, 2.0**-8
+_REFINEMENTS = 4  # bisections for the widest strip
+_LN2 = math.log(2)
+KAPPAS = (0.125, 0.25, 0.45)
+_STARTS = (16.0, 64.0, 512.0, 2.0**14)
+
+
+def _gaussian_log_mass(left: float, right: float, shift: float = 0.0) -> float:
+    """Return log2 of an upper bound on ∫ sup_{|s| ≤ shift} ω(x − s) dx over an interval."""
+    nearest = 0.0 if left <= 0 <= right else max(0.0, min(abs(left), abs(right)) - shift)
+    widest = 2 * shift + 2.51  # over the line sup e^{−(x−s)²/2} has the integral 2 shift + √(2π)
+    return math.log2(min(right - left, widest)) - nearest**2 / (2 * _LN2) - 1.3257 + 1e-6
+
+
+@dataclass(order=True)
+class _Cell:
+    """An interval of x with log2 of a bound on its part of N(b); the largest first."""
+
+    key: float
+    left: float = field(compare=False)
+    right: float = field(compare=False)
+    size: float = field(compare=False)  # log2 of a bound on |φ|
+
+    def log_part(self, shift: float) -> float:
+        """Return log2 of a bound on the cell's part of N, or of N⁺."""
+        return 2 * self.size + _gaussian_log_mass(self.left, self.right, shift)
+
+
+class Strip:
+    """φ on strips around the real line.
+
+    Parameters
+    ----------
+    tree
+        φ as a plain tree without branches.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._known: dict[float, float] = {}
+        self._shifted: dict[float, float] = {}
+        self._peaks: dict[float, dict[float, float]] = {}
+        with working_precision(_PRECISION):
+            self._run = program([tree], ComplexBalls())
+
+    def log_bound(self, height: float) -> float:
+        """Return log2 of a bound on N(height), ∞ where none is found."""
+        if height not in self._known:
+            with working_precision(_PRECISION):
+                self._known[height] = self._cover(height)
+        return self._known[height]
+
+    @cached_property
+    def bounds(self) -> list[tuple[float, float]]:
+        """Heights b, the widest first, with log2 N(b); the widest useful strip is found by bisection."""
+        height = 0.25
+        while self.log_bound(height) < math.inf and height < _WIDEST:
+            height *= 2
+        while self.log_bound(height) == math.inf and height > _NARROWEST:
+            height /= 2
+        low, high = height, 2 * height
+        if low < _WIDEST and self.log_bound(low) < math.inf:
+            for _ in range(_REFINEMENTS):
+                middle = (low + high) / 2
+                low, high = (middle, high) if self.log_bound(middle) < math.inf else (low, middle)
+        self.log_bound(low / 1.5)
+        return sorted(((b, n) for b, n in self._known.items() if n < math.inf), reverse=True)
+
+    @cached_property
+    def shifted_bounds(self) -> list[tuple[float, float]]:
+        r"""Heights b with log2 N⁺(b), N⁺(b) = ∫ sup_{|y|<b} |φ(x + iy)|² sup_{|s|<b} ω(x − s) dx.
+
+        By Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N⁺(b), which bounds Σ_{k>K} µ_k² k^n.
+        """
+        return [(b, self._shifted[b]) for b, _ in self.bounds if self._shifted[b] < math.inf]
+
+    @cached_property
+    def on_line(self) -> tuple[Growth, Growth] | None:
+        """Bounds on |φ(x)| and |φ(−x)| for x beyond some start."""
+        for start in _STARTS:
+            both = [growth(self.tree, start, 0.0, sign) for sign in (1, -1)]
+            if (
+                both[0] is not None
+                and both[1] is not None
+                and all(g and g.log_tail(start, 0.25) < math.inf for g in both)
+            ):
+                return both[0], both[1]
+        return None
+
+    def _cover(self, height: float) -> float:
+        beyond = self._beyond(height)
+        if beyond is None:
+            return math.inf
+        start, tails, shifted_tails = beyond
+        found = [self._cell(a, b, height) for a, b in _grid(start, height)]
+        heapify(found)
+        seen = max(tails, *(self._seen(c, height) for c in found))
+        if seen > _USELESS:
+            return math.inf
+        for _ in range(_MOST_BOXES):
+            worst = found[0]
+            if -worst.key < seen + _CLOSE and -worst.key < math.inf:
+                break
+            if worst.right - worst.left < height * _THINNEST and -worst.key == math.inf:
+                return math.inf
+            heappop(found)
+            middle = (worst.left + worst.right) / 2
+            for a, b in ((worst.left, middle), (middle, worst.right)):
+                part = self._cell(a, b, height)
+                seen = max(seen, self._seen(part, height))
+                heappush(found, part)
+        top = max(-found[0].key, tails)
+        if top == math.inf or top == -math.inf:
+            return top
+        self._shifted[height] = _log_total([shifted_tails, *(c.log_part(height) for c in found)])
+        self._peaks[height] = {kappa: self._peak(found, start, height, kappa) for kappa in KAPPAS}
+        return _log_total([tails, *(c.log_part(0.0) for c in found)])
+
+    def _peak(self, cells: list[_Cell], start: float, height: float, kappa: float) -> float:
+        """Return log2 of a bound on |φ|² e^{−κx²}."""
+        far = []
+        for sign in (1, -1):
+            g = growth(self.tree, start, height, sign)
+            falls = g is not None and g.log_tail(start, kappa, 2) < math.inf
+            far.append(2 * g.log_value(start) - kappa * start**2 / _LN2 if g is not None and falls else math.inf)
+        near = (
+            2 * c.size - kappa * (0.0 if c.left <= 0 <= c.right else min(abs(c.left), abs(c.right)) ** 2) / _LN2
+            for c in cells
+        )
+        return max(*far, *near)
+
+    def peaks(self) -> dict[float, tuple[float, float]]:
+        """Return for every height κ < 1/2 and log2 of a bound on |φ|² e^{−κx²} in the strip."""
+        return {
+            b: next(((k, size) for k, size in self._peaks[b].items() if size < math.inf), (KAPPAS[-1], math.inf))
+            for b, _ in self.bounds
+        }
+
+    def peak(self) -> tuple[float, float]:
+        """Return κ < 1/2 and log2 of a bound on φ² e^{−κx²} on the real line."""
+        return self.peaks()[self.bounds[-1][0]]
+
+    def _beyond(self, height: float) -> tuple[float, float, float] | None:
+        """Return R and log2 of bounds on what |x| > R adds to N and N⁺."""
+        for factor in _STARTS:
+            start = factor * max(1.0, height / 2)
+            both = [growth(self.tree, start, height, sign) for sign in (1, -1)]
+            tails, shifted = (
+                max(g.log_tail(start, weight, 2) if g is not None else math.inf for g in both)
+                for weight in (0.5, 0.5 * (1 - height / start) ** 2)
+            )
+            if tails < math.inf:
+                return start, tails + 1, shifted + 1
+        return None
+
+    def _cell(self, left: float, right: float, height: float) -> _Cell:
+        """Bound φ on [left, right] × [0, height], in boxes no higher than wide."""
+        count = max(1, min(round(height / (right - left)), 256)) if height else 1
+        side = height / count
+        size = -math.inf
+        x = _interval(left, right)
+        for i in range(count):
+            size = max(size, log2_upper(self._run(acb(x, _interval(i * side, (i + 1) * side)))[0]))
+            if size == math.inf:
+                break
+        key = -(2 * size + _gaussian_log_mass(left, right)) if size < math.inf else -math.inf
+        return _Cell(key, left, right, size)
+
+    def _seen(self, cell: _Cell, height: float) -> float:
+        """Return log2 of about what the middle of a cell contributes."""
+        x, mass = (cell.left + cell.right) / 2, _gaussian_log_mass(cell.left, cell.right)
+        sizes = [log2_upper(self._run(acb(x, y))[0]) for y in (0.0, height / 2, height)]
+        return max((2 * s + mass for s in sizes if s < math.inf), default=-math.inf)
+
+
+def _log_total(logs: list[float]) -> float:
+    """Return log2 of a sum, rounded up."""
+    top = max(logs)
+    return top + math.log2(sum(2.0 ** (x - top) for x in logs)) + 1e-6 if -math.inf < top < math.inf else top
+
+
+def _interval(left: float, right: float) -> Ball:
+    return arb(left).union(arb(right))
+
+
+def _grid(start: float, height: float) -> list[tuple[float, float]]:
+    """Return intervals of (−R, R), wider where the normal law is small."""
+    ends, x = [0.0], 0.0
+    while x < start:
+        x = min(start, x + max(0.5, height / 4, x / 8))
+        ends.append(x)
+    right = list(pairwise(ends))
+    return [(-b, -a) for a, b in reversed(right)] + right
+
+
+@dataclass(frozen=True, eq=False)
+class Analytic:
+    """A smooth φ with what is proven of it and of φ'.
+
+    Parameters
+    ----------
+    phi, slope
+        φ and φ' on strips.
+    """
+
+    phi: Strip
+    slope: Strip
+
+    @classmethod
+    def of(cls, tree: Tree) -> Analytic | None:
+        """Return what is proven of a tree without branches, None where it is too little."""
+        found = cls(Strip(tree), Strip(derivative(tree)))
+        if not (found.phi.bounds and found.slope.bounds and found.phi.on_line and found.slope.on_line):
+            return None
+        return found
+
+    def evaluator(self) -> Program:
+        """Return x ↦ [φ(x), φ'(x)] on real balls in the present precision."""
+        return program([self.phi.tree, self.slope.tree], RealBalls())

@@ -1,0 +1,241 @@
+"""Which Hermite coefficients vanish by the structure of a formula: the even or odd part of φ is a polynomial.
+
+φ(x) ± φ(−x) is written as a quotient of polynomials in x and in atoms: functions of x, of which φ(−x) has −f for an
+odd f, 1/e^u for an exponential, 1 − σ for a sigmoid, and so on. Where the numerator is a polynomial in x times the
+denominator the part is one, by exact rational arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+
+from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, negated, node, number, rebuilt, simplified
+
+_ODD = {"sin", "sinh", "tanh", "erf", "atan", "asinh"}
+_EVEN = {"cos", "cosh", "sinc", "abs"}
+_ARITHMETIC = ("+", "-", "*", "/", "neg")
+_MOST_TERMS = 400
+_MOST_ATOMS = 12
+_LARGEST_POWER = 8  # of an exponential that is written as a power of another
+
+
+class _UnknownError(Exception):
+    """Nothing is proven."""
+
+
+@dataclass(frozen=True)
+class _Quotient:
+    """A numerator and a denominator."""
+
+    top: Any
+    bottom: Any
+
+    def checked(self) -> _Quotient:
+        """Refuse what grows too long."""
+        if max(len(self.top), len(self.bottom)) > _MOST_TERMS:
+            raise _UnknownError
+        return self
+
+
+def reflected(tree: Tree) -> Tree:
+    """Return φ(−x), atoms of −x written by those of x."""
+    known: dict[Tree, Tree] = {}
+    for t in in_order(tree):
+        known[t] = _reflected(t, [known[a] for a in t.arguments])
+    return known[tree]
+
+
+def _reflected(t: Tree, a: list[Tree]) -> Tree:
+    if t is X:
+        return negated(X)
+    if t.constant or not a:
+        return t
+    if t.word in _ARITHMETIC:
+        return simplified(t.head, *a)
+    sign = _sign(a[0], t.arguments[0])
+    if sign is None:
+        return node(t.head, *a)
+    if sign > 0:
+        return node(t.head, t.arguments[0], *a[1:])
+    return _of_negative(t)
+
+
+def _of_negative(t: Tree) -> Tree:
+    """Return f(−u) in terms of f(u)."""
+    one, u = number(1), t.arguments[0]
+    if t.word in _ODD:
+        return negated(t)
+    if t.word in _EVEN:
+        return t
+    if t.word == "exp":
+        return simplified("/", one, t)
+    if t.word == "expm1":  # e^−u − 1 = −v/(1 + v), v = e^u − 1
+        return simplified("/", negated(t), simplified("+", one, t))
+    if t.word == "sigmoid":
+        return simplified("-", one, t)
+    if t.word == "erfc":
+        return simplified("-", number(2), t)
+    if t.word == "softplus":
+        return simplified("-", t, u)
+    return node(t.head, negated(u), *t.arguments[1:])
+
+
+def _sign(mirrored: Tree, own: Tree) -> int | None:
+    """Return 1 where two trees are equal, −1 where one is the negative of the other, by exact arithmetic."""
+    if mirrored is own:
+        return 1
+    try:
+        field = _Rational((mirrored, own))
+        a, b = field.quotient(mirrored), field.quotient(own)
+    except _UnknownError:
+        return None
+    left, right = a.top * b.bottom, b.top * a.bottom
+    if left == right:
+        return 1
+    return -1 if left == -right else None
+
+
+class _Rational:
+    """Quotients of polynomials in x, constants and atoms."""
+
+    def __init__(self, trees: tuple[Tree, ...]) -> None:
+        atoms = dict.fromkeys(_atom(t) for tree in trees for t in _outermost(tree))
+        atoms.pop(X, None)
+        if len(atoms) > _MOST_ATOMS:
+            raise _UnknownError
+        names = ["x", *(f"a{i}" for i in range(len(atoms)))]
+        context = flint.fmpq_mpoly_ctx.get(tuple(names), "lex")
+        self.generators = dict(zip((X, *atoms), context.gens(), strict=True))
+        self.one = context.constant(1)
+
+    def quotient(self, tree: Tree) -> _Quotient:
+        """Return a tree as a quotient."""
+        known: dict[Tree, _Quotient] = {}
+        for t in in_order(tree):
+            generator = self.generators.get(_atom(t))
+            if generator is not None:
+                known[t] = _exponential(t, generator, self.one)
+            elif t.number is not None:
+                value = flint.fmpq(t.number.numerator, t.number.denominator)
+                known[t] = _Quotient(value * self.one, self.one)
+            elif t.word in _ARITHMETIC and all(a in known for a in t.arguments):
+                known[t] = self._combined(t.word, [known[a] for a in t.arguments]).checked()
+        if tree not in known:
+            raise _UnknownError
+        return known[tree]
+
+    def _combined(self, head: str, a: list[_Quotient]) -> _Quotient:
+        one, other = a[0], a[-1]
+        if head == "neg":
+            return _Quotient(-one.top, one.bottom)
+        if head == "*":
+            return _Quotient(one.top * other.top, one.bottom * other.bottom)
+        if head == "/":
+            if other.top == 0:
+                raise _UnknownError
+            return _Quotient(one.top * other.bottom, one.bottom * other.top)
+        left, right = one.top * other.bottom, other.top * one.bottom
+        return _Quotient(left + right if head == "+" else left - right, one.bottom * other.bottom)
+
+
+def _exponential(t: Tree, generator: Any, one: Any) -> _Quotient:
+    """Return e^{nu} as a power of the atom e^u, e^{nu} − 1 likewise, and other atoms as they are."""
+    times = _multiple(t.arguments[0])[0] if t.word in ("exp", "expm1") else 1
+    power = generator ** abs(times)
+    value = _Quotient(power, one) if times > 0 else _Quotient(one, power)
+    return _Quotient(value.top - value.bottom, value.bottom) if t.word == "expm1" else value
+
+
+def _multiple(u: Tree) -> tuple[int, Tree]:
+    """Return n and v with u = n v, for a small whole n."""
+    if u.word == "neg":
+        n, v = _multiple(u.arguments[0])
+        return -n, v
+    if u.word == "*":
+        for factor, rest in (u.arguments, u.arguments[::-1]):
+            times = factor.number
+            if times is not None and times.denominator == 1 and 0 < abs(times) <= _LARGEST_POWER:
+                return int(times), rest
+    return 1, u
+
+
+def _atom(t: Tree) -> Tree:
+    """Return what a node is a function of, such as e^u for e^−u, e^{2u} and e^u − 1."""
+    return node("exp", _multiple(t.arguments[0])[1]) if t.word in ("exp", "expm1") else t
+
+
+def _outermost(tree: Tree) -> list[Tree]:
+    """Return the nodes that are no arithmetic and are not inside others of them."""
+    found, stack = [], [tree]
+    while stack:
+        t = stack.pop()
+        if t.arguments and t.word in _ARITHMETIC:
+            stack.extend(t.arguments)
+        elif t.number is None:
+            found.append(t)
+    return list(dict.fromkeys(found))
+
+
+def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
+    """Return the degrees of φ's even and odd part where they are proven to be polynomials, −1 for zero, else None."""
+    row = polynomial(tree)
+    if row is not None:
+        nonzero = [n for n, c in enumerate(row) if c is not ZERO]
+        even, odd = (max((n for n in nonzero if n % 2 == i), default=-1) for i in (0, 1))
+        return even, odd
+    mirror = reflected(tree)
+    return with_degree(simplified("+", tree, mirror)), with_degree(simplified("-", tree, mirror))
+
+
+def with_degree(part: Tree) -> int | None:
+    """Return the degree of a part that is a polynomial in x, None for any other."""
+    try:
+        field = _Rational((part,))
+        found = field.quotient(part)
+        if found.top == 0:
+            return -1
+        quotient, rest = divmod(found.top, found.bottom)
+    except (_UnknownError, ZeroDivisionError):
+        return None
+    if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
+        return None
+    return int(max(powers[0] for powers in quotient.to_dict()))
+
+
+def same_function(a: Tree, b: Tree) -> bool:
+    """Return whether two formulas are proven to be the same function, hyperbolic functions written by exponentials."""
+    one, other = _by_exponentials(a), _by_exponentials(b)
+    try:
+        field = _Rational((one, other))
+        left, right = field.quotient(one), field.quotient(other)
+    except _UnknownError:
+        return False
+    return bool(left.top * right.bottom == right.top * left.bottom)
+
+
+def _by_exponentials(tree: Tree) -> Tree:
+    """Return a tree in which sigmoid, tanh, sinh, cosh and e^u − 1 are written by e^u."""
+
+    def change(t: Tree) -> Tree:
+        if t.word not in _WRITTEN:
+            return t
+        u, one = t.arguments[0], number(1)
+        e = node("exp", u)
+        if t.word == "expm1":
+            return simplified("-", e, one)
+        if t.word == "sigmoid":
+            return simplified("/", e, simplified("+", one, e))
+        inverse = simplified("/", one, e)
+        top, bottom = simplified("-", e, inverse), simplified("+", e, inverse)
+        if t.word == "tanh":
+            return simplified("/", top, bottom)
+        return simplified("/", top if t.word == "sinh" else bottom, number(2))
+
+    return rebuilt(tree, change)
+
+
+_WRITTEN = ("expm1", "sigmoid", "tanh", "sinh", "cosh")

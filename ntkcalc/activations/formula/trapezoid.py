@@ -1,0 +1,217 @@
+r"""The trapezoidal rule with an error that is bounded before anything is summed.
+
+For f analytic in |Im z| < b with ∫|f(x + iy)| dx ≤ M there, the rule with step h errs by at most 2M/(e^{2πb/h} − 1).
+For f = φ h_k ω, h_k the normalised Hermite polynomials and ω the normal density, Cauchy and Schwarz give
+
+.. math::  M ≤ e^{b²/2} \sqrt{N(b) L_k(−b²)} ≤ e^{b²/2 + b\sqrt k} \sqrt{N(b)},
+
+for E|h_k(Z + iy)|² = L_k(−y²) ≤ e^{2y√k}; for f = φ² ω, M ≤ e^{b²/2} N(b). Nodes beyond X are left out: there
+|h_k(x)| ≤ 1.0866 e^{x²/4} (Cramér), and φ has the bound of its tree. Everything is summed in balls.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from operator import mul
+
+import flint
+from flint import arb
+
+from ntkcalc.activations.formula.balls import Ball, log2_upper, widened, working_precision
+from ntkcalc.activations.formula.functions import Program
+from ntkcalc.activations.formula.growth import Growth
+from ntkcalc.activations.formula.panel_sums import hermite_guard, normalised
+from ntkcalc.activations.formula.strip import Analytic
+from ntkcalc.errors import AccuracyError
+
+_LN2 = math.log(2)
+_BLOCK = 48  # nodes that share a precision
+_MOST_NODES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Nodes n·step for |n| ≤ count, with log2 of a bound on the error of the sum times step."""
+
+    step: float
+    count: int
+    log_error: float
+
+
+def trapezoidal(
+    bounds: list[tuple[float, float]], far: tuple[Growth, Growth], need: float, weight: float, times: int
+) -> Rule:
+    """Return the rule with the fewest nodes whose error is below 2**-need.
+
+    Parameters
+    ----------
+    bounds
+        Pairs of b and log2 M.
+    far
+        Bounds on |φ(±x)| far out.
+    need
+        −log2 of the error.
+    weight, times
+        The integrand is at most φ^times e^{−weight x²} far out.
+    """
+    steps = (2 * math.pi * b / (_LN2 * max(need + log_m + 3, 1.0)) for b, log_m in bounds)
+    mantissa, exponent = math.frexp(max(steps))
+    step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
+    reach = max(g.start for g in far)
+    reach = max(reach, math.sqrt(max(need, 1.0) * _LN2 / weight))
+    while max(_left_out(g, reach, step, weight, times) for g in far) > -need - 3:
+        reach *= 1.02
+        if reach > 1e6:
+            raise AccuracyError("a formula grows too fast for quadrature")
+    return Rule(step, math.floor(reach / step) + 1, -need)
+
+
+def _left_out(far: Growth, x: float, step: float, weight: float, times: int) -> float:
+    """Return log2 of a bound on the sum beyond x: the integral and one term."""
+    tail = far.log_tail(x, weight, times)
+    if tail in (math.inf, -math.inf):
+        return tail
+    term = times * far.log_value(x) - weight * x * x / _LN2 + math.log2(step)
+    return max(tail, term) + 1
+
+
+class Line:
+    """Sums over the real line of one φ.
+
+    Parameters
+    ----------
+    phi
+        φ, with its bounds.
+    """
+
+    def __init__(self, phi: Analytic) -> None:
+        self.phi = phi
+        far, far_slope = phi.phi.on_line, phi.slope.on_line
+        assert far is not None
+        assert far_slope is not None
+        self.far, self.far_slope = far, far_slope
+        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
+
+    def hermite_rule(self, degree: int, need: float) -> Rule:
+        """Return the rule for µ_0 … µ_degree."""
+        bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.phi.bounds]
+        return trapezoidal(bounds, self.far, need, 0.25, 1)
+
+    def hermite(self, degree: int, need: float, parity: int = 0) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree with radii below 2**-need.
+
+        Parameters
+        ----------
+        degree
+            The last k.
+        need
+            −log2 of the radii.
+        parity
+            1 or −1 for an even or odd φ, else 0.
+        """
+        rule = self.hermite_rule(degree, need + 1)
+        guard = 16 + hermite_guard(degree, rule.count * rule.step) + math.log2(rule.count + 1)
+        while True:
+            found = self._hermite(rule, degree, need + guard, parity)
+            excess = max(log2_upper(m.rad()) for m in found) + need
+            if excess <= 0:
+                return found
+            guard += max(excess, 8) + 8
+
+    def _hermite(self, rule: Rule, degree: int, bits: float, parity: int) -> list[Ball]:
+        totals = [arb(0)] * (degree + 1)
+        for first in range(0, rule.count + 1, _BLOCK):
+            x = first * rule.step
+            with working_precision(max(32, math.ceil(bits - x * x / (4 * _LN2)))):
+                block = range(first, min(first + _BLOCK, rule.count + 1))
+                parts = self._block(rule, block, degree, parity)
+            with working_precision(math.ceil(bits)):
+                totals = [t + p for t, p in zip(totals, parts, strict=True)]
+        with working_precision(math.ceil(bits)):
+            return [
+                arb(0) if parity and k % 2 == (parity > 0) else widened(value, rule.log_error)
+                for k, value in enumerate(normalised(totals))
+            ]
+
+    def _block(self, rule: Rule, block: range, degree: int, parity: int) -> list[Ball]:
+        """Return Σ h φ(x) He_k(x) ω(x) over some n ≥ 0 and the nodes at −n."""
+        run, step = self.evaluator(), arb(rule.step)
+        scale = step / (2 * arb.pi()).sqrt()
+        x = [n * step for n in block]
+        even, odd = [], []
+        for n, v in zip(block, x, strict=True):
+            weight = scale * (-v * v / 2).exp()
+            right = run(v)[0]
+            left = parity * right if parity else run(-v)[0]
+            if not n:
+                left = arb(0)
+            even.append(weight * (right + left))
+            odd.append(weight * (right - left))
+        return _sums(x, even, odd, degree, parity)
+
+    def evaluator(self) -> Program:
+        """Return x ↦ [φ(x), φ'(x)] in the present precision."""
+        return self.phi.evaluator()
+
+    def squares(self, need: float) -> tuple[Ball, Ball]:
+        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need; kept for the next demand."""
+        if self._squares is None or self._squares[0] < need:
+            need = 64 * math.ceil((need + 32) / 64)
+            self._squares = need, self._both_squares(need)
+        return self._squares[1]
+
+    def _both_squares(self, need: float) -> tuple[Ball, Ball]:
+        found = []
+        for i, (strip, far) in enumerate(((self.phi.phi, self.far), (self.phi.slope, self.far_slope))):
+            bounds = [(b, n + b * b / (2 * _LN2)) for b, n in strip.bounds]
+            rule = trapezoidal(bounds, far, need + 2, 0.5, 2)
+            found.append(self._square(rule, i, need))
+        return found[0], found[1]
+
+    def _square(self, rule: Rule, order: int, need: float) -> Ball:
+        guard = 24 + math.log2(rule.count)
+        while True:
+            with working_precision(math.ceil(need + guard)):
+                step = arb(rule.step)
+                scale = step / (2 * arb.pi()).sqrt()
+            total = arb(0)
+            for first in range(-rule.count, rule.count + 1, _BLOCK):
+                block = range(first, min(first + _BLOCK, rule.count + 1))
+                nearest = min(abs(block.start), abs(block.stop - 1)) * rule.step
+                if block.start <= 0 < block.stop:
+                    nearest = 0.0
+                with working_precision(max(32, math.ceil(need + guard - nearest**2 / (2 * _LN2)))):
+                    run = self.evaluator()
+                    part = arb(0)
+                    for n in block:
+                        x = n * step
+                        value = run(x)[order]
+                        part += (-x * x / 2).exp() * value * value
+                    part *= scale
+                with working_precision(math.ceil(need + guard)):
+                    total += part
+            with working_precision(math.ceil(need + guard)):
+                total = widened(total, rule.log_error)
+            excess = log2_upper(total.rad()) + need
+            if excess <= 0:
+                return total
+            guard += max(excess, 8) + 8
+            if guard > 1 << 17:
+                raise AccuracyError("rounding leaves no digits of a formula")
+
+
+def _sums(x: list[Ball], even: list[Ball], odd: list[Ball], degree: int, parity: int) -> list[Ball]:
+    """Return Σ_n c_n He_k(x_n), c = `even` for even k and `odd` for odd k, k = 0 … degree."""
+    before, here = [arb(0)] * len(x), [arb(1)] * len(x)
+    columns = (even, odd)
+    found = []
+    zero = arb(0)
+    for k in range(degree + 1):
+        if parity and k % 2 == (parity > 0):
+            found.append(zero)
+        else:
+            found.append(sum(map(mul, columns[k % 2], here), zero))
+        factor = flint.fmpz(k)
+        before, here = here, [v * h - factor * b for v, h, b in zip(x, here, before, strict=True)]
+    return found

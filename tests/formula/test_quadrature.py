@@ -1,0 +1,278 @@
+"""Proven quadrature of smooth formulas against integrals of the definitions in ball arithmetic (Arb's own adaptive)."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import flint
+import mpmath
+import pytest
+from flint import acb, arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntkcalc.activations.catalogue import activation
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
+from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
+from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass
+from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
+from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.numerics.precision import context, log2
+
+CTX = context(400)
+
+SMOOTH = [
+    "tanh(x)",
+    "1/(1+exp(-x))",
+    "x*sigmoid(1.702*x)",
+    "x*tanh(log(1+exp(x)))",
+    "log(1+exp(2*x))/2",
+    "x*(1+erf(x/sqrt(2)))/2",
+    "sin(3*x)+x/2",
+    "x+sin(x)^2",
+    "exp(-x^2)*cos(2*x)",
+    "sqrt(1+x^2)+x",
+    "x/sqrt(1+x^2)",
+    "asinh(x)",
+    "atan(2*x)",
+    "log(1+x^2)",
+    "x*erf(log(1+exp(x)))",
+    "exp(-exp(-x))",
+    "exp(x^2/8)-1",
+    "tanh(20*x)",
+    "(1+x^2)^0.3*x",
+    "cosh(x/2)+x",
+]
+
+
+def tree(text: str) -> Tree:
+    return plain(parsed(text, WORDS))
+
+
+def dual_of(text: str) -> QuadratureDual:
+    found = quadrature_dual(tree(text), text)
+    assert found is not None
+    return found
+
+
+def integral(run: Any, weight: Any = lambda z: 1) -> Any:
+    """E[f(Z)] for f = run · weight by Arb's adaptive integration, to 40 digits."""
+    root = (2 * acb.pi()).sqrt()
+    parts = (-14, -3, 3, 14)
+    return sum(
+        (
+            acb.integral(lambda z, _: run(z)[0] * weight(z) * (-z * z / 2).exp() / root, a, b)
+            for a, b in pairwise(parts)
+        ),
+        acb(0),
+    ).real
+
+
+@pytest.mark.parametrize("text", SMOOTH)
+def test_hermite_coefficients_and_squares_are_those_of_the_definition(text: str) -> None:
+    dual = dual_of(text)
+    with working_precision(140):
+        balls = dual.moments(8, 90.0)
+        square, slope = dual._line.squares(90.0)
+        run, steep = (program([t], ComplexBalls()) for t in (tree(text), derivative(tree(text))))
+        # beyond 14 the normal law leaves e^{−98} and φ² at most e^{49} of it, k ≤ 8
+        small = arb(0, arb("1e-14")) if "x^2/8" in text else arb(0, arb("1e-30"))
+        for k in (0, 1, 4, 7):
+            scale = arb(math.factorial(k)).sqrt() * arb(2) ** (arb(k) / 2)
+            expected = integral(run, lambda z, k=k, s=scale: (z / acb(2).sqrt()).hermite_h(k) / s)
+            assert (expected + small).overlaps(balls[k]), k
+        assert (integral(lambda z: [run(z)[0] ** 2]) + small).overlaps(square)
+        assert (integral(lambda z: [steep(z)[0] ** 2]) + small).overlaps(slope)
+
+
+@pytest.mark.parametrize("text", SMOOTH)
+def test_balls_hold_what_twice_the_precision_gives(text: str) -> None:
+    dual, finer = dual_of(text), dual_of(text)
+    rough, fine = dual.moments(40, 60.0), finer.moments(40, 200.0)
+    assert all(a.overlaps(b) and log2_upper(b.rad()) < -199 for a, b in zip(rough[:41], fine[:41], strict=True))
+
+
+def largest_gap(ours: list[Any], theirs: list[Any]) -> float:
+    """log2 of the largest relative difference."""
+    gaps = [abs(CTX.convert(a) / CTX.convert(b) - 1) for a, b in zip(ours, theirs, strict=True) if b]
+    return max((float(log2(gap)) for gap in gaps if gap), default=-math.inf)
+
+
+@pytest.mark.parametrize("delta", ["0.5", "0.05", "1e-3", "1e-8", "1e-40"])
+@pytest.mark.parametrize("text", ["tanh(x)", "x*sigmoid(1.702*x)", "tanh(4*x)", "sin(3*x)+x/2"])
+def test_all_routes_of_expansions_agree(text: str, delta: str) -> None:
+    dual, point, degree, bits = dual_of(text), ExpansionPoint(CTX.mpf(delta), near_one=True), 6, 60
+    found = [dual.expansion(point, degree, bits)]
+    log_delta = float(log2(CTX.mpf(delta)))
+    if log_delta > -6:
+        found.append(dual._regrouped(point, degree, bits, *dual._series_plan(point, degree, bits)))
+    if log_delta > -30 and dual._local(point, degree, bits, dual._local_need(point, degree, bits)).work() < 0.5:
+        found.append(dual._locally(point, degree, bits))
+    if dual._at_one.terms(degree, log_delta, bits) is not None:
+        found.append(dual._beside_one(point, degree, bits))
+    for other in found[1:]:
+        for ours, theirs in (
+            (other.d, found[0].d),
+            (other.tails, found[0].tails),
+            (other.slope_tails, found[0].slope_tails),
+        ):
+            assert largest_gap(ours, theirs) < -bits
+    total, slope = CTX.convert(dual.mean_square(200)), CTX.convert(dual.slope_square(200))
+    first = found[0]
+    # q_0 = E[φ²] − d_0 and q̇_0 = E[φ'²] − d_1/δ
+    assert abs((first.d[0] + first.tails[0]) / total - 1) < 2.0 ** (1 - bits)
+    assert abs((CTX.convert(first.d[1]) / CTX.mpf(delta) + first.slope_tails[0]) / slope - 1) < 2.0 ** (1 - bits)
+
+
+@pytest.mark.parametrize("t", ["0.999999", "-0.9999", "0.7", "-0.2"])
+@pytest.mark.parametrize("text", ["tanh(20*x)", "x*sigmoid(1.702*x)"])
+def test_values_are_those_of_the_expansion(text: str, t: str) -> None:
+    dual, at = dual_of(text), Correlation.of(Fraction(t), 64)
+    value, slope = dual.value(at, 64)
+    if at.sign > 0:
+        d = dual.expansion(at.size, 1, 70).d
+        assert abs(value / CTX.convert(d[0]) - 1) < 2.0**-62
+        assert abs(slope * CTX.convert(at.size.at(CTX)[1]) / CTX.convert(d[1]) - 1) < 2.0**-55
+    series = dual._series_value(at, 64, 64) if text != "tanh(20*x)" or abs(float(t)) < 0.99 else (value, slope)
+    assert abs(series[0] - value) < 2.0**-60
+    assert abs(series[1] - slope) < 2.0**-55 * float(dual.slope_square(60))
+
+
+@settings(max_examples=15, deadline=None)
+@given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
+def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:
+    """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
+    dual = dual_of(f"x+{h}*cos({w}*x)")
+    with working_precision(200):
+        size, wave = arb(h), arb(str(w))
+        fourth = (-2 * wave**2).exp()
+        square, slope = dual._line.squares(100.0)
+        assert (1 + size**2 * (1 + fourth) / 2).overlaps(square)
+        assert (1 + size**2 * wave**2 * (1 - fourth) / 2).overlaps(slope)
+        assert (size * (-(wave**2) / 2).exp()).overlaps(dual.moments(0, 100.0)[0])
+
+
+@pytest.mark.parametrize("text", SMOOTH)
+def test_bounds_far_out_hold(text: str) -> None:
+    with working_precision(80):
+        for t in (tree(text), derivative(tree(text))):
+            run = program([t], ComplexBalls())
+            for sign in (1, -1):
+                bound = growth(t, 16.0, 0.03, sign)
+                assert bound is not None
+                for x in (16.0, 17.3, 25.0, 60.0):
+                    for y in (0.0, 0.01, -0.03):
+                        assert log2_upper(run(acb(sign * x, y))[0]) <= bound.log_value(x) + 1e-6
+
+
+@pytest.mark.parametrize("text", SMOOTH)
+def test_the_mean_over_a_line_is_below_its_bound(text: str) -> None:
+    strip = Strip(tree(text))
+    height, bound = strip.bounds[-1]
+    run = program([strip.tree], ComplexBalls())
+    with working_precision(60):
+        for share in (0.0, 0.5, 0.99):
+            y = height * share
+            values = [run(acb(x / 16, y))[0] for x in range(-128, 129)]
+            mean = sum(float(abs(v).upper()) ** 2 * math.exp(-((n - 128) ** 2) / 512) for n, v in enumerate(values))
+            assert math.log2(mean / 16 / math.sqrt(2 * math.pi)) <= bound + 1e-3
+
+
+@pytest.mark.parametrize("text", ["1/(x-0.3)", "tan(x)", "exp(x^2/3)", "1/(1+x)^2", "log(x)", "exp(exp(x))"])
+def test_poles_and_growth_have_no_strip(text: str) -> None:
+    assert quadrature_dual(tree(text), text) is None
+
+
+@pytest.mark.parametrize("text", [t for t in SMOOTH if "^0.3" not in t])
+def test_taylor_series_are_derivatives(text: str) -> None:
+    slope = derivative(tree(text))
+    before = flint.ctx.cap
+    try:
+        flint.ctx.cap = 4
+        with working_precision(120):
+            for x in ("0.37", "-1.9"):
+                series = program([tree(text)], SeriesBalls())(flint.arb_series([arb(x), 1]))[0]
+                assert series[0].overlaps(program([tree(text)], RealBalls())(arb(x))[0])
+                assert series[1].overlaps(program([slope], RealBalls())(arb(x))[0])
+                assert (2 * series[2]).overlaps(program([derivative(slope)], RealBalls())(arb(x))[0])
+    finally:
+        flint.ctx.cap = before
+
+
+@pytest.mark.parametrize(
+    ("text", "even", "odd"),
+    [
+        ("tanh(x)", -1, None),
+        ("1/(1+exp(-x))", 0, None),
+        ("x/(1+exp(-x))", None, 1),
+        ("log(1+exp(2*x))/2", None, 1),
+        ("x*(1+tanh(0.851*x))/2", None, 1),
+        ("(exp(x)-exp(-x))/(exp(x)+exp(-x))", -1, None),
+        ("1-erfc(x)", -1, None),
+        ("x*sin(x)+x^3", None, 3),
+        ("x*tanh(log(1+exp(x)))", None, None),
+        ("1+x+1e-30*sin(x)^2", None, 1),
+    ],
+)
+def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd: int | None) -> None:
+    assert polynomial_parts(tree(text)) == (even, odd)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1/(1+exp(-x))", "sigmoid(x)", True),
+        ("2/(1+exp(-2*x))-1", "tanh(x)", True),
+        ("x/(1+exp(-x))", "silu(x)", True),
+        ("1/(1+exp(-x))+1e-40", "sigmoid(x)", False),
+        ("tanh(1.0000000001*x)", "tanh(x)", False),
+    ],
+)
+def test_equal_functions_are_known_by_exact_arithmetic(one: str, other: str, same: bool) -> None:
+    assert same_function(tree(one), tree(other)) is same
+
+
+def test_a_shift_that_only_cancels_is_below_the_floor() -> None:
+    """cos(x − π/2) is sin x, which the tree does not show: its even coefficients are below the floor, and zero."""
+    mu = activation("cos(x-pi/2)").hermite(9, 60)
+    assert [k for k in range(10) if not mu[k]] == [0, 2, 4, 6, 8]
+
+
+@pytest.mark.parametrize("w", [20, 40])
+def test_coefficients_far_below_floats_are_none_of_them(w: int) -> None:
+    """µ_1 of sin wx is w e^{−w²/2}, 2^{−1150} for w = 40."""
+    mu = activation(f"sin({w}*x)").hermite(1, 60)[1]
+    assert abs(mu / (w * CTX.exp(-(CTX.mpf(w) ** 2) / 2)) - 1) < 2.0**-60
+
+
+@pytest.mark.parametrize("text", ["1/(1+exp(-x))", "x*sigmoid(1.702*x)", "tanh(6*x)"])
+def test_the_global_precision_of_flint_stays_as_it_was(text: str) -> None:
+    before = flint.ctx.prec, flint.ctx.cap
+    dual_of(text).expansion(ExpansionPoint(CTX.mpf("1e-5"), near_one=True), 4, 60)
+    assert (flint.ctx.prec, flint.ctx.cap) == before
+
+
+@pytest.mark.parametrize(("left", "right"), [(-4.0, 4.0), (0.0, 1.0), (-20.0, 30.0), (9.0, 14.0)])
+@pytest.mark.parametrize("shift", [0.0, 0.5, 8.0])
+def test_the_mass_of_an_interval_is_that_of_the_nearest_normal_laws(left: float, right: float, shift: float) -> None:
+    def density(x: mpmath.mpf) -> mpmath.mpf:
+        return mpmath.npdf(max(abs(x) - shift, 0))
+
+    ends = sorted({left, right, *(e for e in (-shift, 0.0, shift) if left < e < right)})
+    assert mpmath.log(mpmath.quad(density, ends), 2) <= _gaussian_log_mass(left, right, shift)
+
+
+def test_a_branch_that_is_not_decided_has_a_bound_on_the_line_alone() -> None:
+    formula = plain(parsed("relu(sin(3*x))", WORDS))
+    bound = growth(formula, 16.0, 0.0, 1)
+    assert bound is not None
+    assert bound.log_value(20.0) >= 0
+    assert growth(formula, 16.0, 0.5, 1) is None
