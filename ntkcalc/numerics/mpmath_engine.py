@@ -37,7 +37,7 @@ from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
 _SHORT = 24  # coefficients that are summed one by one
-_ENOUGH = 200  # coefficients from which a saddle point is estimated
+_ENOUGH = 128  # coefficients from which a saddle point is estimated
 
 
 class MpmathEngine:
@@ -207,27 +207,30 @@ class _Tangents:
         places: Sequence[float] | None = None,
     ) -> None:
         self.total, self.first, self.degree = total, first, degree
-        self.points = {x: total(x)[0] for x in places or (0.0, -1e4)}
+        self.points = {x: total(x) for x in places or (0.0, -1e4)}
         if places is None:
-            for p in {degree, degree // 2, degree // 8}:
+            for p in sorted({degree // 8, degree // 2, degree}):
                 self._approach(p)
 
     def _approach(self, p: int) -> None:
-        """Add points around the x where total(x) − p x is least."""
-        left, right = 0.0, 1 / (self.degree + 1)
-        while self._slope(right) < p and right < 1e5:
-            left, right = right, 2 * right
-        for _ in range(6):
+        """Add points around the x where total(x) − p x is least, between those that are known."""
+        left = max((x for x, (_, slope) in self.points.items() if x >= 0 and slope < p), default=0.0)
+        right = min((x for x, (_, slope) in self.points.items() if x > left and slope >= p), default=0.0)
+        if not right:
+            right = 2 * left or 1 / (self.degree + 1)
+            while self._slope(right) < p and right < 1e5:
+                left, right = right, 2 * right
+        while right - left > left / 32 and right > 1 / (64 * (self.degree + 1)):
             middle = (left + right) / 2
             left, right = (middle, right) if self._slope(middle) < p else (left, middle)
 
     def _slope(self, x: float) -> float:
-        self.points[x], slope = self.total(x)
-        return slope
+        self.points[x] = self.total(x)
+        return self.points[x][1]
 
     def log_coefficient(self, p: int) -> float:
         """Return the estimate of log2 c_p."""
-        return min(y - p * x for x, y in self.points.items())
+        return min(log - p * x for x, (log, _) in self.points.items())
 
     def flattening(self) -> float:
         """Return log2 of the λ for which the first and the last coefficient of c(λt) weigh the same."""
