@@ -362,7 +362,8 @@ def test_the_callers_mpmath_is_left_alone() -> None:
         ({"depth": 1001}, "at most 1000", "got 1001"),
         ({"act": "tahn"}, "Did you mean 'tanh'?", "'tahn'"),
         ({"sigma_w2": "2.1"}, "at most 2 ", "got 2.1"),
-        ({"gamma_b2": "-0.1"}, "[0, 1]", "got -0.1"),
+        ({"gamma_b2": "-0.1"}, "not be negative", "got -0.1"),
+        ({"gamma_b2": "1.1"}, "[0, 1]", "got 1.1"),
     ],
     ids=lambda part: str(part)[:40],
 )

@@ -82,7 +82,7 @@ def test_the_totals_follow_the_recursion_of_variances_and_slopes() -> None:
 
 def test_values_series_and_arrays_agree() -> None:
     for kernel in ("ntk", "nngp"):
-        (value,) = ntk_values("gelu", ["0.4"], 4, 60, **CHAOTIC, kernel=kernel, digits=20).values
+        (value,) = ntk_values(["0.4"], "gelu", 4, 60, **CHAOTIC, kernel=kernel, digits=20).points
         assert value.bound is not None
         assert value.theta is not None
         assert abs(value.theta - value.series) <= value.bound

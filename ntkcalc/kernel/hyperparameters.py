@@ -188,12 +188,13 @@ def kernel_of(facts: KernelFacts) -> Kernel:
     Under Assumption 2 σ_w² and γ_b² say them all, and σ_w² beyond the largest is the largest.
     """
     act, depth, name = facts.activation, facts.depth, facts.name
-    sigma_w2, gamma_b2, *others = (
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2 = (
         None if v is None else str(v) for v in (facts.sigma_w2, facts.gamma_b2, facts.sigma_b2, facts.gamma_w2)
     )
     from_csv = facts.variances is None and facts.chi is None  # which names σ_b² and γ_w² only where they are free
-    if (from_csv and None not in others) or any(q != 1 for q in facts.variances or ()):
-        return Kernel.of(act, depth, sigma_w2, gamma_b2, *others, kernel=name).checked()
+    free = from_csv and sigma_b2 is not None and gamma_w2 is not None
+    if free or any(q != 1 for q in facts.variances or ()):
+        return Kernel.of(act, depth, sigma_w2, gamma_b2 or "0", sigma_b2, gamma_w2, name).checked()
     if facts.sigma_b2 != 0:
         with suppress(InputError):
             return Kernel.of(act, depth, sigma_w2 or "1", gamma_b2 or "1", kernel=name).checked()

@@ -135,10 +135,10 @@ def _csv_facts(kernel: Sequence[str]) -> KernelFacts | None:
     """Read the kernel that each line of CSV names."""
     activation, depth, *written, name = kernel
     try:
-        variances = [_nonnegative(v, "variance") if v else None for v in written]
+        sigma_w2, sigma_b2, gamma_w2, gamma_b2 = (_nonnegative(v, "variance") if v else None for v in written)
         own = "nngp" if name == "nngp" else "ntk"
         act = _shown(activation.removeprefix("'"))
-        return KernelFacts(act, int(depth), *variances, None, None, own, None, None, None)
+        return KernelFacts(act, int(depth), sigma_w2, sigma_b2, gamma_w2, gamma_b2, None, None, own, None, None, None)
     except (ArithmeticError, ValueError):
         return None
 
