@@ -97,8 +97,7 @@ class KernelMatrix:
         starts = ((i, j) for i in range(0, n, _TILE) for j in range(i if self.y is None else 0, m, _TILE))
         for done, (i, j) in enumerate(starts):
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
-            with blas_threads(_TILE):
-                negative, delta = correlations(self.x[rows], columns[cols])
+            negative, delta = correlations(self.x[rows], columns[cols])
             self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
             values = self._values(rows, cols, negative, delta)
             if self.offset:
@@ -109,6 +108,7 @@ class KernelMatrix:
             if observer is not None:
                 observer(done + 1, count)
 
+    @blas_threads(_TILE)
     def fill(self, out: Array | None, observer: Observer | None = None) -> tuple[float, float, float]:
         """Write the matrix to `out`, if there is one, and return its least entry, its mean and its largest."""
         least, largest, total = np.inf, -np.inf, 0.0
@@ -124,14 +124,14 @@ class KernelMatrix:
         n, m = self.shape
         return least, total / n / m, largest
 
+    @blas_threads(_TILE)
     def product(self, vectors: Array, observer: Observer | None = None) -> Array:
         """Return the symmetric matrix times a block of vectors, shape (n, b), tile by tile."""
         result = np.zeros_like(vectors)
         for tile in self.tiles(observer):
-            with blas_threads(_TILE):
-                result[tile.rows] += tile.values @ vectors[tile.columns]
-                if tile.rows != tile.columns:
-                    result[tile.columns] += tile.values.T @ vectors[tile.rows]
+            result[tile.rows] += tile.values @ vectors[tile.columns]
+            if tile.rows != tile.columns:
+                result[tile.columns] += tile.values.T @ vectors[tile.rows]
         return result
 
 
