@@ -39,7 +39,10 @@ class MpfrSeries(Sequence[Real]):
 
 def mpfr_numbers(series: Sequence[Real]) -> list[Any]:
     """Return the numbers of a series, those of other kinds rounded to the precision of the context of MPFR."""
-    return series.numbers if isinstance(series, MpfrSeries) else [to_mpfr(x) for x in series]
+    if isinstance(series, MpfrSeries):
+        return series.numbers
+    zero = gmpy2.mpfr(0)
+    return [to_mpfr(x) if x else zero for x in series]
 
 
 def mpfr_logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:

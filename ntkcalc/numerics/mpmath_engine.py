@@ -37,6 +37,7 @@ from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
 _SHORT = 24  # coefficients that are summed one by one
+_UNSEEN = 60  # bits below the largest term at which terms do not show in a double
 _ENOUGH = 128  # coefficients from which a saddle point is estimated
 
 
@@ -53,9 +54,9 @@ class MpmathEngine:
         with self._numbers(len(scalars)):
             return self._series(mpfr_numbers(scalars))
 
-    def scalars(self, a: Sequence[Real]) -> list[Real]:
+    def scalars(self, a: Sequence[Real]) -> Sequence[Real]:
         """Give coefficients back."""
-        return list(a)
+        return a
 
     def scale(self, factor: Real, a: Sequence[Real]) -> MpfrSeries:
         """Return factor · a."""
@@ -286,6 +287,6 @@ def _log_sum(logs: list[tuple[int, float]], x: float) -> tuple[float, float]:
     """Return log2 of the series' sum at t = 2**x, and its derivative by x."""
     sizes = [log + p * x for p, log in logs]
     top = max(sizes)
-    weights = [2.0 ** max(size - top, -1000.0) for size in sizes]
-    total = math.fsum(weights)
-    return top + math.log2(total), math.fsum(w * p for w, (p, _) in zip(weights, logs, strict=True)) / total
+    weights = [(2.0 ** (size - top), p) for size, (p, _) in zip(sizes, logs, strict=True) if size > top - _UNSEEN]
+    total = sum(w for w, _ in weights)
+    return top + math.log2(total), sum(w * p for w, p in weights) / total

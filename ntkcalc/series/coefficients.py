@@ -272,7 +272,7 @@ def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, reques
     factor, bits = _factor(kernel, str(request.which), engine.bits + 8), bits_for(request.digits) + 16
     ctx = context(bits + 32)
 
-    def scaled(series: list[Real]) -> Sequence[Real]:
+    def scaled(series: Sequence[Real]) -> Sequence[Real]:
         return series if factor == 1 else _times(factor, [ctx.convert(c) for c in series])
 
     values = scaled(engine.scalars(getattr(layer, str(request.which))))
