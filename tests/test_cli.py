@@ -309,9 +309,9 @@ def test_auto_is_the_engine_that_is_done_sooner() -> None:
     def engine(*options: str) -> str:
         return str(json.loads(output("-a", "relu", "--json", *options))["engine"])
 
-    assert engine("-T", "50", "-l", "3") == "mpmath"  # in less than the time that loading NumPy takes
-    assert engine("-T", "300", "-l", "3") == "numpy"
-    assert engine("-T", "300", "-l", "3", "-d", "16") == "mpmath"  # beyond double precision
+    assert engine("-T", "300", "-l", "3") == "mpmath"  # in less than the time that loading NumPy takes
+    assert engine("-T", "1200", "-l", "2") == "numpy"
+    assert engine("-T", "1200", "-l", "2", "-d", "16") == "mpmath"  # beyond double precision
     assert engine("-T", "50", "-l", "3", "--engine", "numpy") == "numpy"
 
 

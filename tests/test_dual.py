@@ -130,3 +130,17 @@ def test_a_point_keeps_the_accuracy_of_the_smaller_side(a: str, delta: str) -> N
     found = ExpansionPoint.between(CTX.mpf(a), CTX.mpf(delta)).at(context(400))
     assert abs(min(found) / min(CTX.mpf(a), CTX.mpf(delta)) - 1) < 2.0**-190
     assert found[0] + found[1] == 1
+
+
+@pytest.mark.parametrize("name", ["tanh", "silu", "mish", "elu", "relu", "gelu", "x/(1+x^2)"])
+@pytest.mark.parametrize("delta", ["0.9", "0.4", "0.01"])
+@pytest.mark.quick(6)
+def test_coefficients_and_their_tails_sum_to_the_mean_squares(name: str, delta: str) -> None:
+    dual = activation(name).dual
+    found = dual.expansion(below_one(delta), 5, 60)
+    d, slope = [wide(c) for c in found.d], wide(dual.slope_square(120))
+    rises = [(j + 1) * c / CTX.mpf(delta) for j, c in enumerate(d[1:])]
+    for j in range(6):
+        for whole, row, tails in ((square(name), d, found.tails), (slope, rises, found.slope_tails)):
+            assert abs(whole - sum(row[: j + 1]) - wide(tails[j])) <= whole * 2.0**-58
+    assert all(wide(few) <= wide(many) for few, many in zip(found.tails[1:], found.tails, strict=False))

@@ -22,7 +22,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import theta
 from ntkcalc.numerics.precision import decimal, exact
 from ntkcalc.series.results import KernelValue
-from ntkcalc.series.values import MOST_VALUES, kernel_values
+from ntkcalc.series.values import MOST_VALUES, kernel_values, values_by_depth
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 import definition
@@ -372,3 +372,10 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(changes: dict[str, An
         ntk_values(**{"act": "relu", "rho": ["0.5"]} | changes)
     assert expected in str(caught.value)
     assert came in str(caught.value)
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_depths_that_share_layers_have_the_values_of_each_alone(paper: bool) -> None:
+    kernel, rhos = Kernel.of("gelu", 5), [exact(r, "rho") for r in ("0.6", "-0.9")]
+    found = values_by_depth(kernel, [1, 3, 5], rhos, [2, 6], 12, paper)
+    assert found == [kernel_values(kernel.at_depth(depth), rhos, [2, 6], 12, paper) for depth in (1, 3, 5)]

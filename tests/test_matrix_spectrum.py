@@ -284,6 +284,16 @@ def test_ranks_of_lemma_c_20_are_those_of_hadamard_powers(act: str, r: int, most
     assert all(a >= b for a, b in pairwise(found.bounds))
 
 
+@pytest.mark.parametrize("act", ["relu", "tanh", "x^4-6*x^2+3"])
+@pytest.mark.parametrize("rank", [1, 2, 5, 40])
+def test_bounds_on_the_largest_are_those_that_all_degrees_give(act: str, rank: int) -> None:
+    kernel = Kernel.of(act, 2, "max")
+    everything = tail_bounds(kernel, 200, rank, 3.0)
+    for most in (1, 2, 7, 60):
+        some = tail_bounds(kernel, 200, rank, 3.0, most)
+        assert [some.at(p) for p in range(1, most + 1)] == [everything.at(p) for p in range(1, most + 1)]
+
+
 def test_the_rank_count_is_the_one_that_theory_states() -> None:
     # all degrees below 5 on S^3: C(7, 3) + C(6, 3) = 55
     assert 55 in tail_bounds(Kernel.of("elu"), 1000, 4, 4.0).ranks

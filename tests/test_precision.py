@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc import AccuracyError, InputError
+from ntkcalc.numerics.mpfr_series import rounded
 from ntkcalc.numerics.precision import (
     agreed,
     bits_for,
@@ -20,7 +21,9 @@ from ntkcalc.numerics.precision import (
     exact,
     first_agreement,
     log2,
+    mpfr_context,
     real,
+    to_mpfr,
     whole,
     with_enough_bits,
 )
@@ -193,3 +196,19 @@ def test_huge_exponents_are_refused(text: str) -> None:
 def test_endless_text_is_refused() -> None:
     with pytest.raises(InputError, match="at most 2000 characters, got 2001"):
         exact("1" * 2001, "x")
+
+
+@given(st.integers(-(1 << 80), 1 << 80), st.integers(-120, 120), st.integers(1, 30))
+def test_numbers_of_mpfr_are_rounded_as_mpmath_reals_are(mantissa: int, exponent: int, digits: int) -> None:
+    x = context(160).ldexp(mantissa, exponent)
+    with mpfr_context(160):
+        found = rounded(to_mpfr(x), digits)
+    assert found.as_tuple() == decimal(x, digits).as_tuple()
+
+
+@pytest.mark.parametrize("text", ["0", "1", "100", "1200000", "0.5", "0.125", "-2.5", "-0.0625", "99999"])
+@pytest.mark.parametrize("digits", [1, 2, 5, 12])
+def test_short_numbers_of_mpfr_stay_short(text: str, digits: int) -> None:
+    x = context(64).mpf(text)
+    with mpfr_context(64):
+        assert rounded(to_mpfr(x), digits).as_tuple() == decimal(x, digits).as_tuple()

@@ -11,6 +11,7 @@ from shell import ENVIRONMENT
 LIGHT = {"ntkcalc", "typer"}
 EXACT = LIGHT | {"mpmath", "gmpy2"}
 ARRAYS = EXACT | {"numpy"}
+MATRICES = ARRAYS | {"threadpoolctl"}
 TABLE = {"rich"}
 NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis"}
 HELPERS = {"annotated_doc", "shellingham", "sitecustomize", "typing_extensions", "org"}  # of typer, site and pickle
@@ -36,13 +37,14 @@ def loaded(line: str) -> set[str]:
         ("--list-activations", LIGHT | {"gmpy2"}),
         ("coeffs -a relu --json", EXACT),
         ("coeffs -a tanh -l 3", EXACT | TABLE),
-        ("coeffs -a relu -T 600 --json", ARRAYS),
+        ("coeffs -a relu -T 1000 --json", EXACT),
+        ("coeffs -a relu -T 1200 --json", ARRAYS),
         ("evaluate -a relu --rho 0.5", EXACT | TABLE),
-        ("evaluate -a relu --data - -q", ARRAYS | TABLE),
+        ("evaluate -a relu --data - -q", MATRICES | TABLE),
         ("effrank -a relu", EXACT | TABLE),
-        ("effrank -a relu --data - -q", ARRAYS | TABLE),
+        ("effrank -a relu --data - -q", MATRICES | TABLE),
         ("eigs -a relu --sphere-dim 2 --max-frequency 3", ARRAYS | TABLE),
-        ("eigs -a relu --data - -q", ARRAYS | TABLE),
+        ("eigs -a relu --data - -q", MATRICES | TABLE),
         ("decay -a relu -T 100", ARRAYS | TABLE),
     ],
 )

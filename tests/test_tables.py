@@ -7,6 +7,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ntkcalc.report.formats import Screen
 from ntkcalc.report.tables import Column, captions, numbers, table
@@ -29,6 +32,14 @@ def test_a_table_that_fits_is_set_as_it_is() -> None:
         "",
     ]
     assert drawn(24) == drawn(None)
+
+
+def test_tables_are_those_of_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[type] = []
+    monkeypatch.setattr(Console, "print", lambda self, thing, **options: printed.append(type(thing)))
+    for width in (None, 23, 20, 12):
+        drawn(width)
+    assert printed == [Text, Table, Text, Table, Text, Table, Table, Text, Table]
 
 
 def test_a_narrower_one_comes_closer() -> None:

@@ -2,13 +2,17 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
+from typing import Any
+
+import gmpy2
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint, Singularity
-from ntkcalc.numerics.precision import Context, Real, context, log2, real
+from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
+from ntkcalc.numerics.precision import Context, Real, context, mpfr_context, mpfr_log2, real, to_mpfr
 
 Lower = Callable[[Context, Real, Real], list[Real]]
 """From (ctx, t, 1 − t²) the derivatives of D below the order of an expansion, [D(t), D'(t), …]."""
@@ -21,7 +25,7 @@ class ClosedFormDual(ABC):
     most_bits = 8192  # more than the longest decimal text that is read has
 
     @abstractmethod
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
         """See `Dual.taylor`."""
 
     @abstractmethod
@@ -37,31 +41,31 @@ class ClosedFormDual(ABC):
 
         The working precision has as many more bits as the differences lose: at most log2(total/d) for any later d.
         """
-        lost = 40 if degree <= 12 else _bits_lost(self.taylor(point, degree + 2, 16), degree)
+        lost = 40 if degree <= 12 else _bits_lost(mpfr_numbers(self.taylor(point, degree + 2, 16)), degree)
         while True:
             work = bits + 8 + degree.bit_length() + lost
-            d = self.taylor(point, degree + 2, work)
+            with mpfr_context(work):
+                d = mpfr_numbers(self.taylor(point, degree + 2, work))
             if _bits_lost(d, degree) <= lost:
                 break
             lost = _bits_lost(d, degree)
         ctx, end = context(work), self.degree
-        delta = point.at(ctx)[1]
-        slopes = [(j + 1) * ctx.convert(c) / delta for j, c in enumerate(d[1:])]
-        square, slope = (
-            real(ctx, x) if isinstance(x, Fraction) else ctx.convert(x)
-            for x in (self.mean_square(work), self.slope_square(work))
-        )
-        tails, slope_tails = _differences(square, d, end), _differences(slope, slopes, end and end - 1)
-        return Expansion(d[: degree + 2], tails[: degree + 1], slope_tails[: degree + 1])
+        with mpfr_context(ctx.prec):
+            totals = (real(ctx, x) for x in (self.mean_square(work), self.slope_square(work)))
+            delta, square, slope = (to_mpfr(x) for x in (point.at(ctx)[1], *totals))
+            slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+            tails, slope_tails = _differences(square, d, end), _differences(slope, slopes, end and end - 1)
+        rows = d[: degree + 2], tails[: degree + 1], slope_tails[: degree + 1]
+        return Expansion(*(MpfrSeries(ctx, row) for row in rows))
 
 
-def _bits_lost(d: list[Real], degree: int) -> int:
+def _bits_lost(d: list[Any], degree: int) -> int:
     """Return log2 of the largest coefficient over the largest of those beyond the degree."""
     later = max(d[degree + 1 :])
-    return math.ceil(log2(max(d)) - log2(later)) + degree.bit_length() + 4 if later else 0
+    return math.ceil(mpfr_log2(max(d)) - mpfr_log2(later)) + degree.bit_length() + 4 if later else 0
 
 
-def _differences(total: Real, series: list[Real], end: int | None) -> list[Real]:
+def _differences(total: Any, series: list[Any], end: int | None) -> list[Any]:
     """Return total − Σ_{i≤j} series_i for every j; Σ_{i>j} series_i for a polynomial whose degree is `end`."""
     if end is not None and len(series) > end:
         return list(accumulate(reversed(series[1:]), initial=0 * total))[::-1]
@@ -102,29 +106,33 @@ class AlgebraicDual(ClosedFormDual):
     slope: Fraction | None = None
     degree: int | None = None
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
         """See `Dual.taylor`. Cost: O(degree) operations."""
         ctx = context(bits + 16 + 3 * degree.bit_length())
         a, delta = point.at(ctx)
-        total = [ctx.zero] * (degree + 1)
-        for n, weight in self.weights(ctx):
-            for j, g in enumerate(self._power(ctx, a, delta, n, degree)):
-                total[j] += weight * g
-        factor, series = ctx.one, []
-        for j, derivative in enumerate(self.lower(ctx, a, delta * (1 + a))):
-            series.append(factor * derivative)
-            factor *= delta / (j + 1)
-        for j in range(degree + 1 - self.order):
-            series.append(factor * total[j])
-            factor *= ctx.mpf(j + 1) / (j + 1 + self.order)
-        return series[: degree + 1]
+        lower, weights = self.lower(ctx, a, delta * (1 + a)), self.weights(ctx)
+        c = real(ctx, self.radius), real(ctx, self.radius - 1)
+        with mpfr_context(ctx.prec):
+            a, delta, radius, excess = (to_mpfr(x) for x in (a, delta, *c))
+            gap = (excess + delta) * (radius + a)
+            near, far = a * delta / gap, delta**2 / gap
+            total = [gmpy2.mpfr(0)] * (degree + 1)
+            for n, weight in weights:
+                w = to_mpfr(weight)
+                total = [t + w * g for t, g in zip(total, self._power(gap, near, far, n, degree), strict=True)]
+            factor, series = gmpy2.mpfr(1), []
+            for j, derivative in enumerate(lower):
+                series.append(factor * to_mpfr(derivative))
+                factor *= delta / (j + 1)
+            for j in range(degree + 1 - self.order):
+                series.append(factor * total[j])
+                factor = factor * (j + 1) / (j + 1 + self.order)
+        return MpfrSeries(ctx, series[: degree + 1])
 
-    def _power(self, ctx: Context, a: Real, delta: Real, n: int, degree: int) -> list[Real]:
-        """Return the Taylor coefficients g_0 … g_degree of (c² − t²)^{−n/2}."""
-        c = real(ctx, self.radius)
-        gap = (real(ctx, self.radius - 1) + delta) * (c + a)
-        near, far = a * delta / gap, delta**2 / gap
-        before, g = ctx.zero, 1 / (gap ** ((n - 1) // 2) * ctx.sqrt(gap))
+    @staticmethod
+    def _power(gap: Any, near: Any, far: Any, n: int, degree: int) -> list[Any]:
+        """Return the Taylor coefficients g_0 … g_degree of (c² − t²)^{−n/2}, of near = aδ/gap and far = δ²/gap."""
+        before, g = gmpy2.mpfr(0), 1 / (gap ** ((n - 1) // 2) * gmpy2.sqrt(gap))
         series = [g]
         for j in range(degree):
             before, g = g, (near * (2 * j + n) * g + far * (j - 1 + n) * before) / (j + 1)

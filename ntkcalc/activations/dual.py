@@ -10,6 +10,7 @@ where D has a closed form, else from the Hermite series :math:`D(t) = \sum_k µ_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -83,9 +84,9 @@ class Expansion:
     slope_tails : q̇_0 … q̇_n, :math:`\dot q_j = \sum_{i>j} (i + 1) d_{i+1}/δ`: the same of D'
     """
 
-    d: list[Real]
-    tails: list[Real]
-    slope_tails: list[Real]
+    d: Sequence[Real]
+    tails: Sequence[Real]
+    slope_tails: Sequence[Real]
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Dual(Protocol):
     def most_bits(self) -> int:
         """Bits of `mean_square` beyond those asked for that a caller may spend on a difference from it."""
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
         """Return d_0 … d_degree about `point`, relative error below 2**-bits, exact zeros as zeros."""
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:

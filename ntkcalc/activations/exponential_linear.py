@@ -17,7 +17,7 @@ whose power series in θ gives them on all of [−1, 1].
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -30,7 +30,8 @@ from ntkcalc.activations.activation import Activation, ArrayPair, Family, Hermit
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, real
+from ntkcalc.numerics.mpfr_series import MpfrSeries
+from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, mpfr_context, real, to_mpfr
 from ntkcalc.numerics.types import Array
 
 _MOST_TERMS = 1 << 14  # of a series in the angle, which takes a minute
@@ -50,13 +51,13 @@ class ExponentialLinearDual(ClosedFormDual):
     q: Fraction = Fraction(1)
     degree: None = None
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> Sequence[Real]:
         """See `ntkcalc.activations.dual.Dual.taylor`; relative accuracy is verified at two precisions."""
         return agreed(lambda wide: self._taylor(context(wide), point, degree), bits)
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree."""
-        return agreed(lambda wide: self._hermite(context(wide), degree), bits)
+        return [*agreed(lambda wide: self._hermite(context(wide), degree), bits)]
 
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]."""
@@ -111,7 +112,7 @@ class ExponentialLinearDual(ClosedFormDual):
             series.append(scale * m / ctx.sqrt(factorial))
         return series
 
-    def _taylor(self, ctx: Context, point: ExpansionPoint, degree: int) -> list[Real]:
+    def _taylor(self, ctx: Context, point: ExpansionPoint, degree: int) -> MpfrSeries:
         a, delta = point.at(ctx)
         if a:
             ctx = context(ctx.prec + max(0, -int(log2(a))))
@@ -120,16 +121,21 @@ class ExponentialLinearDual(ClosedFormDual):
         width = ctx.sqrt(delta * (1 + a))
         value, slope, exponential = _angle_series(self, ctx.prec).at(ctx, a, width)
         edge, kink = _edge(ctx, width, self.q), 1 / (2 * ctx.pi * width)
-        factor, series = scale * delta**2 / 2, [scale * value, scale * delta * slope]
-        edge_before = kink_before = ctx.zero
-        for j in range(degree - 1):
-            bent = alpha**2 * exponential + 2 * alpha * (1 - alpha) * edge + (1 - alpha) ** 2 * kink
-            series.append(factor * q * bent)
-            factor *= ctx.mpf(j + 1) / (j + 3)
-            exponential = q * delta * (exponential + kink - 2 * edge) / (j + 1)
-            edge, edge_before = q * delta * (a * (kink - edge) + delta * (kink_before - edge_before)) / (j + 1), edge
-            kink, kink_before = (a * (2 * j + 1) * kink + delta * j * kink_before) / ((1 + a) * (j + 1)), kink
-        return series[: degree + 1]
+        first = [scale * value, scale * delta * slope]
+        parts, factor = (alpha**2, 2 * alpha * (1 - alpha), (1 - alpha) ** 2), scale * q * delta**2 / 2
+        with mpfr_context(ctx.prec):
+            square, mixed, rest = (to_mpfr(x) for x in parts)
+            factor, a, delta, step, exponential, edge, kink = (
+                to_mpfr(x) for x in (factor, a, delta, q * delta, exponential, edge, kink)
+            )
+            series, edge_before, kink_before = [to_mpfr(x) for x in first], gmpy2.mpfr(0), gmpy2.mpfr(0)
+            for j in range(degree - 1):
+                series.append(factor * (square * exponential + mixed * edge + rest * kink))
+                factor = factor * (j + 1) / (j + 3)
+                exponential = step * (exponential + kink - 2 * edge) / (j + 1)
+                edge, edge_before = step * (a * (kink - edge) + delta * (kink_before - edge_before)) / (j + 1), edge
+                kink, kink_before = (a * (2 * j + 1) * kink + delta * j * kink_before) / ((1 + a) * (j + 1)), kink
+        return MpfrSeries(ctx, series[: degree + 1])
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `Dual.value`."""

@@ -93,7 +93,7 @@ class MeromorphicDual:
 
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """Return d_0 … d_degree."""
-        return self.expansion(point, degree, bits).d[: degree + 1]
+        return [*self.expansion(point, degree, bits).d[: degree + 1]]
 
     def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         r"""See `Dual.expansion`: three compositions with one inner series, all positive.

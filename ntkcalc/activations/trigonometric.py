@@ -6,7 +6,8 @@ from fractions import Fraction
 from ntkcalc.activations.activation import Activation, ArrayPair, Family, alternating, closed_form
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.numerics.precision import Real, context, real
+from ntkcalc.numerics.mpfr_series import MpfrSeries
+from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpfr
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,20 @@ class HyperbolicDual(ClosedFormDual):
     q: Fraction = Fraction(1)
     degree: None = None
 
-    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
+    def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> MpfrSeries:
         """See `Dual.taylor`."""
         ctx = context(bits + 16 + degree.bit_length())
         a, delta = point.at(ctx)
         q = real(ctx, self.q)
         derivatives = [ctx.sinh(q * a), ctx.cosh(q * a)] if self.odd else [ctx.cosh(q * a), ctx.sinh(q * a)]
-        factor, series = ctx.exp(-q), []
-        for j in range(degree + 1):
-            series.append(factor * derivatives[j % 2])
-            factor *= q * delta / (j + 1)
-        return series
+        scale, step = ctx.exp(-q), q * delta
+        with mpfr_context(ctx.prec):
+            pair, series = [to_mpfr(x) for x in derivatives], []
+            factor, step = to_mpfr(scale), to_mpfr(step)
+            for j in range(degree + 1):
+                series.append(factor * pair[j % 2])
+                factor = factor * step / (j + 1)
+        return MpfrSeries(ctx, series)
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `Dual.value`."""

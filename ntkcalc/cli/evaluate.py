@@ -68,12 +68,12 @@ def _check_matrix(o: EvaluateOptions) -> None:
 
 def evaluate_kernels(options: EvaluateOptions, points: list[Fraction], digits: int) -> Results:
     """Return values of kernels and of their series."""
-    from ntkcalc.series.values import kernel_values
+    from ntkcalc.series.values import values_by_depth
 
-    kernels, degrees = options.kernels(), options.truncation or [10]
+    deepest, more = options.deepest(), (options.truncation or [10], digits, options.paper_truncation)
     with progress(options.quiet, "values") as observer:
-        found = [kernel_values(k, points, degrees, digits, options.paper_truncation, observer) for k in kernels]
-    return [values for of_kernel in found for values in of_kernel]
+        found = [values_by_depth(kernel, options.depths, points, *more, observer) for kernel in deepest]
+    return [values for of_kernel in options.in_order(found) for values in of_kernel]
 
 
 def evaluate_series(options: EvaluateOptions, points: list[Fraction], digits: int) -> Results:

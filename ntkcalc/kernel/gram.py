@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ntkcalc.errors import InputError
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import known_digits
 from ntkcalc.numerics.krylov import MOST_PASSES, largest_eigenvalue
 from ntkcalc.numerics.types import Array
@@ -37,7 +38,8 @@ class GramSpectrum:
         if trace == 0:
             raise InputError("all points are zero: there is nothing to compare")
         if 10.0 * n * d * min(n, d) <= _MOST_WORK:
-            sizes = np.asarray(np.linalg.svd(_short(x), compute_uv=False), dtype=np.float64)
+            with blas_threads(min(n, d)):
+                sizes = np.asarray(np.linalg.svd(_short(x), compute_uv=False), dtype=np.float64)
             return cls((n, d), trace, float(sizes[0]) ** 2, sizes)
         if min(n, d) <= _DENSE:
             return cls((n, d), trace, float(np.linalg.eigvalsh(x.T @ x if d <= n else x @ x.T)[-1]), None)

@@ -23,6 +23,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_lookup import KernelLookup, kernel_lookup
 from ntkcalc.kernel.normed_kernel import RowKernel, row_kernel
 from ntkcalc.kernel.points import Points
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
@@ -107,6 +108,7 @@ class KernelMatrix:
             if observer is not None:
                 observer(done + 1, count)
 
+    @blas_threads(_TILE)
     def fill(self, out: Array | None, observer: Observer | None = None) -> tuple[float, float, float]:
         """Write the matrix to `out`, if there is one, and return its least entry, its mean and its largest."""
         least, largest, total = np.inf, -np.inf, 0.0
@@ -122,6 +124,7 @@ class KernelMatrix:
         n, m = self.shape
         return least, total / n / m, largest
 
+    @blas_threads(_TILE)
     def product(self, vectors: Array, observer: Observer | None = None) -> Array:
         """Return the symmetric matrix times a block of vectors, shape (n, b), tile by tile."""
         result = np.zeros_like(vectors)

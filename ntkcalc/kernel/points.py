@@ -83,7 +83,7 @@ def real_array(values: Any, source: str) -> NDArray[Any]:
         array: NDArray[Any] = np.asanyarray(values)
     except ValueError:
         raise InputError(f"{source}: every row needs as many numbers as the first") from None
-    if isinstance(array, np.ma.MaskedArray):
+    if hasattr(array, "mask"):  # a masked array: numpy.ma takes 30 ms to load
         raise InputError(f"{source}: a masked array has points that are not there; fill it or leave them out")
     if array.dtype.kind not in "fiub":
         raise InputError(f"{source}: real numbers are needed, got {_kind(array.dtype)}")

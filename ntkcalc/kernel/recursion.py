@@ -12,10 +12,11 @@ amplified, however deep the network, and that of Θ_l is at most l errors of a l
 """
 
 from fractions import Fraction
+from functools import lru_cache
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import MOST_LAYERS, Kernel
 from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.precision import Context, Real, bits_lost, context, real, with_enough_bits
 
@@ -27,7 +28,7 @@ def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
 
     It is exactly zero where parity makes it so.
     """
-    own = _own_bits(kernel, bits)
+    own = _own_bits(bits)
     bias, weight = kernel.variances.first_layer(own)
     if isinstance(bias, Fraction):
         return _through_layers(kernel, Correlation.of(bias + weight * rho, own), own)
@@ -39,7 +40,7 @@ def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
 
 def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
     """Return Θ_l(cos θ), 0 ≤ θ ≤ π, absolute error below 2**-bits · S_l for θ of so many bits."""
-    own = _own_bits(kernel, bits)
+    own = _own_bits(bits)
     ctx = context(own + 16)
     bias, weight = (real(ctx, x) for x in kernel.variances.first_layer(own))
     half = ctx.convert(angle) / 2
@@ -62,8 +63,9 @@ def origin_gap(kernel: Kernel) -> Real:
     return t.size.at(context(80))[1]
 
 
-def _own_bits(kernel: Kernel, bits: int) -> int:
-    return bits + 2 * kernel.depth.bit_length() + 8
+def _own_bits(bits: int) -> int:
+    """Return bits for any depth, so that the values of several depths share their layers."""
+    return bits + 2 * MOST_LAYERS.bit_length() + 8
 
 
 def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
@@ -95,6 +97,7 @@ def is_mirrored(layer: CorrelationMap, bits: int) -> bool:
     return layer.parity == "even" or (layer.parity == "odd" and not layer.bias(bits))
 
 
+@lru_cache(maxsize=4 * MOST_LAYERS)
 def _image(layer: CorrelationMap, t: Correlation, bits: int) -> tuple[Correlation, Real]:
     """Return R(t) and R'(t) from D and D', with as many more bits as 1 − |R(t)| loses."""
     if t.sign > 0 and t.size.near_one and not t.size.smaller:

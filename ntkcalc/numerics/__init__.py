@@ -5,9 +5,11 @@ An engine multiplies and composes power series with nonnegative coefficients, to
 """
 
 __all__ = [
+    "blas_threads",
     "engine",
     "known_digits",
     "krylov",
+    "mpfr_series",
     "mpmath_engine",
     "numpy_engine",
     "packed_series",

@@ -46,7 +46,7 @@ class Engine(Protocol[S]):
     def without_constant(self, a: S) -> S:
         """Return a − a(0)."""
 
-    def scalars(self, a: S) -> list[Real]:
+    def scalars(self, a: S) -> Sequence[Real]:
         """Give coefficients back as high-precision reals (exactly what the engine holds)."""
 
     def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:

@@ -10,9 +10,22 @@ to have its *relative* accuracy; where one has not, the integers are widened.
 import math
 from collections.abc import Callable, Sequence
 from operator import itemgetter
+from typing import Any
+
+import gmpy2
 
 from ntkcalc.errors import NtkcalcError
 from ntkcalc.numerics.engine import ErrorBound
+from ntkcalc.numerics.mpfr_series import (
+    MpfrSeries,
+    binomial_coefficient,
+    fixed_point,
+    mpfr_logs,
+    mpfr_numbers,
+    normalised,
+    relaxed,
+    stretched,
+)
 from ntkcalc.numerics.packed_series import (
     Packing,
     baby_steps,
@@ -20,90 +33,114 @@ from ntkcalc.numerics.packed_series import (
     support_of_compositions,
     support_of_product,
 )
-from ntkcalc.numerics.precision import Context, Real, context, log2
+from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
-_ENOUGH = 2000  # coefficients from which a saddle point is estimated
+_SHORT = 24  # coefficients that are summed one by one
+_UNSEEN = 60  # bits below the largest term at which terms do not show in a double
+_ENOUGH = 128  # coefficients from which a saddle point is estimated
 
 
 class MpmathEngine:
-    """Series as lists of mpmath reals; an operation has a relative error at most 2**-bits."""
+    """Series as rows of numbers of MPFR, which read as mpmath reals; an operation has a relative error ≤ 2**-bits."""
 
     name = "mpmath"
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
 
-    def series(self, scalars: Sequence[Real]) -> list[Real]:
-        """Take coefficients in, unrounded."""
-        return list(scalars)
+    def series(self, scalars: Sequence[Real]) -> MpfrSeries:
+        """Take coefficients in, each rounded once with bits to spare."""
+        with self._numbers(len(scalars)):
+            return self._series(mpfr_numbers(scalars))
 
-    def scalars(self, a: list[Real]) -> list[Real]:
+    def scalars(self, a: Sequence[Real]) -> Sequence[Real]:
         """Give coefficients back."""
         return a
 
-    def scale(self, factor: Real, a: list[Real]) -> list[Real]:
+    def scale(self, factor: Real, a: Sequence[Real]) -> MpfrSeries:
         """Return factor · a."""
-        factor = self._context(len(a)).convert(factor)
-        return [factor * c for c in a]
+        with self._numbers(len(a)):
+            factor = to_mpfr(factor)
+            return self._series([factor * c for c in mpfr_numbers(a)])
 
-    def add(self, a: list[Real], b: list[Real]) -> list[Real]:
+    def add(self, a: Sequence[Real], b: Sequence[Real]) -> MpfrSeries:
         """Return a + b."""
-        convert = self._context(len(a)).convert
-        return [convert(c) + d for c, d in zip(a, b, strict=True)]
+        with self._numbers(len(a)):
+            return self._series([c + d for c, d in zip(mpfr_numbers(a), mpfr_numbers(b), strict=True)])
 
-    def without_constant(self, a: list[Real]) -> list[Real]:
+    def without_constant(self, a: Sequence[Real]) -> MpfrSeries:
         """Return a − a(0)."""
-        return [0 * a[0], *a[1:]]
+        with self._numbers(len(a)):
+            return self._series([gmpy2.mpfr(0), *mpfr_numbers(a)[1:]])
 
     def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
         """Every operation rounds once."""
         return ErrorBound(1, 0), ErrorBound(1, 0)
 
-    def multiply(self, a: list[Real], b: list[Real]) -> list[Real]:
+    def multiply(self, a: Sequence[Real], b: Sequence[Real]) -> MpfrSeries:
         """Return the product, truncated to the length of its factors."""
-        terms, logs_a, logs_b = len(a), _logs(a), _logs(b)
-        ctx = self._context(terms)
-        if not (logs_a and logs_b):
-            return [ctx.mpf(0)] * terms
-        first, last = (min(logs_a[i][0] + logs_b[i][0], terms - 1) for i in (0, -1))
-        tangents = _Tangents(lambda x: _log_sum(logs_a, x) + _log_sum(logs_b, x), first, last)
-        scale = ctx.mpf(2) ** tangents.flattening()
-        row_a, total_a = _normalised(_stretched(ctx, a, scale))
-        row_b, total_b = _normalised(_stretched(ctx, b, scale))
+        with self._numbers(len(a)):
+            return self._series(self._product(mpfr_numbers(a), mpfr_numbers(b)))
 
-        def attempt(width: int) -> list[list[int]]:
-            packing = Packing.fixed_point(width, terms)
-            factors = [packing.pack(_fixed(ctx, row, width)) for row in (row_a, row_b)]
-            return [packing.unpack(packing.multiply(factors[0], factors[1], terms), terms)]
-
-        width, (row,) = self._until_accurate(attempt, 4, tangents.spread(), [support_of_product(a, b)])
-        return _relaxed(ctx, row, ctx.ldexp(total_a * total_b, -width), scale)
-
-    def compose(self, outers: Sequence[Sequence[Real]], inner: list[Real]) -> list[list[Real]]:
+    def compose(self, outers: Sequence[Sequence[Real]], inner: Sequence[Real]) -> list[MpfrSeries]:
         """Return r(inner(t)), truncated to the length of `inner`, for every outer series r.
 
         Where inner(0) = 0 only the terms of r up to the degree of `inner` matter; otherwise r is
         the polynomial that it is, all of whose terms count.
         """
-        terms, logs_inner = len(inner), _logs(inner)
-        ctx = self._context(max(terms, *map(len, outers)))
+        longest = max(len(inner), *map(len, outers))
+        with self._numbers(longest):
+            composed = self._composed([mpfr_numbers(r) for r in outers], mpfr_numbers(inner))
+            return [self._series(row, longest) for row in composed]
+
+    def regroup(self, series: Sequence[Real], a: Real, delta: Real, terms: int) -> MpfrSeries:
+        """Return the polynomial Σ c_k t^k at t = a + δs as a series in s, truncated."""
+        if terms > _SHORT:
+            return self.compose([series], [a, delta, *[0 * a] * (terms - 2)])[0]
+        with self._numbers(len(series)):
+            numbers, near, far = mpfr_numbers(series), to_mpfr(a), to_mpfr(delta)
+            return self._series([binomial_coefficient(numbers, near, far, j) for j in range(terms)], len(series))
+
+    def _product(self, a: list[Any], b: list[Any]) -> list[Any]:
+        terms, logs_a, logs_b = len(a), _logs(a), _logs(b)
+        if not (logs_a and logs_b):
+            return [gmpy2.mpfr(0)] * terms
+        first, last = (min(logs_a[i][0] + logs_b[i][0], terms - 1) for i in (0, -1))
+
+        def total(x: float) -> tuple[float, float]:
+            (log_a, slope_a), (log_b, slope_b) = _log_sum(logs_a, x), _log_sum(logs_b, x)
+            return log_a + log_b, slope_a + slope_b
+
+        tangents = _Tangents(total, first, last)
+        scale = gmpy2.exp2(gmpy2.mpfr(tangents.flattening()))
+        row_a, total_a = normalised(stretched(a, scale))
+        row_b, total_b = normalised(stretched(b, scale))
+
+        def attempt(width: int) -> list[list[int]]:
+            packing = Packing.fixed_point(width, terms)
+            factors = [packing.pack(fixed_point(row, width)) for row in (row_a, row_b)]
+            return [packing.unpack(packing.multiply(factors[0], factors[1], terms), terms)]
+
+        spread = tangents.spread() + max(_dip(logs_a), _dip(logs_b))
+        width, (row,) = self._until_accurate(attempt, 4, spread, [support_of_product(a, b)])
+        return relaxed(row, total_a * total_b * gmpy2.exp2(-width), scale)
+
+    def _composed(self, outers: list[list[Any]], inner: list[Any]) -> list[list[Any]]:
+        terms, logs_inner, zero = len(inner), _logs(inner), gmpy2.mpfr(0)
         if not logs_inner:
-            return [[ctx.convert(r[0]), *[ctx.mpf(0)] * (terms - 1)] for r in outers]
+            return [[r[0], *[zero] * (terms - 1)] for r in outers]
         valuation = logs_inner[0][0]
         if valuation:
             outers = [r[:terms] for r in outers]
-
-        def tangents_of(logs: list[tuple[int, float]]) -> _Tangents:
-            first, last = (min(logs[i][0] * logs_inner[i][0], terms - 1) for i in (0, -1))
-            return _Tangents(lambda x: _log_sum(logs, _log_sum(logs_inner, x)), first, last)
-
-        tangents = [tangents_of(logs) for logs in map(_logs, outers) if logs]
-        if not tangents:
-            return [[ctx.mpf(0)] * terms for _ in outers]
-        scale = ctx.mpf(2) ** tangents[0].flattening()
-        row, sigma = _normalised(_stretched(ctx, inner, scale))
-        outer_rows = [_normalised(_stretched(ctx, r, sigma)) for r in outers]
+        present = [logs for logs in map(_logs, outers) if logs]
+        if not present:
+            return [[zero] * terms for _ in outers]
+        estimates = _estimates(present, logs_inner, terms)
+        flattening = estimates[0].flattening()
+        scale = gmpy2.exp2(gmpy2.mpfr(flattening))
+        row, sigma = normalised(stretched(inner, scale))
+        outer_rows = [normalised(stretched(r, sigma)) for r in outers]
         length = max(map(len, outers))
         step = baby_steps(length, len(outers), valuation)
 
@@ -115,16 +152,17 @@ class MpmathEngine:
                     f"{packing.terms - 1} coefficients of {packing.kept} bits need {need >> 20} MB of memory, "
                     f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
                 )
-            fixed = _fixed(ctx, row, width)
-            composed = packing.compose([_fixed(ctx, r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
+            fixed = fixed_point(row, width)
+            composed = packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
             return [packing.unpack(series, terms) for series in composed]
 
-        spread = max(t.spread(tangents[0].flattening()) for t in tangents)
+        dip = max(map(_dip, present))
+        dip = min(dip, _dip(logs_inner)) if valuation else dip  # for c_p ≥ r_1 u_p
+        spread = max(t.spread(flattening) for t in estimates) + dip
         possible = support_of_compositions(outers, inner, terms)
         width, rows = self._until_accurate(attempt, composition_error(length, step), spread, possible)
-        return [
-            _relaxed(ctx, r, ctx.ldexp(total, -width), scale) for r, (_, total) in zip(rows, outer_rows, strict=True)
-        ]
+        unit = gmpy2.exp2(-width)
+        return [relaxed(r, total * unit, scale) for r, (_, total) in zip(rows, outer_rows, strict=True)]
 
     def _until_accurate(
         self, attempt: Callable[[int], list[list[int]]], error: int, spread: float, possible: list[list[bool]]
@@ -135,7 +173,7 @@ class MpmathEngine:
         expected range of coefficients in bits.
         """
         least = error << (self.bits + 1)
-        width = least.bit_length() + int(spread) + 8
+        width = least.bit_length() + int(spread) + 14
         while True:
             rows = attempt(width)
             found = (c for row, may in zip(rows, possible, strict=True) for c, ok in zip(row, may, strict=True) if ok)
@@ -144,41 +182,56 @@ class MpmathEngine:
                 return width, rows
             width += least.bit_length() - int(worst).bit_length() + 2 if worst > error else width
 
-    def _context(self, terms: int) -> Context:
-        return context(self.bits + 2 * terms.bit_length() + 20)
+    def _series(self, numbers: list[Any], longest: int = 0) -> MpfrSeries:
+        return MpfrSeries(context(self._precision(longest or len(numbers))), numbers)
+
+    def _numbers(self, terms: int) -> Any:
+        return mpfr_context(self._precision(terms))
+
+    def _precision(self, terms: int) -> int:
+        return self.bits + 2 * terms.bit_length() + 20
 
 
 class _Tangents:
     """Saddle-point estimates of the coefficients c_p of a series, from its sums at t = 2**x.
 
-    All c_p ≥ 0 gives log2 c_p ≤ total(x) − p x for every x, nearly with equality at the best x.
-    Speed depends on the estimate, truth does not. The coefficients that count are those from
-    `first` to `degree`.
+    All c_p ≥ 0 gives log2 c_p ≤ total(x) − p x for every x, nearly with equality at the best x, where the derivative
+    of `total` is p. Speed depends on the estimate, truth does not. The coefficients that count are those from
+    `first` to `degree`; sums are taken at `places`, which are looked for unless they are given.
     """
 
-    def __init__(self, total: Callable[[float], float], first: int, degree: int) -> None:
+    def __init__(
+        self,
+        total: Callable[[float], tuple[float, float]],
+        first: int,
+        degree: int,
+        places: Sequence[float] | None = None,
+    ) -> None:
         self.total, self.first, self.degree = total, first, degree
-        self.points = {x: total(x) for x in (0.0, -1e4)}
-        for p in {degree, degree // 2, degree // 8}:
-            self._approach(p)
+        self.points = {x: total(x) for x in places or (0.0, -1e4)}
+        if places is None:
+            for p in sorted({degree // 8, degree // 2, degree}):
+                self._approach(p)
 
     def _approach(self, p: int) -> None:
-        """Add points around the x where total(x) − p x is least."""
-        left, right = 0.0, 1 / (self.degree + 1)
-        while self._slope(right) < p and right < 1e5:
-            left, right = right, 2 * right
-        for _ in range(8):
+        """Add points around the x where total(x) − p x is least, between those that are known."""
+        left = max((x for x, (_, slope) in self.points.items() if x >= 0 and slope < p), default=0.0)
+        right = min((x for x, (_, slope) in self.points.items() if x > left and slope >= p), default=0.0)
+        if not right:
+            right = 2 * left or 1 / (self.degree + 1)
+            while self._slope(right) < p and right < 1e5:
+                left, right = right, 2 * right
+        while right - left > left / 32 and right > 1 / (64 * (self.degree + 1)):
             middle = (left + right) / 2
             left, right = (middle, right) if self._slope(middle) < p else (left, middle)
 
     def _slope(self, x: float) -> float:
-        step = 0.01 * x
-        self.points[x], self.points[x - step] = self.total(x), self.total(x - step)
-        return (self.points[x] - self.points[x - step]) / step
+        self.points[x] = self.total(x)
+        return self.points[x][1]
 
     def log_coefficient(self, p: int) -> float:
         """Return the estimate of log2 c_p."""
-        return min(y - p * x for x, y in self.points.items())
+        return min(log - p * x for x, (log, _) in self.points.items())
 
     def flattening(self) -> float:
         """Return log2 of the λ for which the first and the last coefficient of c(λt) weigh the same."""
@@ -189,51 +242,51 @@ class _Tangents:
         """Return log2 of the sum of c(λt) over its least coefficient."""
         x = self.flattening() if log_scale is None else log_scale
         samples = {self.first + (self.degree - self.first) * i // 8 for i in range(9)}
-        return max(0.0, self.total(x) - min(self.log_coefficient(p) + p * x for p in samples))
+        return max(0.0, self.total(x)[0] - min(self.log_coefficient(p) + p * x for p in samples))
 
 
-def _logs(series: Sequence[Real]) -> list[tuple[int, float]]:
+def _estimates(outers: list[list[tuple[int, float]]], inner: list[tuple[int, float]], terms: int) -> list[_Tangents]:
+    """Return the estimates of compositions, those of the first at places that serve the others, too."""
+    sums: dict[float, tuple[float, float]] = {}  # of the inner series, which all share
+    found: list[_Tangents] = []
+    for logs in outers:
+
+        def total(x: float, logs: list[tuple[int, float]] = logs) -> tuple[float, float]:
+            if x not in sums:
+                sums[x] = _log_sum(inner, x)
+            log_inner, slope_inner = sums[x]
+            log, slope = _log_sum(logs, log_inner)
+            return log, slope * slope_inner
+
+        first, last = (min(logs[i][0] * inner[i][0], terms - 1) for i in (0, -1))
+        found.append(_Tangents(total, first, last, [*found[0].points] if found else None))
+    return found
+
+
+def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
     """Return the positive coefficients as (p, log2 c_p); of many the first, the last, and the sums of every few."""
-    logs = [(p, log2(c)) for p, c in enumerate(series) if c]
+    logs = mpfr_logs(numbers)
     few = len(logs) // _ENOUGH + 1
     if few == 1:
         return logs
     groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
-    return [logs[0], *((max(group, key=itemgetter(1))[0], _log_sum(group, 0.0)) for group in groups), logs[-1]]
+    return [logs[0], *((max(group, key=itemgetter(1))[0], _log_sum(group, 0.0)[0]) for group in groups), logs[-1]]
 
 
-def _log_sum(logs: list[tuple[int, float]], x: float) -> float:
-    """Return log2 of the series' sum at t = 2**x."""
-    weights = [log + p * x for p, log in logs]
-    top = max(weights)
-    return top + math.log2(math.fsum(2.0 ** (w - top) for w in weights if w > top - 1000))
+def _dip(logs: list[tuple[int, float]]) -> float:
+    """Return by how many bits coefficients fall below the line from the first to the last.
+
+    Tangents do not see that, for their estimates are concave; series made of such series dip nearly as far.
+    """
+    (first, start), (last, end) = logs[0], logs[-1]
+    slope = (end - start) / max(last - first, 1)
+    return max(start + (p - first) * slope - log for p, log in logs)
 
 
-def _stretched(ctx: Context, series: Sequence[Real], scale: Real) -> list[Real]:
-    """Return the coefficients of a(λt)."""
-    power, row = ctx.mpf(1), []
-    for c in series:
-        row.append(power * c if c else ctx.zero)
-        power *= scale
-    return row
-
-
-def _normalised(row: list[Real]) -> tuple[list[Real], Real]:
-    """Return a row divided by its sum (so that its sum is at most 1), and that sum."""
-    ctx = row[0].context
-    total = sum(row, ctx.zero) * (1 + ctx.ldexp(len(row), 4 - ctx.prec))
-    return [c / total if c else c for c in row], total or ctx.one
-
-
-def _fixed(ctx: Context, row: list[Real], width: int) -> list[int]:
-    """Return the coefficients, all below 1, in units of 2**-width, rounded down."""
-    return [int(ctx.ldexp(c, width)) if c else 0 for c in row]
-
-
-def _relaxed(ctx: Context, row: list[int], unit: Real, scale: Real) -> list[Real]:
-    """Return the coefficients that integers of a(λt) in the given unit stand for."""
-    series = []
-    for c in row:
-        series.append(unit * c if c else ctx.zero)
-        unit /= scale
-    return series
+def _log_sum(logs: list[tuple[int, float]], x: float) -> tuple[float, float]:
+    """Return log2 of the series' sum at t = 2**x, and its derivative by x."""
+    sizes = [log + p * x for p, log in logs]
+    top = max(sizes)
+    weights = [(2.0 ** (size - top), p) for size, (p, _) in zip(sizes, logs, strict=True) if size > top - _UNSEEN]
+    total = sum(w for w, _ in weights)
+    return top + math.log2(total), sum(w * p for w, p in weights) / total

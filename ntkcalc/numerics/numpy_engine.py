@@ -1,11 +1,13 @@
 """Series in float64: direct convolution, no subtraction, so every coefficient keeps its relative accuracy."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.engine import ErrorBound
+from ntkcalc.numerics.mpfr_series import MpfrSeries
 from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, support_of_product
 from ntkcalc.numerics.precision import Real, context
 from ntkcalc.numerics.types import Array
@@ -27,6 +29,7 @@ class NumpyEngine:
 
     def series(self, scalars: Sequence[Real]) -> Array:
         """Take coefficients in, each rounded once; raise an `AccuracyError` where a float is too small for one."""
+        scalars = _bare(scalars)
         return _in_range(_floats(scalars), [c > 0 for c in scalars])
 
     def scalars(self, a: Array) -> list[Real]:
@@ -57,7 +60,7 @@ class NumpyEngine:
         Baby steps, giant steps: the powers inner, …, inner^m are shared by all outer series;
         blocks of m terms are matrix products, blocks are joined by Horner's rule.
         """
-        terms = len(inner)
+        terms, outers = len(inner), [_bare(r) for r in outers]
         length = terms if inner[0] == 0 else max(map(len, outers))
         rows = np.zeros((len(outers), length))
         for row, r in zip(rows, outers, strict=True):
@@ -113,6 +116,11 @@ def _in_range(series: Array, possible: list[bool]) -> Array:
         size = f"below {_LEAST}" if series[bad[0]] < 1 else "too large"
         raise AccuracyError(f"the coefficient of t^{bad[0]} is {size}, where float64 ends; use --engine mpmath")
     return series
+
+
+def _bare(scalars: Sequence[Real]) -> Sequence[Any]:
+    """Return the numbers of MPFR that a series is made of: floats are made of them sooner."""
+    return scalars.numbers if isinstance(scalars, MpfrSeries) else scalars
 
 
 def _floats(scalars: Sequence[Real]) -> Array:

@@ -63,16 +63,20 @@ class Packing:
 
     def shifted(self, series: Any, places: int) -> Any:
         """Return t^places times the series."""
-        return series << (self.slot * places)
+        return series << (self.slot * places) if places else series
 
     def rounded(self, products: Any, terms: int) -> Any:
         """Return sums of products as coefficients again, modulo t^terms."""
-        products = self.truncate(products, terms) + self.truncate(self._biases, terms)
-        return (products >> self.shift) & self.truncate(self._mask, terms)
+        products = self.truncate(products, terms)
+        if self.bias:
+            products += self.truncate(self._biases, terms)
+        return (products >> self.shift) & self._mask
 
     def multiply(self, a: Any, b: Any, terms: int) -> Any:
         """Return the product modulo t^terms."""
-        return self.rounded(self.truncate(a, terms) * self.truncate(b, terms), terms)
+        left = self.truncate(a, terms)
+        right = left if b is a else self.truncate(b, terms)  # a square takes GMP two thirds of a product
+        return self.rounded(left * right, terms)
 
     def compose(self, outers: Sequence[Sequence[int]], inner: Sequence[int], unit: int, valuation: int) -> list[Any]:
         r"""Return :math:`\sum_j r_j u(t)^j` modulo t^terms for several outer series r at once.
@@ -94,18 +98,20 @@ class Packing:
         for i in range(2, step + 1):
             left = max(self.terms - i * valuation, 0)
             powers.append(self.multiply(powers[i // 2], powers[i - i // 2], left))
-        return [self._giant_steps(outer[:length], powers, step, valuation) for outer in outers]
+        giant = powers.pop()
+        for i in range(1, step):
+            powers[i] = self.shifted(powers[i], i * valuation)
+        return [self._giant_steps(outer[:length], powers, giant, valuation) for outer in outers]
 
-    def _giant_steps(self, outer: Sequence[int], powers: list[Any], step: int, valuation: int) -> Any:
+    def _giant_steps(self, outer: Sequence[int], powers: list[Any], giant: Any, valuation: int) -> Any:
         """Horner's rule in u^step, from the last block of the outer series to the first."""
-        total, giant = gmpy2.mpz(0), powers[-1]
+        total, step = gmpy2.mpz(0), len(powers)
         for start in reversed(range(0, len(outer), step)):
             terms = self.terms - start * valuation
             left = terms - step * valuation
-            block = sum(
-                (self.shifted(powers[i] * c, i * valuation) for i, c in enumerate(outer[start : start + step]) if c),
-                gmpy2.mpz(0),
-            )
+            block = gmpy2.mpz(0)
+            for power, c in zip(powers, outer[start : start + step], strict=False):
+                block = gmpy2.fma(power, c, block)
             if total:
                 block += self.shifted(self.truncate(giant, left) * total, step * valuation)
             total = self.rounded(block, terms)

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
+from ntkcalc.numerics.mpfr_series import mpfr_numbers, rounded
 from ntkcalc.numerics.precision import (
     Real,
     bits_for,
     bits_lost,
     context,
     decimal,
+    mpfr_context,
     python_integers,
     real,
+    to_mpfr,
     whole,
     with_enough_bits,
 )
@@ -34,7 +37,7 @@ WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
 MOST_TERMS = 20_000
 MOST_DIGITS = 10_000
-_QUICK = 200  # layers times terms that mpmath does in the 0.1 s that it takes to load NumPy
+_QUICK = 1000  # layers times terms that mpmath does in the 0.15 s that it takes to load NumPy
 _MOST_LOST = 1 << 16  # bits that the tail of Σ µ_k² may lose
 
 
@@ -168,7 +171,7 @@ def kappa_by_depth(
         if layer.depth in depths:
             q = kernel.variances.variance(layer.depth, bits + 8)
             series, tails = getattr(layer, own), getattr(layer, f"{own}_tail")
-            found[layer.depth] = _times(q, series), _times(q, tails)
+            found[layer.depth] = [*_times(q, series)], [*_times(q, tails)]
     return found
 
 
@@ -176,7 +179,7 @@ def _own_series(kernel: Kernel) -> str:
     return "alpha" if kernel.name == "nngp" else "kappa"
 
 
-def _times(factor: Fraction, series: list[Real]) -> list[Real]:
+def _times(factor: Fraction, series: Sequence[Real]) -> Sequence[Real]:
     """Return a series times a variance."""
     if factor == 1 or not series:
         return series
@@ -198,15 +201,20 @@ def kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Re
     return kappa_by_depth(kernel, [kernel.depth], truncation, bits)[kernel.depth]
 
 
-def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Real], list[Real] | None]:
-    """Return the paper's κ_0 … κ_T, which are too small, and what they leave of S_l.
+def paper_kappa_by_depth(
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+) -> dict[int, tuple[list[Real], list[Real] | None]]:
+    """Return the paper's κ_0 … κ_T, which are too small, and what they leave of S_l, at several depths.
 
     For γ_b > 0 they are not the coefficients of the kernel, and there are no tails.
     """
-    engine = _mpmath_engine(kernel, truncation, bits, paper=True)
-    *_, layer = paper_layers(engine, kernel, truncation)
-    total, series = kernel.total(engine.bits), getattr(layer, _own_series(kernel))
-    return series, None if kernel.input_bias else [total - part for part in accumulate(series)]
+    engine, found = _mpmath_engine(kernel, truncation, bits, paper=True), {}
+    for layer in paper_layers(engine, kernel, truncation):
+        if layer.depth in depths:
+            series, total = [*getattr(layer, _own_series(kernel))], kernel.at_depth(layer.depth).total(engine.bits)
+            tails = None if kernel.input_bias else [total - part for part in accumulate(series)]
+            found[layer.depth] = series, tails
+    return found
 
 
 def paper_cuts(kernel: Kernel, truncation: int) -> bool:
@@ -264,7 +272,7 @@ def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, reques
     factor, bits = _factor(kernel, str(request.which), engine.bits + 8), bits_for(request.digits) + 16
     ctx = context(bits + 32)
 
-    def scaled(series: list[Real]) -> list[Real]:
+    def scaled(series: Sequence[Real]) -> Sequence[Real]:
         return series if factor == 1 else _times(factor, [ctx.convert(c) for c in series])
 
     values = scaled(engine.scalars(getattr(layer, str(request.which))))
@@ -319,15 +327,23 @@ def _hermite_coefficients(kernel: Kernel, request: SeriesRequest) -> Coefficient
 
 
 def _rounded(
-    kernel: Kernel, request: SeriesRequest, engine: str, values: list[Real], parts: list[Real], total: Real, tail: Real
+    kernel: Kernel,
+    request: SeriesRequest,
+    engine: str,
+    values: Sequence[Real],
+    parts: Sequence[Real],
+    total: Real,
+    tail: Real,
 ) -> Coefficients:
     """Return the result, rounded: `parts` are what each value contributes to `total`."""
-    digits, ctx = request.digits, context(bits_for(request.digits) + 32)
-    sums = accumulate(ctx.convert(part) for part in parts)
-    rows = tuple(
-        Coefficient(p, decimal(v, digits), decimal(ctx.convert(part) / total, digits), decimal(s / total, digits))
-        for p, (v, part, s) in enumerate(zip(values, parts, sums, strict=True))
-    )
+    digits = request.digits
+    with mpfr_context(bits_for(digits) + 64):
+        numbers, whole_sum = mpfr_numbers(values), to_mpfr(total)
+        shares = [part / whole_sum for part in (numbers if values is parts else mpfr_numbers(parts))]
+        rows = tuple(
+            Coefficient(p, *(rounded(x, digits) for x in row))
+            for p, row in enumerate(zip(numbers, shares, accumulate(shares), strict=True))
+        )
     facts = kernel_facts(kernel, digits)
     own = str(request.which), len(rows) - 1, request.paper_truncation
     return Coefficients(facts, digits, engine, *own, rows, decimal(tail, digits))

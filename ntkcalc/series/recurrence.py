@@ -18,7 +18,7 @@ and the series are those of C_l = Σ_l/q_l, of dC_l/dC_{l−1} and of Θ_l/q_l (
 is a sum of products of nonnegative numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -26,7 +26,8 @@ from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
-from ntkcalc.numerics.precision import Real, context, real
+from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
+from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpfr
 from ntkcalc.numerics.types import Observer
 
 
@@ -46,7 +47,9 @@ class LayerSeries(Generic[S]):
     kappa_tail: S
 
 
-def correlation_map_series(layer: CorrelationMap, point: ExpansionPoint, degree: int, bits: int) -> list[list[Real]]:
+def correlation_map_series(
+    layer: CorrelationMap, point: ExpansionPoint, degree: int, bits: int
+) -> list[Sequence[Real]]:
     """Return r, ṙ, q and q̇ up to s^degree: R and R' expanded about a point, and their tails.
 
     r_j = w d_j + [j=0] b and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j; w = σ_w² and b = σ_b² where all q_l = 1.
@@ -54,11 +57,14 @@ def correlation_map_series(layer: CorrelationMap, point: ExpansionPoint, degree:
     """
     ctx = context(bits + 8)
     found = layer.expansion(point, degree, bits + 8)
-    weight, delta = ctx.convert(layer.weight(bits + 8)), point.at(ctx)[1]
-    r, q, q_dot = ([weight * c for c in series] for series in (found.d, found.tails, found.slope_tails))
-    r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
-    r[0] += layer.bias(bits + 8)
-    return [r[: degree + 1], r_dot, q, q_dot]
+    with mpfr_context(ctx.prec):
+        scalars = layer.weight(bits + 8), point.at(ctx)[1], layer.bias(bits + 8)
+        weight, delta, bias = (to_mpfr(x) for x in scalars)
+        rows = (mpfr_numbers(series) for series in (found.d, found.tails, found.slope_tails))
+        r, q, q_dot = ([weight * c for c in row] for row in rows)
+        r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
+        r[0] += bias
+        return [MpfrSeries(ctx, row) for row in (r[: degree + 1], r_dot, q, q_dot)]
 
 
 def layers(
@@ -109,7 +115,7 @@ def _first_layer(engine: Engine[S], gamma_b2: Real, gamma_w2: Real, truncation: 
     return _State(LayerSeries(1, theta, line(one), theta, tail, line(zero), tail), line(zero, one), line(one))
 
 
-def _next_layer(engine: Engine[S], below: _State[S], outers: list[list[Real]], total: Real) -> _State[S]:
+def _next_layer(engine: Engine[S], below: _State[S], outers: Sequence[Sequence[Real]], total: Real) -> _State[S]:
     """Return layer l from layer l − 1, the series of R and S_{l−1}, by the formulas at the head of this module."""
     first = below.layer.depth == 1  # s = t
     alpha, beta, q, q_dot = [engine.series(r) for r in outers] if first else engine.compose(outers, below.s)

@@ -1,7 +1,7 @@
 """Θ_l(ρ), its truncated series, their difference and its bound, to the digits asked for, rounded once."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
@@ -31,9 +31,9 @@ from ntkcalc.series.coefficients import (
     MOST_DIGITS,
     MOST_TERMS,
     check_unit,
-    kappa_and_tails,
+    kappa_by_depth,
     paper_cuts,
-    paper_kappa_and_tails,
+    paper_kappa_by_depth,
 )
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.series.results import KernelValue, KernelValues
@@ -110,35 +110,41 @@ def kernel_values(
     observer: Observer | None = None,
 ) -> list[KernelValues]:
     """Return Θ_l at every ρ beside the series of every truncation: see `ntk_values`."""
+    return values_by_depth(kernel, [kernel.depth], rhos, truncations, digits, paper_truncation, observer)[0]
+
+
+def values_by_depth(
+    kernel: Kernel,
+    depths: Sequence[int],
+    rhos: Sequence[Fraction],
+    truncations: Sequence[int],
+    digits: int,
+    paper_truncation: bool = False,
+    observer: Observer | None = None,
+) -> list[list[KernelValues]]:
+    """Return `kernel_values` at several depths ≤ kernel.depth, which share their layers."""
     _check(rhos, truncations, digits)
     if paper_truncation:
         check_unit(kernel)
-    want, longest = bits_for(digits), max(truncations)
-    paper = paper_truncation and paper_cuts(kernel, min(truncations))
-    length = longest if paper else _useful_length(rhos, longest, want)
-    total = kernel.total(want + 64)
+    longest = max(truncations)
+    cut = {d: paper_truncation and paper_cuts(kernel.at_depth(d), min(truncations)) for d in depths}
 
     @cache
-    def known(bits: int) -> TruncatedSeries:
-        coefficients = paper_kappa_and_tails if paper else kappa_and_tails
-        return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper)
+    def coefficients(paper: bool, bits: int) -> Mapping[int, tuple[list[Real], list[Real] | None]]:
+        own = [depth for depth in depths if cut[depth] == paper]
+        length = longest if paper else _useful_length(rhos, longest, bits_for(digits))
+        return (paper_kappa_by_depth if paper else kappa_by_depth)(kernel.at_depth(max(own)), own, length, bits)
 
-    series = _Series(known, digits, digits)
-    rows: list[list[KernelValue]] = [[] for _ in truncations]
+    def series(depth: int) -> Callable[[int], TruncatedSeries]:
+        return cache(lambda bits: TruncatedSeries(bits, *coefficients(cut[depth], bits)[depth], sharp=not cut[depth]))
+
+    columns = [_Column(kernel.at_depth(depth), series(depth), [*truncations], digits) for depth in depths]
     for done, rho in enumerate(rhos, 1):
-        at_rho = _kernel_at(kernel, rho, total)
-        theta_value = decimal(to_digits(at_rho, want, f"Theta({float(rho):g})"), digits)
-        for row, truncation in zip(rows, truncations, strict=True):
-            difference = _difference(at_rho, known, rho, truncation)
-            error = to_digits(difference, want, f"the error at rho = {float(rho):g}")
-            row.append(series.value(rho, truncation, theta_value, decimal(error, digits)))
+        for column in columns:
+            column.add(rho)
         if observer is not None:
             observer(done, len(rhos))
-    facts = kernel_facts(kernel, digits)
-    return [
-        KernelValues(facts, truncation, digits, paper_truncation, tuple(row))
-        for truncation, row in zip(truncations, rows, strict=True)
-    ]
+    return [column.results(paper_truncation) for column in columns]
 
 
 def series_values(
@@ -228,6 +234,34 @@ class _Series:
 
     def _at_end(self) -> TruncatedSeries:
         return self.known(_rounded_up(bits_for(self.digits) + 16))
+
+
+class _Column:
+    """The values of one kernel at the ρ so far, for every truncation."""
+
+    def __init__(
+        self, kernel: Kernel, known: Callable[[int], TruncatedSeries], truncations: list[int], digits: int
+    ) -> None:
+        self.kernel, self.known, self.truncations, self.digits = kernel, known, truncations, digits
+        self.total, self.series = kernel.total(bits_for(digits) + 64), _Series(known, digits, digits)
+        self.rows: list[list[KernelValue]] = [[] for _ in truncations]
+
+    def add(self, rho: Fraction) -> None:
+        """Add the values at one ρ."""
+        at_rho, want, digits = _kernel_at(self.kernel, rho, self.total), bits_for(self.digits), self.digits
+        theta_value = decimal(to_digits(at_rho, want, f"Theta({float(rho):g})"), digits)
+        for row, truncation in zip(self.rows, self.truncations, strict=True):
+            difference = _difference(at_rho, self.known, rho, truncation)
+            error = to_digits(difference, want, f"the error at rho = {float(rho):g}")
+            row.append(self.series.value(rho, truncation, theta_value, decimal(error, digits)))
+
+    def results(self, paper_truncation: bool) -> list[KernelValues]:
+        """Return one result for each truncation."""
+        facts = kernel_facts(self.kernel, self.digits)
+        return [
+            KernelValues(facts, truncation, self.digits, paper_truncation, tuple(row))
+            for truncation, row in zip(self.truncations, self.rows, strict=True)
+        ]
 
 
 def _kernel_at(kernel: Kernel, rho: Fraction, total: Real) -> Approximation:

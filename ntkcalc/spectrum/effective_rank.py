@@ -14,6 +14,7 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, real_array
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.krylov import (
     GOAL,
@@ -134,7 +135,8 @@ def effective_ranks(
         bounds = replace(kernel_bounds(matrix.uniform, digits), kernel=bounds.kernel)
         (origin,), tails = kappa_and_tails(matrix.uniform, 0, 64)
         matrix.offset, rest = float(origin), float(tails[0])
-    spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
+    with blas_threads(n):
+        spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
     largest, centered = spectra.kernel.values[0], spectra.centered.values[0]
     errors, lost = [_FLOAT, max((spectra.kernel.errors[0] + entries) / largest, _FLOAT)], False

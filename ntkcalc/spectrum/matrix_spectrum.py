@@ -26,6 +26,7 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
+from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, LEAST_VECTORS, BlockKrylov, Product, block_shape, room, space_bytes
 from ntkcalc.numerics.precision import decimal, python_integers, whole
@@ -39,8 +40,9 @@ MOST_DENSE = 12_000
 DIFFERENT_NORMS = "rows of different norms: theorems on the sphere are silent"
 """Why bounds are unknown."""
 
-_FEW = 1500  # rows up to which all eigenvalues cost no more than some
-_DEGREES = 512  # degrees at which the series is cut for Lemma C.20
+_FEW = 500  # rows up to which all eigenvalues cost no more than some
+_SHARE = 8  # of all eigenvalues: where more than one in so many are wanted, all cost no more
+_DEGREES = 512  # most degrees at which the series is cut for Lemma C.20
 _NARROWEST = 8  # vectors in a block
 _ROUNDING = 4e-16  # of an eigenvalue solver, over λ_1 √n
 
@@ -137,7 +139,7 @@ def data_spectrum(
     gram, effective, tails = points.gram, matrix.trace / n / largest, None
     if matrix.uniform is not None:
         rank = min(points.rows.shape) if gram.rank is None else gram.rank
-        tails = tail_bounds(matrix.uniform, n, rank, gram.effective_rank)
+        tails = tail_bounds(matrix.uniform, n, rank, gram.effective_rank, len(found.values))
     rows = []
     for p, (value, bad) in enumerate(zip(found.values, error, strict=True), 1):
         seen = value > bad
@@ -198,14 +200,15 @@ def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, obser
             needed = -(-_Space.least(n, wanted) >> 20)
             what = f"the vectors of the {top} largest eigenvalues of {n} points"
             raise InputError(f"{what} take {needed}M: give --memory {needed}M or a smaller --top")
-        found = _largest(lambda v: matrix.product(v, stage(observer, "products with K")) / n, n, wanted, space)
+        with blas_threads(n):
+            found = _largest(lambda v: matrix.product(v, stage(observer, "products with K")) / n, n, wanted, space)
     entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 
 
 def _all_at_once(n: int, top: int | None) -> bool:
     """Return whether all eigenvalues of a matrix that is there cost no more than some."""
-    return top is None or n <= _FEW or 3 * top > n
+    return top is None or n <= _FEW or _SHARE * top > n
 
 
 def array_eigenvalues(matrix: Array, top: int | None, memory: int | None = None) -> Eigenvalues:
@@ -215,11 +218,12 @@ def array_eigenvalues(matrix: Array, top: int | None, memory: int | None = None)
     """
     n = len(matrix)
     space = None if _all_at_once(n, top) else _Space.of(n, top or n, 1 << 62 if memory is None else memory, stored=True)
-    if space is None:
-        values = np.maximum(_all_eigenvalues(matrix, memory)[::-1], 0)[:top]
-        found = Eigenvalues(values, np.zeros(len(values)), 0)
-    else:
-        found = _largest(lambda v: np.asarray(matrix @ v), n, top or n, space)
+    with blas_threads(n):
+        if space is None:
+            values = np.maximum(_all_eigenvalues(matrix, memory)[::-1], 0)[:top]
+            found = Eigenvalues(values, np.zeros(len(values)), 0)
+        else:
+            found = _largest(lambda v: np.asarray(matrix @ v), n, top or n, space)
     return replace(found, errors=found.errors + _ROUNDING * n**0.5 * found.values[0])
 
 
@@ -227,6 +231,7 @@ def _all_eigenvalues(matrix: Array, memory: int | None) -> Array:
     """Return the eigenvalues of a symmetric array, smallest first, by LAPACK.
 
     NumPy works on a copy and releases the interpreter lock, so that Ctrl-C works at once; SciPy works in place.
+    Subsets save little: without vectors nearly all of the time goes into the tridiagonal form.
     """
     if memory is None or matrix.nbytes <= memory:
         return np.asarray(np.linalg.eigvalsh(matrix))
@@ -297,22 +302,33 @@ class TailBounds:
         return self.bounds[bisect_left(self.ranks, p) - 1]
 
 
-def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float) -> TailBounds:
-    """Return the bounds of Lemma C.20 for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
-    c, tails = kappa_and_tails(kernel, _DEGREES, 64)
+def tail_bounds(kernel: Kernel, n: int, rank: int, gram: float, most: int | None = None) -> TailBounds:
+    """Return the bounds of Lemma C.20 on λ_p, p ≤ most, for n points of a rank, with ‖G‖ = n/eff(XXᵀ)."""
+    most = n if most is None else min(n, most)
+    degrees = next((e + 1 for e in range(_DEGREES) if comb(rank + e - 1, rank - 1) >= most), _DEGREES)
+    while True:
+        found, complete = _tail_bounds(kernel, most, rank, gram, degrees)
+        if complete or degrees == _DEGREES:
+            return found
+        degrees = min(4 * degrees, _DEGREES)  # coefficients of one parity vanish, or many do
+
+
+def _tail_bounds(kernel: Kernel, most: int, rank: int, gram: float, degrees: int) -> tuple[TailBounds, bool]:
+    """Return the bounds from the coefficients up to a degree, and whether more would change nothing."""
+    c, tails = kappa_and_tails(kernel, degrees, 64)
     ranks, bounds = [0], [float(kernel.total(64))]
     dimension = [0, 0]
     for e, tail in enumerate(tails):
         if not c[e]:
             continue
         dimension[e % 2] = comb(rank + e - 1, rank - 1)
-        if sum(dimension) >= n:
-            break
+        if sum(dimension) >= most:
+            return TailBounds(ranks, bounds), True
         if sum(dimension) > ranks[-1]:
             ranks.append(sum(dimension))
             bounds.append(0.0)
         bounds[-1] = float(tail) / gram * (1 + 1e-12)
-    return TailBounds(ranks, bounds)
+    return TailBounds(ranks, bounds), not tails[-1]
 
 
 def share_bound(value: float, digits: int) -> Decimal:

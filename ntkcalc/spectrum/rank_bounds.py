@@ -20,7 +20,7 @@ from ntkcalc.series.coefficients import MOST_DIGITS, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.results import RankBounds
 
-_FIRST, _SEARCHED = 8, 64  # degrees among which c_q is looked for, at first and where all of those are zero
+_SEARCHED = (1, 8, 64)  # degrees among which c_q is looked for, more where all of those before are zero
 
 
 @python_integers
@@ -72,10 +72,13 @@ def bounds_by_depth(kernel: Kernel, depths: Sequence[int], digits: int) -> list[
     """Return the bounds of a kernel at several depths ≤ kernel.depth."""
     whole(digits, "digits", 1, MOST_DIGITS)
     bits = bits_for(digits) + 16
-    known = kappa_by_depth(kernel, depths, _FIRST, bits)
-    late = [depth for depth, (c, tails) in known.items() if depth > 1 and not any(c[1:]) and tails[0]]
-    if late:
-        known |= kappa_by_depth(kernel.at_depth(max(late)), late, _SEARCHED, bits)
+    known: dict[int, tuple[list[Real], list[Real]]] = {}
+    late = [*depths]
+    for degree in _SEARCHED:
+        known |= kappa_by_depth(kernel.at_depth(max(late)), late, degree, bits)
+        late = [depth for depth in late if depth > 1 and not any(known[depth][0][1:]) and known[depth][1][0]]
+        if not late:
+            break
     return [series_bounds(*known[d], kernel_facts(kernel.at_depth(d), digits), digits, bits) for d in depths]
 
 

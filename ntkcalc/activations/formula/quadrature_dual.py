@@ -186,7 +186,7 @@ class QuadratureDual:
         if not point.at(context(64))[0]:
             ctx = context(bits + 16)
             return [ctx.convert(m) ** 2 for m in self.hermite(degree, bits + 2)]
-        return self.expansion(point, degree, bits).d[: degree + 1]
+        return [*self.expansion(point, degree, bits).d[: degree + 1]]
 
     def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """See `ntkcalc.activations.duals.Dual.expansion`."""
