@@ -20,6 +20,7 @@ from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.strip import Strip
 from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
@@ -97,6 +98,26 @@ def test_balls_hold_what_twice_the_precision_gives(text: str) -> None:
     dual, finer = dual_of(text), dual_of(text)
     rough, fine = dual.moments(40, 60.0), finer.moments(40, 200.0)
     assert all(a.overlaps(b) and log2_upper(b.rad()) < -199 for a, b in zip(rough[:41], fine[:41], strict=True))
+
+
+@pytest.mark.parametrize("text", ["tanh(x)", "1/(1+exp(-x))", "exp(-x^2)*cos(2*x)", "tanh(20*x)"])
+@pytest.mark.parametrize(("degree", "need"), [(1, 40.0), (700, 90.0)])
+def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, need: float) -> None:
+    """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 2000 bits more."""
+    dual, step, count = dual_of(text), 1 / 8, 200
+    found = hermite_sums(dual._line.evaluator, (step, count), degree, need, dual._parity_sign)
+    assert max(log2_upper(m.rad()) for m in found) < -need
+    with working_precision(2400):
+        run, scale = dual._line.evaluator(), step / (2 * arb.pi()).sqrt()
+        expected = [arb(0)] * (degree + 1)
+        roots = [arb(k).sqrt() for k in range(degree + 2)]
+        for n in range(-count, count + 1):
+            x = arb(n * step)
+            before, here = arb(0), scale * run(x)[0] * (-x * x / 2).exp()
+            for k in range(degree + 1):
+                expected[k] += here
+                before, here = here, (x * here - roots[k] * before) / roots[k + 1]
+    assert all(a.overlaps(b) for a, b in zip(found, expected, strict=True))
 
 
 def largest_gap(ours: list[Any], theirs: list[Any]) -> float:

@@ -55,8 +55,10 @@ def log2_lower(x: Ball) -> float:
 
 def power_of_two(log: float) -> Ball:
     """Return a ball that is at least 2**log, next to it."""
+    if not -math.inf < log < math.inf:
+        return arb(0) if log < 0 else arb.pos_inf()
     exponent = math.floor(log)
-    return arb(2.0 ** (log - exponent) * (1 + 1e-14)) * arb(2) ** exponent if log > -math.inf else arb(0)
+    return arb(2.0 ** (log - exponent) * (1 + 1e-14)) * arb(2) ** exponent
 
 
 def widened(x: Ball, log_error: float) -> Ball:

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from operator import mul
 
-import flint
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
+from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
@@ -109,50 +108,15 @@ class Line:
         parity
             1 or −1 for an even or odd φ, else 0.
         """
-        rule = self.hermite_rule(degree, need + 1)
-        # radii of balls grow like |h_k(ix)| ω(x), e^{x√k − x²/4}
-        root, reach = math.sqrt(degree), rule.count * rule.step
-        farthest = min(reach, 2 * root)
-        guard = 32 + 0.92 * (farthest * root - farthest**2 / 4) / _LN2 + math.log2(rule.count + 1)
+        rule, guard = self.hermite_rule(degree, need + 1), 1.0
         while True:
-            found = self._hermite(rule, degree, need + guard, parity)
+            found = hermite_sums(self.evaluator, (rule.step, rule.count), degree, need + guard, parity)
+            with working_precision(math.ceil(need + guard) + 16):
+                found = [m if m.is_zero() else widened(m, rule.log_error) for m in found]
             excess = max(log2_upper(m.rad()) for m in found) + need
             if excess <= 0:
                 return found
             guard += max(excess, 8) + 8
-
-    def _hermite(self, rule: Rule, degree: int, bits: float, parity: int) -> list[Ball]:
-        totals = [arb(0)] * (degree + 1)
-        for first in range(0, rule.count + 1, _BLOCK):
-            x = first * rule.step
-            with working_precision(max(32, math.ceil(bits - x * x / (4 * _LN2)))):
-                block = range(first, min(first + _BLOCK, rule.count + 1))
-                parts = self._block(rule, block, degree, parity)
-            with working_precision(math.ceil(bits)):
-                totals = [t + p for t, p in zip(totals, parts, strict=True)]
-        with working_precision(math.ceil(bits)):
-            factorial, found = arb(1), []
-            for k, total in enumerate(totals):
-                factorial *= max(k, 1)
-                zero = parity and k % 2 == (parity > 0)
-                found.append(arb(0) if zero else widened(total * factorial.rsqrt(), rule.log_error))
-        return found
-
-    def _block(self, rule: Rule, block: range, degree: int, parity: int) -> list[Ball]:
-        """Return Σ h φ(x) He_k(x) ω(x) over some n ≥ 0 and the nodes at −n."""
-        run, step = self.evaluator(), arb(rule.step)
-        scale = step / (2 * arb.pi()).sqrt()
-        x = [n * step for n in block]
-        even, odd = [], []
-        for n, v in zip(block, x, strict=True):
-            weight = scale * (-v * v / 2).exp()
-            right = run(v)[0]
-            left = parity * right if parity else run(-v)[0]
-            if not n:
-                left = arb(0)
-            even.append(weight * (right + left))
-            odd.append(weight * (right - left))
-        return _sums(x, even, odd, degree, parity)
 
     def evaluator(self) -> Program:
         """Return x ↦ [φ(x), φ'(x)] in the present precision."""
@@ -203,19 +167,3 @@ class Line:
             guard += max(excess, 8) + 8
             if guard > 1 << 17:
                 raise AccuracyError("rounding leaves no digits of a formula")
-
-
-def _sums(x: list[Ball], even: list[Ball], odd: list[Ball], degree: int, parity: int) -> list[Ball]:
-    """Return Σ_n c_n He_k(x_n), c = `even` for even k and `odd` for odd k, k = 0 … degree."""
-    before, here = [arb(0)] * len(x), [arb(1)] * len(x)
-    columns = (even, odd)
-    found = []
-    zero = arb(0)
-    for k in range(degree + 1):
-        if parity and k % 2 == (parity > 0):
-            found.append(zero)
-        else:
-            found.append(sum(map(mul, columns[k % 2], here), zero))
-        factor = flint.fmpz(k)
-        before, here = here, [v * h - factor * b for v, h, b in zip(x, here, before, strict=True)]
-    return found
