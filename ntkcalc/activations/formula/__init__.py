@@ -33,11 +33,11 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return parse(text, named_call)
 
 
-def softplus(beta: Fraction, name: str) -> Activation:
-    """Return log(1 + exp(βx))/β under some name, its dual by quadrature, for β > 0 however large."""
-    from ntkcalc.activations.formula.activation import softplus
+def with_poles(text: str, name: str, distance: float) -> Activation:
+    """Return a smooth formula under some name, the distance of whose nearest pole from the real line is known."""
+    from ntkcalc.activations.formula.activation import with_poles
 
-    return softplus(beta, name)
+    return with_poles(text, name, distance)
 
 
 def is_formula(text: str) -> bool:

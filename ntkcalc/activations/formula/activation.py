@@ -14,8 +14,9 @@ from ntkcalc.activations.formula.formulas import formula_dual
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.symmetry import same_function
-from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of
+from ntkcalc.activations.formula.trees import Tree, X, text_of
 from ntkcalc.numerics.precision import Context, Real
 
 
@@ -29,7 +30,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
             return named
     dual = _dual(tree, text_of(tree))
     if isinstance(dual, QuadratureDual):
-        for name in _WITH_POLES:
+        for name in _CLOSED_FORMS:
             call = parsed(f"{name}(x)", WORDS)
             if same_function(plain(tree), plain(call)):
                 named = named_call(name, [a.number for a in call.arguments[1:] if a.number is not None])
@@ -39,13 +40,14 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return replace(_activation(dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
-_WITH_POLES = ("tanh", "sigmoid", "silu", "softplus", "mish")
-"""Named functions whose duals by poles are faster for long series; formulas proven to be one of them take its dual."""
+_CLOSED_FORMS = ("erf", "gelu", "gaussian", "sin", "cos")
+"""Smooth functions whose duals have closed forms; formulas proven to be one of them take its dual."""
 
 
-def softplus(beta: Fraction, name: str) -> Activation:
-    """Return softplus: see `ntkcalc.activations.formula.softplus`."""
-    return _activation(_dual(node("softplus", X, number(beta)), name))
+def with_poles(text: str, name: str, distance: float) -> Activation:
+    """Return a smooth activation: see `ntkcalc.activations.formula.with_poles`."""
+    dual = QuadratureDual(Analytic.of(plain(parsed(text, WORDS)), distance), name)
+    return replace(_activation(dual), parity=dual.parity, pole_distance=lambda: distance)
 
 
 def is_formula(text: str) -> bool:

@@ -23,9 +23,9 @@ _NAN = acb(math.nan, math.nan)
 
 @contextmanager
 def working_precision(bits: int) -> Iterator[None]:
-    """Compute balls with so many bits inside a with statement."""
+    """Compute balls with so many bits, 16 at least, inside a with statement."""
     before = flint.ctx.prec
-    flint.ctx.prec = bits
+    flint.ctx.prec = max(bits, 16)
     try:
         yield
     finally:

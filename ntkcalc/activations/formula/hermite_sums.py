@@ -17,7 +17,7 @@ for h_k^{(p)} = √(k!/(k−p)!) h_{k−p} and |h_k(x)| ≤ 1.0866 e^{x²/4} (Cr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -52,7 +52,12 @@ class _Nodes:
 
 
 def hermite_sums(
-    evaluator: Callable[[], Program], nodes: tuple[float, int], degree: int, need: float, parity: int
+    evaluator: Callable[[], Program],
+    nodes: tuple[float, int],
+    degree: int,
+    need: float,
+    kinds: Sequence[int] = (0, 1),
+    parity: int = 0,
 ) -> list[Ball]:
     """Return balls of Σ_n step φ(x_n) h_k(x_n) ω(x_n), |n| ≤ count, for k ≤ degree, radii of about 2**-need.
 
@@ -66,8 +71,10 @@ def hermite_sums(
         The last k.
     need
         −log2 of the radii.
+    kinds
+        0 for even k, 1 for odd k; the sums of other k are left as zeros.
     parity
-        1 or −1 for an even or odd φ, whose other sums are exact zeros; else 0.
+        1 or −1 for an even or odd φ, else 0.
     """
     step, count = nodes
     half, root, bits = max(1, math.floor(_HALF_WIDTH / step)), math.sqrt(degree), math.ceil(need) + 16
@@ -75,10 +82,10 @@ def hermite_sums(
     for first in range(0, count + 1, 2 * half + 1):
         block = _Nodes(first + half, half, step)
         # c_n e^{x_c²/4} is largest for the nodes next to 0
-        goal = max(16.0, need + 8 + (block.middle**2 / 4 - (first * step) ** 2 / 2) / _LN2)
+        goal = max(16.0, need + 12 + (block.middle**2 / 4 - (first * step) ** 2 / 2) / _LN2)
         precision = math.ceil(goal + block.width * root / _LN2)
         with working_precision(precision):
-            columns = _columns(evaluator(), block, parity)
+            columns = _columns(evaluator(), block, kinds, parity)
             largest = max(log2_upper(sum(map(abs, column), arb(0))) for column in columns.values())
             windows = _windows(block.width, degree, goal + max(0.0, largest))
             moments = _moments(block, columns, max(window.terms for window in windows))
@@ -94,12 +101,19 @@ def hermite_sums(
         factorial, found = arb(1), []
         for k, total in enumerate(totals):
             factorial *= max(k, 1)
-            zero = parity and k % 2 == (parity > 0)
-            found.append(arb(0) if zero else total * factorial.sqrt() + arb(0, left_out.abs_upper()))
+            found.append(arb(0) if k % 2 not in kinds else total * factorial.sqrt() + arb(0, left_out.abs_upper()))
     return found
 
 
-def _columns(run: Program, block: _Nodes, parity: int) -> dict[int, list[Ball]]:
+def sums_work(nodes: tuple[float, int], degree: int, need: float, kinds: int) -> float:
+    """Return about the seconds that `hermite_sums` takes for one or both kinds of k."""
+    step, count = nodes
+    bits, blocks = need + _HALF_WIDTH * math.sqrt(degree) / _LN2, count * step / (2 * _HALF_WIDTH) + 1
+    moments = count * (1e-5 + 8e-8 * bits) * (1 + kinds) / 2
+    return moments + degree * blocks * (3.5e-6 + 1.2e-8 * bits) * kinds
+
+
+def _columns(run: Program, block: _Nodes, kinds: Sequence[int], parity: int) -> dict[int, list[Ball]]:
     """Return step ω(x) (φ(x) ± φ(−x)) at the nodes from left to right, by the parity of the k that they belong to."""
     even, odd = [], []
     step = arb(block.step)
@@ -111,7 +125,7 @@ def _columns(run: Program, block: _Nodes, parity: int) -> dict[int, list[Ball]]:
         left = (parity * right if parity else run(-x)[0]) if n else arb(0)
         even.append(weight * (right + left))
         odd.append(weight * (right - left))
-    return {1: {0: even}, -1: {1: odd}, 0: {0: even, 1: odd}}[parity]
+    return {kind: (even, odd)[kind] for kind in kinds}
 
 
 @dataclass(frozen=True)

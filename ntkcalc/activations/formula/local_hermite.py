@@ -33,7 +33,7 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, log2
 
 _LN2 = math.log(2)
-_PRODUCT, _CALL = 1.5e-7, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
+_PRODUCT, _CALL = 8e-8, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
 _ROWS = 32  # outer nodes that share a precision
 _SHARES = (1 / 16, 1 / 4, 1 / 2)  # of the strip for the inner rule
 _CIRCLES = (0.0, 0.3, 0.6, 0.8)  # of what is left, for derivatives

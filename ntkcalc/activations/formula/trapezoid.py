@@ -12,6 +12,7 @@ for E|h_k(Z + iy)|² = L_k(−y²) ≤ e^{2y√k}; for f = φ² ω, M ≤ e^{b²
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flint import arb
@@ -19,7 +20,7 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
-from ntkcalc.activations.formula.hermite_sums import hermite_sums
+from ntkcalc.activations.formula.hermite_sums import hermite_sums, sums_work
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
@@ -85,32 +86,35 @@ class Line:
 
     def __init__(self, phi: Analytic) -> None:
         self.phi = phi
-        far, far_slope = phi.phi.on_line, phi.slope.on_line
-        assert far is not None
-        assert far_slope is not None
-        self.far, self.far_slope = far, far_slope
         self._squares: tuple[float, tuple[Ball, Ball]] | None = None
 
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
         bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.phi.bounds]
-        return trapezoidal(bounds, self.far, need, 0.25, 1)
+        assert self.phi.far is not None
+        return trapezoidal(bounds, self.phi.far, need, 0.25, 1)
 
-    def hermite(self, degree: int, need: float, parity: int = 0) -> list[Ball]:
-        """Return balls of µ_0 … µ_degree with radii below 2**-need.
+    def hermite_work(self, degree: int, need: float) -> float:
+        """Return about the seconds that `hermite` takes."""
+        rule = self.hermite_rule(degree, need + 1)
+        return sums_work((rule.step, rule.count), degree, need, self.phi.polynomial_parts.count(None))
 
-        Parameters
-        ----------
-        degree
-            The last k.
-        need
-            −log2 of the radii.
-        parity
-            1 or −1 for an even or odd φ, else 0.
-        """
+    def hermite(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree with radii below 2**-need, zeros where a part of φ is a polynomial."""
+        found = [arb(0)] * (degree + 1)
+        lasts = [degree if last is None else min(last, degree) for last in self.phi.polynomial_parts]
+        for last in {*lasts} - {-1}:
+            kinds = [i for i in (0, 1) if lasts[i] == last]
+            for k, value in enumerate(self._hermite(last, need, kinds)):
+                if k % 2 in kinds:
+                    found[k] = value
+        return found
+
+    def _hermite(self, degree: int, need: float, kinds: Sequence[int]) -> list[Ball]:
+        """Return µ_k for even or odd k ≤ degree, or both."""
         rule, guard = self.hermite_rule(degree, need + 1), 1.0
         while True:
-            found = hermite_sums(self.evaluator, (rule.step, rule.count), degree, need + guard, parity)
+            found = hermite_sums(self.evaluator, (rule.step, rule.count), degree, need + guard, kinds, self.phi.parity)
             with working_precision(math.ceil(need + guard) + 16):
                 found = [m if m.is_zero() else widened(m, rule.log_error) for m in found]
             excess = max(log2_upper(m.rad()) for m in found) + need
@@ -119,7 +123,7 @@ class Line:
             guard += max(excess, 8) + 8
 
     def evaluator(self) -> Program:
-        """Return x ↦ [φ(x), φ'(x)] in the present precision."""
+        """Return x ↦ [φ(x)] in the present precision."""
         return self.phi.evaluator()
 
     def squares(self, need: float) -> tuple[Ball, Ball]:
@@ -130,36 +134,29 @@ class Line:
         return self._squares[1]
 
     def _both_squares(self, need: float) -> tuple[Ball, Ball]:
-        found = []
-        for i, (strip, far) in enumerate(((self.phi.phi, self.far), (self.phi.slope, self.far_slope))):
-            bounds = [(b, n + b * b / (2 * _LN2)) for b, n in strip.bounds]
-            rule = trapezoidal(bounds, far, need + 2, 0.5, 2)
-            found.append(self._square(rule, i, need))
+        found, phi = [], self.phi
+        for run, far, sizes in (
+            (phi.evaluator, phi.far, phi.phi.bounds),
+            (phi.slope_evaluator, phi.far_slope, phi.slope_bounds),
+        ):
+            assert far is not None
+            bounds = [(b, n + b * b / (2 * _LN2)) for b, n in sizes]
+            found.append(self._square(trapezoidal(bounds, far, need + 2, 0.5, 2), run, need))
         return found[0], found[1]
 
-    def _square(self, rule: Rule, order: int, need: float) -> Ball:
-        guard = 24 + math.log2(rule.count)
+    def _square(self, rule: Rule, evaluator: Callable[[], Program], need: float) -> Ball:
+        """Return Σ step f(x)² ω(x) with the rule's error, of a parity from the nodes x ≥ 0."""
+        guard, last = 24 + math.log2(rule.count), rule.count
         while True:
-            with working_precision(math.ceil(need + guard)):
-                step = arb(rule.step)
-                scale = step / (2 * arb.pi()).sqrt()
-            total = arb(0)
-            for first in range(-rule.count, rule.count + 1, _BLOCK):
-                block = range(first, min(first + _BLOCK, rule.count + 1))
-                nearest = min(abs(block.start), abs(block.stop - 1)) * rule.step
-                if block.start <= 0 < block.stop:
-                    nearest = 0.0
-                with working_precision(max(32, math.ceil(need + guard - nearest**2 / (2 * _LN2)))):
-                    run = self.evaluator()
-                    part = arb(0)
-                    for n in block:
-                        x = n * step
-                        value = run(x)[order]
-                        part += (-x * x / 2).exp() * value * value
-                    part *= scale
-                with working_precision(math.ceil(need + guard)):
+            bits, total = math.ceil(need + guard), arb(0)
+            for first in range(0 if self.phi.parity else -last, last + 1, _BLOCK):
+                block = range(first, min(first + _BLOCK, last + 1))
+                nearest = rule.step * (0 if 0 in block else min(abs(block[0]), abs(block[-1])))
+                with working_precision(max(32, math.ceil(bits - nearest**2 / (2 * _LN2)))):
+                    part = _part(rule.step, block, evaluator(), self.phi.parity != 0)
+                with working_precision(bits):
                     total += part
-            with working_precision(math.ceil(need + guard)):
+            with working_precision(bits):
                 total = widened(total, rule.log_error)
             excess = log2_upper(total.rad()) + need
             if excess <= 0:
@@ -167,3 +164,14 @@ class Line:
             guard += max(excess, 8) + 8
             if guard > 1 << 17:
                 raise AccuracyError("rounding leaves no digits of a formula")
+
+
+def _part(step: float, block: range, run: Program, mirrored: bool) -> Ball:
+    """Return Σ step f(x)² ω(x) over some nodes, and their mirror images."""
+    part, size = arb(0), arb(step)
+    for n in block:
+        x = n * size
+        value = run(x)[0]
+        term = (-x * x / 2).exp() * value * value
+        part += 2 * term if mirrored and n else term
+    return part * (size / (2 * arb.pi()).sqrt())
