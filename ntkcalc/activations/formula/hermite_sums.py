@@ -27,7 +27,7 @@ from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, wo
 from ntkcalc.activations.formula.functions import Program
 
 _LN2 = math.log(2)
-_HALF_WIDTH = 2.0  # U
+_HALF_WIDTHS = (1.0, 2.0, 4.0)  # U that are worth a try
 _CRAMER = 0.1199  # log2 of 1.0866, rounded up
 _FIRST_WINDOW = 256  # degrees that share a scale of s: 0 … 255, 256 … 511, 512 … 1023, …
 
@@ -77,7 +77,8 @@ def hermite_sums(
         1 or −1 for an even or odd φ, else 0.
     """
     step, count = nodes
-    half, root, bits = max(1, math.floor(_HALF_WIDTH / step)), math.sqrt(degree), math.ceil(need) + 16
+    width = min(_HALF_WIDTHS, key=lambda width: _work(width, nodes, degree, need, len(kinds)))
+    half, root, bits = max(1, math.floor(width / step)), math.sqrt(degree), math.ceil(need) + 16
     totals, left_out = [arb(0)] * (degree + 1), arb(0)
     for first in range(0, count + 1, 2 * half + 1):
         block = _Nodes(first + half, half, step)
@@ -107,9 +108,14 @@ def hermite_sums(
 
 def sums_work(nodes: tuple[float, int], degree: int, need: float, kinds: int) -> float:
     """Return about the seconds that `hermite_sums` takes for one or both kinds of k."""
+    return min(_work(width, nodes, degree, need, kinds) for width in _HALF_WIDTHS)
+
+
+def _work(width: float, nodes: tuple[float, int], degree: int, need: float, kinds: int) -> float:
+    """Return the same for blocks of one half-width."""
     step, count = nodes
-    bits, blocks = need + _HALF_WIDTH * math.sqrt(degree) / _LN2, count * step / (2 * _HALF_WIDTH) + 1
-    moments = count * (1e-5 + 8e-8 * bits) * (1 + kinds) / 2
+    bits, blocks = need + width * math.sqrt(degree) / _LN2, count * step / (2 * width) + 1
+    moments = count * (1.2e-5 + 1e-10 * bits**2) * (1 + kinds) / 2
     return moments + degree * blocks * (3.5e-6 + 1.2e-8 * bits) * kinds
 
 
