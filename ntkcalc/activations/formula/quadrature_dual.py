@@ -165,7 +165,7 @@ class QuadratureDual:
                 if tiny:
                     self._below_floor |= tiny
                     continue
-            need = worst + bits + 8 if worst < math.inf else min(2 * need + 64, need + FLOOR + bits)
+            need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
         ctx = context(bits + 32)
         return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
 
