@@ -43,6 +43,7 @@ FLOOR = 4096
 """A coefficient below 2**−FLOOR of √E[φ²] counts as zero."""
 
 _LN2 = math.log(2)
+_SUSPICIOUS = 256  # bits beyond those asked for of which none is left, before a whole part of φ is looked at
 _MOST_TERMS = 1 << 19
 _COMPOSITION = 1.1e-4  # seconds that one Hermite coefficient takes in three compositions of power series
 _LONGEST = 4000.0  # seconds of estimated work that are refused
@@ -94,6 +95,8 @@ class QuadratureDual:
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
+        self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
+        self._looked_at: set[int] = set()
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
@@ -115,7 +118,7 @@ class QuadratureDual:
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: by the structure of φ, or below the floor."""
         degree = self.polynomial_parts[k % 2]
-        return (degree is not None and k > degree) or k in self._below_floor
+        return (degree is not None and k > degree) or k in self._below_floor or k % 2 in self._faint
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²]."""
@@ -134,7 +137,7 @@ class QuadratureDual:
                 return to_real(context(bits + 32), ball)
             if need > 1 << 17:
                 raise AccuracyError(f"E[φ²] or E[φ'²] of {self.name} is too small")
-            need = bits + lost + 4 if lost < math.inf else 2 * need
+            need = bits + lost + 4 if lost < math.inf else need + abs(need) + 64
 
     @cached_property
     def _log_norm(self) -> float:
@@ -160,6 +163,8 @@ class QuadratureDual:
             worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
             if worst + bits + 1 <= need:
                 break
+            if need >= _SUSPICIOUS + bits and self._finds_faint_part(found, missing):
+                continue
             if need >= FLOOR - self._log_norm + bits:
                 tiny = {k for k in missing if log2_upper(found[k]) < self._log_norm - FLOOR}
                 if tiny:
@@ -168,6 +173,17 @@ class QuadratureDual:
             need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
         ctx = context(bits + 32)
         return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
+
+    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
+        """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""
+        for kind in (0, 1):
+            own = [k for k in missing if k % 2 == kind]
+            if own and kind not in self._looked_at and all(found[k].contains(0) for k in own):
+                self._looked_at.add(kind)
+                if self._line.log_part(1 - 2 * kind, 2 * (FLOOR + 4 - self._log_norm)) < 2 * (self._log_norm - FLOOR):
+                    self._faint.add(kind)
+                    return True
+        return False
 
     def _expected_loss(self, degree: int) -> float:
         """Return about how much smaller than the largest µ_degree is, in bits."""
@@ -229,7 +245,7 @@ class QuadratureDual:
                 lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            need, extra = need + min(lost, need) + 8, extra + min(lost, 64.0)
+            need, extra = need + min(lost, abs(need) + 64) + 8, extra + min(lost, 64.0)
 
     def _about_zero(self, degree: int, bits: int) -> Expansion:
         """Return µ_k² and the tails of E[φ²] and E[φ'²]."""
@@ -242,7 +258,7 @@ class QuadratureDual:
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row[: degree + 1])
             if lost < -bits - 1:
                 break
-            need = need + (lost + bits + 8 if lost < math.inf else need)
+            need += min(lost + bits, abs(need) + 64) + 8
             self._check_need(need)
         tails, slope_tails = ([to_real(ctx, r) for r in row] for row in rows)
         return Expansion(d, tails[: degree + 1], slope_tails[1 : degree + 2])
@@ -311,7 +327,7 @@ class QuadratureDual:
                 self._more = terms / planned[0], need - planned[1]
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:
-                need += min(lost, need) + 8
+                need += min(lost, abs(need) + 64) + 8
             if short > 0:
                 terms += terms // 4 + 8
             self._check_need(need)
@@ -397,7 +413,7 @@ class QuadratureDual:
         a, delta = point.at(context(64))
         log_a, log_delta, j = log2(a), log2(delta), degree + 2
         size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
-        return bits + 24 - size
+        return max(bits + 24 - size, 16.0)
 
     def _local(self, point: ExpansionPoint, degree: int, bits: int, need: float) -> LocalHermite:
         """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
@@ -439,7 +455,7 @@ class QuadratureDual:
             if lost <= 0:
                 ctx = context(bits + 32)
                 return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            more += min(lost, need) + 8
+            more += min(lost, abs(need) + 64) + 8
             self._check_need(first + more)
 
     def _local_tails(
@@ -558,5 +574,5 @@ def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
             return None
         dual = QuadratureDual(analytic, name)
         return dual if dual.is_no_constant() else None
-    except (AccuracyError, OverflowError):  # of floats that plan a rule; the other route has its own refusals
+    except AccuracyError:  # of a rule that is too long; the other route has its own refusals
         return None

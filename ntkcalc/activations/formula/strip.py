@@ -26,12 +26,13 @@ _CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
 _MOST_BOXES = 1500
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
+_STEEP = 4096.0  # by how much log2 N(b) may grow before wider strips are of no use
 _REFINEMENTS = 4  # bisections for the widest strip
 _SLOPE_SHARES = (0.05, 0.2)  # of a strip that Cauchy's formula takes for φ'
 _KNOWN_SHARES = (0.97, 0.85, 0.65, 0.4)  # of the distance of a known singularity
 _LN2 = math.log(2)
 KAPPAS = (0.125, 0.25, 0.45)
-_STARTS = (16.0, 64.0, 512.0, 2.0**14)
+_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 2.0**14)
 
 
 def _gaussian_log_mass(left: float, right: float, shift: float = 0.0) -> float:
@@ -93,12 +94,13 @@ class Strip:
 
     def _search(self) -> None:
         height = 0.25
-        while self.log_bound(height) < math.inf and height < _WIDEST:
+        steep = _STEEP + 2 * max(self.log_bound(height), 0.0)
+        while self.log_bound(height) < steep and height < _WIDEST:
             height *= 2
         while self.log_bound(height) == math.inf and height > _NARROWEST:
             height /= 2
         low, high = height, 2 * height
-        if low < _WIDEST and self.log_bound(low) < math.inf:
+        if low < _WIDEST and self.log_bound(low) < steep:
             for _ in range(_REFINEMENTS):
                 middle = (low + high) / 2
                 low, high = (middle, high) if self.log_bound(middle) < math.inf else (low, middle)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums, sums_work
@@ -63,6 +63,8 @@ def trapezoidal(
         reach *= 1.02
         if reach > 1e6:
             raise AccuracyError("a formula grows too fast for quadrature")
+    if reach > _MOST_NODES * step:
+        raise AccuracyError(f"quadrature would take {reach / step:.2g} nodes: a formula varies too fast")
     return Rule(step, math.floor(reach / step) + 1, -need)
 
 
@@ -143,6 +145,24 @@ class Line:
             bounds = [(b, n + b * b / (2 * _LN2)) for b, n in sizes]
             found.append(self._square(trapezoidal(bounds, far, need + 2, 0.5, 2), run, need))
         return found[0], found[1]
+
+    def log_part(self, sign: int, need: float) -> float:
+        """Return log2 of a bound on E[ψ²], ψ(x) = (φ(x) + sign φ(−x))/2, as far down as 2**-need.
+
+        That is Σ µ_k² over all even k or over all odd k.
+        """
+        phi, total = self.phi, arb(0)
+        assert phi.far is not None
+        rule = trapezoidal([(b, n + b * b / (2 * _LN2)) for b, n in phi.phi.bounds], phi.far, need, 0.5, 2)
+        bits, step = math.ceil(need / 2) + 64, arb(rule.step)
+        for first in range(0, rule.count + 1, _BLOCK):
+            with working_precision(bits - math.floor((first * rule.step) ** 2 / (4 * _LN2))):
+                run = phi.evaluator()
+                for n in range(first, first + _BLOCK):
+                    x = n * step
+                    value = run(x)[0] + sign * run(-x)[0]
+                    total += (-x * x / 2).exp() * value * value
+        return log2_upper(total * step + power_of_two(rule.log_error))
 
     def _square(self, rule: Rule, evaluator: Callable[[], Program], need: float) -> Ball:
         """Return Σ step f(x)² ω(x) with the rule's error, of a parity from the nodes x ≥ 0."""
