@@ -208,6 +208,36 @@ def test_the_mean_over_a_line_is_below_its_bound(text: str) -> None:
             assert math.log2(mean / 16 / math.sqrt(2 * math.pi)) <= bound + 1e-3
 
 
+REMOVABLE = ["sin(x)/x", "(exp(x)-1)/x", "x/tanh(x)", "(1-cos(x))/x^2", "x/(1-exp(-x))", "log(1+x^2)/x", "sinc(x-1)"]
+
+
+@pytest.mark.parametrize("text", REMOVABLE)
+def test_removable_singularities_are_removed(text: str) -> None:
+    """Boxes that hold one hold the values of φ next to it; the moments are those of φ on a grid that misses it."""
+    dual, place = dual_of(text), acb(text == "sinc(x-1)")
+    strip = dual.analytic.phi
+    with working_precision(120):
+        run, removed = program([tree(text)], ComplexBalls()), program([strip.tree], ComplexBalls())
+        for side in ("1e-3", "0.1", "0.4"):
+            box = removed(place + acb(arb(0, side), arb(0, side)))[0]
+            for x in (acb(side), acb(0, side), -acb(side, side) / 2):
+                assert box.contains(run(place + x * (1 - acb(2) ** -50))[0])
+        step, offset = arb(1) / 32, arb(1) / 3
+        moments = dual.moments(2, 60.0)
+        real = program([tree(text)], RealBalls())
+        nodes = [(n + offset) * step for n in range(-420, 421)]
+        weights = [step * (-x * x / 2).exp() / (2 * arb.pi()).sqrt() for x in nodes]
+        values = [real(x)[0] for x in nodes]
+        near = arb(0, arb(2) ** -58)
+        assert (sum((w * v for w, v in zip(weights, values, strict=True)), arb(0)) + near).overlaps(moments[0])
+        products = (w * v * x for w, v, x in zip(weights, values, nodes, strict=True))
+        assert (sum(products, arb(0)) + near).overlaps(moments[1])
+    assert dual.slope_square(60) > 0
+    point = ExpansionPoint(CTX.mpf("1e-6"), near_one=True)
+    first = dual.expansion(point, 2, 60)
+    assert abs((first.d[0] + first.tails[0]) / CTX.convert(dual.mean_square(100)) - 1) < 2.0**-58
+
+
 @pytest.mark.parametrize("text", ["1/(x-0.3)", "tan(x)", "exp(x^2/3)", "1/(1+x)^2", "log(x)", "exp(exp(x))"])
 def test_poles_and_growth_have_no_strip(text: str) -> None:
     assert quadrature_dual(tree(text), text) is None
@@ -276,6 +306,14 @@ def test_coefficients_far_below_floats_are_none_of_them(w: int) -> None:
     """µ_1 of sin wx is w e^{−w²/2}, 2^{−1150} for w = 40."""
     mu = activation(f"sin({w}*x)").hermite(1, 60)[1]
     assert abs(mu / (w * CTX.exp(-(CTX.mpf(w) ** 2) / 2)) - 1) < 2.0**-60
+
+
+@pytest.mark.parametrize("base", ["200", "1e10", "e"])
+def test_exponentials_of_any_size_have_their_coefficients(base: str) -> None:
+    """µ_k of e^{cx} is c^k e^{c²/2}/√k!."""
+    mu, c = activation(f"{base}^x").hermite(4, 60), CTX.log(CTX.mpf(base)) if base != "e" else CTX.one
+    for k, ours in enumerate(mu):
+        assert abs(ours / (c**k * CTX.exp(c * c / 2) / CTX.sqrt(CTX.factorial(k))) - 1) < 2.0**-58
 
 
 @pytest.mark.parametrize("text", ["1/(1+exp(-x))", "x*sigmoid(1.702*x)", "tanh(6*x)"])

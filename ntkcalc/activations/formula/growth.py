@@ -18,6 +18,7 @@ from fractions import Fraction
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.removable import OVER
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
@@ -126,6 +127,8 @@ class _Region:
             return Algebraic(self.field.constant(t.word), Fraction(0))
         if t.word == "power" and isinstance(a[1], Algebraic) and t.arguments[1].number is not None:
             return self._real_power(a[0], t.arguments[1].number)
+        if t.word in OVER:
+            return self.divide(_RULES[OVER[t.word]](self, *a), a[0])
         rule = _RULES.get(t.word)
         if rule is None:
             raise UnboundedError

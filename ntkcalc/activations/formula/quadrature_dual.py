@@ -90,7 +90,7 @@ class QuadratureDual:
 
     def __init__(self, phi: Analytic, name: str) -> None:
         self.analytic, self.name = phi, name
-        self.phi = Pieces((Piece(None, None, phi.phi.tree),), (), name)
+        self.phi = Pieces((Piece(None, None, phi.tree),), (), name)
         self._line = Line(phi)
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
@@ -229,7 +229,7 @@ class QuadratureDual:
 
     @cached_property
     def _at_one(self) -> DerivativesAtOne:
-        return DerivativesAtOne(self._line, self.analytic.parity)
+        return DerivativesAtOne(self._line)
 
     def _beside_one(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return the expansion from derivatives of D at 1."""

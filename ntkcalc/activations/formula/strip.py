@@ -18,6 +18,7 @@ from flint import acb, arb
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, RealBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.functions import Program, derivative, program
 from ntkcalc.activations.formula.growth import Growth, growth
+from ntkcalc.activations.formula.removable import without_removable_singularities
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.trees import Tree
 
@@ -235,19 +236,27 @@ class Analytic:
 
     Parameters
     ----------
+    tree
+        φ.
     phi
-        φ on strips.
+        φ on strips, its removable singularities removed.
     slope
-        φ'.
+        φ', which may divide 0 by 0 where φ had a singularity.
     """
 
+    tree: Tree
     phi: Strip
     slope: Tree
 
     @classmethod
     def of(cls, tree: Tree, distance: float | None = None) -> Analytic:
         """Return what is proven of a tree without branches, whose nearest singularity may be known."""
-        return cls(Strip(tree, distance), derivative(tree))
+        return cls(tree, Strip(without_removable_singularities(tree), distance), derivative(tree))
+
+    @property
+    def divides_zeros(self) -> bool:
+        """Whether φ has removable singularities, which nodes of φ' and of Taylor series have to avoid."""
+        return self.tree is not self.phi.tree
 
     @property
     def suffices(self) -> bool:
@@ -276,7 +285,7 @@ class Analytic:
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        return polynomial_parts(self.phi.tree)
+        return polynomial_parts(self.tree)
 
     @property
     def parity(self) -> int:

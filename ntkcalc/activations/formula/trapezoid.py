@@ -27,6 +27,8 @@ from ntkcalc.errors import AccuracyError
 _LN2 = math.log(2)
 _BLOCK = 48  # nodes that share a precision
 _MOST_NODES = 1 << 22
+AVOIDING = 2.0**-3 + 2.0**-20 + 2.0**-45
+"""An offset of nodes, in steps, by which they miss the places that people write into formulas."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class Line:
             excess = max(log2_upper(m.rad()) for m in found) + need
             if excess <= 0:
                 return found
+            if excess == math.inf:
+                raise AccuracyError("a formula has no value at a node of the quadrature")
             guard += max(excess, 8) + 8
 
     def evaluator(self) -> Program:
@@ -165,15 +169,20 @@ class Line:
         return log2_upper(total * step + power_of_two(rule.log_error))
 
     def _square(self, rule: Rule, evaluator: Callable[[], Program], need: float) -> Ball:
-        """Return Σ step f(x)² ω(x) with the rule's error, of a parity from the nodes x ≥ 0."""
+        """Return Σ step f(x)² ω(x) with the rule's error, of a parity from the nodes x ≥ 0.
+
+        Where there are removable singularities, the nodes are moved off them.
+        """
+        offset = AVOIDING if self.phi.divides_zeros else 0.0
+        mirrored = self.phi.parity != 0 and not offset
         guard, last = 24 + math.log2(rule.count), rule.count
         while True:
             bits, total = math.ceil(need + guard), arb(0)
-            for first in range(0 if self.phi.parity else -last, last + 1, _BLOCK):
+            for first in range(0 if mirrored else -last - 1, last + 1, _BLOCK):
                 block = range(first, min(first + _BLOCK, last + 1))
-                nearest = rule.step * (0 if 0 in block else min(abs(block[0]), abs(block[-1])))
+                nearest = rule.step * (0 if 0 in block else max(0, min(abs(block[0]), abs(block[-1])) - 1))
                 with working_precision(max(32, math.ceil(bits - nearest**2 / (2 * _LN2)))):
-                    part = _part(rule.step, block, evaluator(), self.phi.parity != 0)
+                    part = _part((rule.step, offset), block, evaluator(), mirrored)
                 with working_precision(bits):
                     total += part
             with working_precision(bits):
@@ -181,16 +190,18 @@ class Line:
             excess = log2_upper(total.rad()) + need
             if excess <= 0:
                 return total
+            if excess == math.inf:
+                raise AccuracyError("a formula has no value at a node of the quadrature")
             guard += max(excess, 8) + 8
             if guard > 1 << 17:
                 raise AccuracyError("rounding leaves no digits of a formula")
 
 
-def _part(step: float, block: range, run: Program, mirrored: bool) -> Ball:
-    """Return Σ step f(x)² ω(x) over some nodes, and their mirror images."""
-    part, size = arb(0), arb(step)
+def _part(grid: tuple[float, float], block: range, run: Program, mirrored: bool) -> Ball:
+    """Return Σ step f(x)² ω(x) over some nodes x = (n + offset)·step, and their mirror images."""
+    part, size, offset = arb(0), arb(grid[0]), arb(grid[1])
     for n in block:
-        x = n * size
+        x = (n + offset) * size
         value = run(x)[0]
         term = (-x * x / 2).exp() * value * value
         part += 2 * term if mirrored and n else term
