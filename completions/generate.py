@@ -13,7 +13,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from ntkcalc import __version__
-from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, written_usages
 from ntkcalc.cli.app import app
 from ntkcalc.cli.files import PICTURES
 from ntkcalc.cli.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
@@ -26,15 +26,22 @@ MADE = "made by completions/generate.py from the command line itself; changes ar
 SUFFIXES = {
     "data": (".npy", ".npz", ".csv", ".tsv", ".txt"),
     "other": (".npy", ".npz", ".csv", ".tsv", ".txt"),
-    "coeffs": (".json", ".jsonl", ".txt"),
+    "coeffs": (".json", ".jsonl", ".csv", ".txt", ".npy"),
     "plot": PICTURES,
 }
 """How the names of an option's files end; of other options, anyhow."""
 
-PARAMETERS = {name: [key for key, _ in f.defaults] for name, f in FAMILIES.items() if f.defaults}
-FORMULAS = {name: f.formula for name, f in FAMILIES.items()} | {
-    alias: f"= {name}" for name, f in FAMILIES.items() for alias in f.aliases
+_DEFAULTS = {name: f.defaults for name, f in FAMILIES.items()} | {name: own for name, (_, own) in WRITTEN.items()}
+PARAMETERS = {
+    name: [key for key, _ in _DEFAULTS[name]]
+    for name in sorted(_DEFAULTS, key=len, reverse=True)  # celu before elu, with which it ends
+    if _DEFAULTS[name]
 }
+FORMULAS = (
+    {name: f.formula for name, f in FAMILIES.items()}
+    | {alias: f"= {name}" for name, f in FAMILIES.items() for alias in f.aliases}
+    | {usage.partition(":")[0]: formula for usage, formula in written_usages()}
+)
 
 
 def suffixes(entry: Entry) -> tuple[str, ...]:
@@ -355,7 +362,7 @@ def man(top: Page, commands: list[Page]) -> str:
     for page in commands:
         own = [e for e in page.entries if e not in shared]
         sections.append(f".SS {verb(page)}\n{roff(page.summary)}\n{_man_options(own)}")
-    usages = ((family.usage, family.formula) for family in FAMILIES.values())
+    usages = [*((family.usage, family.formula) for family in FAMILIES.values()), *written_usages()]
     return MAN.format(
         name=NAME,
         upper=NAME.upper(),

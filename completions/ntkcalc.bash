@@ -29,11 +29,14 @@ _ntkcalc_files() { # files that end in one of $1, or all where there are none; a
 _ntkcalc_activations() {
     case "$value" in
         leaky-relu:*) candidates="leaky-relu:slope=" ;;
-        elu:*) candidates="elu:alpha=" ;;
+        softshrink:*) candidates="softshrink:lambda=" ;;
+        squareplus:*) candidates="squareplus:b=" ;;
         softplus:*) candidates="softplus:beta=" ;;
         gaussian:*) candidates="gaussian:sigma=" ;;
+        celu:*) candidates="celu:alpha=" ;;
+        elu:*) candidates="elu:alpha=" ;;
         *:*) candidates="" ;;
-        *) candidates="linear relu leaky-relu abs elu selu gelu silu mish softplus tanh sigmoid erf gaussian sin cos swish" ;;
+        *) candidates="linear relu leaky-relu abs elu selu gelu silu mish softplus tanh sigmoid erf gaussian sin cos swish relu6 hardtanh hardsigmoid hardswish softsign softshrink tanhshrink squareplus celu logsigmoid quick-gelu arctan" ;;
     esac
 }
 
@@ -63,7 +66,8 @@ _ntkcalc() {
         --which) candidates="kappa alpha beta mu" ;;
         --format) candidates="table json csv plain" ;;
         -o|--output) _ntkcalc_files '' ;;
-        -c|--coeffs) _ntkcalc_files '[.](json|jsonl|txt)$' ;;
+        --plot) _ntkcalc_files '[.](png|svg|pdf)$' ;;
+        -c|--coeffs) _ntkcalc_files '[.](json|jsonl|csv|txt|npy)$' ;;
         --rho) candidates="" ;;
         --data) _ntkcalc_files '[.](npy|npz|csv|tsv|txt)$' ;;
         --other) _ntkcalc_files '[.](npy|npz|csv|tsv|txt)$' ;;
@@ -71,7 +75,6 @@ _ntkcalc() {
         --header) candidates="auto yes no" ;;
         --delimiter) candidates="" ;;
         --decimal) candidates="" ;;
-        --plot) _ntkcalc_files '[.](png|svg|pdf)$' ;;
         --epsilon) candidates="" ;;
         --memory) candidates="" ;;
         --isotropic) candidates="" ;;
@@ -93,7 +96,7 @@ _ntkcalc() {
         *)
             if [[ -n "$before" ]]; then return; fi
             case "$command" in
-                coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --json --format -o --output --schema -q --quiet -h --help" ;;
+                coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --values --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs -d --digits --engine --paper-truncation --rho --data --other --columns --header --delimiter --decimal --no-normalize --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs -d --digits --engine --data --columns --header --delimiter --decimal --epsilon --memory --no-normalize --isotropic --width --trials --seed --outer --json --format -o --output --schema -q --quiet -h --help" ;;
                 eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs -d --digits --engine --sphere-dim --max-frequency --measure --sample --data --columns --header --delimiter --decimal --top --memory --no-normalize --isotropic --width --trials --seed --arch --parametrization --image-shape --padding --json --format -o --output --plot --schema -q --quiet -h --help" ;;

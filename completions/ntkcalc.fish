@@ -4,12 +4,18 @@ function __ntkcalc_activations
     switch (commandline -ct)
         case '*leaky-relu:*'
             printf '%s\n' leaky-relu:slope=
-        case '*elu:*'
-            printf '%s\n' elu:alpha=
+        case '*softshrink:*'
+            printf '%s\n' softshrink:lambda=
+        case '*squareplus:*'
+            printf '%s\n' squareplus:b=
         case '*softplus:*'
             printf '%s\n' softplus:beta=
         case '*gaussian:*'
             printf '%s\n' gaussian:sigma=
+        case '*celu:*'
+            printf '%s\n' celu:alpha=
+        case '*elu:*'
+            printf '%s\n' elu:alpha=
         case '*'
             printf '%s\t%s\n' linear 'x'
             printf '%s\t%s\n' relu 'max(x, 0)'
@@ -28,6 +34,18 @@ function __ntkcalc_activations
             printf '%s\t%s\n' sin 'sin(x)'
             printf '%s\t%s\n' cos 'cos(x)'
             printf '%s\t%s\n' swish '= silu'
+            printf '%s\t%s\n' relu6 'clip(x, 0, 6)'
+            printf '%s\t%s\n' hardtanh 'clip(x, -1, 1)'
+            printf '%s\t%s\n' hardsigmoid 'clip(x/6 + 1/2, 0, 1)'
+            printf '%s\t%s\n' hardswish 'x*clip(x/6 + 1/2, 0, 1)'
+            printf '%s\t%s\n' softsign 'x/(1 + abs(x))'
+            printf '%s\t%s\n' softshrink 'relu(x - lambda) - relu(-x - lambda)'
+            printf '%s\t%s\n' tanhshrink 'x - tanh(x)'
+            printf '%s\t%s\n' squareplus '(x + sqrt(x^2 + b))/2'
+            printf '%s\t%s\n' celu 'relu(x) + alpha*expm1(min(x, 0)/alpha)'
+            printf '%s\t%s\n' logsigmoid '-softplus(-x)'
+            printf '%s\t%s\n' quick-gelu 'x*sigmoid(1.702*x)'
+            printf '%s\t%s\n' arctan 'atan(x)'
     end
 end
 
@@ -60,9 +78,11 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s d -l digits -x -d
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l engine -x -a 'auto numpy mpmath' -d 'float64 where its proven error allows, or high precision. [default: auto]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l paper-truncation -d 'The paper'\''s recurrence (39)-(41), which stops the sum over k at T.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l which -x -a 'kappa alpha beta mu' -d 'NTK, NNGP kernel, its derivative, or Hermite coefficients. [default: kappa]'
+complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l values -d 'Of several kernels the coefficients too, not only cumulative shares.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l json -d 'Same as --format json.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l format -x -a 'table json csv plain' -d 'Output format. [default: by the name of --output, else $NTKCALC_FORMAT, else table]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s o -l output -r -F -d 'Write to FILE, whole or not at all; - is stdout. [default: -]'
+complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l plot -x -a '(__ntkcalc_files "png|svg|pdf")' -d 'Draw to FILE.png, .svg or .pdf.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -l schema -d 'Print the JSON Schema of the JSON output.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s q -l quiet -d 'No remarks and no progress bar.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from coeffs' -s h -l help -d 'Show this message and exit.'
@@ -72,7 +92,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s l -l depth -x -
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s T -l truncation -x -d 'Degree of the series; repeatable. [default: 10, or all of --coeffs]'
-complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|txt")' -d 'A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|csv|txt|npy")' -d 'A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -s d -l digits -x -d 'Significant digits, all right. [default: $NTKCALC_DIGITS, or 10 in tables, else 12]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l engine -x -a 'auto numpy mpmath' -d 'float64 where its proven error allows, or high precision. [default: auto]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from evaluate' -l paper-truncation -d 'The paper'\''s recurrence (39)-(41), which stops the sum over k at T.'
@@ -96,7 +116,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s a -l act -x -a '
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s l -l depth -x -d 'Layers incl. the linear output; A:B = all from A to B; repeatable. [default: 2]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
-complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|txt")' -d 'A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|csv|txt|npy")' -d 'A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -s d -l digits -x -d 'Significant digits, all right. [default: $NTKCALC_DIGITS, or 10 in tables, else 12]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l engine -x -a 'auto numpy mpmath' -d 'float64 where its proven error allows, or high precision. [default: auto]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from effrank' -l data -x -a '(__ntkcalc_files "npy|npz|csv|tsv|txt")' -d 'Points, one a row: .npy, .npz, .csv, .tsv, text (or .gz), - for stdin.'
@@ -124,7 +144,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s l -l depth -x -d 'L
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s T -l truncation -x -d 'Degree of the bracket'\''s series. [default: what serves]'
-complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|txt")' -d 'A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|csv|txt|npy")' -d 'A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -s d -l digits -x -d 'Significant digits, all right. [default: $NTKCALC_DIGITS, or 10 in tables, else 12]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l engine -x -a 'auto numpy mpmath' -d 'float64 where its proven error allows, or high precision. [default: auto]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from eigs' -l sphere-dim -x -d 'Data uniform on the sphere S^D in R^(D+1).'
@@ -160,7 +180,7 @@ complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s l -l depth -x -d '
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l sigma-w2 -x -a 'max' -d 'sigma_w^2; max = 1/E[phi^2]; repeatable. [default: 1]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l gamma-b2 -x -d 'gamma_b^2 in [0, 1]; repeatable. [default: 0]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s T -l truncation -x -d 'Highest degree. [default: 1000]'
-complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|txt")' -d 'A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin.'
+complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -s c -l coeffs -x -a '(__ntkcalc_files "json|jsonl|csv|txt|npy")' -d 'A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l window -x -d 'Degrees to fit. [default: the upper three quarters]'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l all -d 'Show every model that was tried.'
 complete -c ntkcalc -n '__fish_seen_subcommand_from decay' -l sphere-dim -x -d 'Data uniform on the sphere S^D in R^(D+1).'

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment that does not depend on the machine's load: CPU time is measured, not a clock."""
+"""Signals at a moment that does not depend on the machine's load: CPU time is measured, not a clock."""
 
 import os
 import resource
@@ -13,10 +13,10 @@ from shell import ENVIRONMENT, PROGRAM
 HANGS = 900  # seconds, a guard against hanging only
 
 
-def interrupted(arguments: Sequence[str], cwd: Path, after: float) -> float:
-    """Interrupt a run that has used `after` seconds of CPU time: how many more it uses before it ends.
+def interrupted(arguments: Sequence[str], cwd: Path, after: float, number: int = signal.SIGINT) -> float:
+    """Send a signal to a run that has used `after` seconds of CPU time: how many more it uses before it ends.
 
-    It must end with exit code 130 and without a word.
+    It must end without a word and with 128 + the signal's number as exit code.
     """
     before = children()
     process = subprocess.Popen(
@@ -31,9 +31,9 @@ def interrupted(arguments: Sequence[str], cwd: Path, after: float) -> float:
     while (used := cpu_seconds(process.pid)) < after:
         assert process.poll() is None  # it takes long
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.communicate(timeout=HANGS) == (b"", b"")
-    assert process.returncode == 130
+    assert process.returncode == (128 + number if number != signal.SIGKILL else -number)
     return children() - before - used
 
 

@@ -75,16 +75,22 @@ def run(
 
 
 def inside(
-    arguments: Sequence[str], stdin: str = "", cwd: Path | None = None, encoding: str = "utf-8", **environment: str
+    arguments: Sequence[str],
+    stdin: str | bytes = "",
+    cwd: Path | None = None,
+    encoding: str = "utf-8",
+    **environment: str,
 ) -> Done:
     """Run the program in this process, which is quicker."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace") for _ in range(2))
     out.reconfigure(errors="strict")
+    text = isinstance(stdin, str)
+    given = io.StringIO(stdin) if text else io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)), "utf-8")
     with (
         chdir(cwd or "."),
         patch.dict(os.environ, environment),
         patch.object(sys, "argv", ["ntkcalc", *arguments]),
-        patch.object(sys, "stdin", io.StringIO(stdin)),
+        patch.object(sys, "stdin", given),
         patch("typer.main.get_command", built),
         redirect_stdout(out),
         redirect_stderr(err),

@@ -28,11 +28,11 @@ TOP = {"__init__", "__main__", "errors"}
 KNOWERS = {
     "typer": {"cli"},
     "rich": {"report", "cli"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "cli"},
     "sys": {"__main__", "cli"},
     "os": {"cli"},
     "warnings": {"cli"},
-    "logging": set(),
+    "logging": {"cli"},
 }
 """Which packages may import what of the world outside."""
 

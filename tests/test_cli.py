@@ -18,7 +18,7 @@ from interruption import HANGS, interrupted
 from shell import ASCII, ENVELOPE, ENVIRONMENT, KERNEL, SHELL, inside, one_line_of_error, run
 
 import ntkcalc
-from ntkcalc.activations.catalogue import FAMILIES
+from ntkcalc.activations.catalogue import FAMILIES, WRITTEN
 
 
 def output(*args: str, **environment: str) -> str:
@@ -103,7 +103,10 @@ def test_csv_and_plain_hold_what_json_holds() -> None:
         for row in r["coefficients"]
     ]
     plain = ["\n".join(row["kappa"] for row in r["coefficients"]) + "\n" for r in results]
-    assert output(*options, "--format", "plain") == "\n".join(plain)
+    names = [f"# {r['kernel']['activation']}, depth 2, sigma_w2 = 1, gamma_b2 = 0, T = 3\n" for r in results]
+    assert output(*options, "--format", "plain") == "\n".join(map("".join, zip(names, plain, strict=True)))
+    (alone,) = plain[:1]
+    assert output(*options[:2], *options[4:], "--format", "plain") == alone  # one kernel needs no name
 
 
 def test_several_kernels_make_table_1_of_the_paper() -> None:
@@ -217,7 +220,7 @@ def test_a_narrow_screen_cuts_no_column_of_table_1() -> None:
 
 def test_what_is_piped_does_not_depend_on_the_terminal() -> None:
     options = ("-a", "relu", "-T", "3")
-    tables = {output(*options, **env) for env in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"})}
+    tables = {output(*options, **env) for env in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "0"})}
     assert len(tables) == 1
     assert ESCAPE not in tables.pop()
     assert ESCAPE in output(*options, FORCE_COLOR="1")
@@ -273,11 +276,32 @@ def test_version() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ntkcalc {ntkcalc.__version__}\n", "")
 
 
+def test_values_of_several_kernels_stand_side_by_side_with_their_tails() -> None:
+    options = ("-a", "relu", "-a", "gelu", "-T", "3", "-d", "12")
+    shown = output(*options, "--values")
+    assert shown.endswith(output(*options))  # the shares below
+    rows = [line.split() for line in shown.partition("\n\n  p > 3")[0].splitlines()[4:]]
+    results = [json.loads(line) for line in output(*options, "--json").splitlines()]
+    wanted = [*zip(*([c["kappa"] for c in r["coefficients"]] + [r["tail"]] for r in results), strict=True)]
+    assert [tuple(map(float, row[-2:])) for row in rows] == wanted
+
+
+@pytest.mark.parametrize("option", ["-a", "-l", "--sigma-w2", "-T", "-d", "-o", "--plot", "--which", "--unknown"])
+@pytest.mark.parametrize("value", ["z" * 3000, "1" * 3000, "z " * 1500, "\x1b[31m" * 500])
+def test_messages_cut_long_values(option: str, value: str) -> None:
+    done = inside(["coeffs", "-a", "relu", option, value])
+    assert done.returncode in (1, 2)
+    said = one_line_of_error(done)
+    assert len(said) < 1500  # an escaped character is four
+    assert said.strip().isprintable()
+
+
 def test_all_activations_are_listed_with_their_parameters() -> None:
     done = inside(["--list-activations"])
     assert (done.returncode, done.stderr) == (0, "")
-    named, _, words = done.stdout.partition("\n\n")
+    named, written, words = done.stdout.split("\n\n")
     assert [line.split()[0] for line in named.splitlines()] == [family.usage for family in FAMILIES.values()]
+    assert [line.split(":")[0].split()[0] for line in written.splitlines()] == [*WRITTEN]
     assert words.startswith("or a formula in x")
 
 
@@ -325,7 +349,7 @@ def test_auto_is_the_engine_that_is_done_sooner() -> None:
         ("coeffs -a relu -o /", "it is a folder", "'/'"),
         ("coeffs", "--act tanh", "name an activation"),
         ("coefs", "Did you mean 'coeffs'?", "'coefs'"),
-        ("coeffs -a relu --dept 3", "--depth", "--dept "),
+        ("coeffs -a relu --dept 3", "'--depth'", "'--dept'"),
     ],
 )
 @pytest.mark.quick(12)
@@ -335,6 +359,43 @@ def test_a_refusal_says_what_was_expected_and_what_came(arguments: str, expected
     message = one_line_of_error(done)
     assert expected in message
     assert came in message
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("coeffs --atc", "--act"), ("coeffs --sigma_w2=1", "--sigma-w2"), ("eigs --max-freq 3", "--max-frequency")],
+)
+def test_the_nearest_option_is_named(typed: str, meant: str) -> None:
+    message = one_line_of_error(inside(shlex.split(typed)))
+    assert f"Did you mean '{meant}'?" in message
+
+
+@pytest.mark.parametrize("twice", ["-T 3 -T 4", "-d 3 --digits=4", "--which mu --which mu", "-o a -o b"])
+def test_an_option_with_one_value_refuses_a_second(twice: str) -> None:
+    done = inside(["coeffs", "-a", "relu", *shlex.split(twice)])
+    assert done.returncode == 2
+    assert "takes one value, got 2" in one_line_of_error(done)
+
+
+def test_flags_may_be_repeated() -> None:
+    assert inside(["coeffs", "-a", "relu", "-T1", "--json", "--json", "-qq"]).returncode == 0
+
+
+def test_an_ending_that_stands_for_no_format_is_refused_until_one_is_named(tmp_path: Path) -> None:
+    for line in ("coeffs -a relu -T 1 -o x.npy", "eigs -a relu --sphere-dim 2 -o x.tsv"):
+        done = inside(shlex.split(line), cwd=tmp_path)
+        assert done.returncode == 2
+        assert "--format" in one_line_of_error(done)
+    for line in ("coeffs -a relu -T 1 -o x.txt", "coeffs -a relu -T 1 -o x", "coeffs -a relu -o x.dat --format plain"):
+        assert inside(shlex.split(line), cwd=tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "x.dat", "x.txt"]
+
+
+def test_an_exponent_of_any_length_is_out_of_range_but_a_number() -> None:
+    for number in ("1e9999", "1e999999999", "1e-" + "9" * 99):
+        assert "must lie within 1e-1000 and 1e1000" in one_line_of_error(
+            inside(["evaluate", "-a", "relu", "--rho", number])
+        )
 
 
 def test_digits_out_of_reach_are_exit_3_with_the_way_out() -> None:

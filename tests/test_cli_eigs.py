@@ -65,7 +65,8 @@ def test_csv_and_plain_hold_what_json_holds() -> None:
     assert list(rows[0]) == ["activation", "depth", "sigma_w2", "gamma_b2", *SPHERE]
     assert [[float(row[name]) for name in SPHERE] for row in rows] == [[e[name] for name in SPHERE] for e in flat]
     blocks = output(f"{line} --format plain").split("\n\n")
-    plain = [text.split() for block in blocks for text in block.splitlines()]
+    plain = [text.split() for block in blocks for text in block.splitlines()[1:]]
+    assert [block.split(",")[0] for block in blocks] == ["# relu", "# sin"]
     assert [[int(k), float(value), int(n)] for k, value, n in plain] == [
         [e["k"], e["eigenvalue"], e["multiplicity"]] for e in flat
     ]

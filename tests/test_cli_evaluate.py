@@ -78,7 +78,11 @@ def test_csv_and_plain_hold_what_json_holds() -> None:
         for r in results
         for value in r["values"]
     ]
-    blocks = ["".join(f"{value['rho']} {value['theta']}\n" for value in r["values"]) for r in results]
+    blocks = [
+        f"# {r['kernel']['activation']}, depth 2, sigma_w2 = 1, gamma_b2 = 0, T = 2\n"
+        + "".join(f"{value['rho']} {value['theta']}\n" for value in r["values"])
+        for r in results
+    ]
     assert output(f"{line} --format plain") == "\n".join(blocks)
 
 
@@ -205,7 +209,10 @@ def test_plain_numbers_are_a_series_of_unknown_origin(tmp_path: Path) -> None:
     assert [value["series"] for value in first["values"]] == [1.25, 0.5]
     assert [value["series"] for value in second["values"]] == [2, 2]
     assert {value["bound"] for value in first["values"]} == {None}
-    assert output("-c c.txt --rho 0.5 --format plain", cwd=tmp_path) == "0.5 1.25\n\n0.5 2\n"
+    assert (
+        output("-c c.txt --rho 0.5 --format plain", cwd=tmp_path)
+        == "# series, T = 1\n0.5 1.25\n\n# series, T = 0\n0.5 2\n"
+    )
     assert output("-c c.txt --rho 0.5 --format csv", cwd=tmp_path).splitlines()[1] == ",,,,1,0.5,,1.25,,"
 
 
@@ -272,7 +279,7 @@ def test_several_kernels_are_several_summaries(folder: Path) -> None:
     names = ("minimum", "mean", "maximum", "diagonal")
     assert [[float(row[name]) for name in names] for row in rows] == [[r[name] for name in names] for r in results]
     plain = output(f"{line} --format plain", cwd=folder)
-    assert [list(map(float, row.split())) for row in plain.splitlines()] == [
+    assert [list(map(float, row.split())) for row in plain.splitlines() if row[:1] not in ("#", "")] == [
         [r[name] for name in names[:3]] for r in results
     ]
 
@@ -305,6 +312,12 @@ def contents(folder: Path) -> list[tuple[str, str]]:
     return [(path.name, path.read_text()) for path in folder.iterdir()]
 
 
+def written_in(folder: Path, pid: int) -> list[str]:
+    """Files in a folder, with a name or without, that a process maps into its memory."""
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return [line for line in maps if f" {folder}/" in line]
+
+
 def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     source = tmp_path_factory.mktemp("large") / "x.npy"
     np.save(source, np.random.default_rng(1).standard_normal((6000, 3)))
@@ -318,7 +331,7 @@ def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path: Path, tmp_path_fa
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     )
     limit = time.monotonic() + 900
-    while len(list(tmp_path.iterdir())) < 2 and process.poll() is None and time.monotonic() < limit:
+    while not written_in(tmp_path, process.pid) and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.005)
     assert process.poll() is None  # at work on the file beside
     process.send_signal(signal.SIGINT)

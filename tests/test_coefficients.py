@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkcalc import AccuracyError, Coefficients, InputError, ntk_coefficients
+from ntkcalc import AccuracyError, Coefficients, InputError, ntk_coefficients, ntk_values
 from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, SeriesRequest, coefficients_by_depth
@@ -311,3 +311,20 @@ def test_requests_that_make_no_sense_are_refused(request_: dict[str, Any], messa
 def test_what_float64_cannot_give_is_refused(request_: dict[str, Any], message: str) -> None:
     with pytest.raises(AccuracyError, match=message):
         ntk_coefficients(**{"act": "relu", "engine": "numpy"} | request_)
+
+
+@pytest.mark.parametrize(("act", "depth", "gamma_b2"), [("relu", 1, "0"), ("tanh", 1, "0.3"), ("linear", 4, "0")])
+@pytest.mark.parametrize("truncation", [1, 7])
+def test_the_paper_truncation_of_what_has_no_more_terms_cuts_nothing(
+    act: str, depth: int, gamma_b2: str, truncation: int
+) -> None:
+    paper, ours = (
+        ntk_coefficients(act, depth, truncation, gamma_b2=gamma_b2, paper_truncation=flag) for flag in (True, False)
+    )
+    assert (paper.values, paper.tail) == (ours.values, ours.tail)
+    at = (
+        ntk_values(["0.3", "-1"], act, depth, truncation, gamma_b2=gamma_b2, paper_truncation=flag)
+        for flag in (True, False)
+    )
+    one, other = ([(v.theta, v.series, v.error, v.bound) for v in found.points] for found in at)
+    assert one == other

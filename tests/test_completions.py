@@ -106,9 +106,11 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         ("--v", "--version "),
         ("coeffs --dep", "--depth"),
         ("eigs --max-f", "--max-frequency"),
-        ("coeffs -a tan", "tanh "),
-        ("coeffs --act t", "tanh "),
-        ("coeffs --act=t", "--act=tanh "),
+        ("coeffs -a mis", "mish "),
+        ("coeffs --act m", "mish "),
+        ("coeffs --act=m", "--act=mish "),
+        ("coeffs -a quick", "quick-gelu "),
+        ("coeffs -a celu:", "celu:alpha="),
         ("coeffs -a relu -a swi", "swish "),
         ("coeffs -a leaky-relu:s", "leaky-relu:slope="),
         ("decay --act=gaussian:", "--act=gaussian:sigma="),
@@ -142,7 +144,7 @@ def test_files_of_another_kind_come_only_where_there_are_no_others(shell: Shell)
 
 
 def test_the_end_of_a_word_is_where_it_should_be(shell: Shell) -> None:
-    assert shell.press("ntkcalc coeffs -a ta") == "ntkcalc coeffs -a tanh "
+    assert shell.press("ntkcalc coeffs -a mi") == "ntkcalc coeffs -a mish "
     assert shell.press("ntkcalc coeffs -a elu:a") == "ntkcalc coeffs -a elu:alpha="
     assert shell.press("ntkcalc eigs --plot pi") == "ntkcalc eigs --plot pictures/"
 
@@ -162,14 +164,14 @@ def test_bash_cuts_words_at_what_comp_wordbreaks_says(tmp_path: Path) -> None:
     for breaks in (" ", " :", " =", " :="):
         shell.child.sendline(f"COMP_WORDBREAKS='{breaks}'")
         assert shell.press("ntkcalc coeffs --act=leaky-relu:s") == "ntkcalc coeffs --act=leaky-relu:slope="
-        assert shell.press("ntkcalc coeffs --act=ta") == "ntkcalc coeffs --act=tanh "
+        assert shell.press("ntkcalc coeffs --act=mi") == "ntkcalc coeffs --act=mish "
     shell.child.close(force=True)
 
 
 def test_bash_completes_in_the_middle_of_a_line(tmp_path: Path) -> None:
     shell = bash(tmp_path)
     left = "\x02" * len(" --json")
-    assert shell.press("ntkcalc coeffs -a ta --json", left + "\t") == "ntkcalc coeffs -a tanh --json"
+    assert shell.press("ntkcalc coeffs -a mi --json", left + "\t") == "ntkcalc coeffs -a mish --json"
     shell.child.close(force=True)
 
 
@@ -178,7 +180,7 @@ def test_fish_lists_activations_with_their_formulas() -> None:
     done = subprocess.run([program("fish"), "--no-config", "-c", script], capture_output=True, encoding="utf-8")
     assert "sigmoid\t1/(1 + exp(-x))\n" in done.stdout
     assert {line.split("\t")[0] for line in done.stdout.splitlines()} == {
-        "selu", "silu", "softplus", "sigmoid", "sin", "swish",
+        "selu", "silu", "softplus", "sigmoid", "sin", "swish", "softsign", "softshrink", "squareplus",
     }  # fmt: skip
 
 

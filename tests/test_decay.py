@@ -378,7 +378,7 @@ def test_corollary_4_7_for_relu_is_seen_in_its_eigenvalues() -> None:
     theory = kernel_theory(Kernel.of("relu", 2, "1", "0.1"), sphere_dim=3)
     exponent = theory.sphere_eigenvalues[0].exponent
     assert exponent == -4  # −(d + 1)
-    rows = sphere_eigenvalues("relu", 3, 200, gamma_b2="0.1").eigenvalues[100:201:2]
+    rows = sphere_eigenvalues("relu", sphere_dim=3, max_frequency=200, gamma_b2="0.1").eigenvalues[100:201:2]
     slope = np.polyfit(np.log([r.k for r in rows]), np.log([float(r.eigenvalue or 0) for r in rows]), 1)[0]
     assert slope == pytest.approx(exponent, rel=0.03)
 
@@ -387,7 +387,7 @@ def test_the_sharp_law_of_geometric_kernels_is_seen_in_their_eigenvalues() -> No
     theory = kernel_theory(Kernel.of("gaussian", 2), sphere_dim=2)
     ratio = theory.sphere_eigenvalues[1].ratio or 0
     assert ratio == pytest.approx(2 + 3**0.5)
-    rows = sphere_eigenvalues("gaussian", 2, 80).eigenvalues
+    rows = sphere_eigenvalues("gaussian", sphere_dim=2, max_frequency=80).eigenvalues
     assert float(rows[78].eigenvalue or 0) / float(rows[80].eigenvalue or 1) == pytest.approx(ratio**2, rel=1e-2)
 
 

@@ -54,7 +54,7 @@ def measured(act: str, depth: int, points: Points, **options: object) -> Effecti
 def dense(act: str, depth: int, points: Points) -> tuple[float, float]:
     """eff(K) and eff(K − c_0 11ᵀ/n) from all eigenvalues."""
     k = ntk_matrix(points.rows, act=act, depth=depth)
-    at = {v.rho: v for v in ntk_values(act, ["0", "1"], depth, 0, digits=20).values}
+    at = {v.rho: v for v in ntk_values(["0", "1"], act, depth, 0, digits=20).points}
     constant, rest = float(at[0].series), float(at[1].error)
     n = len(k)
     return n * k[0, 0] / np.linalg.eigvalsh(k)[-1], n * rest / np.linalg.eigvalsh(k - constant)[-1]

@@ -91,7 +91,7 @@ def test_formulas_say_what_they_are() -> None:
 @pytest.mark.parametrize(("act", "shape"), [("relu", POWER), ("gaussian", HALF)])
 def test_relu_and_gaussian_have_the_laws_of_the_papers_figure(act: str, shape: tuple[float, float]) -> None:
     # two-layer kernels on S² with a bias, each eigenvalue as often as it occurs. (tanh, exp(−c ℓ^{1/3}), has none.)
-    rows = sphere_eigenvalues(act, 2, 19, gamma_b2="0.1", digits=6).eigenvalues
+    rows = sphere_eigenvalues(act, sphere_dim=2, max_frequency=19, gamma_b2="0.1", digits=6).eigenvalues
     values = sorted((float(row.eigenvalue or 0) for row in rows for _ in range(row.multiplicity)), reverse=True)
     assert len(values) == 400
     assert shape_of(best_law(ELL, values)) == shape

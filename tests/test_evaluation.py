@@ -47,7 +47,7 @@ def agrees(ours: Decimal, theirs: Decimal, digits: int) -> bool:
 
 def value(act: str, rho: str, *args: Any, **options: Any) -> KernelValue:
     """Everything at one rho."""
-    return ntk_values(act, [rho], *args, **options).values[0]
+    return ntk_values([rho], act, *args, **options).points[0]
 
 
 # ---------------------------------------------------------------- the oracle
@@ -117,8 +117,8 @@ def test_theta_is_what_its_definition_says(record: dict[str, Any]) -> None:
 @pytest.mark.quick(12)
 def test_every_printed_digit_is_right(record: dict[str, Any], digits: int, depth: int, stride: int) -> None:
     known = references(record, depth, stride)
-    result = ntk_values(record["activation"], list(known), depth, 1, digits=digits)
-    for found, theirs in zip(result.values, known.values(), strict=True):
+    result = ntk_values(list(known), record["activation"], depth, 1, digits=digits)
+    for found, theirs in zip(result.points, known.values(), strict=True):
         enough = min(digits, len(theirs.as_tuple().digits) - 1)
         assert agrees(found.theta, theirs, enough), found.rho
 
@@ -128,8 +128,8 @@ def test_every_printed_digit_is_right(record: dict[str, Any], digits: int, depth
 def test_theta_at_one_is_the_total_exactly_as_reported(act: str) -> None:
     for depth, sigma_w2, gamma_b2, digits in ((1, "1", "0.3", 20), (2, "0.7", "0", 5), (3, "max", "0", 20)):
         options: dict[str, Any] = {"sigma_w2": sigma_w2, "gamma_b2": gamma_b2, "digits": digits}
-        result = ntk_values(act, ["1"], depth, 3, **options)
-        assert result.values[0].theta == result.kernel.total
+        result = ntk_values(["1"], act, depth, 3, **options)
+        assert result.points[0].theta == result.kernel.total
         assert result.kernel == ntk_coefficients(act, depth, 3, **options).kernel
 
 
@@ -177,7 +177,7 @@ def test_equation_42_as_printed_is_wrong_by_three_quarters() -> None:
 @pytest.mark.parametrize("rho", ["0", "1e-40", "0.8", "1"])
 def test_odd_networks_without_bias_have_odd_kernels(act: str, rho: str) -> None:
     for depth in (1, 3):
-        plus, minus = ntk_values(act, [rho, f"-{rho}"], depth, 2, sigma_w2="max").values
+        plus, minus = ntk_values([rho, f"-{rho}"], act, depth, 2, sigma_w2="max").points
         assert plus.theta == -minus.theta
         assert plus.error == -minus.error
         assert (plus.theta == 0) == (rho == "0")
@@ -187,7 +187,7 @@ def test_odd_networks_without_bias_have_odd_kernels(act: str, rho: str) -> None:
 @pytest.mark.parametrize("rho", ["1e-40", "0.8", "1"])
 def test_even_activations_have_even_kernels(act: str, rho: str) -> None:
     for depth in (2, 3):
-        plus, minus = ntk_values(act, [rho, f"-{rho}"], depth, 2, sigma_w2="0.8").values
+        plus, minus = ntk_values([rho, f"-{rho}"], act, depth, 2, sigma_w2="0.8").points
         assert plus.theta == minus.theta
 
 
@@ -200,16 +200,16 @@ def test_the_linear_network_is_depth_times_rho() -> None:
 
 @pytest.mark.parametrize("act", ["relu", "tanh", "elu", "cos"])
 def test_a_first_layer_of_bias_alone_makes_the_kernel_constant(act: str) -> None:
-    result = ntk_values(act, ["-1", "-0.4", "0", "1"], 4, gamma_b2="1", digits=20)
-    assert {found.theta for found in result.values} == {result.kernel.total}
+    result = ntk_values(["-1", "-0.4", "0", "1"], act, 4, gamma_b2="1", digits=20)
+    assert {found.theta for found in result.points} == {result.kernel.total}
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
 def test_relu_next_to_one_has_the_square_root_of_the_theory(depth: int) -> None:
     # theory.md, section 3: Θ(1 - ε) = S - B √ε + O(ε), B_l = χ B_{l-1} + S_{l-1} (s √2/(2π)) √χ^{l-2}, s = 2, χ = 1
     edge = sum(mpmath.sqrt(2) / mpmath.pi * total for total in range(1, depth))
-    result = ntk_values("relu", ["0.999999999999"], depth, sigma_w2="max", digits=30)
-    drop = result.kernel.total - result.values[0].theta
+    result = ntk_values(["0.999999999999"], "relu", depth, sigma_w2="max", digits=30)
+    drop = result.kernel.total - result.points[0].theta
     assert abs(float(drop) - float(edge) * 1e-6) < 20 * 1e-12  # O(ε), with a factor of the size of S²
 
 
@@ -244,8 +244,8 @@ KERNELS = st.fixed_dictionaries(
 @examples(20)
 @given(kernel=KERNELS, rho=RHOS)
 def test_the_error_is_what_it_says_and_below_its_bound(kernel: dict[str, Any], rho: str) -> None:
-    fine = ntk_values(rho=[rho], digits=40, **kernel).values[0]
-    rough = ntk_values(rho=[rho], digits=12, **kernel).values[0]
+    fine = ntk_values(rho=[rho], digits=40, **kernel).points[0]
+    rough = ntk_values(rho=[rho], digits=12, **kernel).points[0]
     assert fine.error.copy_abs() <= fine.bound
     assert abs(rough.error) <= rough.bound
     assert fine.bound <= rough.bound  # both are rounded up
@@ -261,7 +261,7 @@ def test_the_error_is_what_it_says_and_below_its_bound(kernel: dict[str, Any], r
 @examples(15)
 @given(kernel=KERNELS, rho=RHOS)
 def test_the_series_is_the_sum_of_the_coefficients(kernel: dict[str, Any], rho: str) -> None:
-    found = ntk_values(rho=[rho], digits=20, **kernel).values[0]
+    found = ntk_values(rho=[rho], digits=20, **kernel).points[0]
     known = ntk_coefficients(**kernel, digits=60)
     x = Fraction(rho)
     total = sum(Fraction(c) * x**p for p, c in enumerate(known.values))
@@ -276,7 +276,7 @@ def test_the_series_is_the_sum_of_the_coefficients(kernel: dict[str, Any], rho: 
 def test_longer_series_come_closer(act: str) -> None:
     kernel = Kernel.of(act, 3, "0.7", "0.1")
     by_truncation = kernel_values(kernel, [exact("0.9", "rho"), exact("-0.75", "rho")], [0, 3, 8, 20], 12)
-    positive, negative = zip(*(result.values for result in by_truncation), strict=True)
+    positive, negative = zip(*(result.points for result in by_truncation), strict=True)
     assert len({found.theta for found in positive}) == 1
     errors = [found.error for found in positive]
     assert errors == sorted(errors, reverse=True)
@@ -310,7 +310,7 @@ def test_the_papers_series_is_the_sum_of_the_papers_coefficients(gamma_b2: str) 
     options: dict[str, Any] = {"sigma_w2": "0.9", "gamma_b2": gamma_b2, "digits": 20}
     rhos = ["1", "0.8", "-0.6"]
     coefficients = ntk_coefficients("tanh", 3, 9, paper_truncation=True, **options).values
-    paper, ours = (ntk_values("tanh", rhos, 3, 9, paper_truncation=flag, **options).values for flag in (True, False))
+    paper, ours = (ntk_values(rhos, "tanh", 3, 9, paper_truncation=flag, **options).points for flag in (True, False))
     for rho, found, exact_one in zip(rhos, paper, ours, strict=True):
         total = sum(Fraction(c) * Fraction(rho) ** p for p, c in enumerate(coefficients))
         assert abs(Fraction(found.series) - total) <= Fraction(1, 10**18)  # 10 terms below 2 with 20 digits each
@@ -320,7 +320,7 @@ def test_the_papers_series_is_the_sum_of_the_papers_coefficients(gamma_b2: str) 
 
 @cache
 def plain(*rhos: str) -> tuple[KernelValue, ...]:
-    return ntk_values("relu", rhos, 3).values
+    return ntk_values(rhos, "relu", 3).points
 
 
 def test_values_come_in_the_order_given_each_as_if_alone() -> None:
@@ -329,7 +329,7 @@ def test_values_come_in_the_order_given_each_as_if_alone() -> None:
 
 
 def test_a_float_stands_for_its_shortest_decimal_text() -> None:
-    assert ntk_values("relu", [0.1, Fraction(1, 10), 1]).values == ntk_values("relu", ["0.1", "0.10", "1.0"]).values
+    assert ntk_values([0.1, Fraction(1, 10), 1], "relu").points == ntk_values(["0.1", "0.10", "1.0"], "relu").points
 
 
 def test_the_callers_mpmath_is_left_alone() -> None:

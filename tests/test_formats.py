@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.report.formats import csv_lines, digits_of, json_line, number, percent, rounded, scientific
+from ntkcalc.report.formats import (
+    cell,
+    csv_cell,
+    csv_lines,
+    digits_of,
+    json_line,
+    number,
+    percent,
+    printable,
+    rounded,
+    scientific,
+)
 from ntkcalc.report.tables import aligned
 
 
@@ -110,6 +121,21 @@ def test_csv_is_read_back_as_it_was(records: list[list[str]]) -> None:
     text = csv_lines(["p", "kappa"], records)
     assert list(csv.reader(StringIO(text))) == [["p", "kappa"], *records]
     assert "\r" not in text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-x*tanh(x)", "@cell"])
+def test_text_of_csv_that_spreadsheets_would_run_is_marked_as_text(text: str) -> None:
+    assert csv_cell(text) == f"'{text}"
+    assert csv_cell(Decimal("-1.5")) == "-1.5"
+    assert csv_cell("relu") == "relu"
+
+
+def test_what_commands_a_terminal_is_escaped_in_every_format() -> None:
+    evil = "\x1b[2J\x7f\x9b\u202e\udc80\n"
+    assert cell(evil) == csv_cell(evil) == printable(evil) == r"\x1b[2J\x7f\x9b\u202e\udc80\n"
+    written = json_line({"source": evil})
+    assert written.isprintable()
+    assert json.loads(written) == {"source": evil}
 
 
 @given(st.lists(decimals(12, 10).map(digits_of), max_size=6))

@@ -1,4 +1,4 @@
-"""A small, always equal sample of what tests/fuzz/arguments.py does by the tens of thousands."""
+"""Small, always equal samples of what the scripts in tests/fuzz do by the tens of thousands."""
 
 import subprocess
 import sys
@@ -35,3 +35,19 @@ def test_the_script_sees_what_is_wrong() -> None:
         (2, "", "ntkcalc: a\nb\nc\n"),
     ]
     assert all(verdict(Done([], *case)) for case in bad)
+
+
+def test_damaged_files_are_read_or_refused_without_another_word(pytestconfig: pytest.Config) -> None:
+    count = 5000 if pytestconfig.getoption("--thorough") else 300
+    command = [sys.executable, str(SCRIPT.parent / "files.py"), "--count", f"{count}", "--seed", "5"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{count} damaged files" in done.stdout
+
+
+def test_killed_runs_leave_the_old_file_or_the_whole_new_one(pytestconfig: pytest.Config) -> None:
+    count = 48 if pytestconfig.getoption("--thorough") else 9
+    command = [sys.executable, str(SCRIPT.parent / "kills.py"), "--count", f"{count}", "--seed", "3"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{count} killed runs" in done.stdout

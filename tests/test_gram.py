@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from ntkcalc.kernel import gram
 from ntkcalc.kernel.gram import GramSpectrum
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import kernel_lookup
+from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import isotropic_points, unit_rows
 
 SETS = [
@@ -25,6 +30,35 @@ def test_eigenvalues_are_those_of_the_gram_matrix(x: np.ndarray) -> None:
     shares = [found.share(p, 15) for p in range(1, len(x) + 1)]
     assert [float(s or 0) for s in shares] == pytest.approx(values / values[0], abs=1e-12)  # printed digits end there
     assert set(shares[min(x.shape) :]) <= {0}
+
+
+@pytest.mark.parametrize("shape", [(900, 3), (3, 900), (901, 1), (64, 8)])
+def test_long_matrices_are_decomposed_some_rows_at_a_time(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gram, "_ROWS", 100)
+    x = isotropic_points(*shape, seed=4).rows
+    sizes = GramSpectrum.of(x).singular_values
+    assert sizes == pytest.approx(np.linalg.svd(x, compute_uv=False), rel=1e-14)
+
+
+def test_points_and_their_spectrum_take_little_more_memory_than_the_points() -> None:
+    tracemalloc.start()
+    try:
+        points = isotropic_points(24, 250_000, 0)
+        size, drawing = points.rows.nbytes, tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        GramSpectrum.of(points.rows)
+        decomposing = tracemalloc.get_traced_memory()[1] - size
+        tracemalloc.reset_peak()
+        many = np.zeros((100_000, 1))
+        next(KernelMatrix(kernel_lookup(Kernel.of("linear", 2)), many).tiles())
+        starting = tracemalloc.get_traced_memory()[1] - size - many.nbytes
+    finally:
+        tracemalloc.stop()
+    assert drawing < 1.9 * size
+    assert decomposing < 0.9 * size
+    assert starting < 1 << 23  # of 300,000 tiles
 
 
 @pytest.mark.parametrize("x", SETS)

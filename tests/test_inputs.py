@@ -525,14 +525,21 @@ def test_columns_of_a_parquet_file_are_points(tmp_path: Path) -> None:
     assert "cannot read" in refusal(tmp_path / "x.parquet")
 
 
-def test_stdin_and_pipes_may_hold_an_array(tmp_path: Path) -> None:
+def test_stdin_may_hold_an_array() -> None:
     assert load_points("-", io.BytesIO(npy_bytes(ROWS)))[0].rows == pytest.approx(UNIT, abs=ROUNDING)
-    for name, content in (("pipe.npy", npy_bytes(ROWS)), ("pipe.csv", b"3,4\n-1,0\n0.25,-0.5\n")):
-        os.mkfifo(tmp_path / name)
-        writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(content,))
-        writer.start()
-        assert load(tmp_path / name).rows == pytest.approx(UNIT, abs=ROUNDING)
-        writer.join()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz-compressed", "csv-with-a-header", "csv-gz", "npy-gz", "npy-unnamed"])
+def test_a_pipe_with_a_writer_is_read_as_the_file_would_be(kind: str, tmp_path: Path) -> None:
+    name, make = FORMATS[kind]
+    make(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(content,))
+    writer.start()
+    assert load(tmp_path / name).rows == pytest.approx(UNIT, abs=ROUNDING)
+    writer.join()
 
 
 def test_images_of_one_channel_and_those_whose_channels_come_last(tmp_path: Path) -> None:

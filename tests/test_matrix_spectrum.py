@@ -316,7 +316,7 @@ def test_the_spectrum_of_the_gram_matrix_stands_beside_it(name: str) -> None:
 @pytest.mark.quick(2)
 def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> None:
     x = np.tile(np.eye(200), (8, 1))
-    one, zero = (float(v.theta) for v in ntk_values(act, [1, 0], digits=17).values)
+    one, zero = (float(v.theta) for v in ntk_values([1, 0], act, digits=17).points)
     # K = (Θ(1) − Θ(0)) I ⊗ 11ᵀ + Θ(0) 11ᵀ, over n = 1600
     many = (one - zero) / 200
     truth = np.array([many + zero, *[many] * 199, *[0.0] * 50])

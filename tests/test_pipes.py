@@ -6,11 +6,14 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pexpect
@@ -18,6 +21,8 @@ import pytest
 from interruption import HANGS, interrupted
 from shell import ENVIRONMENT, PROGRAM, SHELL, Done, inside, one_line_of_error, run
 
+from ntkcalc.cli.files import whole_file
+from ntkcalc.cli.interruption import UNFINISHED
 from ntkcalc.cli.options import FORMATS
 
 POINTS = "1 0 0\n0 1 0\n1 1 1\n-1 2 0\n"
@@ -140,6 +145,14 @@ def test_stdin_without_anything_is_a_line_and_exit_2(arguments: list[str], redir
     assert "it is empty" in one_line_of_error(done)
 
 
+@pytest.mark.parametrize("option", ["effrank -c", "evaluate -a relu --rho", "evaluate -a relu --data"])
+def test_bytes_that_are_no_text_are_refused_on_stdin(option: str) -> None:
+    for content in (b"1\n\xff\xfe\n0.5\n", b"1\n\0\0\n"):
+        done = inside([*shlex.split(option), "-"], content)
+        assert done.returncode == 2
+        assert "cannot read stdin" in one_line_of_error(done) or "NUL" in done.stderr
+
+
 def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
     for name in ("coeffs", "values", "bounds", "decay"):
         line = [*PROGRAM, *shlex.split(LINES[name])]
@@ -147,7 +160,7 @@ def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
             assert process.wait(timeout=HANGS) == 0  # with a pipe that nobody writes to and nobody closes
 
 
-# ---------------------------------------------------------------- Ctrl-C
+# ---------------------------------------------------------------- signals
 
 
 @pytest.mark.parametrize(
@@ -167,6 +180,91 @@ def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str,
     np.save(tmp_path / "points.npy", np.eye(points, 4, dtype=np.float32) + 1 / np.arange(1, points + 1)[:, None])
     assert interrupted([*shlex.split(line), "-q"], tmp_path, after) < 6  # seconds of CPU time
     assert [path.name for path in tmp_path.iterdir()] == ["points.npy"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_other_signals_leave_the_old_file_too_and_nothing_else(number: int, tmp_path: Path) -> None:
+    np.save(tmp_path / "points.npy", np.random.default_rng(0).standard_normal((9000, 3)))
+    (tmp_path / "out.npy").write_text("old")
+    interrupted(shlex.split("evaluate -a relu --data points.npy -o out.npy -q"), tmp_path, 1.5, number)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.npy", "points.npy"]
+    assert (tmp_path / "out.npy").read_text() == "old"
+
+
+STARTING = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            for number in {numbers}:
+                os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["ntkcalc", "coeffs", "-a", "relu", "-T", "{truncation}", "-d", "99", "--format", "plain"]
+from ntkcalc.__main__ import main
+main()
+"""
+
+
+def started(numbers: list[int], ignored: tuple[int, ...] = (), truncation: int = 9000) -> tuple[int, bytes]:
+    """How a run ends that gets signals while it loads its libraries: the exit code and what is said on stderr."""
+
+    def ignore() -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
+    code = STARTING.format(numbers=numbers, truncation=truncation)
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, env=ENVIRONMENT, preexec_fn=ignore, capture_output=True, timeout=HANGS)
+    return done.returncode, done.stderr
+
+
+def test_signals_while_the_program_starts_and_repeated_ones_end_it_without_a_word() -> None:
+    for first in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        assert started([first.value, signal.SIGINT.value, signal.SIGINT.value]) == (128 + first, b"")
+
+
+def test_signals_that_nohup_and_shells_have_ignored_stay_ignored() -> None:
+    hangup, interrupt = signal.SIGHUP.value, signal.SIGINT.value
+    assert started([hangup, interrupt], (hangup, interrupt), truncation=1) == (0, b"")
+
+
+def test_where_files_need_names_a_failure_removes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    (tmp_path / "file").write_text("old")
+    with suppress(KeyError), whole_file(str(tmp_path / "file")) as temporary:
+        assert {temporary} == UNFINISHED
+        raise KeyError
+    assert (os.listdir(tmp_path), UNFINISHED) == (["file"], set())
+    with whole_file(str(tmp_path / "file")) as temporary:
+        Path(temporary).write_text("new")
+        assert (tmp_path / "file").read_text() == "old"
+    assert (os.listdir(tmp_path), UNFINISHED, (tmp_path / "file").read_text()) == (["file"], set(), "new")
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("before", [None, 0o640])
+def test_files_have_the_rights_of_those_they_replace_or_those_of_new_files(
+    before: int | None, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if named:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    path = tmp_path / "file"
+    if before is not None:
+        path.touch(before)
+    (tmp_path / "new").touch()
+    with whole_file(str(path)) as temporary:
+        Path(temporary).write_text("new")
+    assert path.stat().st_mode & 0o777 == (before or (tmp_path / "new").stat().st_mode & 0o777)
+
+
+def test_a_file_whose_folder_takes_no_new_one_is_refused_before_the_work(tmp_path: Path) -> None:
+    for path in ("/proc/out.json", str(tmp_path / ("long" * 99)), f"{tmp_path}/no/out.json"):
+        with patch("ntkcalc.series.coefficients.coefficients_of_kernels", side_effect=AssertionError("the work")):
+            done = inside(["coeffs", "-a", "relu", "-o", path])
+        assert done.returncode == 2
+        assert "cannot write" in one_line_of_error(done)
 
 
 # ---------------------------------------------------------------- screens

@@ -2,15 +2,19 @@
 
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from shell import inside
 
-from ntkcalc import ntk_coefficients
+from ntkcalc import decay_theory, ntk_coefficients
+from ntkcalc.decay.kernel_decay import given_decay
 from ntkcalc.errors import InputError
 from ntkcalc.report.formats import Screen, text_of
 from ntkcalc.series.coefficients import MOST_TERMS
-from ntkcalc.series.given_series import GivenSeries, parse_series
+from ntkcalc.series.given_series import GivenSeries, array_series, parse_series
 from ntkcalc.series.results import Coefficients
 
 RESULTS = [
@@ -70,6 +74,72 @@ def test_empty_lines_part_series_of_plain_numbers() -> None:
     assert [series.coefficients for series in found] == [fractions(r) for r in RESULTS]
     spaced = parse_series("\n\n 1 \n\t.5\r\n\n  \n\n2e-3\n\n", "x")
     assert [series.coefficients for series in spaced] == [[1, Fraction(1, 2)], [Fraction(1, 500)]]
+
+
+def test_csv_comes_back_with_its_kernels() -> None:
+    results = [*RESULTS, ntk_coefficients("-x*tanh(x)", 2, 3)]
+    found = parse_series(printed("csv", results), "x")
+    assert [series.coefficients for series in found] == [fractions(r) for r in results]
+    for series, r in zip(found, results, strict=True):
+        assert series.kernel is not None
+        names = ("activation", "depth", "sigma_w2", "gamma_b2")
+        assert [getattr(series.kernel, name) for name in names] == [getattr(r.kernel, name) for name in names]
+        assert series.digits == r.digits
+
+
+def test_csv_of_one_kernel_that_was_joined_is_several_series() -> None:
+    text = printed("csv", RESULTS[1:2])
+    assert len(parse_series(text + text, "x")) == 2
+
+
+@pytest.mark.parametrize("which", ["alpha", "beta"])
+def test_csv_of_other_series_names_no_kernel(which: str) -> None:
+    result = ntk_coefficients("gelu", 3, 5, which=which)
+    assert one(printed("csv", [result])) == GivenSeries(None, fractions(result), None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["p,kappa\n0,1\n1,0.5\n", "\ufeffkappa\r\n1\r\n0.5\r\n", "1 0.5", "1, 0.5\n", "1;.5", "# comment\n1\n# 2\n0.5"],
+)
+def test_other_ways_to_write_a_series(text: str) -> None:
+    assert one(text) == GivenSeries(None, [1, Fraction(1, 2)], None)
+
+
+def test_an_array_is_a_series_or_one_in_each_row() -> None:
+    assert [s.coefficients for s in array_series([0.1, 2.0], "x")] == [[Fraction(1, 10), 2]]
+    found = array_series(np.array([[1, 2], [3, 4]]), "x")
+    assert found == [GivenSeries(None, [1, 2], None), GivenSeries(None, [3, 4], None)]
+
+
+@pytest.mark.parametrize("line", ["evaluate --rho 0.5 -d 5", "effrank -d 5", "decay --json"])
+def test_an_array_on_stdin_is_read_as_its_file_would_be(line: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "c.npy", 0.5 ** np.arange(40))
+    content = (tmp_path / "c.npy").read_bytes()
+    from_file = inside([*line.split(), "-c", "c.npy"], cwd=tmp_path)
+    found = inside([*line.split(), "-c", "-"], content)
+    assert (found.returncode, found.stdout) == (0, from_file.stdout)
+    for cut in (1, 5, 60, len(content) - 1):
+        done = inside([*line.split(), "-c", "-"], content[:cut])
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("ntkcalc: cannot read stdin: ")
+
+
+@pytest.mark.parametrize("array", [3.0, np.ones((2, 2, 2)), [-1.0], [np.nan], [1j], ["a"], [], [[]]])
+def test_an_array_that_holds_no_series_is_refused(array: Any) -> None:
+    with pytest.raises(InputError, match=r"^a\.npy"):
+        array_series(array, "a.npy")
+
+
+@pytest.mark.parametrize("style", ["json", "csv"])
+def test_a_file_that_names_its_kernel_lets_theory_speak(style: str) -> None:
+    series = one(printed(style, [ntk_coefficients("relu", 2, 120, sigma_w2="max")]))
+    found = given_decay(series, sphere_dim=3, rank=8)
+    theory = decay_theory("relu", 2, sigma_w2="max", sphere_dim=3, rank=8)
+    assert found.theory.sphere_eigenvalues[: len(theory.sphere_eigenvalues)] == theory.sphere_eigenvalues
+    assert found.theory.data_eigenvalues == theory.data_eigenvalues
+    with pytest.raises(InputError, match="names no kernel"):
+        given_decay(one("1"), sphere_dim=3)
 
 
 @pytest.mark.parametrize("which", ["alpha", "beta"])
@@ -136,14 +206,24 @@ def test_as_many_coefficients_as_coeffs_computes_are_read() -> None:
         ("-1e-300", "must not be negative"),
         ("1\nnan\n", "line 2"),
         ("inf", "decimal number"),
-        ("1,2", "'1,2'"),
-        ("1 2", "'1 2'"),
-        ("p,kappa\n0,1\n", "'p,kappa'"),
+        ("1,2\n3,4\n", "'1,2'"),
+        ("1 2\n3\n", "'1 2'"),
+        ("1\n2 3\n", "'2 3'"),
+        ("p,gamma\n0,1\n", "'p,gamma'"),
+        ("p,kappa\n", "only a header"),
+        ("p,kappa\n1,1\n", "'p' must run 0, 1, 2"),
+        ("p,kappa\n0,1\n2,1\n", "'p' must run 0, 1, 2"),
+        ("p,kappa\n0,-1\n", "must not be negative"),
+        ("p,kappa\n0\n", "2 fields"),
+        ("p,kappa\n0,1,2\n", "2 fields"),
+        ("p,kappa\n0,\n", "decimal number"),
+        ("p,mu\n0,1\n", "nonnegative"),
+        ("p,kappa\n" + "".join(f"{p},1\n" for p in range(MOST_TERMS + 2)), f"1 to {MOST_TERMS + 1}"),
         ("0x10", "'0x10'"),
         ("1_000", "'1_000'"),
         ("one", "'one'"),
         ("\x00\x01\x02", "decimal number"),
-        ("[1, 2]", "'[1, 2]'"),
+        ("[1, 2]", "'[1'"),
         ("1e100000000", "'1e100000000'"),
         ("1e-100000000", "'1e-100000000'"),
         ("1e9999", "1e1000"),

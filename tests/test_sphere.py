@@ -183,7 +183,7 @@ def test_every_digit_is_that_of_quadrature_in_the_angle(act: str, d: int) -> Non
     # a Latin square: each activation meets each network
     network = NETWORKS[([*DUALS].index(act) + [2, 3, 9, 49, 343, 784].index(d)) % 4]
     highest = 64 if d in (3, 343) else 24
-    found = sphere_eigenvalues(act, d, highest, **network_options(network)).eigenvalues
+    found = sphere_eigenvalues(act, sphere_dim=d, max_frequency=highest, **network_options(network)).eigenvalues
     for row, value in zip(found, truths(act, d, highest, network, grid_for(d)), strict=True):
         assert agrees(row.eigenvalue, value, 12), row.k
         assert within(row, value), row.k
@@ -194,7 +194,9 @@ def test_every_digit_is_that_of_quadrature_in_the_angle(act: str, d: int) -> Non
 )
 @pytest.mark.quick(1)
 def test_fifty_digits_are_fifty_digits(act: str, d: int, highest: int, network: tuple[int, str, str]) -> None:
-    found = sphere_eigenvalues(act, d, highest, digits=50, **network_options(network)).eigenvalues
+    found = sphere_eigenvalues(
+        act, sphere_dim=d, max_frequency=highest, digits=50, **network_options(network)
+    ).eigenvalues
     for row, value in zip(found, truths(act, d, highest, network, grid_for(d)), strict=True):
         assert agrees(row.eigenvalue, value, 50), row.k
 
@@ -203,7 +205,7 @@ def test_fifty_digits_are_fifty_digits(act: str, d: int, highest: int, network: 
 @pytest.mark.quick(2)
 def test_eigenvalues_that_a_tiny_bias_alone_makes_have_all_their_digits(act: str, d: int, gamma_b2: str) -> None:
     network = (2, "max", gamma_b2)
-    found = sphere_eigenvalues(act, d, 9, **network_options(network)).eigenvalues
+    found = sphere_eigenvalues(act, sphere_dim=d, max_frequency=9, **network_options(network)).eigenvalues
     for row, value in zip(found, truths(act, d, 9, network, (256, 6)), strict=True):
         assert value > 0
         assert agrees(row.eigenvalue, value, 12), row.k
@@ -246,7 +248,7 @@ def test_activations_without_a_dual_above_are_integrated_as_they_are_defined(act
     else:  # half of the largest σ_w², exactly, is not a decimal: as text of 40 digits it is near enough
         with ctx.workprec(200):
             scale = (1 / (2 * definition.expectations(act, arb(1), 30)[0])).str(40, radius=False)
-    found = sphere_eigenvalues(act, 3, 5, sigma_w2=scale, gamma_b2="0.1").eigenvalues
+    found = sphere_eigenvalues(act, sphere_dim=3, max_frequency=5, sigma_w2=scale, gamma_b2="0.1").eigenvalues
     for row, truth in zip(found, by_definition(act, 3, 5, 22), strict=True):
         zero = abs(truth) < Fraction(1, 10**20)  # linear: no frequencies beyond 1
         assert agrees(row.eigenvalue, Fraction(0) if zero else truth, 12), row.k
@@ -270,7 +272,9 @@ def theorem_4_6(c: list[Decimal], k: int, d: int) -> Any:
 def test_tanh_is_the_sum_of_its_power_series(depth: int, gamma_b2: str, terms: int) -> None:
     series = ntk_coefficients("tanh", depth, terms, gamma_b2=gamma_b2, digits=30)
     assert series.tail < Decimal("1e-24")  # what is left out; times a weight below 1
-    found = sphere_eigenvalues("tanh", 10, 12, depth, gamma_b2=gamma_b2, measure="surface").eigenvalues
+    found = sphere_eigenvalues(
+        "tanh", depth, sphere_dim=10, max_frequency=12, gamma_b2=gamma_b2, measure="surface"
+    ).eigenvalues
     with mpmath.workdps(40):
         for row in found:
             truth = theorem_4_6(list(series.values), row.k, 10)
@@ -285,7 +289,7 @@ def test_tanh_is_the_sum_of_its_power_series(depth: int, gamma_b2: str, terms: i
 def test_bounds_are_those_of_the_theorem(act: str, truncation: int) -> None:
     d, options = 3, {"depth": 3, "gamma_b2": "0.1"}
     series = ntk_coefficients(act, truncation=truncation, digits=25, **options)
-    rows = sphere_eigenvalues(act, d, 8, truncation=truncation, measure="surface", **options)
+    rows = sphere_eigenvalues(act, sphere_dim=d, max_frequency=8, truncation=truncation, measure="surface", **options)
     assert rows.truncation == truncation
     with mpmath.workdps(30):
         for row in rows.eigenvalues:
@@ -305,7 +309,7 @@ def test_bounds_are_those_of_the_theorem(act: str, truncation: int) -> None:
 @pytest.mark.parametrize("d", [2, 9, 100])
 @pytest.mark.quick(5)
 def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
-    found = spectrum(act, d, 6, digits=16)
+    found = spectrum(act, sphere_dim=d, max_frequency=6, digits=16)
     kernel, sphere = Kernel.of(act), Sphere(d, 6)
     before = [(Fraction(0), Fraction(10**6))] * 7
     for terms in (0, 5, 50):
@@ -324,9 +328,9 @@ def test_bounds_hold_and_close_as_terms_are_added(act: str, d: int) -> None:
 @pytest.mark.parametrize("act", ["relu", "tanh", "gaussian", "elu"])
 @pytest.mark.quick(1)
 def test_the_truncation_changes_bounds_but_no_eigenvalue(act: str) -> None:
-    free = sphere_eigenvalues(act, 3, 6)
+    free = sphere_eigenvalues(act, sphere_dim=3, max_frequency=6)
     for terms in (0, 5, 50, 200):
-        bound = sphere_eigenvalues(act, 3, 6, truncation=terms)
+        bound = sphere_eigenvalues(act, sphere_dim=3, max_frequency=6, truncation=terms)
         assert bound.truncation == terms
         assert [r.eigenvalue for r in bound.eigenvalues] == [r.eigenvalue for r in free.eigenvalues]
         assert all(r.lower <= (r.eigenvalue or 0) <= (r.upper or 0) for r in bound.eigenvalues)
@@ -343,7 +347,7 @@ def left_over(found: SphereSpectrum) -> Fraction:
 @pytest.mark.quick(3)
 def test_the_trace_is_short_of_its_sum_by_less_than_the_tail(act: str) -> None:
     # t^p has no frequencies beyond p: those up to K hold c_0 … c_K in full
-    found = sphere_eigenvalues(act, 3, 10, gamma_b2="0.1", digits=16)
+    found = sphere_eigenvalues(act, sphere_dim=3, max_frequency=10, gamma_b2="0.1", digits=16)
     tail = ntk_coefficients(act, 2, 10, gamma_b2="0.1", digits=16).tail
     noise = Fraction(1, 10**14)  # 12 numbers below 10 of 16 digits
     assert -noise <= left_over(found) <= Fraction(tail) + noise
@@ -355,12 +359,13 @@ def test_the_trace_is_short_of_its_sum_by_less_than_the_tail(act: str) -> None:
 def test_all_frequencies_together_are_the_trace(act: str, d: int) -> None:
     for depth in (2, 3):
         # the series is geometric at worst, of ratio 2: 2^-60 is left
-        assert abs(left_over(sphere_eigenvalues(act, d, 60, depth, sigma_w2="0.8", digits=16))) < Fraction(1, 10**12)
+        found = sphere_eigenvalues(act, depth, sphere_dim=d, max_frequency=60, sigma_w2="0.8", digits=16)
+        assert abs(left_over(found)) < Fraction(1, 10**12)
 
 
 def test_shares_are_those_of_the_trace() -> None:
     for measure in ("uniform", "surface"):
-        found = sphere_eigenvalues("elu", 4, 8, 3, measure=measure)
+        found = sphere_eigenvalues("elu", 3, sphere_dim=4, max_frequency=8, measure=measure)
         assert found.trace is not None
         whole, total = Fraction(found.trace), Fraction(0)
         for k, row in enumerate(found.eigenvalues):
@@ -399,7 +404,7 @@ def test_shares_are_those_of_the_trace() -> None:
 def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, Any], zeros: list[int]) -> None:
     digits = 6 if "gamma_b2" in options else 12
     for d in (2, 9):
-        rows = sphere_eigenvalues(act, d, 12, digits=digits, **options).eigenvalues
+        rows = sphere_eigenvalues(act, sphere_dim=d, max_frequency=12, digits=digits, **options).eigenvalues
         assert [row.k for row in rows if row.eigenvalue == 0] == zeros
         for k in zeros:
             assert (rows[k].eigenvalue, rows[k].lower, rows[k].upper, rows[k].trace_share) == (0, 0, 0, 0)
@@ -409,7 +414,7 @@ def test_zeros_are_exact_and_so_are_their_bounds(act: str, options: dict[str, An
 @pytest.mark.parametrize("d", [2, 3, 5])
 @pytest.mark.quick(1)
 def test_relu_decays_as_corollary_4_7_says(d: int) -> None:
-    rows = spectrum("relu", d, 200, gamma_b2="0.1", digits=4).eigenvalues
+    rows = spectrum("relu", sphere_dim=d, max_frequency=200, gamma_b2="0.1", digits=4).eigenvalues
     for start in (100, 101):
         ks = np.arange(start, 201, 2)
         values = [float(rows[k].eigenvalue or 0) for k in ks]
@@ -420,7 +425,10 @@ def test_relu_decays_as_corollary_4_7_says(d: int) -> None:
 
 def test_spheres_of_ten_thousand_dimensions_keep_their_digits() -> None:
     for act in ("relu", "erf"):
-        rough, fine = (sphere_eigenvalues(act, 10_000, 200, gamma_b2="0.1", digits=n).eigenvalues for n in (12, 30))
+        rough, fine = (
+            sphere_eigenvalues(act, sphere_dim=10_000, max_frequency=200, gamma_b2="0.1", digits=n).eigenvalues
+            for n in (12, 30)
+        )
         for few, many in zip(rough, fine, strict=True):
             assert agrees(few.eigenvalue, Fraction(many.eigenvalue or 0), 12), few.k
             assert within(few, Fraction(many.eigenvalue or 0))
@@ -430,9 +438,9 @@ def test_spheres_of_ten_thousand_dimensions_keep_their_digits() -> None:
 @pytest.mark.parametrize(("act", "d", "depth"), [("relu", 2, 3), ("tanh", 9, 2), ("gaussian", 2, 4)])
 @pytest.mark.quick(1)
 def test_few_digits_are_the_first_of_many(act: str, d: int, depth: int) -> None:
-    fine = spectrum(act, d, 7, depth, gamma_b2="0.01", digits=20).eigenvalues
+    fine = spectrum(act, depth, sphere_dim=d, max_frequency=7, gamma_b2="0.01", digits=20).eigenvalues
     for digits in (1, 3, 15):
-        rows = spectrum(act, d, 7, depth, gamma_b2="0.01", digits=digits).eigenvalues
+        rows = spectrum(act, depth, sphere_dim=d, max_frequency=7, gamma_b2="0.01", digits=digits).eigenvalues
         for row, known in zip(rows, fine, strict=True):
             value = Fraction(known.eigenvalue or 0)
             assert agrees(row.eigenvalue, value, digits), (digits, row.k)
@@ -443,7 +451,9 @@ def test_few_digits_are_the_first_of_many(act: str, d: int, depth: int) -> None:
 @pytest.mark.parametrize("d", [2, 3, 10, 343])
 @pytest.mark.quick(2)
 def test_the_surface_measure_is_the_uniform_one_times_the_volume(d: int) -> None:
-    uniform, surface = (sphere_eigenvalues("relu", d, 8, measure=m, digits=20) for m in ("uniform", "surface"))
+    uniform, surface = (
+        sphere_eigenvalues("relu", sphere_dim=d, max_frequency=8, measure=m, digits=20) for m in ("uniform", "surface")
+    )
     assert (uniform.measure, surface.measure) == ("uniform", "surface")
     with mpmath.workdps(40):
         half = mpmath.mpf(d + 1) / 2
@@ -459,12 +469,13 @@ def test_the_surface_measure_is_the_uniform_one_times_the_volume(d: int) -> None
 
 
 def test_the_linear_network_has_two_eigenvalues() -> None:
-    rows = sphere_eigenvalues("linear", 3, 4, 7, gamma_b2="0.2").eigenvalues  # Θ = 7 (0.8 t + 0.2)
+    found = sphere_eigenvalues("linear", 7, sphere_dim=3, max_frequency=4, gamma_b2="0.2")  # Θ = 7 (0.8 t + 0.2)
+    rows = found.eigenvalues
     assert [row.eigenvalue for row in rows] == [Decimal("1.4"), Decimal("1.4"), 0, 0, 0]  # t is 1/4 of P_1
 
 
 def test_a_constant_kernel_has_one_eigenvalue() -> None:
-    found = sphere_eigenvalues("elu", 5, 6, 3, gamma_b2="1")
+    found = sphere_eigenvalues("elu", 3, sphere_dim=5, max_frequency=6, gamma_b2="1")
     assert found.eigenvalues[0].eigenvalue == found.trace
     assert {row.eigenvalue for row in found.eigenvalues[1:]} == {0}
 
@@ -480,7 +491,9 @@ def test_a_constant_kernel_has_one_eigenvalue() -> None:
 )
 @pytest.mark.quick(1)
 def test_branch_points_next_to_an_end_do_no_harm(act: str, depth: int, options: dict[str, Any]) -> None:
-    few, many = (sphere_eigenvalues(act, 2, 9, depth, digits=n, **options).eigenvalues for n in (12, 25))
+    few, many = (
+        sphere_eigenvalues(act, depth, sphere_dim=2, max_frequency=9, digits=n, **options).eigenvalues for n in (12, 25)
+    )
     for ours, theirs in zip(few, many, strict=True):
         assert agrees(ours.eigenvalue, Fraction(theirs.eigenvalue or 0), 12), ours.k
         assert theirs.lower <= (theirs.eigenvalue or 0) <= (theirs.upper or 0)
@@ -488,7 +501,7 @@ def test_branch_points_next_to_an_end_do_no_harm(act: str, depth: int, options: 
 
 def test_the_callers_mpmath_is_left_alone() -> None:
     before = mpmath.mp.dps
-    sphere_eigenvalues("relu", 2, 4, digits=50)
+    sphere_eigenvalues("relu", sphere_dim=2, max_frequency=4, digits=50)
     assert mpmath.mp.dps == before
 
 

@@ -135,3 +135,22 @@ def test_captions_are_folded_between_words(words: list[str], width: int) -> None
     lines = captions([" ".join(words)], Screen(width)).splitlines()
     assert " ".join(lines).split() == words
     assert max(map(len, lines)) <= width
+
+
+def test_captions_are_not_folded_inside_a_formula() -> None:
+    said = "|Θ − Θ_T| ≤ bound = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}"
+    variances = "σ_w² = 1 · σ_b² = 0.6057055096 · γ_w² = 1 · γ_b² = 0"
+    for width in range(52, 90):
+        lines = captions([f"words before {said}", variances], Screen(width)).splitlines()
+        assert any(said in line for line in lines)
+        assert not any(line.endswith(("=", "≤", "−")) or line.split()[0] in ("=", "≤", "−", "·") for line in lines)
+    narrow = captions([said], Screen(40)).splitlines()  # where the formula is wider than the screen
+    assert max(map(len, narrow)) <= 40
+    assert " ".join(" ".join(narrow).split()) == said
+
+
+def test_what_commands_a_terminal_is_escaped_in_every_part() -> None:
+    evil = "\x1b[2J\x07\x9b\u202e"
+    text = table(evil, [Column(evil, [evil], words=True)], Screen()) + captions([evil], Screen())
+    assert all(line.isprintable() for line in text.splitlines())
+    assert text.count(r"\x1b[2J\x07\x9b\u202e") == 4

@@ -36,8 +36,26 @@ _FAMILIES = (
 FAMILIES: dict[str, Family] = {family.name: family for family in _FAMILIES}
 """All named activations, by canonical name."""
 
-_BY_ANY_NAME = FAMILIES | {alias: family for family in _FAMILIES for alias in family.aliases}
+WRITTEN: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "relu6": ("clip(x, 0, 6)", ()),
+    "hardtanh": ("clip(x, -1, 1)", ()),
+    "hardsigmoid": ("clip(x/6 + 1/2, 0, 1)", ()),
+    "hardswish": ("x*clip(x/6 + 1/2, 0, 1)", ()),
+    "softsign": ("x/(1 + abs(x))", ()),
+    "softshrink": ("relu(x - {lambda}) - relu(-x - {lambda})", (("lambda", "0.5"),)),
+    "tanhshrink": ("x - tanh(x)", ()),
+    "squareplus": ("(x + sqrt(x^2 + {b}))/2", (("b", "4"),)),
+    "celu": ("relu(x) + {alpha}*expm1(min(x, 0)/{alpha})", (("alpha", "1"),)),
+    "logsigmoid": ("-softplus(-x)", ()),
+    "quick-gelu": ("x*sigmoid(1.702*x)", ()),
+    "arctan": ("atan(x)", ()),
+}
+"""Names that stand for a formula, with the default values of its parameters."""
 
+_BY_ANY_NAME = FAMILIES | {alias: family for family in _FAMILIES for alias in family.aliases}
+_COMPACT = {name.replace("-", ""): name for name in (*_BY_ANY_NAME, *WRITTEN)}
+
+_NUMBER = tuple("+-.0123456789")  # with which a value begins
 _SMALLEST = Fraction(1, 10**30)  # size of a parameter that is not 0; the largest is 1/_SMALLEST
 
 
@@ -59,15 +77,39 @@ def activation(text: str) -> Activation:
     'silu'
     >>> activation("x * sigmoid(1.702 * x)").name
     'x*sigmoid(1.702*x)'
+    >>> activation("ReLU6").name
+    'clip(x,0,6)'
     """
-    name, _, written = text.strip().partition(":")
-    family = _BY_ANY_NAME.get(name.strip().lower())
-    if family is None:
-        if formula.is_formula(name):
-            return formula.parse(text.strip(), _named_call)
-        hint = near_miss(name.strip().lower(), list(_BY_ANY_NAME)) or f" Known: {', '.join(FAMILIES)}."
-        raise InputError(f"unknown activation {name[:40]!r}.{hint} Or write a formula in x.")
-    return family.activation(_parameters(family, written) if ":" in text else {})
+    name, colon, written = text.strip().partition(":")
+    known = _canonical(name)
+    if known in _BY_ANY_NAME:
+        family = _BY_ANY_NAME[known]
+        return family.activation(_parameters(family.name, family.defaults, written) if colon else {})
+    if known in WRITTEN:
+        template, defaults = WRITTEN[known]
+        values = {key: Fraction(value) for key, value in defaults}
+        values |= _parameters(known, defaults, written) if colon else {}
+        return formula.parse(template.format(**{key: f"({v})" for key, v in values.items()}), _named_call)
+    if name in formula_functions() and not colon:
+        return formula.parse(f"{name}(x)", _named_call)
+    if formula.is_formula(name):
+        return formula.parse(text.strip(), _named_call)
+    hint = near_miss(name.strip().lower(), [*_BY_ANY_NAME, *WRITTEN]) or f" Known: {', '.join(FAMILIES)}."
+    raise InputError(f"unknown activation {name[:40]!r}.{hint} Or write a formula in x.")
+
+
+def written_usages() -> list[tuple[str, str]]:
+    """Return the names that stand for a formula, with their parameters, and the formulas."""
+    return [
+        (f"{name}{':' * bool(own)}{','.join(f'{k}={v}' for k, v in own)}", phi.format(**{k: k for k, _ in own}))
+        for name, (phi, own) in WRITTEN.items()
+    ]
+
+
+def _canonical(name: str) -> str:
+    """Return the name as it is listed: LeakyReLU and leaky_relu are leaky-relu."""
+    word = name.strip().lower()
+    return _COMPACT.get(word.replace("-", "").replace("_", ""), word) if word[:1].isalpha() else word
 
 
 def formula_functions() -> list[str]:
@@ -84,18 +126,20 @@ def _named_call(function: str, values: Sequence[Fraction]) -> Activation | None:
     return activation(":".join([family.name, *([",".join(written)] if written else [])]))
 
 
-def _parameters(family: Family, written: str) -> dict[str, Fraction]:
-    """Read ``slope=0.1,…``."""
-    known = [key for key, _ in family.defaults]
-    usage = f"{family.name} takes " + (" and ".join(f"{k}={d}" for k, d in family.defaults) or "no parameters")
+def _parameters(name: str, defaults: Sequence[tuple[str, str]], written: str) -> dict[str, Fraction]:
+    """Read ``slope=0.1,…``, or the values alone, in their order."""
+    known = [key for key, _ in defaults]
+    usage = f"{name} takes " + (" and ".join(f"{k}={d}" for k, d in defaults) or "no parameters")
     values: dict[str, Fraction] = {}
-    for part in written.split(","):
+    for place, part in enumerate(written.split(",")):
         key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals and place < len(known) and key[:1] in _NUMBER:
+            key, equals, value = known[place], "=", key
         if key not in known:
             raise InputError(f"{usage}, got '{part[:40]}'.{near_miss(key, known)}")
         if not equals or key in values:
             raise InputError(f"{usage}, once each with a value, got '{written[:40]}'")
-        values[key] = exact(value, f"{family.name}: {key}")
+        values[key] = exact(value, f"{name}: {key}")
         if values[key] and not _SMALLEST <= abs(values[key]) <= 1 / _SMALLEST:
-            raise InputError(f"{family.name}: {key} must be 0 or lie within 1e-30 and 1e30 in size, got '{value[:40]}'")
+            raise InputError(f"{name}: {key} must be 0 or lie within 1e-30 and 1e30 in size, got '{value[:40]}'")
     return values

@@ -1,6 +1,6 @@
 """The command line: options, the terminal, files, and one module a command: parse, compute, report.
 
-`main` runs it; `app` lists the commands, `options` declares what they share.
+`main` runs it, `interruption` ends it on signals; `app` lists the commands, `options` declares what they share.
 """
 
-__all__ = ["main"]
+__all__ = ["interruption", "main"]

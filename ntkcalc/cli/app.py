@@ -6,7 +6,7 @@ Everything heavy is imported where it is used, so that ``--help`` loads nothing 
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from ntkcalc.cli.coeffs import coeffs
 from ntkcalc.cli.decay import decay
@@ -14,9 +14,35 @@ from ntkcalc.cli.effrank import effrank
 from ntkcalc.cli.eigs import eigs
 from ntkcalc.cli.evaluate import evaluate
 from ntkcalc.cli.options import ProgramOptions
+from ntkcalc.errors import InputError, near_miss
 
 
-class _Program(TyperGroup):
+class _Strict:
+    """A command of typer's that names the nearest option and takes an option with one value once."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        """Parse arguments; an InputError refuses unknown options, and a second value where there is room for one."""
+        parser = self.make_parser(context)  # type: ignore[attr-defined]
+        try:
+            order = parser.parse_args(args=[*args])[2]
+        except Exception as error:
+            if hasattr(error, "possibilities"):
+                name = str(error.option_name)  # type: ignore[attr-defined]
+                known = [spelt for option in self.get_params(context) for spelt in option.opts]  # type: ignore[attr-defined]
+                near = near_miss(name.replace("_", "-"), known)
+                raise InputError(f"no option '{name[:40]}'.{near} (-h lists commands and options)") from None
+            raise
+        for option in order:
+            if order.count(option) > 1 and not (option.multiple or option.is_flag):
+                raise InputError(f"{option.opts[0]} takes one value, got {order.count(option)}")
+        return list(super().parse_args(context, args))  # type: ignore[misc]
+
+
+class _Command(_Strict, TyperCommand):
+    pass
+
+
+class _Program(_Strict, TyperGroup):
     def get_help(self, context: Any) -> str:
         """Return the help that a call without arguments shows."""
         from ntkcalc.cli.manual import help_of
@@ -45,4 +71,4 @@ for verb, summary in {
     eigs: "The spectrum: on the sphere, or of the kernel matrix of data.",
     decay: "The decay law of coefficients and eigenvalues: fit and theory.",
 }.items():
-    app.command(short_help=summary, add_help_option=False)(verb)
+    app.command(cls=_Command, short_help=summary, add_help_option=False)(verb)

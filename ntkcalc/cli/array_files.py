@@ -1,5 +1,6 @@
 """Arrays from .npy and .npz files, and from streams that hold a .npy: plain numbers, never pickled objects."""
 
+import io
 import os
 import zipfile
 from typing import IO, Any
@@ -59,9 +60,21 @@ def npy_stream(stream: IO[bytes], most_bytes: int) -> Any:
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
+def seekable(path: str, most_bytes: int) -> IO[bytes]:
+    """Open a file for readers that go back and forth in it; what a pipe holds is read first."""
+    stream = open(path, "rb")  # noqa: SIM115 (its reader closes it)
+    if stream.seekable():
+        return stream
+    with stream:
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise InputError(f"it holds more than {most_bytes} bytes; take fewer points")
+    return io.BytesIO(content)
+
+
 def npz_member(path: str, name: str, most_bytes: int) -> Any:
     """Return the array `name` of an .npz file, or its only one."""
-    with zipfile.ZipFile(path) as archive:
+    with seekable(path, most_bytes) as file, zipfile.ZipFile(file) as archive:
         sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
         if not name and len(sizes) != 1:
             raise InputError(f"it holds {len(sizes)} arrays: say which, as in {path}:{next(iter(sizes), 'name')}")

@@ -1,6 +1,6 @@
 """``ntkcalc coeffs``."""
 
-from ntkcalc.cli.options import PAPER_TRUNCATION, KernelOptions, PrecisionOptions, command, option
+from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, KernelOptions, PrecisionOptions, command, option
 from ntkcalc.cli.terminal import progress
 
 
@@ -12,6 +12,8 @@ class CoeffsOptions(PrecisionOptions, KernelOptions):
     which: str = option(
         "--which kappa|alpha|beta|mu", "NTK, NNGP kernel, its derivative, or Hermite coefficients.", "kappa"
     )
+    values: bool = option("--values", "Of several kernels the coefficients too, not only cumulative shares.", False)
+    plot: str | None = PLOT
 
 
 @command
@@ -20,7 +22,7 @@ def coeffs(options: CoeffsOptions) -> None:
 
     Example: ntkcalc coeffs --act tanh --depth 3
     """
-    options.check_files()
+    options.check_files(options.plot)
     digits = options.digits_shown
     from ntkcalc.series.coefficients import SeriesRequest, coefficients_of_kernels
 
@@ -29,4 +31,4 @@ def coeffs(options: CoeffsOptions) -> None:
     request = SeriesRequest(options.truncation, digits, options.engine, options.which, options.paper_truncation)
     with progress(options.quiet, "layers") as observer:
         found = coefficients_of_kernels(deepest, options.depths, request, observer)
-    options.report(options.in_order(found), options.digits)
+    options.report(options.in_order(found), options.digits, every=options.values, plot=options.plot)

@@ -10,6 +10,7 @@ import lzma
 import os
 import re
 import struct
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import IO, Any, cast
 
-from ntkcalc.cli.array_files import MAGIC, npy_file, npy_stream, npz_member
+from ntkcalc.cli.array_files import MAGIC, npy_file, npy_stream, npz_member, seekable
 from ntkcalc.cli.delimited_text import Layout, Matrix, read_matrix
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.points import MOST_ENTRIES, Points, unit_rows
@@ -80,6 +81,13 @@ def load_points(
             )
         points = unit_rows(matrix.values, "stdin" if source == "-" else source, normalize)
     return points, tuple(f"{shown}: {remark}" for remark in matrix.remarks)
+
+
+def load_array(source: str) -> Any:
+    """Return the array of a .npy file, or of one on stdin for "-"."""
+    if source == "-":
+        return _in_words(lambda: _stream(sys.stdin.buffer, Layout(), ".npy"), "stdin").values
+    return _in_words(lambda: Matrix(npy_file(source, _MOST_BYTES)), f"'{source}'").values
 
 
 def _in_words(read: Callable[[], Matrix], shown: str) -> Matrix:
@@ -152,7 +160,8 @@ def _parquet(path: str, layout: Layout) -> Matrix:
 
     from ntkcalc.cli.delimited_text import chosen_columns
 
-    table = parquet.read_table(path)
+    with seekable(path, _MOST_BYTES) as file:
+        table = parquet.read_table(file)
     places = chosen_columns(layout.columns, table.column_names, table.num_columns)
     columns = [table.column(place).to_numpy() for place in places]
     bad = next(

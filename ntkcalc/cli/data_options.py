@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ntkcalc.cli.options import PrecisionOptions, option
-from ntkcalc.cli.terminal import remark
+from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class DataOptions(PrecisionOptions):
 
         delimiter = {"tab": "\t", "\\t": "\t"}.get(self.delimiter or "", self.delimiter)
         layout = Layout(self.header or "auto", delimiter, self.decimal or ".", self.columns)
-        points, remarks = load_points(source, sys.stdin, not self.no_normalize, layout)
+        with progress(self.quiet, "reading points"):
+            points, remarks = load_points(source, sys.stdin, not self.no_normalize, layout)
         for said in remarks:
             remark(said, self.quiet)
         if points.scaled:
@@ -80,7 +81,8 @@ class NetworkOptions(DataOptions):
         sets = [] if self.data is None else [self.points(self.data)]
         if self.isotropic is not None:
             n, d = sizes(self.isotropic, "--isotropic", "N,D")
-            sets.append(isotropic_points(n, d, self.seed or 0))
+            with progress(self.quiet, "drawing points"):
+                sets.append(isotropic_points(n, d, self.seed or 0))
         return sets
 
     def check_networks(self, *names: str) -> None:

@@ -22,9 +22,8 @@ def decay(options: DecayOptions) -> None:
 
     Example: ntkcalc decay -a relu -a tanh -a gaussian
     """
-    theory = options.names_kernel or options.truncation or options.sphere_dim or options.rank
-    if options.coeffs and theory:
-        raise InputError("--coeffs stands for a kernel, on which theory is silent: leave out the other options")
+    if options.coeffs and (options.names_kernel or options.truncation):
+        raise InputError("--coeffs stands for a kernel: leave out the kernel's options and --truncation")
     options.check_files(options.plot)
     window = _window(options.window)
     results = decay_series(options, window) if options.coeffs else decay_kernels(options, window)
@@ -35,7 +34,9 @@ def decay_series(options: DecayOptions, window: tuple[int, int] | None) -> Resul
     """Return the laws of given series."""
     from ntkcalc.decay.kernel_decay import given_decay
 
-    return [given_decay(given, window) for given in options.given_series()]
+    given = options.given_series()
+    with progress(options.quiet, "theory") as observer:
+        return [given_decay(series, window, options.sphere_dim, options.rank, observer) for series in given]
 
 
 def decay_kernels(options: DecayOptions, window: tuple[int, int] | None) -> Results:
@@ -43,12 +44,9 @@ def decay_kernels(options: DecayOptions, window: tuple[int, int] | None) -> Resu
     from ntkcalc.decay.kernel_decay import kernel_decays
 
     more = options.truncation, window, options.sphere_dim, options.rank
-    deepest, depths, found = options.deepest(), options.depths, []
-    with progress(options.quiet, "kernels") as observer:
-        for done, kernel in enumerate(deepest, 1):
-            found.append(kernel_decays(kernel, depths, *more))
-            if observer is not None:
-                observer(done, len(deepest))
+    deepest, depths = options.deepest(), options.depths
+    with progress(options.quiet, "theory") as observer:
+        found = [kernel_decays(kernel, depths, *more, observer) for kernel in deepest]
     return options.in_order(found)
 
 

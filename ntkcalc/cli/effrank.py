@@ -59,7 +59,9 @@ def effrank_kernels(options: EffrankOptions, digits: int) -> Results:
     """Return the bounds of kernels."""
     from ntkcalc.spectrum.rank_bounds import bounds_by_depth
 
-    return options.in_order([bounds_by_depth(kernel, options.depths, digits) for kernel in options.deepest()])
+    deepest = options.deepest()
+    with progress(options.quiet, "bounds"):
+        return options.in_order([bounds_by_depth(kernel, options.depths, digits) for kernel in deepest])
 
 
 def effrank_series(options: EffrankOptions, digits: int) -> Results:

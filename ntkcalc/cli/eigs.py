@@ -83,7 +83,9 @@ def eigs_sphere(options: EigsOptions, dimension: int, digits: int) -> Results:
     o, digits = options, max(digits, 8) if options.style == "table" else digits  # shares have three decimals
     sphere = Sphere(dimension, 10 if o.max_frequency is None else o.max_frequency, o.measure or "uniform")
     if o.coeffs:
-        return [given_spectrum(given, sphere, o.truncation, digits) for given in o.given_series()]
+        given = o.given_series()
+        with progress(o.quiet, "frequencies") as observer:
+            return [given_spectrum(series, sphere, o.truncation, digits, observer) for series in given]
     kernels = o.kernels()
     with progress(o.quiet, "steps") as observer:
         found = [kernel_spectrum(kernel, sphere, o.truncation, digits, observer) for kernel in kernels]

@@ -1,11 +1,10 @@
 """``ntkcalc evaluate``: values of the kernel and of its series, or the kernel matrix of data."""
 
-import sys
 from fractions import Fraction
 
 from ntkcalc.cli.data_options import DataOptions
 from ntkcalc.cli.files import array_file
-from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, Results, SeriesOptions, check_stdin, command, option
+from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, Results, SeriesOptions, check_stdin, command, option, read_text
 from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import InputError
 
@@ -21,6 +20,11 @@ class EvaluateOptions(DataOptions, SeriesOptions):
     paper_truncation: bool = PAPER_TRUNCATION
     plot: str | None = PLOT
 
+    @property
+    def style(self) -> str:
+        """The format of values, or of the summary of the matrix that --output takes."""
+        return self.but(output="-").style if self.data and self.output != "-" else super().style
+
 
 @command
 def evaluate(options: EvaluateOptions) -> None:
@@ -32,7 +36,7 @@ def evaluate(options: EvaluateOptions) -> None:
     _check(options)
     if options.data:
         matrices = evaluate_data(options, options.data, digits)
-        options.but(output="-", format=options.style).report(matrices)  # --output takes the matrix
+        options.but(output="-").report(matrices)  # --output takes the matrix
         return
     points = _rhos(options.rho or [], max(digits, 17))
     evaluated = evaluate_series if options.coeffs else evaluate_kernels
@@ -82,7 +86,8 @@ def evaluate_series(options: EvaluateOptions, points: list[Fraction], digits: in
         degrees = options.truncation or [last]
         if max(degrees) > last:
             remark(f"the series ends at p = {last}, and so does every sum", options.quiet)
-        results += series_values(given, points, degrees, digits)
+        with progress(options.quiet, "values"):
+            results += series_values(given, points, degrees, digits)
     return results
 
 
@@ -94,6 +99,7 @@ def evaluate_data(options: EvaluateOptions, data: str, digits: int) -> Results:
     if output != "-" and len(kernels) > 1:
         raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
     from ntkcalc.kernel.matrix_summary import matrix_summary
+    from ntkcalc.numerics.types import stage
 
     x = options.points(data)
     y = options.points(options.other) if options.other else None
@@ -101,7 +107,9 @@ def evaluate_data(options: EvaluateOptions, data: str, digits: int) -> Results:
         if output == "-":
             return [matrix_summary(k, x, y, digits, strict, observer=observer) for k in kernels]
         with array_file(output, (len(x.rows), len((y or x).rows))) as out:
-            return [matrix_summary(kernels[0], x, y, digits, strict, out, output, observer)]
+            summary = matrix_summary(kernels[0], x, y, digits, strict, out, output, observer)
+            stage(observer, "writing the file")
+            return [summary]
 
 
 def _rhos(texts: list[str], digits: int) -> list[Fraction]:
@@ -112,7 +120,7 @@ def _rhos(texts: list[str], digits: int) -> list[Fraction]:
     found: list[Fraction] = []
     for text in texts:
         if text.strip() == "-":
-            found += [exact(word, "rho") for word in sys.stdin.read(MOST_CHARACTERS).split()]
+            found += [exact(word, "rho") for word in read_text("-", MOST_CHARACTERS).split()]
         elif ":" in text:
             found += _range(text, digits)
         else:

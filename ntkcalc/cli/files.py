@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from ntkcalc.cli.interruption import NAMING, UNFINISHED
 from ntkcalc.errors import InputError, NtkcalcError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-UNFINISHED: set[str] = set()
-"""Temporary files that are being written and must be removed when the process ends early."""
-
 PICTURES = (".png", ".svg", ".pdf")
 """Files that --plot draws."""
 
 
+_OPEN_FILES = "/proc/self/fd"
+"""Where Linux shows the files that a process has open."""
+
+
 def check_writable(path: str) -> None:
     """Refuse an output file that cannot be written before time is spent."""
-    folder = os.path.dirname(path) or "."
-    if isinstance(_special(path), int):
+    special = _special(path)
+    if isinstance(special, int):
         return
     if not path:
         raise InputError("--output needs the name of a file, or - for stdout, got ''")
+    folder = os.path.dirname(path) or "."
     if os.path.isdir(path) or not os.path.isdir(folder):
         raise InputError(f"cannot write '{path}': {'it is a folder' if os.path.isdir(path) else 'no such folder'}")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+    if os.path.exists(path) and not os.access(path, os.W_OK):
         raise InputError(f"cannot write '{path}': permission denied")
+    if special is not None:
+        return
+    try:
+        with suppress(FileNotFoundError):
+            os.stat(path)  # is the name too long?
+        with _temporary(os.path.dirname(os.path.realpath(path))):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write '{path}', which is replaced by a new file: {error.strerror}") from None
 
 
 def check_plot(path: str, output: str) -> None:
@@ -51,39 +62,80 @@ def check_plot(path: str, output: str) -> None:
 
 @contextmanager
 def whole_file(path: str) -> Iterator[str]:
-    """Give the name of a temporary file beside `path` that replaces it at the end; a failure leaves the old file.
+    """Give the name of a temporary file that replaces `path` at the end; a failure leaves the old file.
 
-    A path that is not a regular file (a device, a pipe) is not replaced: the finished file is copied into it.
+    The name may be that of an open file, ``/proc/self/fd/7``, and has no ending that says what is in the file. A path
+    that is not a regular file (a device, a pipe) is not replaced: the finished file is copied into it.
     """
-    import tempfile
-
-    special, suffix = _special(path), os.path.splitext(path)[1]
+    special = _special(path)
     path = os.path.realpath(path)
-    folder = os.path.dirname(path) if special is None else None
-    name = f".ntkcalc-{secrets.token_hex(8)}{suffix}"
-    temporary = os.path.join(tempfile.gettempdir() if folder is None else folder, name)
-    UNFINISHED.add(temporary)  # before it exists: a signal may end the process between any two steps
-    try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with _temporary(_scratch() if special is not None else os.path.dirname(path)) as temporary:
         yield temporary
         if special is None:
-            mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask()
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
+            os.chmod(temporary, os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o666 & ~_umask())
+            _replace(temporary, path)
         else:
             with open(temporary, "rb") as finished, open(_handle(special), "wb") as stream:
                 shutil.copyfileobj(finished, stream)
+
+
+@contextmanager
+def _temporary(folder: str) -> Iterator[str]:
+    """Give the name of an empty temporary file in a folder; at the end it is removed, if it is still there.
+
+    Where the file system has files without a name, it is one of them: then even SIGKILL leaves nothing.
+    """
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except (AttributeError, OSError):  # not Linux, or a file system that has none
+        handle = -1
+    name = f"{_OPEN_FILES}/{handle}"
+    try:
+        if handle >= 0 and os.path.exists(name):
+            yield name
+            return
+    finally:
+        if handle >= 0:
+            os.close(handle)
+    with _named(folder) as name:
+        with NAMING:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield name
+
+
+@contextmanager
+def _named(folder: str) -> Iterator[str]:
+    """Give a name for a new file, which is removed at the end, or when the process ends early."""
+    name = os.path.join(folder, f".ntkcalc-{os.urandom(8).hex()}")
+    UNFINISHED.add(name)  # before it exists: a signal may end the process between any two steps
+    try:
+        yield name
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        UNFINISHED.discard(temporary)
+            os.unlink(name)
+        UNFINISHED.discard(name)
 
 
-def remove_unfinished() -> None:
-    """Remove the temporary files that an early end of the process would leave."""
-    for path in tuple(UNFINISHED):
-        with suppress(OSError):
-            os.unlink(path)
+def _replace(temporary: str, path: str) -> None:
+    """Put a temporary file in the place of another, or where there is none."""
+    if not temporary.startswith(_OPEN_FILES):
+        os.replace(temporary, path)
+        return
+    try:
+        _link(temporary, path)
+        return
+    except FileExistsError:
+        pass
+    with _named(os.path.dirname(path)) as name:
+        with NAMING:
+            _link(temporary, name)
+        os.replace(name, path)
+
+
+def _link(temporary: str, path: str) -> None:
+    """Give a file without a name one."""
+    # any descriptor in src_dir_fd makes Python call linkat(), which alone can follow the link in /proc
+    os.link(temporary, path, src_dir_fd=int(os.path.basename(temporary)), follow_symlinks=True)
 
 
 @contextmanager
@@ -130,3 +182,10 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _scratch() -> str:
+    """Return the folder for what is copied elsewhere."""
+    import tempfile
+
+    return tempfile.gettempdir()

@@ -9,7 +9,7 @@ from textwrap import fill, wrap
 from typing import Any, NamedTuple
 
 from ntkcalc import __version__
-from ntkcalc.cli.main import INTERRUPTED
+from ntkcalc.cli.interruption import INTERRUPTED
 from ntkcalc.cli.options import GROUPS, OWN
 from ntkcalc.cli.terminal import columns
 
@@ -18,7 +18,7 @@ EXIT_CODES = {
     1: "the computation failed (disk full, out of memory budget)",
     2: "usage or bad input",
     3: "the digits asked for cannot be reached",
-    INTERRUPTED: "interrupted",
+    INTERRUPTED: "interrupted; 143 after SIGTERM, 129 after SIGHUP",
 }
 
 _MOST_COLUMNS = 80
@@ -131,14 +131,15 @@ def _schema(context: Any) -> str:
 
 
 def _activations(context: Any) -> str:
-    from ntkcalc.activations.catalogue import FAMILIES, formula_functions
+    from ntkcalc.activations.catalogue import FAMILIES, formula_functions, written_usages
 
     rows = [(f.usage, f.formula, ", ".join(f.aliases)) for f in FAMILIES.values()]
     left, middle = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = (f"{name:{left}}  {phi:{middle}}  {'= ' * bool(alias)}{alias}".rstrip() for name, phi, alias in rows)
+    others = (f"{usage} = {phi}" for usage, phi in written_usages())
     formula = "or a formula in x, such as 'x*sigmoid(1.702*x)', of + - * / ^, pi, e, and "
     words = ", ".join(formula_functions())
-    return "\n".join(lines) + "\n\n" + fill(formula + words, 79) + "\n"
+    return "\n".join(lines) + "\n\n" + "\n".join(others) + "\n\n" + fill(formula + words, 79) + "\n"
 
 
 def help_of(context: Any) -> str:

@@ -7,14 +7,17 @@ attributes. An option for all commands is one attribute more of `KernelOptions` 
 Annotations are not deferred (no ``from __future__ import annotations``): typer needs the objects.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typer import CallbackParam, Context, Exit, Option
 
-from ntkcalc.cli.files import check_plot, check_writable, whole_file
+from ntkcalc.cli.files import check_plot, check_writable
+from ntkcalc.cli.pictures import draw_file
 from ntkcalc.cli.terminal import emit, preset, preset_digits, screen
 from ntkcalc.errors import InputError, near_miss
 
@@ -54,7 +57,7 @@ OWN = "This command"
 GROUPS = {
     "Kernel": ("act", "depth", "sigma_w2", "gamma_b2", "truncation", "coeffs", "digits", "engine", "paper_truncation"),
     OWN: (
-        *("which", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
+        *("which", "values", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
         *("data", "other", "columns", "header", "delimiter", "decimal", "epsilon", "top", "memory", "no_normalize"),
         *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
     ),
@@ -166,22 +169,50 @@ class SeriesOptions(KernelOptions):
     """Kernels, or power series in their place."""
 
     coeffs: str | None = option(
-        "-c, --coeffs FILE", "A series instead of a kernel: ntkcalc JSON, or numbers; - is stdin."
+        "-c, --coeffs FILE", "A series instead of a kernel: JSON or CSV of ntkcalc, numbers, .npy; - is stdin."
     )
 
     def given_series(self) -> "list[GivenSeries]":
         """Read the series of --coeffs."""
-        from ntkcalc.series.given_series import MOST_CHARACTERS, parse_series
+        from ntkcalc.series.given_series import MOST_CHARACTERS, array_series, parse_series
 
         source = self.coeffs or ""
-        if source == "-":
-            return parse_series(sys.stdin.read(MOST_CHARACTERS), "stdin")
-        try:
-            with open(source, encoding="utf-8-sig") as stream:
-                return parse_series(stream.read(MOST_CHARACTERS), source)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise InputError(f"cannot read '{source}': {reason}") from None
+        shown = "stdin" if source == "-" else source
+        if source.lower().endswith(".npy") or (source == "-" and _array_on_stdin()):
+            from ntkcalc.cli.data_files import load_array
+
+            return array_series(load_array(source), shown)
+        return parse_series(read_text(source, MOST_CHARACTERS), shown)
+
+
+def _array_on_stdin() -> bool:
+    """Tell whether stdin begins like a .npy, with a byte with which no text in UTF-8 begins."""
+    bytes_of_stdin: Any = getattr(sys.stdin, "buffer", None)  # a StringIO has none
+    with suppress(OSError):
+        return bool(bytes_of_stdin and bytes_of_stdin.peek(1)[:1] == b"\x93")
+    return False
+
+
+def read_text(source: str, most: int) -> str:
+    """Return the text of a file, or of stdin for "-"; an InputError refuses what is no text or has more characters."""
+    shown = "stdin" if source == "-" else f"'{source}'"
+    parts, size = [], 0
+    try:
+        with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8-sig") as stream:
+            while part := stream.read(_PART):
+                if "\0" in part:
+                    raise InputError(f"cannot read {shown}: it is no text (it has NUL characters)")
+                parts.append(part)
+                size += len(part)
+                if size > most:
+                    raise InputError(f"{shown}: at most {most} characters are read")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise InputError(f"cannot read {shown}: {reason}") from None
+    return "".join(parts)
+
+
+_PART = 1 << 20  # characters read at a time
 
 
 PAPER_TRUNCATION = option(
@@ -193,7 +224,7 @@ PLOT = option("--plot FILE", "Draw to FILE.png, .svg or .pdf.")
 # ---------------------------------------------------------------- output
 
 FORMATS = ("table", "json", "csv", "plain")
-_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv"}
+_FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv", ".txt": None, "": None}
 
 
 class OutputOptions(Options):
@@ -212,8 +243,12 @@ class OutputOptions(Options):
     @property
     def style(self) -> str:
         """The format: what --format and --json agree on, else that of the output file's name, else the preset."""
-        suffixes = (style for suffix, style in _FORMAT_OF_SUFFIX.items() if self.output.lower().endswith(suffix))
-        typed = self.format or ("json" if self.json else next(suffixes, None))
+        suffix = os.path.splitext(self.output)[1].lower()
+        typed = self.format or ("json" if self.json else _FORMAT_OF_SUFFIX.get(suffix))
+        if not typed and suffix not in _FORMAT_OF_SUFFIX:
+            raise InputError(
+                f"the ending of '{self.output}' stands for no format; take .json, .jsonl, .csv or .txt, or say --format"
+            )
         style = typed or preset("NTKCALC_FORMAT") or "table"
         if style not in FORMATS:
             what = "format" if typed else "NTKCALC_FORMAT"
@@ -239,12 +274,13 @@ class OutputOptions(Options):
         plot: str | None = None,
     ) -> None:
         """Write results, with `digits` and `rows` that the user asked for, and draw them to a file `plot`."""
-        from ntkcalc.report.formats import draw, text_of
+        from dataclasses import replace
 
-        text = text_of(results, self.style, screen(self.output, digits, rows), every)
+        from ntkcalc.report.formats import text_of
+
+        text = text_of(results, self.style, replace(screen(self.output, digits, rows), every=every))
         if plot:
-            with whole_file(plot) as temporary:
-                draw(results, temporary)
+            draw_file(results, plot)
         emit(text, self.output)
 
 
@@ -285,8 +321,8 @@ def command(function: Callable[[Any], None]) -> Callable[..., None]:
     (given,) = signature(function).parameters.values()
     options = given.annotation
 
-    def call(**values: Any) -> None:
-        function(options(**values))
+    def call(**typed: Any) -> None:  # typer reads its annotations: no option may bear this name
+        function(options(**typed))
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     call.__signature__ = options.__signature__  # type: ignore[attr-defined]

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from ntkcalc.cli.files import whole_file
+from ntkcalc.cli.interruption import ON_SCREEN
 from ntkcalc.errors import InputError, NtkcalcError
 
 if TYPE_CHECKING:
+    from ntkcalc.numerics.types import Observer
     from ntkcalc.report.formats import Screen
 
 VARIABLES = {
     "NTKCALC_DIGITS": "Digits where --digits is not given; of what is measured in double precision, those known.",
     "NTKCALC_FORMAT": "Output format where neither --format, --json nor the name of the output file says one.",
     "NO_COLOR": "No colour on the terminal.",
-    "FORCE_COLOR": "Colour in pipes too.",
+    "FORCE_COLOR": "Colour in pipes too, unless it is 0.",
     "COLUMNS": "Width of tables and help, if it is not that of the terminal.",
 }
 """The environment variables that have an effect."""
@@ -55,10 +58,10 @@ def screen(output: str, digits: int | None = None, rows: int | None = None) -> S
     digits = digits or preset_digits()
     terminal = output == "-" and sys.stdout.isatty()
     color = terminal and os.environ.get("TERM") != "dumb"
-    color = (color or bool(os.environ.get("FORCE_COLOR"))) and not os.environ.get("NO_COLOR")
+    color = (color or os.environ.get("FORCE_COLOR", "") not in ("", "0")) and not os.environ.get("NO_COLOR")
     width = columns() if terminal or "COLUMNS" in os.environ else None
     try:
-        "κσ²…─".encode(sys.stdout.encoding if output == "-" else "utf-8")
+        "κσ²…─".encode((output == "-" and sys.stdout.encoding) or "utf-8")  # a StringIO has no encoding
     except (UnicodeEncodeError, LookupError):
         return Screen(width, False, color, digits, rows)
     return Screen(width, True, color, digits, rows)
@@ -81,10 +84,10 @@ def emit(text: str, output: str = "-") -> None:
         raise NtkcalcError(f"cannot write {'stdout' if output == '-' else output}: {error.strerror}") from None
 
 
-def _escaped(text: str, encoding: str = "utf-8", errors: str | None = None) -> str:
+def _escaped(text: str, encoding: str | None = None, errors: str | None = None) -> str:
     """Return the text with JSON's escapes for what the encoding lacks (Greek letters, bytes of a file's name)."""
     try:
-        text.encode(encoding, errors or "strict")
+        text.encode(encoding or "utf-8", errors or "strict")
     except UnicodeEncodeError:
         return "".join(c if c.isascii() else f"\\u{ord(c):04x}" for c in text)
     return text
@@ -92,7 +95,8 @@ def _escaped(text: str, encoding: str = "utf-8", errors: str | None = None) -> s
 
 def abandon_stdout() -> None:
     """Discard what is not written yet; otherwise Python tries to write it again at exit, and fails."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # a StringIO has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fill_closed_streams() -> None:
@@ -119,32 +123,57 @@ def remark(text: str, quiet: bool) -> None:
 
 
 def one_line(text: str) -> str:
-    r"""Return a message for stderr; control characters, which would move the cursor, are escaped.
+    r"""Return a message for stderr; control characters, which would move the cursor, are escaped, long values cut.
 
     >>> one_line("cannot read 'a\rb': no such file")
     "ntkcalc: cannot read 'a\\rb': no such file"
     """
-    return "ntkcalc: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    words = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: _cut(word[0], _LONGEST_WORD), text)
+    return "ntkcalc: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in _cut(words, _LONGEST_LINE))
+
+
+_LONGEST_WORD, _LONGEST_LINE = 200, 600  # characters of a message
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a text without its middle where it is longer."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 3 :]}"
 
 
 @contextmanager
-def progress(quiet: bool, what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Give an observer of (done, total) that shows a bar on stderr, if that is a terminal, after a second."""
+def progress(quiet: bool, what: str) -> Iterator[Observer | None]:
+    """Give an observer that shows stages and a bar on stderr, if that is a terminal, after a second."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     import threading
 
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    bar = Progress(console=Console(stderr=True), transient=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(what, total=None)
-    timer = threading.Timer(1.0, bar.start)
+
+    def observe(done: int, total: int, stage: str = "") -> None:
+        """Show how far a stage is; one of unknown length has a bar that moves to and fro."""
+        bar.tasks[0].total = total or None  # update() takes None for "as before"
+        bar.update(task, completed=done, description=stage or what)
+
+    def show() -> None:
+        ON_SCREEN.append(_ERASED)
+        bar.start()
+
+    timer = threading.Timer(1.0, show)
     timer.daemon = True
     timer.start()
     try:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield observe
     finally:
         timer.cancel()
         bar.stop()
+        ON_SCREEN.clear()
+
+
+_ERASED = b"\r\x1b[2K\x1b[?25h"
+"""Erases the line of the progress bar and shows the cursor."""

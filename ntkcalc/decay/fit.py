@@ -29,7 +29,7 @@ import numpy as np
 
 from ntkcalc.decay.results import Candidate, ClassFit, DecayFit, Parameter
 from ntkcalc.errors import InputError
-from ntkcalc.numerics.precision import exact
+from ntkcalc.numerics.precision import exact, python_integers
 from ntkcalc.numerics.types import Array, Flags
 
 MODELS = ("power", "stretched-exponential", "exponential", "entire")
@@ -45,6 +45,7 @@ _RISE = -0.2  # exponent above which a series is not said to decrease
 _CALM = 10  # the degree from which on crests are looked for
 
 
+@python_integers
 def fit_decay(series: Sequence[str | float | Decimal | Fraction], window: tuple[int, int] | None = None) -> DecayFit:
     """Return the law of decay of nonnegative coefficients.
 

@@ -9,8 +9,10 @@ import numpy as np
 from ntkcalc.decay.fit import FEWEST, fit_logs, parity_classes
 from ntkcalc.decay.results import Decay, DecayTheory, Model, Parity, Statement
 from ntkcalc.decay.theory import kernel_theory
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.errors import InputError
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts, kernel_of
 from ntkcalc.numerics.precision import log2, whole
+from ntkcalc.numerics.types import Observer, stage
 from ntkcalc.series.coefficients import MOST_TERMS, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
@@ -28,6 +30,7 @@ def kernel_decays(
     window: tuple[int, int] | None = None,
     sphere_dim: int | None = None,
     rank: int | None = None,
+    observer: Observer | None = None,
 ) -> list[Decay]:
     """Return the decay of a kernel at several depths ≤ kernel.depth, fitted to κ_p up to p = 1000 by default.
 
@@ -35,21 +38,24 @@ def kernel_decays(
     """
     terms = whole(_TERMS if truncation is None else truncation, "truncation", 1, MOST_TERMS)
     theories = [kernel_theory(kernel.at_depth(depth), sphere_dim, rank) for depth in depths]
-    known = kappa_by_depth(kernel, depths, terms, _BITS)
+    known = kappa_by_depth(kernel, depths, terms, _BITS, stage(observer, "coefficients"))
+    stage(observer, "fits")
     found = []
     for depth, theory in zip(depths, theories, strict=True):
         c, tails = known[depth]
         logs = [log2(x) * log(2) if x else None for x in c]
         fit = fit_logs(logs, window, ended=not tails[-1])
         layers = kernel.at_depth(depth)
-        beside = theory if sphere_dim is None else _with_measured(layers, theory, sphere_dim, fit.model)
+        beside = theory if sphere_dim is None else _with_measured(layers, theory, sphere_dim, fit.model, observer)
         found.append(Decay(kernel_facts(layers, 12), fit, beside, tuple(logs)))
     return found
 
 
-def _with_measured(kernel: Kernel, theory: DecayTheory, sphere_dim: int, fitted: str) -> DecayTheory:
+def _with_measured(
+    kernel: Kernel, theory: DecayTheory, sphere_dim: int, fitted: str, observer: Observer | None = None
+) -> DecayTheory:
     """Return the theory with a fit to λ_k beside it; without theory the fit to κ_p tells which law to try."""
-    rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10).eigenvalues
+    rows = kernel_spectrum(kernel, Sphere(sphere_dim, _HIGHEST), None, 10, observer).eigenvalues
     logs = [None if not row.eigenvalue else float(row.eigenvalue.ln(Context(prec=20))) for row in rows]
     said = theory.sphere_eigenvalues
     found = measured_on_sphere(logs, said[0].model if said else fitted)
@@ -113,7 +119,29 @@ def _two_thirds(logs: list[float | None], window: tuple[int, int]) -> list[State
     return statements
 
 
-def given_decay(given: GivenSeries, window: tuple[int, int] | None = None) -> Decay:
-    """Return the decay of a series from a file, without theory."""
+def given_decay(
+    given: GivenSeries,
+    window: tuple[int, int] | None = None,
+    sphere_dim: int | None = None,
+    rank: int | None = None,
+    observer: Observer | None = None,
+) -> Decay:
+    """Return the decay of a series from a file, beside what theory says of the kernel that the file names.
+
+    Raises
+    ------
+    InputError
+        For `sphere_dim` or `rank` where the file names no kernel.
+    """
     logs = [log(x.numerator) - log(x.denominator) if x else None for x in given.coefficients]
-    return Decay(given.kernel, fit_logs(logs, window, ended=given.tail == 0), DecayTheory((), (), ()), tuple(logs))
+    fit = fit_logs(logs, window, ended=given.tail == 0)
+    theory = DecayTheory((), (), ())
+    if sphere_dim is not None or rank is not None:
+        if given.kernel is None:
+            raise InputError(
+                "the series names no kernel, of which theory could speak: leave out --sphere-dim and --rank"
+            )
+        kernel = kernel_of(given.kernel)
+        theory = kernel_theory(kernel, sphere_dim, rank)
+        theory = theory if sphere_dim is None else _with_measured(kernel, theory, sphere_dim, fit.model, observer)
+    return Decay(given.kernel, fit, theory, tuple(logs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
-from ntkcalc.kernel.results import FLAT, INTERNAL, KernelFacts
+from ntkcalc.kernel.results import FLAT, INTERNAL, KernelFacts, Result
 
 Model = Annotated[str, ("power", "stretched-exponential", "exponential", "entire", "finite", "undecided")]
 Parity = Annotated[str, ("even", "odd")]
@@ -46,8 +46,8 @@ class ClassFit:
     candidates: Annotated[tuple[Candidate, ...] | None, "every model that was tried, with --all"] = None
 
 
-@dataclass(frozen=True)
-class DecayFit:
+@dataclass(frozen=True, repr=False)
+class DecayFit(Result):
     """The law of decay of a series."""
 
     model: Annotated[Model, "law of the class that falls more slowly"]
@@ -78,8 +78,8 @@ class Statement:
     parity: Annotated[Parity | None, "where it is about such degrees only"] = None
 
 
-@dataclass(frozen=True)
-class DecayTheory:
+@dataclass(frozen=True, repr=False)
+class DecayTheory(Result):
     """What theory says of decay."""
 
     coefficients: Annotated[tuple[Statement, ...], "of κ_p"]
@@ -87,8 +87,8 @@ class DecayTheory:
     data_eigenvalues: Annotated[tuple[Statement, ...], "of λ_n of kernel matrices of data, with --rank"]
 
 
-@dataclass(frozen=True)
-class Decay:
+@dataclass(frozen=True, repr=False)
+class Decay(Result):
     """The decay of one series: what was measured, and what theory says."""
 
     engine: ClassVar[str] = "mpmath"

@@ -25,13 +25,14 @@ from ntkcalc.decay.results import DecayTheory, Statement
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import layer_map
-from ntkcalc.numerics.precision import context, log2, whole
+from ntkcalc.numerics.precision import context, log2, python_integers, whole
 
 PROVEN, DERIVED = "proven in the paper", "derived here"
 _BITS = 64
 _TERMS = 20_000  # of R's power series beyond 1
 
 
+@python_integers
 def decay_theory(
     act: str,
     depth: int = 2,

@@ -12,9 +12,11 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import real_array, unit_rows
+from ntkcalc.numerics.precision import python_integers
 from ntkcalc.numerics.types import Array
 
 
+@python_integers
 def ntk(
     rho: Any, act: str, depth: int = 2, *, sigma_w2: str | float | Fraction = 1, gamma_b2: str | float | Fraction = 0
 ) -> Array:
@@ -55,6 +57,7 @@ def ntk(
     return kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked())(values < 0, 1 - size)
 
 
+@python_integers
 def ntk_matrix(
     x: Any,
     y: Any = None,

@@ -15,6 +15,8 @@ from ntkcalc.numerics.types import Array
 _MOST_WORK = 1e11  # floating-point operations that a singular value decomposition may take
 _DENSE = 4800  # smaller side of X up to which XᵀX or XXᵀ is formed
 _UNIT = 2.0**-52
+_LONG = 8  # sides of X whose ratio is larger are made equal first
+_ROWS = 1 << 20  # numbers of X that are taken at a time
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class GramSpectrum:
         """Return the spectrum for points x, shape (n, d)."""
         n, d = x.shape
         if 10.0 * n * d * min(n, d) <= _MOST_WORK:
-            sizes = np.asarray(np.linalg.svd(x, compute_uv=False), dtype=np.float64)
+            sizes = np.asarray(np.linalg.svd(_short(x), compute_uv=False), dtype=np.float64)
             return cls((n, d), float(sizes[0]) ** 2, sizes)
         if min(n, d) <= _DENSE:
             return cls((n, d), float(np.linalg.eigvalsh(x.T @ x if d <= n else x @ x.T)[-1]), None)
@@ -58,3 +60,18 @@ class GramSpectrum:
         noise = 1e-15 * len(sizes) ** 0.5
         size = float(sizes[p - 1] / sizes[0])
         return known_digits(size**2, 2 * size * noise, digits) if size > 4 * noise else None
+
+
+def _short(x: Array) -> Array:
+    """Return a matrix with the singular values of x, square where x is much longer than wide or wider than long.
+
+    It is the R of x = QR, or of xᵀ = QR, made from some rows at a time, so that x is not copied.
+    """
+    tall = x if x.shape[0] >= x.shape[1] else x.T
+    length, width = tall.shape
+    if length < _LONG * width:
+        return x
+    step, triangle = max(_LONG * width, _ROWS // width), np.zeros((0, width))
+    for i in range(0, length, step):
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, tall[i : i + step]]), mode="r"))
+    return triangle

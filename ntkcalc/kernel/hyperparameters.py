@@ -1,5 +1,6 @@
 """A kernel: activation, depth and the two free variances of Assumption 2, and the quantities that follow from them."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR
 from fractions import Fraction
@@ -122,6 +123,16 @@ class Kernel:
             f"sigma_w2 must be at most {decimal_text(Fraction(bound))} for {self.activation.name} "
             f"(sigma_w2 E[phi^2] <= 1; 'max' says it exactly), got {decimal_text(self.sigma_w2 or Fraction(0))}"
         )
+
+
+def kernel_of(facts: KernelFacts) -> Kernel:
+    """Return the kernel that a file names, whose variances are rounded: σ_w² beyond the largest is the largest."""
+    act, depth = facts.activation, facts.depth
+    sigma_w2, gamma_b2 = ("1" if v is None else str(v) for v in (facts.sigma_w2, facts.gamma_b2))
+    if facts.sigma_b2 != 0:
+        with suppress(InputError):
+            return Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
+    return Kernel.of(act, depth, "max", gamma_b2)
 
 
 def kernel_facts(kernel: Kernel, digits: int) -> KernelFacts:

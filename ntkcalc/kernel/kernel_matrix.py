@@ -63,7 +63,9 @@ class KernelMatrix:
         """Yield all tiles; of a symmetric matrix those on and above the diagonal."""
         n, m = self.shape
         columns = self.x if self.y is None else self.y
-        starts = [(i, j) for i in range(0, n, _TILE) for j in range(i if self.y is None else 0, m, _TILE)]
+        down, across = -(-n // _TILE), -(-m // _TILE)
+        count = down * (down + 1) // 2 if self.y is None else down * across
+        starts = ((i, j) for i in range(0, n, _TILE) for j in range(i if self.y is None else 0, m, _TILE))
         for done, (i, j) in enumerate(starts):
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
             negative, delta = correlations(self.x[rows], columns[cols])
@@ -75,7 +77,7 @@ class KernelMatrix:
                 values = np.triu(values) + np.triu(values, 1).T
             yield Tile(rows, cols, values)
             if observer is not None:
-                observer(done + 1, len(starts))
+                observer(done + 1, count)
 
     def fill(self, out: Array | None, observer: Observer | None = None) -> tuple[float, float, float]:
         """Write the matrix to `out`, if there is one, and return its least entry, its mean and its largest."""

@@ -13,7 +13,7 @@ from ntkcalc.kernel.points import Points, data_facts
 from ntkcalc.kernel.results import MatrixSummary
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import decimal
-from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.numerics.types import Array, Observer, stage
 
 
 def matrix_summary(
@@ -45,6 +45,7 @@ def matrix_summary(
         raise AccuracyError(f"a matrix of data is known to {known} of {digits} digits; lower --digits")
     matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
     least, mean, largest = matrix.fill(out, observer)
+    stage(observer, "rank of the points")
     seconds = time.perf_counter() - start
     error = matrix.entry_error
     least_known = min(figures(x, error) for x in (least, mean, largest))

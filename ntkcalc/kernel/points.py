@@ -65,9 +65,7 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         raise InputError(f"{source}: {array.size} numbers are more than {MOST_ENTRIES}; take fewer points")
     with np.errstate(over="ignore"):
         rows = np.array(array, dtype=np.float64, order="C")
-    step = max(1, _CHUNK // rows.shape[1])
-    off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
-    return Points(source, rows, any(off), image, channels_last)
+    return Points(source, rows, _scaled(rows, source, normalize), image, channels_last)
 
 
 def real_array(values: Any, source: str) -> NDArray[Any]:
@@ -103,7 +101,15 @@ def isotropic_points(n: int, d: int, seed: int) -> Points:
     """Return n standard Gaussian points in R^d, scaled to unit norm."""
     if n * d > MOST_ENTRIES:
         raise InputError(f"isotropic: {n} points in R^{d} are more than {MOST_ENTRIES} numbers; take fewer")
-    return unit_rows(np.random.default_rng(seed).standard_normal((n, d)), "isotropic Gaussian")
+    source, rows = "isotropic Gaussian", np.random.default_rng(seed).standard_normal((n, d))
+    return Points(source, rows, _scaled(rows, source, normalize=True))
+
+
+def _scaled(rows: NDArray[np.float64], source: str, normalize: bool) -> bool:
+    """Scale rows to unit norm in place; return whether one was not."""
+    step = max(1, _CHUNK // rows.shape[1])
+    off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
+    return any(off)
 
 
 def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> bool:

@@ -6,10 +6,14 @@ it are the values that it may have. `kernel`, `digits` and `engine` belong to th
 that is None by default is left out where it is None.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
+from html import escape
 from typing import Annotated, Any, ClassVar
+
+from ntkcalc.errors import NtkcalcError
 
 INTERNAL: Mapping[str, Any] = {"internal": True}
 """Metadata of a field that is not in the JSON."""
@@ -19,6 +23,121 @@ FLAT: Mapping[str, Any] = {"flat": None}
 
 INTERVAL: Mapping[str, Any] = {"flat": {"mean": "", "low": "_low", "high": "_high"}}
 """Metadata of a field in whose place mean, low and high stand, by its name and these endings."""
+
+
+def named_fields(result: Any) -> dict[str, Any]:
+    """Return the values of a dataclass by their names in JSON, without the envelope."""
+    found: dict[str, Any] = {}
+    for f in fields(result):
+        value = getattr(result, f.name)
+        if f.name in ENVELOPE or "internal" in f.metadata or (value is None and f.default is None):
+            continue
+        if "flat" not in f.metadata:
+            found[f.metadata.get("name", f.name)] = value
+        elif endings := f.metadata["flat"]:
+            found |= {f.name + ending: getattr(value, name) for name, ending in endings.items()}
+        else:
+            found |= named_fields(value)
+    return found
+
+
+ENVELOPE = ("digits", "engine", "kernel")
+"""What the JSON of every result starts with."""
+
+
+class Result:
+    """What every result can become: a dictionary, a table of pandas, an array of float64, a line of text.
+
+    `rows` is the field that holds the result's records, if it has such, and `number` that of a record which is *the*
+    number: what `values` and arrays are made of.
+    """
+
+    rows: ClassVar[str] = ""
+    number: ClassVar[str] = ""
+
+    @property
+    def values(self) -> tuple[Decimal | None, ...]:
+        """The numbers alone, one a record; None is unknown."""
+        return tuple(getattr(row, self.number) for row in getattr(self, self.rows)) if self.rows else ()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records by the names that they have in JSON and CSV; the result itself where it has no rows."""
+        return [named_fields(row) for row in getattr(self, self.rows)] if self.rows else [named_fields(self)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything by its name in JSON; numbers stay decimals."""
+        envelope = {name: getattr(self, name) for name in ENVELOPE if hasattr(self, name)}
+        found: dict[str, Any] = _plain(envelope | named_fields(self))
+        return found
+
+    def to_pandas(self) -> Any:
+        """Return the records as a pandas.DataFrame of float64 and text; pandas must be installed.
+
+        The kernel is in its `attrs`.
+        """
+        from importlib import import_module
+
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise NtkcalcError("to_pandas needs pandas: pip install pandas") from None
+        rows = [
+            {k: float(v) if isinstance(v, Decimal) else v for k, v in record.items() if not _is_nested(v)}
+            for record in self.records()
+        ]
+        frame = pandas.DataFrame(rows)
+        numbers = [k for row in rows[:1] for k in row if any(isinstance(r[k], float) for r in rows)]
+        frame = frame.astype(dict.fromkeys(numbers, float))
+        frame.attrs["kernel"] = self.to_dict().get("kernel")
+        return frame
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return `values` as an array of float64, NaN where a number is unknown."""
+        import numpy as np
+
+        if not self.rows:
+            raise TypeError(f"{type(self).__name__} is no series of numbers; see to_dict()")
+        if copy is False:
+            raise ValueError("an array of a result's numbers is always a copy")
+        numbers = [math.nan if x is None else float(x) for x in self.values]
+        return np.array(numbers, dtype=np.float64 if dtype is None else dtype)
+
+    def __repr__(self) -> str:
+        """Return type, kernel and size in a line, and the first numbers."""
+        k: KernelFacts | None = getattr(self, "kernel", None)
+        said = [] if k is None else [f"{k.activation}, depth {k.depth}"]
+        said += [f"{self.rows}: {len(self.values)}", ", ".join(map(_short, self.values[:3]))] if self.rows else []
+        return f"<{type(self).__name__}: {'; '.join(said)}{', …' if len(self.values) > 3 else ''}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks, of the first records."""
+        records = self.records()
+        cells = [[escape(_short(v)) for v in r.values() if not _is_nested(v)] for r in records[:_SHOWN]]
+        names = [escape(name) for name, v in records[0].items() if not _is_nested(v)] if records else []
+        rows = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in cells)
+        more = f"<p>… and {len(records) - _SHOWN} more</p>" if len(records) > _SHOWN else ""
+        head = f"<tr><th>{'</th><th>'.join(names)}</th></tr>"
+        return f"<p>{escape(repr(self))}</p><table>{head}{rows}</table>{more}"
+
+
+_SHOWN = 20  # records in a notebook
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, tuple) or is_dataclass(value)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, Decimal | float) else "?" if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return dictionaries and lists in place of dataclasses and tuples."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    return _plain(named_fields(value)) if is_dataclass(value) else value
 
 
 @dataclass(frozen=True)
@@ -46,8 +165,8 @@ class DataFacts:
     normalized_rows: Annotated[bool, "whether rows were scaled to unit norm"]
 
 
-@dataclass(frozen=True)
-class MatrixSummary:
+@dataclass(frozen=True, repr=False)
+class MatrixSummary(Result):
     """The kernel matrix of data in summary."""
 
     engine: ClassVar[str] = "numpy"

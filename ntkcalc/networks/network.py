@@ -25,7 +25,7 @@ from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense, NetworkLayer
-from ntkcalc.numerics.precision import whole
+from ntkcalc.numerics.precision import python_integers, whole
 from ntkcalc.numerics.types import Array
 
 ARCHITECTURES = ("mlp", "cnn")
@@ -314,6 +314,7 @@ def _generator(seed: Any) -> np.random.Generator:
         raise InputError(f"seed must be what numpy.random.default_rng takes, got {seed!r:.40}") from None
 
 
+@python_integers
 def empirical_ntk(
     x: Any,
     *,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
-from ntkcalc.kernel.results import INTERNAL, INTERVAL, DataFacts, KernelFacts
+from ntkcalc.kernel.results import INTERNAL, INTERVAL, DataFacts, KernelFacts, Result
 from ntkcalc.spectrum.results import Interval
 
 
@@ -36,10 +36,12 @@ class NetworkEigenvalue:
     resolved: Annotated[bool, "whether double precision can see it"]
 
 
-@dataclass(frozen=True)
-class NetworkSpectrum:
+@dataclass(frozen=True, repr=False)
+class NetworkSpectrum(Result):
     """The spectrum of empirical kernels of networks of finite width, on data."""
 
+    rows: ClassVar[str] = "eigenvalues"
+    number: ClassVar[str] = "eigenvalue"
     engine: ClassVar[str] = "numpy"
     kernel: Annotated[
         KernelFacts,

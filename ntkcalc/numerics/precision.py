@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Decimal
 from decimal import Context as DecimalContext
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from functools import lru_cache, wraps
+from numbers import Integral
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from ntkcalc.errors import AccuracyError, InputError
 
@@ -22,10 +23,11 @@ Context: TypeAlias = Any
 """An mpmath multiprecision context."""
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 BITS_PER_DIGIT = math.log2(10)
 
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST = 2000  # characters of decimal text that we read
 _LARGEST = 1000  # decimal exponent that we read
 _STEP = 32  # bits between the contexts that there are
@@ -77,6 +79,22 @@ def whole(value: object, what: str, least: int | None = None, most: int | None =
         bounds = f"be at least {least}" if most is None else f"lie in {least} to {most}"
         raise InputError(f"{what} must {bounds}, got {value}")
     return value
+
+
+def python_integers(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function take integers of any type, such as NumPy's, which overflow in long arithmetic."""
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> T:
+        return function(*map(_python_integer, args), **{k: _python_integer(v) for k, v in options.items()})
+
+    return call
+
+
+def _python_integer(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_python_integer, value)) if any(isinstance(v, Integral) for v in value) else value
+    return int(value) if isinstance(value, Integral) and not isinstance(value, int) else value
 
 
 def real(ctx: Context, value: Fraction | Real) -> Real:

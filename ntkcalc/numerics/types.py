@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,5 +14,17 @@ Array: TypeAlias = "NDArray[np.float64]"
 Flags: TypeAlias = "NDArray[np.bool_]"
 """An array of truth values."""
 
-Observer = Callable[[int, int], None]
-"""A callback for long computations: told (steps done, steps in all)."""
+
+class Observer(Protocol):
+    """A callback for long computations."""
+
+    def __call__(self, done: int, total: int, stage: str = "") -> None:
+        """Hear of steps done and steps in all, 0 where their number is unknown, and of what they are steps."""
+
+
+def stage(observer: Observer | None, name: str) -> Observer | None:
+    """Say that a stage begins, whose length is unknown; return an observer of its steps, should it have some."""
+    if observer is None:
+        return None
+    observer(0, 0, name)
+    return lambda done, total, _="": observer(done, total, name)

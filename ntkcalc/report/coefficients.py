@@ -1,10 +1,10 @@
 """Coefficients: one kernel's with shares and tail, several kernels' in the layout of the paper's Table 1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ntkcalc.report.formats import Report, Screen, digits_of, percent, rounded, scientific
-from ntkcalc.report.tables import Column, captions, heading, names, shared, table, variances
+from ntkcalc.report.formats import Report, Screen, cell, digits_of, encoded, percent, rounded, scientific
+from ntkcalc.report.tables import Column, captions, heading, names, numbers, shared, table, variances
 from ntkcalc.series.results import Coefficients
 
 _SYMBOLS = {"kappa": "κ", "alpha": "α", "beta": "β", "mu": "µ"}
@@ -14,22 +14,20 @@ class CoefficientsReport(Report[Coefficients]):
     """Results of ``coeffs``."""
 
     command = "coeffs"
-    rows = "coefficients"
-    plain_fields = ("value",)
 
     def fields(self, r: Coefficients) -> dict[str, Any]:
         """Return the JSON fields; coefficients bear the name of their series."""
-        found = super().fields(r)
-        rows = [{r.which if k == "value" else k: v for k, v in row.items()} for row in found["coefficients"]]
-        return found | {"coefficients": rows}
+        return super().fields(r) | {"coefficients": encoded(tuple(r.records()), r.digits)}
 
-    def csv(self, results: Sequence[Coefficients]) -> str:
-        """Return CSV; coefficients bear the name of their series."""
-        return super().csv(results).replace(",value,", f",{results[0].which},", 1)
+    def lines(self, r: Coefficients) -> Iterable[str]:
+        """Return the coefficients alone."""
+        return map(cell, r.values)
 
     def table(self, results: Sequence[Coefficients], screen: Screen) -> str:
         """Return a table: of coefficients for one kernel, of cumulative shares for several."""
-        return _one_kernel(results[0], screen) if len(results) == 1 else _several_kernels(results, screen)
+        if len(results) == 1:
+            return _one_kernel(results[0], screen)
+        return (_values(results, screen) + "\n" if screen.every else "") + _several_kernels(results, screen)
 
 
 def _one_kernel(r: Coefficients, screen: Screen) -> str:
@@ -49,10 +47,22 @@ def _one_kernel(r: Coefficients, screen: Screen) -> str:
         variances(k, digits),
         f"χ = {digits_of(k.chi, digits)} · total S = {digits_of(k.total, digits)}" if k.chi and k.total else "",
         f"{known} digit{'s' * (known != 1)}, {r.engine} engine",
-        "shares are those of µ_k² in E[φ²]" if square else "",
+        "shares are those of µ_k² in E[φ²]"
+        if square
+        else "shares of the total; cumulative: of all coefficients up to p",
         "the paper's truncated recurrence (39)-(41): k ≤ T" if r.paper_truncation else "",
     ]
     return table(heading(k), columns, screen) + captions(lines, screen)
+
+
+def _values(results: Sequence[Coefficients], screen: Screen) -> str:
+    """Return a table with a column of coefficients for each kernel, the tail below them."""
+    digits, which, last = screen.digits or 10, results[0].which, results[0].truncation
+    symbol, p, square = _SYMBOLS[which], "k" if which == "mu" else "p", "²" if which == "mu" else ""
+    columns = [Column(p, [*map(str, range(last + 1)), f"> {last}"], words=True)]
+    columns += [numbers(name, [*r.values, r.tail], digits) for name, r in zip(names(results), results, strict=True)]
+    lines = [f"{p} > {last}: the tail Σ {symbol}_{p}{square} over all later {p}", shared(results)]
+    return table(f"{symbol}_{p}", columns, screen) + captions(lines, screen)
 
 
 def _several_kernels(results: Sequence[Coefficients], screen: Screen) -> str:

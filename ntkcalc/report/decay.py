@@ -108,7 +108,7 @@ def _captions(results: Sequence[Decay]) -> list[str]:
     first, several = results[0].fit.window, len(results) > 1
     same = all(r.fit.window == first for r in results)
     window = f"; p = {first[0]} … {first[1]}" if same else ""
-    lines = [f"± noise, and five times what half the window changes{window}"]
+    lines = [f"p: the degrees; exponent e; ± noise, and five times what half the window changes{window}"]
     for name, r in zip(names(results), results, strict=True):
         lines += [name] if several and r.kernel is not None else []
         for where, statements in (
@@ -131,4 +131,8 @@ def _tried(fits: Sequence[tuple[str, ClassFit]], screen: Screen) -> str:
         Column("candidate", ["yes" if m.candidate else "no" for _, _, m in rows]),
     ]
     title = "all models: residuals of log κ_p, and the information criterion"
-    return "\n" + table(title, columns, screen, keys=3)
+    lines = [
+        "residual: root mean square of log κ_p less the fit; criterion: Bayesian information, the less the better",
+        "candidate: whether the leading term decreases, and both halves of the window agree on it",
+    ]
+    return "\n" + table(title, columns, screen, keys=3) + captions(lines, screen)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
-from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of, named_fields
+from ntkcalc.kernel.results import named_fields
+from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of
 from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, shared, table
 from ntkcalc.spectrum.results import EffectiveRanks, RankBounds
 
@@ -96,7 +97,7 @@ class RanksReport(_NamedValues[EffectiveRanks]):
         unseen = any(r.centered_effrank is None and r.bounds.leading is not None for r in results)
         lines = [
             f"{data_line(results[0].data)}; eff(XXᵀ) = {digits_of(results[0].gram_effrank)}",
-            "K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound",
+            "eff(A) = Tr A/λ_1(A), K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound",
             f"{counted(passes, 'product')} with K, {seconds:.2f} s, relative errors below {about(accuracy)}",
             *_silences(bounds),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",

@@ -5,12 +5,13 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Generic, TypeVar
 
 from ntkcalc import __version__
+from ntkcalc.kernel.results import ENVELOPE, named_fields
 
 Result = TypeVar("Result")
 
@@ -32,7 +33,8 @@ _REPORTS = {
 class Screen:
     """The terminal, or what stands in for it.
 
-    `width` in columns, or None for as wide as the data; `digits` and `rows` that the user asked for, if any.
+    `width` in columns, or None for as wide as the data; `digits` and `rows` that the user asked for, if any; `every`:
+    whether decay laws come with all models that were tried, and coefficients of several kernels with their values.
     """
 
     width: int | None = None
@@ -40,9 +42,10 @@ class Screen:
     color: bool = False
     digits: int | None = None
     rows: int | None = None
+    every: bool = False
 
 
-def text_of(results: Sequence[Any], style: str, screen: Screen, every: bool = False) -> str:
+def text_of(results: Sequence[Any], style: str, screen: Screen) -> str:
     """Return results of one type as text.
 
     Parameters
@@ -50,23 +53,32 @@ def text_of(results: Sequence[Any], style: str, screen: Screen, every: bool = Fa
     results : results of one type, such as `Coefficients`
     style : "table", "json", "csv" or "plain"
     screen : what a table is drawn on
-    every : whether decay laws come with all models that were tried
     """
     from importlib import import_module
 
     kind = type(results[0]).__name__
-    if kind == "Decay" and not every:
+    if kind == "Decay" and not screen.every:
         results = [r.without_candidates() for r in results]
     module, _, name = _REPORTS[kind].partition(".")
     report: Report[Any] = getattr(import_module(f"ntkcalc.report.{module}"), name)()
     return report.table(results, screen) if style == "table" else getattr(report, style)(results)
 
 
-def draw(results: Sequence[Any], path: str) -> None:
-    """Draw results of one type to a .png, .svg or .pdf file."""
-    from ntkcalc.report.plots import PLOTS
+def draw(results: Sequence[Any], path: str, kind: str) -> None:
+    """Draw results of one type to a file of a kind, "png", "svg" or "pdf"; the same results make the same bytes.
 
-    PLOTS[type(results[0]).__name__](results).savefig(path, dpi=150)
+    The settings are matplotlib's own, whatever a user's matplotlibrc says.
+    """
+    import matplotlib
+
+    date = {"svg": "Date", "pdf": "CreationDate"}.get(kind)
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["svg.hashsalt"] = "ntkcalc"
+        from ntkcalc.report.plots import PLOTS
+
+        figure = PLOTS[type(results[0]).__name__](results)
+        figure.savefig(path, format=kind, dpi=150, metadata={date: None} if date else {})
 
 
 class Report(ABC, Generic[Result]):
@@ -74,9 +86,6 @@ class Report(ABC, Generic[Result]):
 
     command: str
     """The command whose contract the JSON keeps."""
-
-    rows: str
-    """The field with the records of CSV and plain values."""
 
     plain_fields: tuple[str, ...]
     """What plain values show of a record."""
@@ -92,7 +101,8 @@ class Report(ABC, Generic[Result]):
 
     def records(self, result: Any) -> list[dict[str, object]]:
         """Return the records of CSV, without the kernel that starts each line."""
-        return [named_fields(row) for row in getattr(result, self.rows)]
+        found: list[dict[str, object]] = result.records()
+        return found
 
     def lines(self, result: Any) -> Iterable[str]:
         """Return the lines of plain values."""
@@ -107,37 +117,36 @@ class Report(ABC, Generic[Result]):
         """Return CSV; what is unknown is empty."""
         records = [(r.kernel, record) for r in results for record in self.records(r)]
         rows = ([*(getattr(k, name, None) for name in _KERNEL), *record.values()] for k, record in records)
-        return csv_lines([*_KERNEL, *records[0][1]], ([cell(value) for value in row] for row in rows))
+        return csv_lines([*_KERNEL, *records[0][1]], ([csv_cell(value) for value in row] for row in rows))
 
     def plain(self, results: Sequence[Result]) -> str:
-        """Return bare values, an empty line between results."""
-        return "\n".join("".join(f"{line}\n" for line in self.lines(r)) for r in results)
+        """Return bare values; of several results each under a line that names it, an empty line between them."""
+        blocks = ["".join(f"{line}\n" for line in self.lines(r)) for r in results]
+        if len(blocks) > 1:
+            blocks = [f"# {printable(result_name(r))}\n{block}" for r, block in zip(results, blocks, strict=True)]
+        return "\n".join(blocks)
 
 
-_ENVELOPE = ("digits", "engine", "kernel")
+def result_name(r: Any) -> str:
+    """Name a result by all that may differ between the results of one run: its kernel, its truncation, its data."""
+    k = r.kernel
+    parts = ["series"] if k is None else [k.activation, f"depth {k.depth}"]
+    if k is not None:
+        named = {"sigma_w2": k.sigma_w2, "gamma_b2": k.gamma_b2}
+        parts += [f"{name} = {digits_of(value)}" for name, value in named.items() if value is not None]
+    truncation, data = getattr(r, "truncation", None), getattr(r, "data", None)
+    parts += [] if truncation is None else [f"T = {truncation}"]
+    parts += [] if data is None else [data.source]
+    return ", ".join(parts)
+
+
 _KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")  # what of a kernel is in CSV
 
 
 def envelope(command: str, result: Any) -> dict[str, Any]:
     """Return what the JSON of every command starts with."""
     start = {"schema": f"ntkcalc.{command}/1", "version": __version__}
-    return start | {name: encoded(getattr(result, name), result.digits) for name in _ENVELOPE}
-
-
-def named_fields(result: Any) -> dict[str, Any]:
-    """Return the values of a dataclass by their names in JSON, without the envelope."""
-    found: dict[str, Any] = {}
-    for f in fields(result):
-        value = getattr(result, f.name)
-        if f.name in _ENVELOPE or "internal" in f.metadata or (value is None and f.default is None):
-            continue
-        if "flat" not in f.metadata:
-            found[f.name] = value
-        elif endings := f.metadata["flat"]:
-            found |= {f.name + ending: getattr(value, name) for name, ending in endings.items()}
-        else:
-            found |= named_fields(value)
-    return found
+    return start | {name: encoded(getattr(result, name), result.digits) for name in ENVELOPE}
 
 
 def encoded(value: Any, digits: int) -> Any:
@@ -174,14 +183,39 @@ _MOST_JSON_DIGITS = 15  # a double carries them there and back
 
 def json_line(fields: Mapping[str, Any]) -> str:
     """Return one JSON object on one line."""
-    return json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    return _escaped(json.dumps(fields, ensure_ascii=False, allow_nan=False), lambda c: json.dumps(c)[1:-1])
+
+
+def printable(text: str) -> str:
+    r"""Return a text whose control characters, which would command a terminal, are escaped.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return _escaped(text, lambda c: repr(c)[1:-1])
+
+
+def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\xa0" else escape(c) for c in text)
 
 
 def cell(value: object, unknown: str = "") -> str:
     """Return a value as CSV and plain values have it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return unknown if value is None else digits_of(value) if isinstance(value, Decimal) else str(value)
+    return unknown if value is None else digits_of(value) if isinstance(value, Decimal) else printable(str(value))
+
+
+def csv_cell(value: object) -> str:
+    """Return a value as CSV has it.
+
+    Text that a spreadsheet would run as a formula (a file named =A1, the activation -x*tanh(x)) gets an apostrophe
+    before it, by which spreadsheets know text.
+    """
+    return "'" * (isinstance(value, str) and value[:1] in _FORMULA) + cell(value)
+
+
+_FORMULA = tuple("=+-@")
 
 
 def csv_lines(header: Iterable[str], records: Iterable[Iterable[object]]) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from ntkcalc.kernel.results import named_fields
 from ntkcalc.networks.results import NetworkSpectrum
-from ntkcalc.report.formats import Report, Screen, about, digits_of, named_fields, rounded
+from ntkcalc.report.formats import Report, Screen, about, digits_of, rounded
 from ntkcalc.report.tables import MOST_ROWS, Column, captions, counted, data_line, left_out, numbers, table, variances
 from ntkcalc.spectrum.results import FiniteWidth, Interval
 
@@ -108,6 +109,7 @@ def finite_width_table(r: FiniteWidth, gram: Decimal, activation: str, screen: S
     intervals = "95 % intervals of means" if r.trials > 1 else "one network has no interval"
     lines = [
         f"K = K_inner + K_outer of w_j ~ N(0, I) and a_j ~ {a}; no biases; seed {r.seed}; {intervals}",
+        "measured: mean of the effective rank; held: networks that respect the bounds" if applied else "",
         *(f"{t.name}: {t.note}" for t in applied if t.note),
         *(f"{t.name} is silent: {t.note}" for t in r.theorems if not t.applies),
     ]

@@ -124,7 +124,7 @@ def _parts(result: type) -> dict[str, Any]:
         elif f.default is None:
             found[f.name] = (_kind(f.name, get_args(kind)[0]), about, True)
         else:
-            found[f.name] = (_kind(f.name, kind), about)
+            found[f.metadata.get("name", f.name)] = (_kind(f.name, kind), about)
     return found
 
 

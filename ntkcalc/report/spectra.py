@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from ntkcalc.report.formats import Report, Screen, about, cell, digits_of, named_fields, percent, rounded, scientific
+from ntkcalc.kernel.results import named_fields
+from ntkcalc.report.formats import Report, Screen, about, cell, digits_of, percent, rounded, scientific
 from ntkcalc.report.tables import (
     MOST_ROWS,
     Column,
@@ -55,6 +56,7 @@ def _sphere(r: SphereSpectrum, screen: Screen) -> str:
     lines = [] if r.kernel is None else [variances(r.kernel, digits)]
     mass = "the uniform probability measure" if r.measure == "uniform" else f"the surface measure of S^{r.sphere_dim}"
     lines.append(f"{mass}; lower ≤ λ_k ≤ upper from T = {r.truncation} (Theorem 4.6)")
+    lines.append("N(d,k): multiplicity; share: that of N(d,k) λ_k in Σ_k N(d,k) λ_k")
     if r.trace is None:
         lines.append("what the series leaves out is unknown: no upper bounds")
     elif last.cumulative is not None:
@@ -88,7 +90,6 @@ class MatrixReport(Report[MatrixSpectrum]):
     """Results of ``eigs --data``."""
 
     command = "eigs"
-    rows = "eigenvalues"
     plain_fields = ("index", "eigenvalue")
 
     def table(self, results: Sequence[MatrixSpectrum], screen: Screen) -> str:

@@ -5,12 +5,13 @@ Rich is imported where a table is drawn, so that other formats do without it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ntkcalc.kernel.results import DataFacts, KernelFacts
-from ntkcalc.report.formats import Screen, digits_of, rounded, scientific
+from ntkcalc.report.formats import Screen, digits_of, printable, rounded, scientific
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -136,19 +137,53 @@ def _records(columns: Sequence[Column]) -> Table:
 
 
 def captions(lines: Sequence[str], screen: Screen) -> str:
-    """Return what stands under a table, folded between words where the screen is narrower."""
-    from textwrap import wrap
-
+    """Return lines under a table, folded where the screen is narrower: between words, if possible outside formulas."""
     width, text = max(screen.width or _ENDLESS, _NARROWEST), []
     for line in filter(None, lines):
         inside = "    " + " " * (len(line) - len(line.lstrip()))
         said = spelled(line, screen)
-        text += wrap(said, width, initial_indent="  ", subsequent_indent=inside, break_long_words=False)
-    return "".join(f"{line}\n" for line in text)
+        folded = _folded(_unbroken(said), width, inside)
+        text += folded if max(map(len, folded)) <= width else _folded(said, width, inside)
+    return "".join(f"{line}\n".replace(_TIE, " ") for line in text)
+
+
+_TIE = "\N{NO-BREAK SPACE}"
+_TIED = tuple(
+    map(
+        re.compile,
+        (  # spaces in formulas: around relations and signs, in sums, in parentheses with such; and in references
+            r" (?=(<=|>=|\+-|[=≤≥<>~±+−/·;-]) )",
+            r"(?<=[\s(](<=|>=|\+-)|.[\s(][=≤≥<>~±+−/-]) ",
+            r"(Theorem|Lemma|Corollary) | (?=√|\|ρ|\|rho|%)",
+            rf"(Σ|\bsum\b)[^,;:]{{0,24}}?(?={_TIE})|\([^()]{{,20}}{_TIE}[^()]{{,20}}\)",
+        ),
+    )
+)
+
+
+def _unbroken(text: str) -> str:
+    """Return a caption with no-break spaces inside its formulas."""
+    for place in _TIED:
+        text = place.sub(lambda found: found[0].replace(" ", _TIE), text)
+    return text
+
+
+def _folded(text: str, width: int, inside: str) -> list[str]:
+    from textwrap import wrap
+
+    return wrap(
+        text,
+        width,
+        initial_indent="  ",
+        subsequent_indent=inside,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def spelled(text: str, screen: Screen) -> str:
-    """Return a text in the letters that the screen has."""
+    """Return a text in the letters that the screen has; control characters are escaped."""
+    text = printable(text)
     return text if screen.unicode else text.replace(" ·", ";").translate(str.maketrans(_ASCII))
 
 
@@ -175,7 +210,7 @@ def numbers(
 
 def left_out(count: int, screen: Screen) -> str:
     """Say how many rows a table leaves out."""
-    return spelled(f"  … and {count} more (--top N or --json shows them)\n", screen) if count > 0 else ""
+    return spelled(f"  … and {count} more (--top N or --json shows them)", screen) + "\n" if count > 0 else ""
 
 
 def counted(count: int, what: str) -> str:

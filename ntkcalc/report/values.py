@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 
-from ntkcalc.kernel.results import MatrixSummary
-from ntkcalc.report.formats import Report, Screen, about, cell, digits_of, named_fields
+from ntkcalc.kernel.results import MatrixSummary, named_fields
+from ntkcalc.report.formats import Report, Screen, about, cell, digits_of
 from ntkcalc.report.tables import Column, captions, data_line, heading, names, numbers, shared, table, variances
 from ntkcalc.series.results import KernelValue, KernelValues
 
@@ -16,21 +16,16 @@ class ValuesReport(Report[KernelValues]):
     """Results of ``evaluate --rho``."""
 
     command = "evaluate"
-    rows = "values"
-
-    def records(self, r: KernelValues) -> list[dict[str, object]]:
-        """Return one record for each ρ."""
-        return [{"truncation": r.truncation} | row for row in super().records(r)]
 
     def lines(self, r: KernelValues) -> Iterable[str]:
         """Return ρ and Θ, or the series where Θ is unknown."""
-        return (f"{digits_of(v.rho)} {digits_of(v.series if v.theta is None else v.theta)}" for v in r.values)
+        return (f"{digits_of(v.rho)} {digits_of(v.series if v.theta is None else v.theta)}" for v in r.points)
 
     def table(self, results: Sequence[KernelValues], screen: Screen) -> str:
         """Return a table of values; of many values of several kernels the largest error of each."""
         if len(results) == 1:
             return _one_kernel(results[0], screen)
-        few = sum(len(r.values) for r in results) <= _MOST_VALUES
+        few = sum(len(r.points) for r in results) <= _MOST_VALUES
         return _values_table(results, screen) if few else _errors_table(results, screen)
 
 
@@ -53,7 +48,7 @@ def _one_kernel(r: KernelValues, screen: Screen) -> str:
     lines += ["Θ_T is the paper's truncated series (39)-(41)"] if r.paper_truncation else []
     lines.append(_BOUND + ("" if r.paper_truncation else " = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}"))
     title = f"{heading(k)}, T = {r.truncation}"
-    return table(title, _value_columns(r.values, digits), screen) + captions(lines, screen)
+    return table(title, _value_columns(r.points, digits), screen) + captions(lines, screen)
 
 
 def _names(results: Sequence[KernelValues]) -> list[str]:
@@ -62,17 +57,17 @@ def _names(results: Sequence[KernelValues]) -> list[str]:
 
 def _values_table(results: Sequence[KernelValues], screen: Screen) -> str:
     columns = [
-        Column("kernel", [name for name, r in zip(_names(results), results, strict=True) for _ in r.values], True),
-        Column("T", [str(r.truncation) for r in results for _ in r.values]),
-        *_value_columns([v for r in results for v in r.values], screen.digits or 10),
+        Column("kernel", [name for name, r in zip(_names(results), results, strict=True) for _ in r.points], True),
+        Column("T", [str(r.truncation) for r in results for _ in r.points]),
+        *_value_columns([v for r in results for v in r.points], screen.digits or 10),
     ]
     exact = not any(r.paper_truncation for r in results)
-    lines = [_BOUND + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else ""), shared(results)]
+    lines = ["Θ_T: the series up to T", _BOUND + (" = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}" if exact else ""), shared(results)]
     return table("kernels and their truncated series", columns, screen, keys=3) + captions(lines, screen)
 
 
 def _errors_table(results: Sequence[KernelValues], screen: Screen) -> str:
-    known = ([v for v in r.values if v.error is not None] for r in results)
+    known = ([v for v in r.points if v.error is not None] for r in results)
     worst = [max(values, key=lambda v: abs(v.error or Decimal(0)), default=None) for values in known]
     columns = [
         Column("kernel", _names(results), True),
@@ -101,10 +96,6 @@ class MatrixReport(Report[MatrixSummary]):
             | {"accuracy": f"{r.accuracy:.1e}"}
         ]
 
-    def plain(self, results: Sequence[MatrixSummary]) -> str:
-        """Return minimum, mean and maximum, one matrix a line."""
-        return "".join(f"{line}\n" for r in results for line in self.lines(r))
-
     def table(self, results: Sequence[MatrixSummary], screen: Screen) -> str:
         """Return a table of matrices."""
         entries = ("minimum", "mean", "maximum", "diagonal")
@@ -115,6 +106,7 @@ class MatrixReport(Report[MatrixSummary]):
         ]
         first, accuracy = results[0], max(r.accuracy for r in results)
         lines = [data_line(data) for data in (first.data, first.other) if data is not None]
+        lines.append("of all entries Θ(⟨x_i, x_j⟩); diagonal: Θ(1)")
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")
         lines += [f"written to {r.output}" for r in results if r.output is not None]
         title = "kernel matrices" if len(results) > 1 else "the kernel matrix"

@@ -8,10 +8,19 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from ntkcalc.activations.work_budget import shared_budget
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.numerics.precision import Real, bits_for, bits_lost, context, decimal, real, whole, with_enough_bits
+from ntkcalc.numerics.precision import (
+    Real,
+    bits_for,
+    bits_lost,
+    context,
+    decimal,
+    python_integers,
+    real,
+    whole,
+    with_enough_bits,
+)
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
@@ -25,11 +34,11 @@ WHICH = ("kappa", "alpha", "beta", "mu")
 ENGINES = ("auto", "numpy", "mpmath")
 MOST_TERMS = 20_000
 MOST_DIGITS = 10_000
-_FLOAT, _SPARE = 53, 96  # bits of what either engine asks for, and what it takes beyond them
 _QUICK = 200  # layers times terms that mpmath does in the 0.1 s that it takes to load NumPy
 _MOST_LOST = 1 << 16  # bits that the tail of Σ µ_k² may lose
 
 
+@python_integers
 def ntk_coefficients(
     act: str | Activation,
     depth: int = 2,
@@ -117,25 +126,24 @@ def coefficients_by_depth(
     kernel: Kernel, depths: Sequence[int], request: SeriesRequest, observer: Observer | None = None
 ) -> list[Coefficients]:
     """Return the series of one kernel at several depths ≤ kernel.depth, by the first engine that has the digits."""
-    with shared_budget(max(bits_for(request.digits), _FLOAT) + _SPARE):
-        if request.which == "mu":
-            return [_hermite_coefficients(kernel.at_depth(depth), request) for depth in depths]
-        if request.engine != "mpmath" and not request.paper_truncation:
-            try:
-                return _by_recurrence(_numpy_engine(kernel, request), kernel, depths, request, observer)
-            except AccuracyError:
-                if request.engine == "numpy":
-                    raise
-        bits = bits_for(request.digits)
-        engine = _mpmath_engine(kernel, request.truncation, bits, paper=request.paper_truncation)
-        return _by_recurrence(engine, kernel, depths, request, observer)
+    if request.which == "mu":
+        return [_hermite_coefficients(kernel.at_depth(depth), request) for depth in depths]
+    if request.engine != "mpmath" and not request.paper_truncation:
+        try:
+            return _by_recurrence(_numpy_engine(kernel, request), kernel, depths, request, observer)
+        except AccuracyError:
+            if request.engine == "numpy":
+                raise
+    bits = bits_for(request.digits)
+    engine = _mpmath_engine(kernel, request.truncation, bits, paper=request.paper_truncation)
+    return _by_recurrence(engine, kernel, depths, request, observer)
 
 
 def kappa_by_depth(
-    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int, observer: Observer | None = None
 ) -> dict[int, tuple[list[Real], list[Real]]]:
     """Return κ_0 … κ_T and the tails beyond each at several depths ≤ kernel.depth, relative errors below 2**-bits."""
-    run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation)
+    run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation, observer)
     return {layer.depth: (layer.kappa, layer.kappa_tail) for layer in run if layer.depth in depths}
 
 
@@ -153,6 +161,13 @@ def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[l
     *_, layer = paper_layers(engine, kernel, truncation)
     total = kernel.total(engine.bits)
     return layer.kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(layer.kappa)]
+
+
+def paper_cuts(kernel: Kernel, truncation: int) -> bool:
+    """Return whether the paper's recurrence differs from that of all terms: not at depth 1, nor for polynomials."""
+    degree = kernel.activation.dual.degree
+    whole_series = degree is not None and not kernel.gamma_b2 and degree ** (kernel.depth - 1) <= truncation
+    return kernel.depth > 1 and not whole_series
 
 
 def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
@@ -211,7 +226,9 @@ def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, reques
         everything = total(engine.bits)
         tail = everything - sum(values)
         noise = everything.context.ldexp(everything, len(values).bit_length() + 64 - everything.context.prec)
-        if abs(tail) < noise:
+        if not paper_cuts(kernel, request.truncation):
+            tail = context(engine.bits).zero if kernel.depth > 1 or request.truncation else tail
+        elif abs(tail) < noise:
             raise AccuracyError(
                 f"the tail after the paper's truncation has fewer than {request.digits} digits; lower --truncation"
             )

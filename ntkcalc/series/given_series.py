@@ -1,6 +1,10 @@
-"""A power series from outside: the JSON that ``ntkcalc coeffs`` prints, or bare numbers one a line."""
+"""A power series from outside: JSON or CSV as ``ntkcalc coeffs`` prints it, bare numbers, or an array.
+
+CSV has a header that names one of kappa, alpha and beta; a column p, and the kernel's, are read where they are there.
+"""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,7 +43,9 @@ class GivenSeries:
 
 
 def parse_series(text: str, source: str) -> list[GivenSeries]:
-    """Return the series that a text holds: JSON Lines, one series a line, or numbers, series apart by empty lines.
+    """Return the series that a text holds: JSON Lines, one series a line; CSV with a header; or bare numbers.
+
+    Bare numbers stand one a line, series apart by empty lines, or all in one row; lines that start with # are comments.
 
     Raises
     ------
@@ -52,17 +58,95 @@ def parse_series(text: str, source: str) -> list[GivenSeries]:
         raise InputError(f"{source}: there is no series in it (it is empty)")
     if text.lstrip(_SPACE).startswith("{"):
         return [_from_json(fields, where) for where, fields in list(_objects(text, source))]
+    first, _, _ = text.lstrip(_SPACE).partition("\n")
+    names = [name.strip(_SPACE) for name in first.split(",")]
+    if not {*names}.isdisjoint((*_SERIES, "mu")):
+        return _from_csv(names, text, source)
     found: list[list[Fraction]] = [[]]
     for n, line in enumerate(StringIO(text), 1):
         written = line.strip(_SPACE)
-        if written:
-            found[-1].append(_coefficient(written, f"{source}, line {n}"))
-            _check_length(found[-1], source)
-        elif found[-1]:
-            found.append([])
+        if written.startswith("#"):
+            continue
+        if not written:
+            found += [[]] if found[-1] else []
+            continue
+        numbers = [word for word in re.split(r"[,;\s]+", written) if word]
+        alone = len(numbers) > 1 and not found[-1] and line.strip() == text.strip()
+        for word in numbers if alone else [written]:
+            found[-1].append(_coefficient(word, f"{source}, line {n}"))
+        _check_length(found[-1], source)
     return [GivenSeries(None, c, None) for c in found if c]
 
 
+def array_series(values: Any, source: str) -> list[GivenSeries]:
+    """Return the series in an array: its numbers, or those of each of its rows.
+
+    Floats count as rounded to the digits that their type holds.
+    """
+    from ntkcalc.kernel.points import real_array
+
+    array = real_array(values, source)
+    if array.ndim not in (1, 2) or not array.size:
+        raise InputError(f"{source}: a series, or one in each row, is expected, got an array of shape {array.shape}")
+    rows = array.reshape(-1, array.shape[-1])
+    _check_length(range(array.shape[-1]), source)
+    digits = None if array.dtype.kind != "f" else 15 if array.dtype.itemsize >= 8 else array.dtype.itemsize + 2
+    found = ([_coefficient(str(x), f"{source}, p = {p}") for p, x in enumerate(row)] for row in rows)
+    return [GivenSeries(None, c, None, digits) for c in found]
+
+
+def _from_csv(names: list[str], text: str, source: str) -> list[GivenSeries]:
+    """Read CSV: a new series begins where p is 0 again, or the kernel is another."""
+    import csv
+
+    which = next((name for name in names if name in _SERIES), None)
+    if which is None:
+        raise InputError(f"{source}: a series with nonnegative coefficients is needed, got the column mu")
+    series: dict[tuple[Any, ...], list[str]] = {}
+    key: tuple[Any, ...] = ()
+    for record in csv.DictReader(StringIO(text.lstrip(_SPACE)), names):
+        if None in record or None in record.values():
+            raise InputError(
+                f"{source}: a line of this CSV has {len(names)} fields, got {str([*record.values()])[:40]}"
+            )
+        row = {name: value.strip() for name, value in record.items()}
+        if row[which] == which:  # the header, again where files were joined
+            continue
+        facts = tuple(row.get(name, "") for name in _KERNEL)
+        if key[1:] != facts or row.get("p") == "0":
+            key = (len(series), *facts)
+        values = series.setdefault(key, [])
+        if row.get("p", str(len(values))) != str(len(values)):
+            raise InputError(f"{source}: 'p' must run 0, 1, 2, ..., got {row['p'][:20]} after {len(values) - 1}")
+        values.append(row[which])
+        _check_length(values, source)
+    if not series:
+        raise InputError(f"{source}: there is no series in it (only a header)")
+    found = []
+    for (_, *kernel), written in series.items():
+        coefficients = [_coefficient(text, f"{source}, p = {p}") for p, text in enumerate(written)]
+        own = kernel[0] and which == "kappa"
+        digits = max(len(re.sub(r"[eE].*|\D", "", text).lstrip("0")) for text in written) if own else None
+        found.append(GivenSeries(_csv_facts(kernel) if own else None, coefficients, None, digits or None))
+    return found
+
+
+def _csv_facts(kernel: Sequence[str]) -> KernelFacts | None:
+    """Read the kernel that each line of CSV names."""
+    activation, depth, *variances = kernel
+    try:
+        sigma_w2, gamma_b2 = (Decimal(v) if exact(v, "variance") >= 0 else None for v in variances)
+        name = activation.removeprefix("'")
+        return KernelFacts(_shown(name), int(depth), sigma_w2, None, None, gamma_b2, None, None)
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _shown(name: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in name[:1000])
+
+
+_KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")
 _SPACE = " \t\r\n\ufeff"  # a byte order mark is nothing to see either
 
 
@@ -118,8 +202,7 @@ def _facts(kernel: Any) -> KernelFacts | None:
     try:
         known = [exact(kernel[name], name) for name in names]  # refuses NaN, infinity and absurd exponents
         numbers = [Decimal(str(kernel[name])) for name, value in zip(names, known, strict=True) if value >= 0]
-        name = "".join(c if c.isprintable() else "?" for c in kernel["activation"][:200])
-        return KernelFacts(name, int(kernel["depth"]), *numbers)
+        return KernelFacts(_shown(kernel["activation"]), int(kernel["depth"]), *numbers)
     except (KeyError, ArithmeticError, TypeError, ValueError):
         return None
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.kernel.results import KernelFacts, Result
 
 SERIES = ("kappa", "alpha", "beta", "mu")
 """Series of Theorem 3.1, and the Hermite coefficients."""
@@ -20,10 +20,12 @@ class Coefficient:
     cumulative: Annotated[Decimal, "share of all coefficients up to p"]
 
 
-@dataclass(frozen=True)
-class Coefficients:
+@dataclass(frozen=True, repr=False)
+class Coefficients(Result):
     """A truncated power series with its exact tail."""
 
+    rows: ClassVar[str] = "coefficients"
+    number: ClassVar[str] = "value"
     kernel: Annotated[KernelFacts, "the kernel"]
     digits: Annotated[int, "significant digits; each is right to one unit in the last place"]
     engine: Annotated[str, '"numpy" or "mpmath"']
@@ -45,6 +47,14 @@ class Coefficients:
         """The coefficients alone."""
         return tuple(c.value for c in self.coefficients)
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records; coefficients bear the name of their series."""
+        return [{self.which if k == "value" else k: v for k, v in row.items()} for row in super().records()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything by its name in JSON."""
+        return super().to_dict() | {"coefficients": self.records()}
+
 
 @dataclass(frozen=True)
 class KernelValue:
@@ -57,13 +67,24 @@ class KernelValue:
     bound: Annotated[Decimal | None, "proven bound τ_T |ρ|^{T+1} on |error|, rounded up"]
 
 
-@dataclass(frozen=True)
-class KernelValues:
+@dataclass(frozen=True, repr=False)
+class KernelValues(Result):
     """A kernel at several ρ, with one truncation of its series."""
 
     engine: ClassVar[str] = "mpmath"
+    rows: ClassVar[str] = "points"
+    number: ClassVar[str] = "theta"
     kernel: Annotated[KernelFacts | None, "the kernel; null for a series of unknown origin"]
     truncation: Annotated[int, "T of the series"]
     digits: Annotated[int, "significant digits; each is right to one unit in the last place"]
     paper_truncation: Annotated[bool, "whether the paper's own truncated recurrence (39)–(41) was used"]
-    values: Annotated[tuple[KernelValue, ...], "one for each ρ, in the order given"]
+    points: Annotated[tuple[KernelValue, ...], "one for each ρ, in their order"] = field(metadata={"name": "values"})
+
+    @property
+    def values(self) -> tuple[Decimal | None, ...]:
+        """Θ alone, or the series where Θ is unknown."""
+        return tuple(v.series if v.theta is None else v.theta for v in self.points)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record for each ρ."""
+        return [{"truncation": self.truncation} | row for row in super().records()]

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from itertools import accumulate
+from numbers import Number
 
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
@@ -20,12 +21,13 @@ from ntkcalc.numerics.precision import (
     decimal,
     exact,
     log2,
+    python_integers,
     real,
     whole,
     with_enough_bits,
 )
 from ntkcalc.numerics.types import Observer
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails, paper_kappa_and_tails
+from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails, paper_cuts, paper_kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.series.results import KernelValue, KernelValues
 
@@ -38,9 +40,10 @@ Approximation = Callable[[int], tuple[Real, Real]]
 """From bits a value and a bound on its absolute error; no error means exact."""
 
 
+@python_integers
 def ntk_values(
+    rho: str | float | Fraction | Decimal | Sequence[str | float | Fraction | Decimal],
     act: str,
-    rho: str | float | Fraction | Sequence[str | float | Fraction],
     depth: int = 2,
     truncation: int = 10,
     *,
@@ -53,8 +56,8 @@ def ntk_values(
 
     Parameters
     ----------
-    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     rho : correlations in [−1, 1], or one of them; decimal text is exact
+    act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series
     sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
     digits : significant digits, each right to one unit in the last place, of the difference too
@@ -80,11 +83,11 @@ def ntk_values(
     --------
     The kernel of two layers of relu is 1/π + 1 − 1/2 at ρ = 0, where all but one coefficient vanish:
 
-    >>> str(ntk_values("relu", ["0"], digits=5).values[0].theta)
+    >>> str(ntk_values("0", "relu", digits=5).values[0])
     '0.65915'
     """
     kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
-    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | int | Fraction) else rho)]
+    points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | Decimal | Number) else rho)]
     return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
 
 
@@ -99,13 +102,14 @@ def kernel_values(
     """Return Θ_l at every ρ beside the series of every truncation: see `ntk_values`."""
     _check(rhos, truncations, digits)
     want, longest = bits_for(digits), max(truncations)
-    length = longest if paper_truncation else _useful_length(rhos, longest, want)
+    paper = paper_truncation and paper_cuts(kernel, min(truncations))
+    length = longest if paper else _useful_length(rhos, longest, want)
     total = kernel.total(want + 64)
 
     @cache
     def known(bits: int) -> TruncatedSeries:
-        coefficients = paper_kappa_and_tails if paper_truncation else kappa_and_tails
-        return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper_truncation)
+        coefficients = paper_kappa_and_tails if paper else kappa_and_tails
+        return TruncatedSeries(bits, *coefficients(kernel, length, bits), sharp=not paper)
 
     series = _Series(known, digits, digits)
     rows: list[list[KernelValue]] = [[] for _ in truncations]

@@ -18,7 +18,7 @@ from ntkcalc.kernel.points import Points, data_facts, real_array
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.krylov import GOAL, MOST_PASSES, BlockKrylov, Ritz, block_shape, largest_eigenvalue
 from ntkcalc.numerics.precision import decimal
-from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.rank_bounds import kernel_bounds
 from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount
@@ -116,6 +116,7 @@ def effective_ranks(
     Traces are known exactly. Both λ_1(K) and λ_1(K̃) come from one Krylov space whose start contains (1, …, 1).
     """
     start = time.perf_counter()
+    stage(observer, "singular values of the points")
     bounds, n, gram = kernel_bounds(kernel, digits), len(points.rows), points.gram.effective_rank
     (origin,), tails = kappa_and_tails(kernel, 0, 64)
     constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
@@ -155,6 +156,7 @@ def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, obser
     stored = np.empty((n, n)) if 8 * n * n <= memory else None
     if stored is not None:
         matrix.fill(stored, observer)
+        stage(observer, "eigenvalues")
     if stored is not None and n <= _DENSE:
         centered = np.maximum(np.linalg.eigvalsh(stored)[-1:], 0)
         values = np.asarray(np.linalg.eigvalsh(stored + constant)[::-1], dtype=np.float64)
@@ -163,7 +165,7 @@ def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, obser
         )
 
     def product(v: Array) -> Array:
-        return matrix.product(v, observer) if stored is None else np.asarray(stored @ v)
+        return matrix.product(v, stage(observer, "products with K")) if stored is None else np.asarray(stored @ v)
 
     width, rounds, most = block_shape(stored is not None)
     space = BlockKrylov(product, n, width)

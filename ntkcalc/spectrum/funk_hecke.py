@@ -20,7 +20,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import theta_at_angle
 from ntkcalc.numerics.precision import Real, context, first_agreement, from_mpfr, log2, to_mpfr
 from ntkcalc.numerics.quadrature_rules import gauss_legendre, tanh_sinh
-from ntkcalc.numerics.types import Observer
+from ntkcalc.numerics.types import Observer, stage
 
 _MOST_NODES = 20_000
 
@@ -69,18 +69,22 @@ def _by_rule(
     half = ctx.mpf(1) / 2
     scale = ctx.gammaprod([(d + 1) * half], [half, d * half]) * ctx.pi / 2
     values = []
+    steps = stage(observer, f"quadrature with {nodes} nodes")
     for done, x in enumerate(rule(nodes, wide)):
         angle = ctx.pi * (1 + from_mpfr(ctx, x[0])) / 2
         mass = scale * from_mpfr(ctx, x[1]) * ctx.sin(angle) ** (d - 1)
         values.append((ctx.cos(angle), mass * theta_at_angle(kernel, angle, work)))
-        if observer is not None:
-            observer(done + 1, nodes)
+        if steps is not None:
+            steps(done + 1, nodes)
     with gmpy2.context(precision=wide):
-        sums = _against_gegenbauer([(to_mpfr(t), to_mpfr(f)) for t, f in values], d, degrees)
+        pairs = [(to_mpfr(t), to_mpfr(f)) for t, f in values]
+        sums = _against_gegenbauer(pairs, d, degrees, stage(observer, "frequencies"))
         return [from_mpfr(ctx, s) for s in sums]
 
 
-def _against_gegenbauer(values: Sequence[tuple[Any, Any]], d: int, degrees: Sequence[int]) -> list[Any]:
+def _against_gegenbauer(
+    values: Sequence[tuple[Any, Any]], d: int, degrees: Sequence[int], observer: Observer | None
+) -> list[Any]:
     """Return Σ_j f_j P_k(t_j) for each k: (k + d − 1) P_{k+1} = (2k + d − 1) t P_k − k P_{k−1}."""
     before, here = [gmpy2.mpfr(0)] * len(values), [gmpy2.mpfr(1)] * len(values)
     sums = []
@@ -90,4 +94,6 @@ def _against_gegenbauer(values: Sequence[tuple[Any, Any]], d: int, degrees: Sequ
         rise, total = 2 * k + d - 1, k + d - 1
         following = [(rise * t * p - k * q) / total for (t, _), p, q in zip(values, here, before, strict=True)]
         before, here = here, following
+        if observer is not None:
+            observer(k, degrees[-1])
     return sums

@@ -26,8 +26,8 @@ from ntkcalc.kernel.kernel_matrix import KernelMatrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, BlockKrylov, Product, block_shape
-from ntkcalc.numerics.precision import decimal, whole
-from ntkcalc.numerics.types import Array, Observer
+from ntkcalc.numerics.precision import decimal, python_integers, whole
+from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.results import MatrixEigenvalue, MatrixSpectrum
 
@@ -39,6 +39,7 @@ _DEGREES = 512  # degrees at which the series is cut for Lemma C.20
 _ROUNDING = 4e-16  # of an eigenvalue solver, over λ_1 √n
 
 
+@python_integers
 def matrix_spectrum(
     x: Any,
     *,
@@ -114,6 +115,7 @@ def data_spectrum(
     """Return the spectrum of a kernel on data (see `matrix_spectrum`); with `strict`, fewer digits are an error."""
     start = time.perf_counter()
     found = kernel_eigenvalues(kernel, points, top, memory, observer)
+    stage(observer, "singular values of the points")
     n = len(points.rows)
     largest, error = float(found.values[0]), found.errors
     least = min(figures(v, e) for v, e in zip(found.values, error, strict=True))
@@ -170,9 +172,12 @@ def kernel_eigenvalues(
         stored = np.empty((n, n))
         matrix.fill(stored, observer)
         stored /= n
+        stage(observer, "eigenvalues")
         found = array_eigenvalues(stored, top)
     else:
-        found = _largest(lambda v: matrix.product(v, observer) / n, n, min(top or n, n), stored=False)
+        found = _largest(
+            lambda v: matrix.product(v, stage(observer, "products with K")) / n, n, min(top or n, n), stored=False
+        )
     entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 

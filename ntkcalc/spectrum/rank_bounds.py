@@ -16,7 +16,7 @@ from itertools import accumulate
 
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.numerics.precision import Real, bits_for, context, decimal, real, whole
+from ntkcalc.numerics.precision import Real, bits_for, context, decimal, python_integers, real, whole
 from ntkcalc.series.coefficients import MOST_DIGITS, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.results import RankBounds
@@ -24,6 +24,7 @@ from ntkcalc.spectrum.results import RankBounds
 _FIRST, _SEARCHED = 8, 64  # degrees among which c_q is looked for, at first and where all of those are zero
 
 
+@python_integers
 def effective_rank_bounds(
     act: str,
     depth: int = 2,

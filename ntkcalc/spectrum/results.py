@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
-from ntkcalc.kernel.results import FLAT, INTERNAL, DataFacts, KernelFacts
+from ntkcalc.kernel.results import FLAT, INTERNAL, DataFacts, KernelFacts, Result
 
 
-@dataclass(frozen=True)
-class RankBounds:
+@dataclass(frozen=True, repr=False)
+class RankBounds(Result):
     """What a series says of the effective rank eff(A) = Tr A/λ_1(A) of kernel matrices of any data on the sphere."""
 
     engine: ClassVar[str] = "mpmath"
@@ -78,8 +78,8 @@ class FiniteWidth:
     accuracy: Annotated[float, "relative error of the measured values"]
 
 
-@dataclass(frozen=True)
-class EffectiveRanks:
+@dataclass(frozen=True, repr=False)
+class EffectiveRanks(Result):
     """Effective ranks of data, measured, beside their bounds; None where a matrix is zero or a theorem silent."""
 
     engine: ClassVar[str] = "numpy"
@@ -141,10 +141,12 @@ class SampledSpectrum:
     eigenvalues: Annotated[tuple[SampledEigenvalue, ...], "largest first"]
 
 
-@dataclass(frozen=True)
-class SphereSpectrum:
+@dataclass(frozen=True, repr=False)
+class SphereSpectrum(Result):
     """The eigenvalues of a kernel on S^d ⊂ R^{d+1}, lowest frequencies first."""
 
+    rows: ClassVar[str] = "eigenvalues"
+    number: ClassVar[str] = "eigenvalue"
     engine: ClassVar[str] = "mpmath"
     kernel: Annotated[KernelFacts | None, "the kernel; null for a series of unknown origin"]
     sphere_dim: Annotated[int, "d of S^d"]
@@ -172,10 +174,12 @@ class MatrixEigenvalue:
     resolved: Annotated[bool, "whether double precision can see it"]
 
 
-@dataclass(frozen=True)
-class MatrixSpectrum:
+@dataclass(frozen=True, repr=False)
+class MatrixSpectrum(Result):
     """The spectrum of the kernel matrix of data."""
 
+    rows: ClassVar[str] = "eigenvalues"
+    number: ClassVar[str] = "eigenvalue"
     engine: ClassVar[str] = "numpy"
     kernel: Annotated[KernelFacts, "the kernel"]
     data: Annotated[DataFacts, "the points"]

@@ -19,8 +19,18 @@ from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.numerics.precision import BITS_PER_DIGIT, Real, bits_for, context, decimal, log2, real, whole
-from ntkcalc.numerics.types import Observer
+from ntkcalc.numerics.precision import (
+    BITS_PER_DIGIT,
+    Real,
+    bits_for,
+    context,
+    decimal,
+    log2,
+    python_integers,
+    real,
+    whole,
+)
+from ntkcalc.numerics.types import Observer, stage
 from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.funk_hecke import funk_hecke
@@ -35,13 +45,14 @@ _LONGEST = 2000  # terms beyond which quadrature is faster
 _NEAR = 0.02  # 1 − Σ_{l−1}(0) below which quadrature is faster from the start
 
 
+@python_integers
 def sphere_eigenvalues(
     act: str,
-    sphere_dim: int,
-    max_frequency: int = 10,
     depth: int = 2,
     truncation: int | None = None,
     *,
+    sphere_dim: int,
+    max_frequency: int = 10,
     measure: str = "uniform",
     sigma_w2: str | float | Fraction = 1,
     gamma_b2: str | float | Fraction = 0,
@@ -52,10 +63,10 @@ def sphere_eigenvalues(
     Parameters
     ----------
     act : activation such as ``"tanh"``
-    sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
     depth : l ≥ 1, layers including the linear output
     truncation
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
+    sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
     measure : ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6)
     sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
     digits : significant digits, each right to one unit in the last place
@@ -76,7 +87,7 @@ def sphere_eigenvalues(
     --------
     The identity has the eigenvalue 1/(d + 1), d + 1 times:
 
-    >>> first = sphere_eigenvalues("linear", 3, 1, depth=1).eigenvalues[1]
+    >>> first = sphere_eigenvalues("linear", 1, sphere_dim=3, max_frequency=1).eigenvalues[1]
     >>> str(first.eigenvalue), first.multiplicity
     ('0.25', 4)
     """
@@ -146,17 +157,19 @@ def kernel_spectrum(
     """Return the spectrum of a kernel (Theorem 4.6): see `sphere_eigenvalues`."""
     _check(truncation, digits)
     bits = bits_for(digits) + 8
-    terms, brackets = _widest_series(kernel, sphere, bits)
+    terms, brackets = _widest_series(kernel, sphere, bits, observer)
     open_ones = {k: b.lower for k, b in enumerate(brackets) if not b.closed(bits)}
     found = funk_hecke(kernel, sphere.dim, open_ones, bits, observer) if open_ones else {}
     values = [found.get(k, b.lower) for k, b in enumerate(brackets)]
     if truncation is not None and truncation != terms:
-        terms, brackets = truncation, kernel_brackets(kernel, sphere, truncation, bits)
+        terms, brackets = truncation, kernel_brackets(kernel, sphere, truncation, bits, observer)
     facts = kernel_facts(kernel, digits)
     return _spectrum(facts, sphere, terms, digits, bits, brackets, values, kernel.total(bits))
 
 
-def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, digits: int) -> SphereSpectrum:
+def given_spectrum(
+    given: GivenSeries, sphere: Sphere, truncation: int | None, digits: int, observer: Observer | None = None
+) -> SphereSpectrum:
     """Return the spectrum of a series from a file (Theorem 4.6): of λ_k the digits that its bracket leaves."""
     _check(truncation, digits)
     digits = given.known(digits)
@@ -170,7 +183,7 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
         c, rest = given.coefficients[: terms + 1], given.coefficients[terms + 1 :]
         tail = None if given.tail is None else given.tail + sum(rest)
         tails = None if tail is None else (real(ctx, tail), real(ctx, tail))
-        exact = _brackets([real(ctx, x) for x in c], tails, sphere, bits)
+        exact = _brackets([real(ctx, x) for x in c], tails, sphere, bits, observer)
         wider = [Bracket(less * b.lower, b.upper and more * b.upper, b.shorter) for b in exact]
         return wider, None if tail is None else tail + sum(c)
 
@@ -182,7 +195,7 @@ def given_spectrum(given: GivenSeries, sphere: Sphere, truncation: int | None, d
     return _spectrum(given.kernel, sphere, terms, digits, bits, shown, values, total and real(ctx, total), known)
 
 
-def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list[Bracket]]:
+def _widest_series(kernel: Kernel, sphere: Sphere, bits: int, observer: Observer | None) -> tuple[int, list[Bracket]]:
     """Return brackets from as many terms as cost less than quadrature.
 
     The terms that the lower half of the frequencies needs tell whether the series converges fast. Where Σ_{l−1}(0) is
@@ -191,19 +204,22 @@ def _widest_series(kernel: Kernel, sphere: Sphere, bits: int) -> tuple[int, list
     terms = max(_FIRST_TERMS, 2 * sphere.highest)
     longest = _LONGEST if float(origin_gap(kernel)) > _NEAR else 0
     while True:
-        brackets = kernel_brackets(kernel, sphere, terms, bits)
+        brackets = kernel_brackets(kernel, sphere, terms, bits, observer)
         needed = [b.terms_needed(terms, bits) for b in brackets]
         if max(needed) <= terms or max(needed[: len(needed) // 2 + 1]) > longest or terms > longest:
             return terms, brackets
         terms = int(min(max(*needed, 1.1 * terms), 2 * terms))
 
 
-def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> list[Bracket]:
+def kernel_brackets(
+    kernel: Kernel, sphere: Sphere, terms: int, bits: int, observer: Observer | None = None
+) -> list[Bracket]:
     """Return the brackets of λ_0 … λ_K from c_0 … c_T, relative errors below 2**-bits.
 
     A parity class whose upper half of computed coefficients is exactly zero has no later ones: the even or odd part of
     φ is then a polynomial (relu is x/2 plus an even function). The remainder of that class from Θ(±1) must agree.
     """
+    stage(observer, f"series of {terms} terms")
     c, tails = kappa_and_tails(kernel, terms, bits + 8)
     ctx = context(bits + 40)
     total, mirrored = (ctx.convert(x) for x in (kernel.total(bits + 16), theta(kernel, Fraction(-1), bits + 16)))
@@ -213,19 +229,25 @@ def kernel_brackets(kernel: Kernel, sphere: Sphere, terms: int, bits: int) -> li
         rest = (total + (-1) ** parity * mirrored) / 2 - sum(c[parity::2], ctx.zero)
         empty = not any(c[parity::2][terms // 4 :]) and terms >= 8 and rest < noise
         left.append(ctx.zero if empty else min(ctx.convert(tails[-1]), max(rest, ctx.zero) + noise))
-    return _brackets(c, (left[0], left[1]), sphere, bits)
+    return _brackets(c, (left[0], left[1]), sphere, bits, observer)
 
 
-def _brackets(c: Sequence[Real], tails: tuple[Real, Real] | None, sphere: Sphere, bits: int) -> list[Bracket]:
+def _brackets(
+    c: Sequence[Real], tails: tuple[Real, Real] | None, sphere: Sphere, bits: int, observer: Observer | None
+) -> list[Bracket]:
     """Return the brackets from coefficients and the tails of even and odd degrees."""
     d, ctx = sphere.dim, context(bits + 24)
-    found = []
-    for k, (lower, shorter) in enumerate(harmonic_sums(c, d, sphere.highest, bits + 8)):
+    found: list[Bracket] = []
+    sums = harmonic_sums(c, d, sphere.highest, bits + 8, stage(observer, "frequencies"))
+    steps = stage(observer, "bounds of frequencies")
+    for k, (lower, shorter) in enumerate(sums):
         upper = None
         if tails is not None:
             tail = tails[k % 2]
             upper = lower + (tail * weight(ctx, heaviest(len(c) - 1, k, d), k, d) if tail else 0)
         found.append(Bracket(lower, upper, shorter))
+        if steps is not None:
+            steps(k, sphere.highest)
     return found
 
 

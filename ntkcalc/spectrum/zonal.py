@@ -19,6 +19,7 @@ from math import comb
 import gmpy2
 
 from ntkcalc.numerics.precision import Context, Real, context, from_mpfr, to_mpfr
+from ntkcalc.numerics.types import Observer
 
 
 def multiplicity(d: int, k: int) -> int:
@@ -59,7 +60,9 @@ def heaviest(after: int, k: int, d: int) -> int:
     return max(p + (p - k) % 2 for p in (peak, first))
 
 
-def harmonic_sums(c: Sequence[Real], d: int, highest: int, bits: int) -> list[tuple[Real, Real]]:
+def harmonic_sums(
+    c: Sequence[Real], d: int, highest: int, bits: int, observer: Observer | None = None
+) -> list[tuple[Real, Real]]:
     """Return Σ_p c_p w_{p,k} over all p and over their lower half, for k = 0 … highest, relative errors below 2**-bits.
 
     As all c_p ≥ 0, nothing cancels; each term adds some four roundings.
@@ -78,4 +81,6 @@ def harmonic_sums(c: Sequence[Real], d: int, highest: int, bits: int) -> list[tu
                 weight = weight * ((p + 1) * (p + 2)) / ((p - k + 2) * (p + k + d + 1))
             sums.append((from_mpfr(ctx, total), from_mpfr(ctx, partial)))
             first = first * (k + 1) / (2 * k + d + 1)
+            if observer is not None:
+                observer(k, highest)
     return sums

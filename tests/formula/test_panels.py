@@ -1,103 +1,190 @@
-"""Gauss–Legendre rules on panels: right where φ is steep in places, against closed forms and tanh-sinh quadrature."""
+"""Laws of panels: proven Hermite coefficients of a φ with kinks, narrow features or singular slopes."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
+from fractions import Fraction
 
-import gmpy2
+import mpmath
 import pytest
-from gmpy2 import mpfr
-from hypothesis import given, settings
+from flint import arb
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.formula.formula_dual import FormulaDual
-from ntkcalc.activations.formula.integrand import size_and_reach
-from ntkcalc.activations.formula.node_sums import NodeSums
-from ntkcalc.activations.formula.panels import planned, sums_on_panels
-from ntkcalc.activations.formula.quadrature import gaussian_means
-from ntkcalc.activations.work_budget import WorkBudget
-from ntkcalc.numerics.precision import context, mpfr_context, to_mpfr
-from ntkcalc.numerics.quadrature_rules import tanh_sinh
-
-CTX = context(256)
-
-
-def dual(text: str) -> FormulaDual:
-    found = activation(text).dual
-    assert isinstance(found, FormulaDual)
-    return found
+from ntkcalc.activations.dual import Correlation
+from ntkcalc.activations.formula.balls import log2_upper, working_precision
+from ntkcalc.activations.formula.branches import segments, sign_on
+from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of, rational_kinks
+from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.errors import AccuracyError
 
 
-@given(log_slope=st.floats(0, 8), bits=st.sampled_from([60, 100, 200]))
-@settings(max_examples=6)
-def test_a_steep_bell_has_its_hermite_coefficients(log_slope: float, bits: int) -> None:
-    """φ = x + 3 e^{−(sx)²/2}: µ_{2j} = 3/v (−s²/v²)^j (2j − 1)!!/√(2j)!, v² = 1 + s²; E[φ²] = 1 + 9/√(1 + 2s²)."""
-    slope = round(10**log_slope, 3)
-    means = gaussian_means(dual(f"x+3*exp(-({slope}*x)^2/2)").integrand, 8, bits)
-    s2 = CTX.mpf(str(slope)) ** 2
-    v2, least = 1 + s2, CTX.ldexp(1, -bits)
-    assert abs(means.square - 1 - 9 / CTX.sqrt(1 + 2 * s2)) < least * 12
-    for k, mu in enumerate(means.moments):
-        expected = CTX.mpf(k == 1)
-        if k % 2 == 0:
-            expected = 3 / CTX.sqrt(v2) * (-s2 / v2) ** (k // 2) * CTX.fac2(k - 1) / CTX.sqrt(CTX.factorial(k))
-        assert abs(CTX.ldexp(mu, means.scale) - expected) < least * 4
+def tree(text: str) -> Tree:
+    return plain(parsed(text, WORDS))
 
 
-@pytest.mark.parametrize("slope", [1, 30, 1000, 1e6])
-def test_a_steep_step_has_the_slope_of_its_closed_form(slope: float) -> None:
-    """φ = erf(sx/√2): E[φ²] = (2/π) arcsin(s²/(1 + s²)), E[φ'²] = (2/π) s²/√(1 + 2s²)."""
-    means = gaussian_means(dual(f"erf({slope:.0f}*x/sqrt(2))+0*x").integrand, 4, 100)
-    s2 = CTX.mpf(slope) ** 2
-    assert abs(means.square * CTX.pi / 2 / CTX.asin(s2 / (1 + s2)) - 1) < 1e-29
-    assert abs(means.slope * CTX.pi / 2 / s2 * CTX.sqrt(1 + 2 * s2) - 1) < 1e-29
+KINKED = (
+    *("max(x,sin(x))", "x/(1+abs(x))", "x*clip(x/6+0.5,0,1)", "abs(x)^1.5", "relu(sin(3*x))", "elu(x)"),
+    *("abs(x^2-0.3)", "relu(x-0.3)+relu(x-0.3-1e-25)", "tanh(x)+exp(-1e10*(x-0.7)^2)", "sqrt(x^2+1e-20)"),
+    *("x+1e-9*cos(400*x)", "abs(x)^0.75", "relu(x)+sin(x)/x", "x/tanh(x)", "exp(x^2/5)", "max(x,-1/3)"),
+)
 
 
-@pytest.mark.parametrize("text", ["max(x,tanh(3*x))", "x/(1+abs(x))", "max(x,x^2-1)", "log1p(abs(x))", "silu(20*x)"])
-@pytest.mark.parametrize(("degree", "bits"), [(6, 80), (40, 200), (3, 500)])
-def test_panels_agree_with_tanh_sinh_quadrature(text: str, degree: int, bits: int) -> None:
-    """Of the whole pieces between kinks, with so many nodes that nothing is left to resolve: no node is shared."""
-    integrand = dual(text).integrand
-    means = gaussian_means(integrand, degree, bits)
-    scale, reach = size_and_reach(integrand, bits)
-    rule = NodeSums(integrand, scale, degree, bits, reach, WorkBudget(bits))
-    with mpfr_context(rule.precision):
-        ends = [mpfr(0), *[to_mpfr(x) for x in integrand.kinks(context(rule.precision)) if 0 < x < reach], mpfr(reach)]
-        nodes = [
-            ((a + b) / 2 + (b - a) / 2 * x, (b - a) / 2 * w)
-            for a, b in pairwise(ends)
-            for x, w in tanh_sinh(16 * bits, rule.precision)
-        ]
-        square, slope, *moments = [*(found := rule.over(nodes))[:2], *rule.moments(found)]
-        pairs = [
-            (square * gmpy2.exp2(2 * scale) / to_mpfr(means.square), 1),
-            (slope * gmpy2.exp2(2 * scale) / to_mpfr(means.slope), 1),
-            *zip(moments, map(to_mpfr, means.moments), strict=True),
-        ]
-        assert all(abs(a - b) < gmpy2.exp2(2 - bits) for a, b in pairs)
+@pytest.mark.quick(9)
+@pytest.mark.parametrize("text", KINKED)
+def test_balls_hold_the_coefficients_at_a_higher_precision(text: str) -> None:
+    panels = Panels(tree(text), text)
+    low, high = panels.hermite(24, 70.0), panels.hermite(24, 150.0)
+    assert all(a.contains(b) for a, b in zip(low, high, strict=True))
+    assert max(log2_upper(a.rad()) for a in low) <= -70
+    for a, b in zip(panels.squares(70.0), Panels(tree(text), text).squares(150.0), strict=True):
+        assert a.overlaps(b)
 
 
-def sums(text: str, bits: int) -> tuple[NodeSums, float, Any]:
-    integrand = dual(text).integrand
-    scale, reach = size_and_reach(integrand, bits)
-    return NodeSums(integrand, scale, 4, bits, reach, WorkBudget(bits)), reach, integrand.cells(reach, bits, scale)
+def mean(text: str, k: int, ends: list[str]) -> mpmath.mpf:
+    """E[φ h_k] by mpmath's quadrature between places where φ bends."""
+    from ntkcalc.activations.formula.phi import Phi
+    from ntkcalc.numerics.precision import context
+
+    ctx = context(120)
+    phi = Phi(tree(text), text)
+    norm = ctx.sqrt(2 * ctx.pi * ctx.factorial(k))
+
+    def f(x: mpmath.mpf) -> mpmath.mpf:
+        he = [ctx.one, x]
+        for n in range(1, k):
+            he.append(x * he[n] - n * he[n - 1])
+        return phi(ctx, x) * he[k] * ctx.exp(-x * x / 2) / norm
+
+    places = [ctx.mpf(e) for e in ["-14", "-7", "-3", *ends, "3", "7", "14"]]
+    return ctx.quad(f, places)
 
 
-def test_steps_cost_what_their_steepness_has_digits() -> None:
-    """A step a thousand times as steep takes a few panels more, not a thousand times the nodes."""
-    counts = []
-    for slope in (30, 30_000, 30_000_000):
-        rule, reach, cells = sums(f"tanh({slope}*x)", 100)
-        with mpfr_context(rule.precision):
-            counts.append(0)
-            plain = rule.over
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("max(x,sin(x))", ["0"]),
+        ("x/(1+abs(x))", ["0"]),
+        ("relu(x-0.5)*tanh(x)", ["0.5"]),
+        ("clip(x,-1,exp(x/2))", ["-1", "0"]),
+        ("x/tanh(x)", ["-1", "1"]),
+    ],
+)
+@pytest.mark.parametrize("k", [0, 1, 5])
+def test_coefficients_are_those_of_quadrature(text: str, ends: list[str], k: int) -> None:
+    ball = Panels(tree(text), text).hermite(5, 90.0)[k]
+    expected = mean(text, k, ends)
+    with working_precision(120):
+        assert abs(ball - arb(mpmath.nstr(expected, 30))) < arb("1e-20")
 
-            def counted(nodes: Any, plain: Any = plain) -> Any:
-                counts[-1] += len(nodes)
-                return plain(nodes)
 
-            rule.over = counted  # type: ignore[method-assign]
-            sums_on_panels(rule, planned(rule, [(rule.unit * 0, rule.unit * 0 + reach)], cells))
-    assert counts[2] < 3 * counts[0] < 6000
+@pytest.mark.parametrize("text", ["max(x,sin(x))", "elu(x)", "relu(sin(3*x))", "x*clip(x/6+0.5,0,1)", "max(x,-1/3)"])
+def test_late_coefficients_follow_from_jumps(text: str) -> None:
+    panels = Panels(tree(text), text)
+    series = KinkSeries(panels, kinks_of(panels, 80.0), 60.0)
+    assert series.first is not None
+    k = series.first[0]
+    late, whole = series.moments(k, k + 8, 58.0), panels.hermite(k + 8, 90.0)[k:]
+    assert all(a.contains(b) for a, b in zip(late, whole, strict=True))
+
+
+def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:
+    panels = Panels(tree("exp(-x^2/2)+sin(x)"), "entire")
+    series = KinkSeries(panels, kinks_of(panels, 80.0), 60.0)
+    assert series.kinks == []
+    assert series.first is not None
+    k = series.first[0]
+    assert all(
+        a.contains(b) for a, b in zip(series.moments(k, k + 4, 58.0), panels.hermite(k + 4, 90.0)[k:], strict=True)
+    )
+
+
+def test_kinks_that_the_normal_law_does_not_see_are_left_out() -> None:
+    formula = tree("relu(x)+relu(x-1000)^3")
+    panels, pieces = Panels(formula, "far"), rational_pieces(formula)
+    assert pieces is not None
+    series = KinkSeries(panels, rational_kinks(pieces), 60.0)
+    assert [kink.near for kink in series.kinks] == [0.0]
+    assert all(a.contains(b) for a, b in zip(series.moments(2, 12, 58.0), panels.hermite(12, 200.0)[2:], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "zeros"),
+    [
+        ("relu(x-1)", {4}),  # He_2(1) = 0
+        ("relu(x)", {3, 5, 7, 9, 11}),
+        ("relu(x-2)", set()),
+        ("abs(x-1)+abs(x+1)", {3, 4, 5, 7, 9, 11}),
+    ],
+)
+def test_coefficients_vanish_by_parity_and_by_the_places_of_kinks(text: str, zeros: set[int]) -> None:
+    dual = PiecewiseDual(tree(text), text)
+    assert {k for k in range(3, 12) if dual.vanishes(k)} == zeros
+    balls = Panels(tree(text), text).hermite(11, 200.0)
+    assert {k for k in range(3, 12) if balls[k].contains(0)} == zeros
+
+
+def test_a_slope_that_is_small_beside_the_value_has_its_bits() -> None:
+    dual, bits = PiecewiseDual(tree("1+1e-60*relu(x-1/3)"), "steep"), 60
+    t = Correlation.of(Fraction(99999, 100000), 200)
+    slope, better = dual.value(t, bits)[1], dual.value(t, 4 * bits)[1]
+    assert abs(slope - better) <= abs(dual.slope_square(64)) * 2.0**-bits
+
+
+@given(st.fractions(-3, 3, max_denominator=97), st.fractions(-3, 3, max_denominator=97))
+def test_segments_are_where_their_branch_holds(a: Fraction, b: Fraction) -> None:
+    formula = tree(f"max(x-({a}),2*x-({b}))")
+    found = list(segments(formula, arb(-8), arb(8), -80.0))
+    assert found[0].left == -8
+    assert found[-1].right == 8
+    for segment in found:
+        x = (segment.left + segment.right) / 2
+        if len(segment.trees) == 1:
+            above = x - arb(a.numerator) / a.denominator > 2 * x - arb(b.numerator) / b.denominator
+            assert (segment.trees[0] is tree(f"x-({a})")) == bool(above)
+
+
+def test_signs_next_to_zeros_of_any_order() -> None:
+    zero, one = arb(0), arb(1)
+    assert sign_on(tree("x-sin(x)"), zero, one) == 1
+    assert sign_on(tree("x-sin(x)"), -one, zero) == -1
+    assert sign_on(tree("x^2"), -one, zero) == 1
+    assert sign_on(tree("sin(x)"), -one, one) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("relu(x)", (None, 1)),
+        ("relu(x)^2", (2, None)),
+        ("x*clip(x/6+0.5,0,1)", (None, 1)),
+        ("clip(x,-1,1)", (-1, None)),
+        ("abs(x)^1.5", (None, -1)),
+        ("max(x,-x/4)", (None, 1)),
+        ("relu(x)-relu(-x)", (-1, 1)),
+    ],
+)
+def test_parts_that_are_polynomials(text: str, parts: tuple[int | None, int | None]) -> None:
+    pieces = rational_pieces(tree(text))
+    assert pieces is not None
+    assert polynomial_parts_of(pieces) == parts
+
+
+@pytest.mark.parametrize("power", ["0.75", "1.5", "0.6"])
+def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
+    phi = tree(f"abs(x)^{power}")
+    square, slope = Panels(phi, "power", 1).squares(60.0)
+    with working_precision(200):
+        r = arb(power)
+        moment, of_slope = (2**p * (p + arb("0.5")).gamma() / arb.pi().sqrt() for p in (r, r - 1))  # E|Z|^{2p}
+        assert square.contains(moment)
+        assert slope.contains(r * r * of_slope)
+
+
+def test_a_slope_that_is_not_square_integrable_is_no_number() -> None:
+    with pytest.raises(AccuracyError, match="not proven to be finite"):
+        Panels(tree("sqrt(abs(x))"), "sqrt(abs(x))").squares(60.0)

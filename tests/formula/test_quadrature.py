@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import flint
+import mpmath
 import pytest
 from flint import acb, arb
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.strip import Strip
+from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass
 from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import context, log2
@@ -105,7 +106,7 @@ def test_balls_hold_what_twice_the_precision_gives(text: str) -> None:
 def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, need: float) -> None:
     """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 2000 bits more."""
     dual, step, count = dual_of(text), 1 / 8, 200
-    parity = dual.analytic.parity
+    parity = dual._line.phi.parity
     kinds = {0: (0, 1), 1: (0,), -1: (1,)}[parity]
     found = hermite_sums(dual._line.evaluator, (step, count), degree, need, kinds, parity)
     assert max(log2_upper(m.rad()) for m in found) < -need
@@ -215,7 +216,7 @@ REMOVABLE = ["sin(x)/x", "(exp(x)-1)/x", "x/tanh(x)", "(1-cos(x))/x^2", "x/(1-ex
 def test_removable_singularities_are_removed(text: str) -> None:
     """Boxes that hold one hold the values of φ next to it; the moments are those of φ on a grid that misses it."""
     dual, place = dual_of(text), acb(text == "sinc(x-1)")
-    strip = dual.analytic.phi
+    strip = dual._line.phi.phi
     with working_precision(120):
         run, removed = program([tree(text)], ComplexBalls()), program([strip.tree], ComplexBalls())
         for side in ("1e-3", "0.1", "0.4"):
@@ -321,3 +322,21 @@ def test_the_global_precision_of_flint_stays_as_it_was(text: str) -> None:
     before = flint.ctx.prec, flint.ctx.cap
     dual_of(text).expansion(ExpansionPoint(CTX.mpf("1e-5"), near_one=True), 4, 60)
     assert (flint.ctx.prec, flint.ctx.cap) == before
+
+
+@pytest.mark.parametrize(("left", "right"), [(-4.0, 4.0), (0.0, 1.0), (-20.0, 30.0), (9.0, 14.0)])
+@pytest.mark.parametrize("shift", [0.0, 0.5, 8.0])
+def test_the_mass_of_an_interval_is_that_of_the_nearest_normal_laws(left: float, right: float, shift: float) -> None:
+    def density(x: mpmath.mpf) -> mpmath.mpf:
+        return mpmath.npdf(max(abs(x) - shift, 0))
+
+    ends = sorted({left, right, *(e for e in (-shift, 0.0, shift) if left < e < right)})
+    assert mpmath.log(mpmath.quad(density, ends), 2) <= _gaussian_log_mass(left, right, shift)
+
+
+def test_a_branch_that_is_not_decided_has_a_bound_on_the_line_alone() -> None:
+    formula = plain(parsed("relu(sin(3*x))", WORDS))
+    bound = growth(formula, 16.0, 0.0, 1)
+    assert bound is not None
+    assert bound.log_value(20.0) >= 0
+    assert growth(formula, 16.0, 0.5, 1) is None

@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from ntkcalc.activations.activation import Activation, ArrayPair
-from ntkcalc.activations.formula.cutting import cut
-from ntkcalc.activations.formula.formula_dual import FormulaDual
-from ntkcalc.activations.formula.formulas import formula_dual
-from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.activation import Activation
+from ntkcalc.activations.formula.checks import check
+from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
+from ntkcalc.activations.formula.phi import Phi
+from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.symmetry import same_function
+from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, X, text_of
-from ntkcalc.numerics.precision import Context, Real
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -28,16 +30,17 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         numbers = [v for v in values if v is not None]
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
-    dual = _dual(tree, text_of(tree))
-    if isinstance(dual, QuadratureDual):
-        for name in _CLOSED_FORMS:
-            call = parsed(f"{name}(x)", WORDS)
-            if same_function(plain(tree), plain(call)):
-                named = named_call(name, [a.number for a in call.arguments[1:] if a.number is not None])
+    name, found = text_of(tree), plain(tree)
+    dual = _dual(found, name)
+    if isinstance(dual, QuadratureDual) and not isinstance(dual, PiecewiseDual):
+        for word in _CLOSED_FORMS:
+            call = parsed(f"{word}(x)", WORDS)
+            if same_function(found, plain(call)):
+                named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
                 if named is not None:
-                    return replace(_activation(dual), dual=named.dual, hermite=named.hermite, parity=dual.parity)
+                    return replace(_activation(found, dual), dual=named.dual, hermite=named.hermite, parity=dual.parity)
     jumps, roughness = dual.jumps()
-    return replace(_activation(dual), parity=dual.parity, jumps=jumps, roughness=roughness)
+    return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
 _CLOSED_FORMS = ("erf", "gelu", "gaussian", "sin", "cos")
@@ -46,8 +49,9 @@ _CLOSED_FORMS = ("erf", "gelu", "gaussian", "sin", "cos")
 
 def with_poles(text: str, name: str, distance: float) -> Activation:
     """Return a smooth activation: see `ntkcalc.activations.formula.with_poles`."""
-    dual = QuadratureDual(Analytic.of(plain(parsed(text, WORDS)), distance), name)
-    return replace(_activation(dual), parity=dual.parity, pole_distance=lambda: distance)
+    tree = plain(parsed(text, WORDS))
+    dual = QuadratureDual(Line(Analytic.of(tree, distance)), name)
+    return replace(_activation(tree, dual), parity=dual.parity, pole_distance=lambda: distance)
 
 
 def is_formula(text: str) -> bool:
@@ -57,21 +61,21 @@ def is_formula(text: str) -> bool:
     return "x" in re.split(r"[\s-]", text.lower())
 
 
-def _dual(tree: Tree, name: str) -> FormulaDual | QuadratureDual:
-    """Return the proven dual of a smooth φ, else that of its pieces."""
-    found = plain(tree)
-    return quadrature_dual(found, name) or formula_dual(cut(found, name))
+def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
+    """Return the dual of a plain tree with branches, after looking whether it is a φ for the theory."""
+    pieces = rational_pieces(tree)
+    row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
+    if row is not None:
+        return PolynomialDual(row, name)
+    if (smooth := quadrature_dual(tree, name)) is not None:
+        return smooth
+    check(tree, name)
+    dual = PiecewiseDual(tree, name)
+    row = dual.polynomial
+    return dual if row is None else PolynomialDual(row, name)
 
 
-def _activation(dual: FormulaDual | QuadratureDual) -> Activation:
+def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:
     """Return the activation with this dual; parity, jumps and roughness are left out."""
-
-    def phi(ctx: Context, x: Real) -> Real:
-        return dual.phi.evaluator(ctx)(ctx.convert(x))[0]
-
-    def on_arrays() -> ArrayPair:
-        from ntkcalc.activations.formula.array_field import on_arrays
-
-        return on_arrays(dual.phi)
-
-    return Activation(dual.name, phi, on_arrays, dual, dual.hermite)
+    phi = Phi(tree, dual.name)
+    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite)

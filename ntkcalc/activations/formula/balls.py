@@ -87,6 +87,10 @@ class _Balls:
         """Return a/b, NaN where b may be 0."""
         return a / b
 
+    def ratio(self, u: Ball, v: Ball, rise: Ball, slope: Ball) -> Ball:
+        """Return u/v on a convex box with a point where both vanish: a quotient of means of u' and of v'."""
+        return rise / slope
+
     exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
     sinh, cosh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "cosh", "tanh", "erf", "erfc"))
 
@@ -135,11 +139,18 @@ class RealBalls(_Balls):
     """Real balls; what is not real is NaN."""
 
     kind = arb
-    log, log1p, sqrt, asinh, atan = (_direct(name) for name in ("log", "log1p", "sqrt", "asinh", "atan"))
+    log, log1p, asinh, atan = (_direct(name) for name in ("log", "log1p", "asinh", "atan"))
 
     def power(self, a: Ball, r: Ball) -> Ball:
-        """Return a^r for a > 0."""
-        return a**r if a > 0 else arb.nan()
+        """Return a^r where a ≥ 0."""
+        if a > 0:
+            return a**r
+        most = a.upper()
+        return arb(0).union(most**r) if most >= 0 and r > 0 else arb.nan()
+
+    def sqrt(self, u: Ball) -> Ball:
+        """Return √u where u ≥ 0."""
+        return u.sqrt() if u > 0 else arb(0).union(u.upper().sqrt())
 
     def softplus(self, u: Ball) -> Ball:
         """Return ln(1 + e^u)."""

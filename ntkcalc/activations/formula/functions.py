@@ -9,7 +9,6 @@ Derivatives of every order follow from the first, for if f' = g then the coeffic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -165,6 +164,30 @@ class RealField:
         """Return ln(1 + e^u)."""
         return max(u, self.ctx.zero) + self.ctx.log1p(self.exp(-abs(u)))
 
+    def relu(self, u: Real) -> Real:
+        """Return max(u, 0)."""
+        return u if u > 0 else self.ctx.zero
+
+    def abs(self, u: Real) -> Real:
+        """Return |u|."""
+        return abs(u)
+
+    def sign(self, u: Real) -> Real:
+        """Return the sign of u."""
+        return self.ctx.one * ((u > 0) - (u < 0))
+
+    def step(self, u: Real) -> Real:
+        """Return 1 for u > 0, else 0."""
+        return self.ctx.one if u > 0 else self.ctx.zero
+
+    def max(self, u: Real, v: Real) -> Real:
+        """Return the larger one."""
+        return max(u, v)
+
+    def min(self, u: Real, v: Real) -> Real:
+        """Return the smaller one."""
+        return min(u, v)
+
     def _bounded(self, u: Real) -> Real:
         if abs(u) > self.ctx.ldexp(1, _EDGE):
             raise DomainError(f"sin and cos of {_near(u)} have no digits")
@@ -173,62 +196,6 @@ class RealField:
 
 def _near(u: Real) -> str:
     return f"{u.context.nstr(u, 4)}" if hasattr(u, "context") else f"{u:.4g}"
-
-
-class _Mpfr:
-    """What `RealField` asks of an mpmath context, of MPFR in the context that gmpy2 is in."""
-
-    def __init__(self) -> None:
-        import gmpy2
-
-        from ntkcalc.activations.formula.error_function import erf, erfc
-
-        for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "sinh", "tanh", "asinh", "atan"):
-            setattr(self, name, getattr(gmpy2, name))
-        self.erf, self.erfc = erf, erfc
-        self.mpfr, self.mul_2exp, self.const_pi = gmpy2.mpfr, gmpy2.mul_2exp, gmpy2.const_pi
-        self.zero, self.one = gmpy2.mpfr(0), gmpy2.mpfr(1)
-
-    @property
-    def pi(self) -> Any:
-        return self.const_pi()
-
-    def sign(self, u: Any) -> Any:
-        return self.mpfr((u > 0) - (u < 0))
-
-    def ldexp(self, a: int, n: int) -> Any:
-        return self.mul_2exp(self.mpfr(a), n)
-
-
-class MpfrField(RealField):
-    """Numbers of MPFR, a few times faster than those of mpmath, in the context that gmpy2 is in."""
-
-    def __init__(self) -> None:
-        super().__init__(_Mpfr())
-
-    def number(self, value: Fraction) -> Any:
-        """See `Field`."""
-        return self.ctx.mpfr(value.numerator) / value.denominator
-
-
-class FloatField(RealField):
-    """Machine floats, fast and for orientation only: what overflows is refused too."""
-
-    def __init__(self) -> None:
-        import mpmath
-
-        super().__init__(mpmath.fp)
-
-    def number(self, value: Fraction) -> float:
-        """See `Field`."""
-        return float(value)
-
-    def exp(self, u: float) -> float:
-        """Return e^u."""
-        return math.exp(u)
-
-    def _bounded(self, u: float) -> float:
-        return u
 
 
 @dataclass(frozen=True)
@@ -442,19 +409,8 @@ def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
     return rebuilt(tree, lambda t: new if t is old else _plain(t))
 
 
-def singular_argument(t: Tree) -> Tree | None:
-    """Return the argument of a node that is not analytic where that is zero, for all that it is smooth elsewhere."""
-    return {
-        "sqrt": lambda: t.arguments[0],
-        "power": lambda: t.arguments[0],
-        "log": lambda: t.arguments[0],
-        "log1p": lambda: plus(ONE, t.arguments[0]),
-        "/": lambda: t.arguments[1],
-    }.get(t.word, lambda: None)()
-
-
 def derivative(tree: Tree) -> Tree:
-    """Return the derivative with respect to x of a tree without branches."""
+    """Return the derivative with respect to x, of branches that of the one that is taken."""
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
         known[t] = ZERO if t.constant else _derivative(t, [known[a] for a in t.arguments])
@@ -465,6 +421,10 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
     if t is X:
         return ONE
     a, b = (*t.arguments, ZERO)[:2]
+    choice = branch(t)
+    if choice is not None:
+        above = times(node("step", choice.decider), derivative(choice.above))
+        return plus(above, times(node("step", negated(choice.decider)), derivative(choice.below)))
     if t.head in ("+", "-"):
         return (plus if t.head == "+" else minus)(*slopes)
     if t.head == "neg":
@@ -473,29 +433,9 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
         return plus(times(slopes[0], b), times(a, slopes[1]))
     if t.head == "/":
         return over(minus(slopes[0], times(t, slopes[1])), b)
+    if t.head == "power" and b.number is not None:
+        return times(slopes[0], times(b, _power(a, number(b.number - 1))))
     return times(slopes[0], outer_derivative(t))
-
-
-def sensitivities(tree: Tree) -> dict[Tree, Tree]:
-    """Return ∂tree/∂v for every node v of a tree without branches, by one pass backwards."""
-    order = list(in_order(tree))
-    known = {**dict.fromkeys(order, ZERO), tree: ONE}
-    for t in reversed(order):
-        for a, slope in zip(t.arguments, _partials(t), strict=False):
-            known[a] = plus(known[a], times(known[t], slope))
-    return known
-
-
-def _partials(t: Tree) -> list[Tree]:
-    """Return the derivatives of a node by its arguments, that of a power by its base alone; of constants, none."""
-    if t.constant or not t.arguments:
-        return []
-    a, b = (*t.arguments, ZERO)[:2]
-    if t.head == "*":
-        return [b, a]
-    if t.head == "/":
-        return [over(ONE, b), negated(over(t, b))]
-    return {"+": [ONE, ONE], "-": [ONE, number(-1)], "neg": [number(-1)]}.get(t.word) or [outer_derivative(t)]
 
 
 def outer_derivative(t: Tree) -> Tree:
@@ -549,65 +489,6 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "*": lambda a, b: a * b,
     "neg": lambda a: -a,
 }
-
-
-def taylor(tree: Tree, field: Any, x: Any, degree: int) -> list[Any]:
-    """Return the coefficients of tree(x + t) = Σ c_k t^k, k = 0 … degree, by the recurrence at the head of this room.
-
-    Raises
-    ------
-    DomainError
-        Where the tree is not analytic at x.
-    """
-    order = _with_derivatives(tree)
-    place = {t: i for i, t in enumerate(order)}
-    outer = {t: place[outer_derivative(t)] for t in order if is_function(t)}
-    rows: list[list[Any]] = [[] for _ in order]
-    zero = 0 * x
-    values = program(order, field)(x)
-    for k in range(degree + 1):
-        for i, t in enumerate(order):
-            if t.constant or t is X:
-                rows[i].append(values[i] if k == 0 else zero + (t is X and k == 1))
-                continue
-            if k == 0:
-                rows[i].append(values[i])
-                continue
-            a = [rows[place[s]] for s in t.arguments]
-            if t in outer:
-                g = rows[outer[t]]
-                rows[i].append(sum((j * a[0][j] * g[k - j] for j in range(1, k + 1)), zero) / k)
-            else:
-                rows[i].append(_coefficient(str(t.head), rows[i], a, k, zero))
-    return rows[place[tree]]
-
-
-def is_function(t: Tree) -> bool:
-    """Return whether a node is a smooth function of something that is no constant."""
-    return not t.constant and (t.head in _SMOOTH or t.head == "power")
-
-
-@lru_cache(maxsize=256)
-def _with_derivatives(tree: Tree) -> list[Tree]:
-    """Return the nodes of a tree and of all derivatives of its functions, in order."""
-    roots, found = [tree], list(in_order(tree))
-    while True:
-        more = [outer_derivative(t) for t in found if is_function(t)]
-        if set(more) <= set(found):
-            return found
-        roots += more
-        found = list(in_order(*roots))
-
-
-def _coefficient(head: str, own: list[Any], a: list[list[Any]], k: int, zero: Any) -> Any:
-    """Return the coefficient of t^k of an operator's result; `own` are those before it."""
-    if head == "neg":
-        return -a[0][k]
-    if head in ("+", "-"):
-        return a[0][k] + a[1][k] if head == "+" else a[0][k] - a[1][k]
-    if head == "*":
-        return sum((a[0][j] * a[1][k - j] for j in range(k + 1)), zero)
-    return (a[0][k] - sum((own[j] * a[1][k - j] for j in range(k)), zero)) / a[1][0]
 
 
 @lru_cache(maxsize=256)

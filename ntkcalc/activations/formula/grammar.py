@@ -81,7 +81,23 @@ def parsed(text: str, words: Vocabulary) -> Tree:
     """
     if len(text) > LONGEST:
         raise InputError(f"a formula has at most {LONGEST} characters, got {len(text)}")
+    _check_notation(text)
     return _Reader(text, _tokens(text), words).tree()
+
+
+_CASES = " Write cases with relu, max, min, clip or step: u for x > 0 and v elsewhere is v + (u - v)*step(x)."
+
+
+def _check_notation(text: str) -> None:
+    """Refuse what is a program rather than a formula, and say how to write it."""
+    if found := re.search(r"\blambda\s*\w*\s*:\s*", text):
+        body = text[found.end() :].strip()[:60] or "x*tanh(x)"
+        raise _refusal(text, "unexpected 'lambda'", found.start() + 1, f" Write the formula by itself, in x: {body!r}.")
+    if found := re.search(r"\b(if|else|where|piecewise)\b", text):
+        raise _refusal(text, f"unexpected '{found[0]}'", found.start() + 1, _CASES)
+    if found := re.search(r"\b[A-Za-z_]\w*\.(?=[A-Za-z_])", text):
+        plain = re.sub(r"\b([A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", text)[:60]
+        raise _refusal(text, f"unexpected '{found[0]}'", found.start() + 1, f" Names need no module: {plain!r}.")
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -18,6 +18,7 @@ from fractions import Fraction
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.functions import Branch, branch, replaced
 from ntkcalc.activations.formula.removable import OVER
 from ntkcalc.activations.formula.trees import Tree, in_order
 
@@ -104,6 +105,22 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
         return Growth(start, log2_upper(size), float(power), rate + abs(rate) * 1e-12, order)
 
 
+def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
+    """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
+    with working_precision(_PRECISION):
+        region = _Region(start, 0.0)
+        while (found := next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)) is not None:
+            node, choice = found
+            try:
+                direction = region._direction(region.form(choice.decider, sign))
+            except UnboundedError:
+                return None
+            if not direction:
+                return None
+            tree = replaced(tree, node, choice.above if direction > 0 else choice.below)
+    return tree
+
+
 class _Region:
     """The half-strip x ≥ start, |y| ≤ height."""
 
@@ -127,12 +144,27 @@ class _Region:
             return Algebraic(self.field.constant(t.word), Fraction(0))
         if t.word == "power" and isinstance(a[1], Algebraic) and t.arguments[1].number is not None:
             return self._real_power(a[0], t.arguments[1].number)
+        choice = branch(t)
+        if choice is not None:
+            return self._branch(choice, sign)
         if t.word in OVER:
             return self.divide(_RULES[OVER[t.word]](self, *a), a[0])
         rule = _RULES.get(t.word)
         if rule is None:
             raise UnboundedError
         return rule(self, *a)
+
+    def _branch(self, choice: Branch, sign: int) -> Form:
+        """Return the form of the branch that is taken, or on the real line a bound on both."""
+        try:
+            taken = self._direction(self.form(choice.decider, sign))
+        except UnboundedError:
+            taken = 0
+        if taken:
+            return self.form(choice.above if taken > 0 else choice.below, sign)
+        if not self.lean.imag == 0:  # a bound implies that φ is analytic
+            raise UnboundedError
+        return self._upper_sum(self.form(choice.above, sign), self.form(choice.below, sign))
 
     # ---------------------------------------------------------------- arithmetic
 
@@ -426,6 +458,8 @@ class _Region:
     def sine(self, a: Form) -> Form:
         """Return a bound on sin u and cos u: e^{|Im u|}."""
         a = self.settled(a)
+        if self.lean.imag == 0 and self._phase(a).imag == 0:
+            return Algebraic(acb(arb(0, 1)), Fraction(0))
         if isinstance(a, Exponential):
             raise UnboundedError
         value = a.factor * self.power_of_lean(a.power)

@@ -1,210 +1,533 @@
-r"""Gauss–Legendre quadrature on panels: pieces of the half-line, short where φ varies fast.
+r"""Gaussian means of a φ with kinks or narrow features, by Gauss–Legendre panels with proven errors.
 
-A rule of n nodes on a panel has errors of ρ^{−2n}, if φ continues analytically to the ellipse with foci at the ends and
-axes that sum to ρ times half the panel. A few values of φ tell ρ: the coefficients of their polynomial in Legendre's
-P_j fall like ρ^{−j}. Panels are halved until a short rule is enough on each, so that a step a hundredth as wide as the
-bell costs a few panels more, not a hundred times the nodes. Then two rules of different length must agree on every
-panel, to what it adds to the whole; where they do not, a longer one takes the place of the shorter.
+The line is cut into cells on which φ is one formula, analytic in the ellipse with foci at the ends of the cell and sum
+of half-axes ρ r. With |f| ≤ M there the rule with n nodes errs by at most (64/15) M r ρ^{−2n}/(1 − ρ^{−2}). M comes
+from a bound on φ on boxes around the ellipse, and for 0 < s < 1, by Mehler's formula,
+
+.. math::  |h_k(x + iy)|² ≤ s^{−k} (1 − s²)^{−1/2} e^{x² s/(1+s) + y² s/(1−s)}.
+
+Cells that have no such bound are halved; where that goes below the error asked for, the mean is at most |φ| times the
+width of what is left. Beyond ±X a bound is read off the formula's tree (`growth`).
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache
-from operator import mul
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
 
-import gmpy2
-from gmpy2 import mpfr
+from flint import acb, arb
 
-from ntkcalc.activations.formula.node_sums import NodeSums
-from ntkcalc.numerics.precision import mpfr_log2
-from ntkcalc.numerics.quadrature_rules import gauss_legendre
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    ComplexBalls,
+    RealBalls,
+    log2_lower,
+    log2_upper,
+    widened,
+    working_precision,
+)
+from ntkcalc.activations.formula.branches import Segment, between, segments
+from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
+from ntkcalc.activations.formula.growth import Growth, growth
+from ntkcalc.activations.formula.panel_sums import hermite_guard, panel_sums
+from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
+from ntkcalc.errors import AccuracyError
 
-if TYPE_CHECKING:
-    from ntkcalc.activations.formula.scales import Cells
+_LN2 = math.log(2)
+_RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
+_DISCS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+_STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
+_SLABS = 6  # boxes that cover the upper half of an ellipse
+_PRECISION = 64
+_MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
+_STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
+_GRID = 64  # bits to which precisions and errors are rounded up
+_MOST_CELLS = 1 << 13
+_HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
-_LONGEST = 8.0  # panel: the bell itself is no polynomial
-_SHORTEST = 2.0**-80  # panel: what is not smooth there has no end
-_LONG = 4  # times as many nodes as the first estimate may have, with which a rule is given up
-_PLANNING = 4  # part of all nodes there is time for that may go into planning
-_WAVES = 0.3  # nodes a unit length that He_k takes, over √k
-_LENGTHS = [math.ceil(8 * 2 ** (i / 4)) for i in range(48)]
-"""Of rules: few, since nodes are dear."""
 
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """An interval with a plain formula, and log2 of bounds on |φ| and |φ'| in the ellipse with parameter ρ.
 
-@dataclass(frozen=True)
-class _Panel:
-    """A panel from a to b, and which of φ's narrow cells reach into it."""
+    Parameters
+    ----------
+    left, right
+        Exact ends.
+    tree
+        The formula.
+    radius
+        ρ.
+    log_sizes
+        The bounds.
+    """
 
-    a: Any
-    b: Any
-    narrow: Cells
+    left: Ball
+    right: Ball
+    tree: Tree
+    radius: float
+    log_sizes: tuple[float, float]
 
     @cached_property
-    def length(self) -> float:
-        """Its own, b − a."""
-        return float(self.b - self.a)
-
-    def nodes(self, n: int) -> list[tuple[Any, Any]]:
-        """Return nodes and weights of a rule."""
-        precision = gmpy2.get_context().precision
-        middle, half = (self.a + self.b) / 2, (self.b - self.a) / 2
-        return [(middle + half * x, half * w) for x, w in gauss_legendre(n, 64 * (precision // 64 + 1))]
+    def half_width(self) -> float:
+        """An upper bound on r."""
+        return float(((self.right - self.left) / 2).abs_upper()) * (1 + 1e-12)
 
     @cached_property
-    def fine(self) -> float:
-        """How many nodes see all that may be there: those of Gauss and Legendre are π/n · √((x − a)(b − x)) apart."""
-        a, b = float(self.a), float(self.b)
-        stretch = self.narrow.largest(lambda x: math.pi * ((x - a) * (b - x)) ** 0.5, a, b)
-        return float((stretch / self.narrow.length).max(initial=0.0))
+    def nearest(self) -> float:
+        """A lower bound on |x| in the ellipse."""
+        reach = (self.radius + 1 / self.radius) / 2 * self.half_width
+        return max(0.0, abs(float(((self.left + self.right) / 2).mid())) * (1 - 1e-12) - reach * (1 + 1e-12))
 
-    @property
-    def narrowest(self) -> tuple[float, float]:
-        """The width and the middle of the narrowest cell, or of the panel."""
-        cells = self.narrow
-        if not cells.length.size:
-            return self.length, float(self.a + self.b) / 2
-        i = int(cells.length.argmin())
-        return float(cells.high[i] - cells.low[i]), float(cells.low[i] + cells.high[i]) / 2
+    @cached_property
+    def height(self) -> float:
+        """An upper bound on |y| in the ellipse."""
+        return (self.radius - 1 / self.radius) / 2 * self.half_width * (1 + 1e-12)
 
-    def halves(self) -> Iterator[_Panel]:
-        """Yield both."""
-        middle = (self.a + self.b) / 2
-        for a, b in ((self.a, middle), (middle, self.b)):
-            yield _Panel(a, b, self.narrow.between(float(a), float(b)))
-
-
-@dataclass
-class _Estimate:
-    """What two rules say of a panel, the longer one with n nodes."""
-
-    panel: _Panel
-    n: int
-    shorter: list[Any] = field(default_factory=list)
-    longer: list[Any] = field(default_factory=list)
-    agreed: float = 0.0  # bits of the whole to which they agree
-
-    def next_length(self, enough: float) -> int:
-        """Return the next length, or a later one for so many bits: errors fall geometrically."""
-        more = enough / max(self.agreed, 1)
-        return _next_length(max(self.n, min(_length_before(self.n) * more, 2 * self.n)))
+    @cached_property
+    def disc_sizes(self) -> list[tuple[float, float]]:
+        """Radii r with log2 of bounds on |φ| within r of the cell, for Cauchy's formula."""
+        own = (self.radius + 1 / self.radius) / 2 - 1  # to the ellipse, in half-widths
+        with working_precision(_PRECISION):
+            half = float(((self.right - self.left) / 2).abs_lower())
+            found = [(own * half * (1 - 1e-9), self.log_sizes[0])]
+            run = program([self.tree], ComplexBalls())
+            for r in _DISCS:
+                x = arb(self.left - r).union(arb(self.right + r))
+                size = log2_upper(run(acb(x, arb(0).union(arb(r))))[0])
+                if size == math.inf:
+                    break
+                found.append((r, size + 1e-6))
+        return found
 
 
-def planned(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> list[_Estimate]:
-    """Return panels for pieces of the half-line, on which φ has Taylor series up to the ends, and their first rules.
+@dataclass(frozen=True, eq=False)
+class Sliver:
+    """An interval without a rule, the formulas that φ may be there, and log2 of bounds on |φ| and |φ'|."""
 
-    Raises
-    ------
-    AccuracyError
-        Where that would take too many nodes.
+    left: Ball
+    right: Ball
+    trees: tuple[Tree, ...]
+    log_sizes: tuple[float, float]
+
+    def log_mass(self, order: int) -> float:
+        """Return log2 of a bound on the integral of φ² or φ'² over the sliver.
+
+        Where φ' has no bound next to an end c it is at most m |x − c|^{−p}, as the growth of φ'(c ± 1/y) shows.
+        """
+        log_width = log2_upper(self.right - self.left)
+        if self.log_sizes[order] < math.inf:
+            return 2 * self.log_sizes[order] + log_width
+        if len(self.trees) > 1:
+            return math.inf
+        tree = derivative(self.trees[0]) if order else self.trees[0]
+        found = [math.inf]
+        for end, side in ((self.left, 1), (self.right, -1)):
+            g = growth(reciprocal(tree, exact(end), side), 2.0 ** min(-log_width - 1e-9, 1000.0), 0.0, 1)
+            if g is not None and not g.rate and g.power < 0.5:
+                found.append(2 * g.log_size + (1 - 2 * g.power) * log_width - math.log2(1 - 2 * g.power) + 1e-6)
+        return min(found)
+
+    def singular_end(self) -> Ball:
+        """Return the end at which the only formula has no finite value, or the middle."""
+        with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
+            run = program([self.trees[0], derivative(self.trees[0])], RealBalls())
+            for end in (self.left, self.right):
+                if not all(v.is_finite() for v in run(end)):
+                    return end
+            return ((self.left + self.right) / 2).mid()
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """Cells and slivers between ±reach, and bounds beyond."""
+
+    cells: list[Cell]
+    slivers: list[Sliver]
+    reach: float
+    far: tuple[tuple[Growth, Growth], tuple[Growth, Growth]]  # φ and φ', at −∞ and ∞
+
+
+class TooFastError(AccuracyError):
+    """φ has too many cells."""
+
+    def __init__(self, text: str, place: float) -> None:
+        super().__init__(f"{text} varies too fast near x = {place:.6g}")
+        self.place = place
+
+
+class Panels:
+    """Sums over the real line of one φ; what `trapezoid.Line` is for a smooth one.
+
+    Parameters
+    ----------
+    tree
+        φ, with its branches.
+    text
+        φ, for messages.
+    parity
+        1 or −1 for an even or odd φ, else 0.
+    most_cells
+        Beyond which φ is refused.
     """
-    return [_Estimate(panel, _next_length(0.75 * least)) for panel, least in _panels(sums, pieces, cells)]
+
+    def __init__(self, tree: Tree, text: str, parity: int = 0, most_cells: int = _MOST_CELLS) -> None:
+        self.tree, self.text, self.parity, self.most_cells = tree, text, parity, most_cells
+        self._lines: list[tuple[float, Line]] = []
+        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
+
+    # ---------------------------------------------------------------- cells
+
+    def line(self, need: float) -> Line:
+        """Return cells for errors of 2**-need; kept."""
+        for known, line in self._lines:
+            if known >= need:
+                return line
+        need = _GRID * math.ceil((need + 16) / _GRID)
+        line = self._cut(need)
+        self._lines = [(need, line), *self._lines[:2]]
+        return line
+
+    @cached_property
+    def slope(self) -> Tree:
+        """φ', with its branches."""
+        return derivative(self.tree)
+
+    def _far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
+        """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there."""
+        for start in _STARTS:
+            found = [[growth(t, start, 0.0, sign) for sign in (-1, 1)] for t in (self.tree, self.slope)]
+            bounds = [g for row in found for g in row if g is not None]
+            if len(bounds) < 4:
+                continue
+            reach = start
+            while max(g.log_tail(reach, 0.25) for g in bounds) > -need and reach < 4 * start + 2 * math.sqrt(need):
+                reach *= 1.05
+            if max(g.log_tail(reach, 0.25) for g in bounds) <= -need:
+                return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
+        raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
+
+    def _cut(self, need: float) -> Line:
+        reach, far = self._far(need + 4)
+        reach = math.ceil(reach * 4) / 4
+        ends = sorted({0.0, -reach, reach, *map(float, range(math.ceil(-reach), math.floor(reach) + 1))})
+        marks = [arb(x) for x in ends if x >= 0 or not self.parity]
+        cells: list[Cell] = []
+        slivers: list[Sliver] = []
+        least = -need - 8
+        for left, right in pairwise(marks):
+            for segment in segments(self.tree, left, right, least):
+                self._divide(segment, least, cells, slivers)
+        return Line(cells, slivers, reach, far)
+
+    def _divide(self, segment: Segment, least: float, cells: list[Cell], slivers: list[Sliver]) -> None:
+        """Cut a segment into cells and slivers."""
+        if len(segment.trees) > 1:
+            slivers.append(_sliver(segment.left, segment.right, segment.trees))
+            return
+        tree, stack = segment.trees[0], [(segment.left, segment.right)]
+        while stack:
+            left, right = stack.pop()
+            cell = _certified(left, right, tree)
+            if cell is not None:
+                cells.append(cell)
+            elif log2_upper(right - left) < least:
+                slivers.append(_sliver(left, right, (tree,)))
+            else:
+                middle = between(left, right)
+                stack += [(middle, right), (left, middle)]
+            if len(cells) + len(stack) > self.most_cells:
+                raise TooFastError(self.text, float(left.mid()))
+
+    # ---------------------------------------------------------------- sums
+
+    def hermite(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree with radii below 2**-need."""
+        line = self.line(need)
+        guard = hermite_guard(degree, line.reach)
+        while True:
+            found = self._hermite(line, degree, need + 2, guard)
+            excess = max(log2_upper(m.rad()) for m in found) + need
+            if excess <= 0:
+                return found
+            guard += max(excess, 8) + 8
+            if guard > 1 << 20:
+                raise AccuracyError(f"rounding leaves no digits of {self.text}")
+
+    def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
+        share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
+        error = -math.inf
+        nodes: list[tuple[Ball, Ball, float]] = []
+        for cell in line.cells:
+            size = cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)
+            count = _count(cell, size + share)
+            if count:
+                nodes += _nodes(cell, count, need + guard)
+            else:
+                error = log_sum(error, size + math.log2(cell.half_width) + 1)
+        error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
+        for sliver in line.slivers:
+            size = sliver.log_sizes[0] + _log_hermite(degree, 0.0, 0.0)
+            error = log_sum(error, size + log2_upper(sliver.right - sliver.left))
+        both = 2.0 if self.parity else 1.0
+        for g in line.far[0]:
+            # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
+            error = log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
+        totals = panel_sums(nodes, degree, need + guard)
+        with working_precision(math.ceil(need + guard)):
+            return [
+                arb(0) if self.parity and k % 2 == (self.parity > 0) else widened(both * total, error + both - 1)
+                for k, total in enumerate(totals)
+            ]
+
+    def squares(self, need: float) -> tuple[Ball, Ball]:
+        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need; kept for the next demand."""
+        if self._squares is None or self._squares[0] < need:
+            need = _GRID * math.ceil((need + 32) / _GRID)
+            self._squares = need, (self._mean_square(need, 0), self._mean_square(need, 1))
+        return self._squares[1]
+
+    def _mean_square(self, need: float, order: int) -> Ball:
+        fine, guard = need, 16.0
+        while True:
+            total, error = self._squared(self.line(fine), order, need + 2, guard)
+            if error > -need - 1:  # of slivers next to which φ' has no bound
+                fine += 2 * min(error + need + 8, fine)
+            else:
+                with working_precision(math.ceil(need + guard)):
+                    found = widened(total, error)
+                excess = log2_upper(found.rad()) + need
+                if excess <= 0:
+                    return found
+                guard += max(excess, 8) + 8
+            if error == math.inf or max(guard, fine) > 1 << 15:
+                raise AccuracyError(f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite")
+
+    def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
+        """Return a ball of the sum, and log2 of a bound on what it leaves out."""
+        share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
+        error, total = -math.inf, arb(0)
+        for cell in line.cells:
+            log_density = (cell.height**2 - cell.nearest**2) / (2 * _LN2) - _HALF_LOG_TAU
+            size = 2 * cell.log_sizes[order] + log_density + 1e-6
+            count = _count(cell, size + share)
+            if not count:
+                error = log_sum(error, size + math.log2(cell.half_width) + 1)
+                continue
+            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, 2 * cell.log_sizes[order])
+            with working_precision(max(32, math.ceil(bits))):
+                part = arb(0)
+                for x, weight, run in _placed(cell, count):
+                    value = run(x)[order]
+                    part += weight * (-x * x / 2).exp() * value * value
+                part /= (2 * arb.pi()).sqrt()
+            with working_precision(math.ceil(need + guard)):
+                total += part
+        error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
+        for sliver in line.slivers:
+            error = log_sum(error, sliver.log_mass(order) - 1)
+        for g in line.far[order]:
+            error = log_sum(error, g.log_tail(line.reach, 0.5, 2) - 1)
+        with working_precision(math.ceil(need + guard)):
+            return (2 * total, error + 1) if self.parity else (total, error)
 
 
-def nodes_of(plan: list[_Estimate]) -> int:
-    """Return how many nodes the first rules have."""
-    return sum(_length_before(e.n) + e.n for e in plan)
+def exact(x: Ball) -> Fraction:
+    """Return an exact ball as a rational number."""
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
-def sums_on_panels(sums: NodeSums, found: list[_Estimate]) -> list[Any]:
-    """Return the sums for |x| in panels.
-
-    Raises
-    ------
-    AccuracyError
-        Where the rules do not come to agree within bounds.
-    """
-    spent = nodes_of(found)
-    if spent > sums.left:
-        raise sums.refusal(0, 0)
-    for e in found:
-        e.shorter, e.longer = (sums.over(e.panel.nodes(n)) for n in (_length_before(e.n), e.n))
-    share = math.log2(len(found)) + 1
-    while True:
-        whole = [sum(column) for column in zip(*(e.longer for e in found), strict=True)]
-        for e in found:
-            e.agreed = sums.agreement(e.shorter, e.longer, whole)
-        together = _together([e.agreed for e in found])
-        if together >= sums.bits:
-            return whole
-        short = [e for e in found if e.agreed < sums.bits + share]
-        lengths = [e.next_length(sums.bits + share) for e in short]
-        if sum(lengths) > sums.left or max(lengths) > _LONG * _short(sums):
-            raise sums.refusal(spent, together)
-        spent += sum(lengths)
-        for e, n in zip(short, lengths, strict=True):
-            e.n, e.shorter, e.longer = n, e.longer, sums.over(e.panel.nodes(n))
+def reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
+    """Return tree(end + side/x), polynomials in x expanded about the end."""
+    known: dict[Tree, Tree] = {}
+    step = over(number(side), X)
+    for t in in_order(tree):
+        row = polynomial(t)
+        values = [] if row is None else [c.number for c in row]
+        rational_row = [v for v in values if v is not None]
+        if t.constant or row is None or rational_row != values:
+            known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else t
+            continue
+        total, power = number(0), ONE
+        for i in range(len(rational_row)):
+            c = sum((v * math.comb(n, i) * end ** (n - i) for n, v in enumerate(rational_row) if n >= i), Fraction(0))
+            total, power = plus(total, times(number(c), power)), times(power, step)
+        known[t] = total
+    return known[tree]
 
 
-def _together(bits: list[float]) -> float:
-    """Return −log2 of the sum of errors of so many bits."""
-    least = min(bits)
-    return least - math.log2(sum(2 ** (least - b) for b in bits)) if least < math.inf else least
+def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
+    """Bound what one of several formulas and its derivative may be on a sliver."""
+    sizes = []
+    with working_precision(_PRECISION):
+        box = left.union(right)
+        for trees_of in (trees, [derivative(t) for t in trees]):
+            logs = [log2_upper(program([t], RealBalls())(box)[0]) for t in trees_of]
+            sizes.append(max(logs) + 1e-6)
+    return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
 
 
-def _next_length(n: float) -> int:
-    """Return a length greater than n, not the least of all."""
-    return _LENGTHS[max(bisect_left(_LENGTHS, n + 1), 1)]
+def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
+    """Return a cell with the widest useful ellipse, None where there is none."""
+    best: Cell | None = None
+    with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
+        middle, half = (left + right) / 2, (right - left) / 2
+    run = _complex_program(tree)
+    if any(map(_has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half:
+        return _with_limits(left, right, tree, middle, half)
+    most = _seen(run, (left, middle, right))
+    for radius in _RADII:
+        sizes = _sizes(run, middle, half, radius)
+        if sizes is None or any(s > max(limit, 0.0) for s, limit in zip(sizes, most, strict=True)):
+            continue
+        cell = Cell(left, right, tree, radius, sizes)
+        if best is None or _quality(cell) > _quality(best):
+            best = cell
+    return best
 
 
-def _length_before(n: int) -> int:
-    return _LENGTHS[_LENGTHS.index(n) - 1]
+def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> Cell | None:
+    """Return a cell next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
+    direct, limit = _complex_program(tree), _limit_program(tree)
+
+    def run(box: Ball) -> list[Ball]:
+        return [(limit if box.real.contains(0) else direct)(box)[0]]
+
+    for wide, radius in pairwise(_RADII):
+        sizes = _sizes(run, middle, half, wide)
+        if sizes is not None and sizes[0] < _STEEPEST:
+            apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
+            return Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6))
+    return None
 
 
-def _short(sums: NodeSums) -> float:
-    """Return how many nodes a rule may take by the first estimate."""
-    return 16 + sums.bits / 3
+def _is_limit(t: Tree) -> bool:
+    """Return whether a node is a quotient of what vanishes at 0, exactly."""
+    return t.word == "/" and all(v == 0 for v in program(list(t.arguments), RealBalls())(arb(0)))
 
 
-def _panels(sums: NodeSums, pieces: Sequence[tuple[Any, Any]], cells: Cells) -> list[tuple[_Panel, float]]:
-    """Return panels, each with how many nodes it takes by what a few of them say."""
-    short, probe = _short(sums), _next_length(max(15, sums.bits / 8))
-    reserve = sums.left - sums.left // _PLANNING
-    narrow = cells.narrow
-    todo = [_Panel(a, b, narrow.between(float(a), float(b))) for a, b in pieces]
-    done: list[tuple[_Panel, float]] = []
-    while todo:
-        if (len(done) + len(todo)) * short > sums.left or sums.left < reserve:
-            if not any(panel.narrow.length.size for panel in todo):
-                raise sums.too_long()
-            least = sum(max(panel.fine, short) for panel in todo) + len(done) * short
-            raise sums.unresolved(*min(panel.narrowest for panel in todo), least)
-        panel = todo.pop()
-        least = _needed(sums, panel, probe) if panel.fine <= probe and panel.length <= _LONGEST else math.inf
-        if least <= short:
-            done.append((panel, max(least, panel.fine)))
-        elif panel.length < _SHORTEST * (1 + float(panel.b)):
-            raise sums.unresolved(*panel.narrowest, math.inf)
+@lru_cache(maxsize=256)
+def _has_limits(tree: Tree) -> bool:
+    return any(map(_is_limit, in_order(tree)))
+
+
+@lru_cache(maxsize=256)
+def limits(tree: Tree) -> Tree:
+    """Return a tree in which quotients of what vanishes at 0 know the derivatives of both."""
+    known: dict[Tree, Tree] = {}
+    for t in in_order(tree):
+        a = [known[s] for s in t.arguments]
+        if _is_limit(t):
+            known[t] = node("ratio", *a, *(derivative(s) for s in t.arguments))
         else:
-            todo += panel.halves()
-    return done
+            known[t] = t if tuple(a) == t.arguments else node(t.head, *a)
+    return known[tree]
 
 
-def _needed(sums: NodeSums, panel: _Panel, probe: int) -> float:
-    """Return how many nodes give the bits of φ and φ' times the root of the bell, and of He_k."""
-    values = [[gmpy2.exp(-x * x / 4) * v for v in sums.values(x)] for x, _ in panel.nodes(probe)]
-    most, precision = 0.0, gmpy2.get_context().precision
-    for row in zip(*values, strict=True):
-        size = max(map(abs, row))
-        if size:
-            bits = sums.bits + mpfr_log2(size) + 4
-            last = max(abs(sum(map(mul, line, row), mpfr(0))) for line in _legendre(probe, precision))
-            rate = -mpfr_log2(last / size) / (probe - 2)
-            most = max(most, bits / (2 * rate) if rate > 0.1 else math.inf)
-    return 4 + most + _WAVES * math.sqrt(sums.degree) * panel.length
+@lru_cache(maxsize=256)
+def _limit_program(tree: Tree) -> Program:
+    with working_precision(_PRECISION):
+        return program([limits(tree)], ComplexBalls())
 
 
-@lru_cache(maxsize=16)
-def _legendre(probe: int, bits: int) -> list[list[Any]]:
-    """Return what gives the last three coefficients in P_j of the polynomial through the values at a rule's nodes."""
-    rule, lines = gauss_legendre(probe, bits), []
-    before, here = [mpfr(0)] * probe, [mpfr(1)] * probe
-    for j in range(probe):
-        lines.append([(2 * j + 1) * w * p / 2 for (_, w), p in zip(rule, here, strict=True)])
-        after = [((2 * j + 1) * x * p - j * q) / (j + 1) for (x, _), p, q in zip(rule, here, before, strict=True)]
-        before, here = here, after
-    return lines[-3:]
+def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
+    """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at some places."""
+    with working_precision(_precision(places[-1] - places[0])):
+        rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
+    return [max((s for s in row if s < math.inf), default=-math.inf) + _STEEPEST for row in zip(*rows, strict=True)]
+
+
+def _precision(width: Ball) -> int:
+    """Return the precision of bounds on a cell: more where it is so narrow that quotients lose theirs."""
+    return _PRECISION + 2 * max(0, -math.floor(log2_upper(width)))
+
+
+def _quality(cell: Cell) -> float:
+    """Return how few nodes a cell takes for some usual accuracy."""
+    return 2 * math.log2(cell.radius) / (160 + max(0.0, *cell.log_sizes))
+
+
+def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float, float] | None:
+    """Return log2 of bounds on |φ| and |φ'| in an ellipse, from boxes that cover its upper half."""
+    across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
+    most = [-math.inf, -math.inf]
+    with working_precision(_precision(half)):
+        for i in range(_SLABS):
+            low, high = (2 * i / _SLABS - 1, 2 * (i + 1) / _SLABS - 1)
+            nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+            top = up * math.sqrt(1 - nearest**2) * (1 + 1e-12)
+            x = middle + half * (arb(low * across * (1 + 1e-12)).union(arb(high * across * (1 + 1e-12))))
+            for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
+                most[j] = max(most[j], log2_upper(value))
+            if max(most) == math.inf:
+                return None
+    return most[0] + 1e-6, most[1] + 1e-6
+
+
+@lru_cache(maxsize=256)
+def _complex_program(tree: Tree) -> Program:
+    with working_precision(_PRECISION):
+        return program([tree, derivative(tree)], ComplexBalls())
+
+
+def _log_hermite(degree: int, nearest: float, height: float) -> float:
+    """Return log2 of a bound on |h_k ω| for |Re| ≥ nearest, |Im| ≤ height, k ≤ degree."""
+    if not degree:
+        return (height**2 - nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + 1e-6
+    found = (
+        -degree / 2 * math.log2(s)
+        - math.log2(1 - s * s) / 4
+        + (height**2 / (1 - s) - nearest**2 / (1 + s)) / (2 * _LN2)
+        for s in (*_MEHLER[1:], degree / (degree + 2 * height * math.sqrt(degree) + 1.0))
+    )
+    return min(found) - _HALF_LOG_TAU + 1e-6
+
+
+def _count(cell: Cell, need: float) -> int:
+    """Return how many nodes err by less than 2**-need of M, a multiple of four; 0 where the whole is less than that."""
+    log_half, log_radius = math.log2(cell.half_width), math.log2(cell.radius)
+    if need + log_half + 1 < 0:
+        return 0
+    least = (need + log_half + 2.1 - math.log2(1 - cell.radius**-2)) / (2 * log_radius)
+    return 4 * math.ceil(max(least, 1.0) / 4)
+
+
+@lru_cache(maxsize=128)
+def _legendre(count: int, bits: int) -> list[tuple[Ball, Ball]]:
+    with working_precision(bits):
+        return [arb.legendre_p_root(count, k, weight=True) for k in range(count)]
+
+
+def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
+    """Yield nodes, weights and x ↦ [φ(x), φ'(x)], in the present precision."""
+    import flint
+
+    bits = flint.ctx.prec
+    middle, half = (cell.left + cell.right) / 2, (cell.right - cell.left) / 2
+    run = program([cell.tree, derivative(cell.tree)], RealBalls())
+    for x, weight in _legendre(count, _GRID * math.ceil(bits / _GRID)):
+        yield middle + half * x, half * weight, run
+
+
+def _nodes(cell: Cell, count: int, bits: float) -> list[tuple[Ball, Ball, float]]:
+    """Return nodes x, weights times φ(x) ω(x), and the bits that either has."""
+    middle = abs(float(((cell.left + cell.right) / 2).mid()))
+    nearest = max(0.0, middle - cell.half_width)
+    own = max(32.0, bits - nearest**2 / (4 * _LN2) + max(0.0, cell.log_sizes[0]))
+    found = []
+    with working_precision(math.ceil(own)):
+        scale = 1 / (2 * arb.pi()).sqrt()
+        for x, weight, run in _placed(cell, count):
+            found.append((x, scale * weight * (-x * x / 2).exp() * run(x)[0], own))
+    return found
+
+
+def log_sum(a: float, b: float) -> float:
+    """Return log2(2**a + 2**b), rounded up."""
+    high, low = max(a, b), min(a, b)
+    return high if low == -math.inf or high == math.inf else high + math.log2(1 + 2.0 ** (low - high)) + 1e-9

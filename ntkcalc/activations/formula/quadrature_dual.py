@@ -25,16 +25,15 @@ from typing import Any
 from flint import arb
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, power_of_two, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.pieces import Piece, Pieces
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
-from ntkcalc.activations.hermite_dual import FixedSeries
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance
@@ -79,8 +78,8 @@ class QuadratureDual:
 
     Parameters
     ----------
-    phi
-        φ on its strips.
+    line
+        Sums over the real line of φ (`trapezoid.Line`).
     name
         φ as its user may know it.
     """
@@ -88,10 +87,8 @@ class QuadratureDual:
     degree: int | None = None
     most_bits = 8192
 
-    def __init__(self, phi: Analytic, name: str) -> None:
-        self.analytic, self.name = phi, name
-        self.phi = Pieces((Piece(None, None, phi.tree),), (), name)
-        self._line = Line(phi)
+    def __init__(self, line: Any, name: str) -> None:
+        self._line, self.name = line, name
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
@@ -104,16 +101,23 @@ class QuadratureDual:
     @property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        return self.analytic.polynomial_parts
+        parts: tuple[int | None, int | None] = self._line.phi.polynomial_parts
+        return parts
 
-    def jumps(self) -> tuple[tuple[tuple[int, Any], ...], None]:
+    def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
         return (), None
 
     @property
     def parity(self) -> str | None:
         """Whether φ is even or odd."""
-        return {1: "even", -1: "odd", 0: None}[self.analytic.parity]
+        return {1: "even", -1: "odd", 0: None}[self._parity_sign]
+
+    @property
+    def _parity_sign(self) -> int:
+        """1 or −1 for an even or odd φ, else 0."""
+        even, odd = self.polynomial_parts
+        return 1 if odd == -1 else -1 if even == -1 else 0
 
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: by the structure of φ, or below the floor."""
@@ -135,9 +139,12 @@ class QuadratureDual:
             lost = -log2_lower(ball)
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
-            if need > 1 << 17:
-                raise AccuracyError(f"E[φ²] or E[φ'²] of {self.name} is too small")
-            need = bits + lost + 4 if lost < math.inf else need + abs(need) + 64
+            if need > FLOOR + 256 + bits:
+                raise AccuracyError(
+                    f"{self.name} is too nearly a constant: what the normal law sees of it, or of its slope, "
+                    f"is below 2^-{FLOOR}"
+                )
+            need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
 
     @cached_property
     def _log_norm(self) -> float:
@@ -146,11 +153,11 @@ class QuadratureDual:
 
     def moments(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
-        for known, found in self._moments:
-            if known >= need and len(found) > degree:
-                return found
+        for known, kept in self._moments:
+            if known >= need and len(kept) > degree:
+                return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        found = self._line.hermite(degree, need)
+        found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
@@ -191,7 +198,8 @@ class QuadratureDual:
 
     def _log_square(self, k: int) -> float:
         """Return about log2 of µ_k²: at most N(b)/E[|h_k(Z + ib)|²], for the best b, nearly."""
-        return min(n - (2 * b * math.sqrt(k) - b * b / 2) / _LN2 for b, n in self.analytic.phi.bounds)
+        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        return min(n - (2 * b * math.sqrt(k) - b * b / 2) / _LN2 for b, n in bounds)
 
     # ---------------------------------------------------------------- expansions
 
@@ -313,7 +321,8 @@ class QuadratureDual:
 
     def _series_work(self, terms: int, need: float) -> float:
         """Return about the seconds that the regrouped series takes."""
-        return self._line.hermite_work(terms, need) + terms * (1 + need / 1000) * _COMPOSITION
+        work: float = self._line.hermite_work(terms, need)
+        return work + terms * (1 + need / 1000) * _COMPOSITION
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
@@ -406,7 +415,7 @@ class QuadratureDual:
 
     @cached_property
     def _tails(self) -> Tails:
-        return Tails(self.analytic.phi.shifted_bounds)
+        return Tails(self._line.phi.phi.shifted_bounds)
 
     def _local_need(self, point: ExpansionPoint, degree: int, bits: int) -> float:
         """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""
@@ -430,7 +439,7 @@ class QuadratureDual:
         }
         if last is None:
             goals = dict.fromkeys(goals, need)
-        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self.analytic.parity, goals)
+        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign, goals)
 
     def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
         """Return the last local coefficient that tails which are sums take, if there are not too many."""
@@ -486,7 +495,7 @@ class QuadratureDual:
         terms = self._terms_of_values(log_size, bits)
         if terms > 256 and t.size.near_one and t.size.smaller:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
-            local = LocalHermite(self._line, t.size, 1, need, need, self.analytic.parity, {0: need, 1: need})
+            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
             if local.work() < self._series_work(terms, bits + 40.0):
                 ctx = context(bits + 16)
                 value, slope = local.value(t.sign)
@@ -572,7 +581,7 @@ def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
         analytic = Analytic.of(tree)
         if not analytic.suffices or None not in analytic.polynomial_parts:
             return None
-        dual = QuadratureDual(analytic, name)
+        dual = QuadratureDual(Line(analytic), name)
         return dual if dual.is_no_constant() else None
     except AccuracyError:  # of a rule that is too long; the other route has its own refusals
         return None

@@ -24,6 +24,7 @@ from ntkcalc.activations.formula.trees import Tree
 
 _PRECISION = 53
 _CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
+_USELESS = 4000.0  # log2 of an N(b) that no rule would take
 _MOST_BOXES = 1500
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
@@ -123,6 +124,8 @@ class Strip:
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
+        if seen > _USELESS:
+            return math.inf
         for _ in range(_MOST_BOXES):
             worst = found[0]
             if -worst.key < seen + _CLOSE and -worst.key < math.inf:

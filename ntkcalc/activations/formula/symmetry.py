@@ -188,10 +188,10 @@ def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
         even, odd = (max((n for n in nonzero if n % 2 == i), default=-1) for i in (0, 1))
         return even, odd
     mirror = reflected(tree)
-    return _degree(simplified("+", tree, mirror)), _degree(simplified("-", tree, mirror))
+    return with_degree(simplified("+", tree, mirror)), with_degree(simplified("-", tree, mirror))
 
 
-def _degree(part: Tree) -> int | None:
+def with_degree(part: Tree) -> int | None:
     """Return the degree of a part that is a polynomial in x, None for any other."""
     try:
         field = _Rational((part,))

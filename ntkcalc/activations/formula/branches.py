@@ -1,0 +1,186 @@
+r"""Which branch a formula takes on an interval, proven by balls.
+
+The sign of what decides a branch is that of its ball on the interval, or follows from derivatives: if u, …, u^{(m−1)}
+are ≥ 0 at the left end and u^{(m)} > 0 on the whole, then u > 0 inside (Taylor); likewise from the right end. Where
+neither tells, the interval is halved; places where a branch is likely to change are cut out beforehand, so that this
+is rare. What is left in the end is a sliver on which any of several formulas may hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from flint import arb
+
+from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.functions import Branch, branch, derivative, program, replaced
+from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.errors import AccuracyError
+
+_PRECISION = 64
+_DERIVATIVES = 5  # that may tell a sign next to a zero
+_MULTIPLE = 3  # orders of zeros that are guessed
+_STARTS, _STEPS = (0.5, 0.07, 0.93), 12  # of Newton's method
+_CHAIN_NODES = 400  # of a derivative, beyond which there is no use in another
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """An interval on which φ is one plain formula, or a sliver on which it is one of several.
+
+    Parameters
+    ----------
+    left, right
+        Exact ends.
+    trees
+        The formulas.
+    """
+
+    left: Ball
+    right: Ball
+    trees: tuple[Tree, ...]
+
+    @property
+    def whole(self) -> Ball:
+        """A ball that holds the interval."""
+        return self.left.union(self.right)
+
+
+def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segment]:
+    """Yield the segments of [left, right], from left to right; slivers are no wider than 2**least."""
+    found = first_branch(tree)
+    if found is None:
+        yield Segment(left, right, (tree,))
+        return
+    node, choice = found
+    sign = sign_on(choice.decider, left, right)
+    if sign:
+        yield from segments(replaced(tree, node, choice.above if sign > 0 else choice.below), left, right, least)
+        return
+    if log2_upper(right - left) < least:
+        yield Segment(left, right, tuple(alternatives(tree, left.union(right))))
+        return
+    marks = [left, *_guess(choice.decider, left, right, least), right]
+    if len(marks) == 2:
+        marks.insert(1, between(left, right))
+    for one, other in pairwise(marks):
+        yield from segments(tree, one, other, least)
+
+
+def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
+    """Return exact points next to where a tree or one of its derivatives is likely to vanish, by Newton's method."""
+    for _ in range(_MULTIPLE):
+        slope = _derivative(u)
+        if slope is None:
+            break
+        for start in _STARTS:
+            with working_precision(_PRECISION):
+                x = (left + (right - left) * arb(start)).mid()
+            x = _newton(u, slope, x, left, right, _PRECISION, _STEPS)
+            bits = 2 * _PRECISION
+            while x is not None and bits < 4 * abs(least) + _PRECISION:
+                x = _newton(u, slope, x, left, right, bits, 4)
+                bits *= 2
+            if x is not None:
+                with working_precision(math.ceil(abs(least)) + 64):
+                    middle, width = x.mid(), arb(2) ** math.floor(least - 2)
+                    ends = [(middle - width).mid(), (middle + width).mid()]
+                kept = [e for e in ends if left < e and e < right]
+                if kept:
+                    return kept
+        u = slope
+    return []
+
+
+def _newton(u: Tree, slope: Tree, x: Ball, left: Ball, right: Ball, bits: int, steps: int) -> Ball | None:
+    """Return a zero to most of so many bits, None where the method leaves the interval or does not settle."""
+    with working_precision(bits):
+        run = program([u, slope], RealBalls())
+        for _ in range(steps):
+            value, steep = run(x)
+            move = (value.mid() / steep.mid()).mid() if steep.mid() != 0 else arb.nan()
+            x = (x - move).mid()
+            if not (move.is_finite() and left <= x and x <= right):
+                return None
+            if log2_upper(move) < -0.4 * bits:
+                return x
+    return None
+
+
+def alternatives(tree: Tree, box: Ball) -> list[Tree]:
+    """Return all plain formulas that a tree may be on a real ball."""
+    found = first_branch(tree)
+    if found is None:
+        return [tree]
+    node, choice = found
+    value = _ball(choice.decider, box)
+    kept = [t for t, wrong in ((choice.above, value < 0), (choice.below, value > 0)) if not wrong]
+    return list(dict.fromkeys(t for chosen in kept for t in alternatives(replaced(tree, node, chosen), box)))
+
+
+@cache
+def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
+    """Return an innermost node that branches."""
+    return next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)
+
+
+def sign_on(u: Tree, left: Ball, right: Ball) -> int:
+    """Return the sign that a plain tree has inside an interval, 0 where that is not proven."""
+    box = left.union(right)
+    value = _ball(u, box)
+    if value > 0 or value < 0:
+        return 1 if value > 0 else -1
+    chain = [u]
+    for m in range(1, _DERIVATIVES + 1):
+        slope = _derivative(chain[-1])
+        if slope is None:
+            return 0
+        chain.append(slope)
+        top = _ball(slope, box)
+        if top > 0 or top < 0:
+            rising = 1 if top > 0 else -1
+            for end, sign in ((left, rising), (right, rising * (-1) ** m)):
+                step = 1 if end is left else -1
+                if all(_sign_at(chain[i], end) in (0, sign * step**i) for i in range(m)):
+                    return sign
+            return 0
+    return 0
+
+
+@cache
+def _derivative(tree: Tree) -> Tree | None:
+    found = derivative(tree)
+    return found if sum(1 for _ in in_order(found)) < _CHAIN_NODES else None
+
+
+def _sign_at(u: Tree, x: Ball) -> int | None:
+    """Return the sign of a tree at an exact point, None where it is not told."""
+    bits = max(_PRECISION, 2 * x.bits())
+    for _ in range(4):
+        with working_precision(bits):
+            value = program([u], RealBalls())(x)[0]
+        if value > 0 or value < 0:
+            return 1 if value > 0 else -1
+        if value == 0:
+            return 0
+        bits *= 3
+    return None
+
+
+def _ball(u: Tree, box: Ball) -> Ball:
+    with working_precision(_PRECISION):
+        return program([u], RealBalls())(box)[0]
+
+
+def between(left: Ball, right: Ball) -> Ball:
+    """Return an exact point near the middle, of few bits where that does."""
+    for bits in (32, left.bits() + right.bits() + 64):
+        with working_precision(bits):
+            found = ((left + right) / 2).mid()
+        if left < found and found < right:
+            return found
+    raise AccuracyError("two places are too near to be told from each other")

@@ -1,0 +1,259 @@
+r"""The dual of a φ with kinks or narrow features, from Hermite coefficients by panels.
+
+The coefficients fall like a power of k, so that expansions about a take all k up to about (j + bits)/δ: up to some K
+from panels, beyond it from the jumps of derivatives (`kinks`). Next to ±1 the spline S with the same jumps gives
+
+.. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k + ε, \qquad |ε| ≤ \sum_{k>K} |µ_k(φ)² − µ_k(S)²|.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import zip_longest
+
+from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
+from ntkcalc.activations.formula.balls import Ball, working_precision
+from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.growth import far_formula
+from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
+from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
+from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.splines import Spline
+from ntkcalc.activations.formula.symmetry import polynomial_parts
+from ntkcalc.activations.formula.tails import Tails
+from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.numerics.precision import Context, Real, context, log2
+
+_MOST_TERMS = 1 << 17
+_FEW_TERMS, _SHORT = 1024, 8192  # of a series, summed faster than any spline's dual; where there is no spline
+_MOST_EXACT = 400  # the largest k for which sums over kinks are exact
+_JUMP_BITS = 256  # of the jumps whose orders are reported
+_MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
+
+
+@dataclass(frozen=True, eq=False)
+class _Spline:
+    """A spline with φ's jumps, Σ (µ_k(φ)² − µ_k(S)²) t^k, and the bits that two rules for its dual must share."""
+
+    spline: Spline
+    correction: FixedSeries
+    bits: int
+
+
+class PiecewiseDual(QuadratureDual):
+    """The dual of a φ by panels.
+
+    Parameters
+    ----------
+    tree
+        φ, with its branches.
+    name
+        φ as its user may know it.
+    """
+
+    def __init__(self, tree: Tree, name: str) -> None:
+        self.tree = tree
+        super().__init__(Panels(tree, name, self._parity_sign), name)
+        self._whole = Panels(tree, name)
+        self._series_of: dict[int, KinkSeries | None] = {}
+        self._splines: dict[int, _Spline | None] = {}
+
+    # ---------------------------------------------------------------- structure
+
+    @cached_property
+    def _pieces(self) -> list[Piece] | None:
+        return rational_pieces(self.tree)
+
+    @cached_property
+    def polynomial_parts(self) -> tuple[int | None, int | None]:
+        """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
+        own = polynomial_parts(self.tree)
+        other = (None, None) if self._pieces is None else polynomial_parts_of(self._pieces)
+        return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
+
+    @property
+    def polynomial(self) -> list[Tree] | None:
+        """The coefficients where φ is the same polynomial on all cells, as x + sign(x) − sign(x^3) is."""
+        line = self._whole.line(64.0)
+        trees = [cell.tree for cell in line.cells]
+        far = [far_formula(self.tree, line.reach, sign) for sign in (-1, 1)]
+        same = all(t is not None and alike(trees[0], t) for t in (*trees, *far))
+        return polynomial(trees[0]) if same else None
+
+    def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
+        """Return kinks with the jumps of derivatives there, none unless all pieces are rational polynomials."""
+        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
+        if any(not row or None in row for row in rows):
+            return []
+        found = []
+        for piece, left, right in zip(self._pieces or [], rows, rows[1:], strict=False):
+            assert piece.right is not None
+            apart = [(b or Fraction(0)) - (a or Fraction(0)) for a, b in zip_longest(left, right)]
+            jumps = []
+            while apart:
+                jumps.append(sum((c * piece.right**n for n, c in enumerate(apart)), Fraction(0)))
+                apart = [n * c for n, c in enumerate(apart)][1:]
+            found.append((piece.right, jumps))
+        return found
+
+    @cached_property
+    def _exact_zeros(self) -> frozenset[int]:
+        """Some k beyond all degrees with µ_k = 0: where Σ J_{b,i} He_{k−1−i}(b) is 0 over the kinks at each |b|."""
+        kinks = self._rational_jumps()
+        first = max((len(jumps) for _, jumps in kinks), default=0)
+        sums: dict[Fraction, list[Fraction]] = {}
+        for b, jumps in kinks:
+            he = [Fraction(1), b]
+            for n in range(1, _MOST_EXACT):
+                he.append(b * he[n] - n * he[n - 1])
+            row = sums.setdefault(abs(b), [Fraction(0)] * (_MOST_EXACT + 1))
+            for k in range(first, _MOST_EXACT + 1):
+                row[k] += sum((jump * he[k - 1 - i] for i, jump in enumerate(jumps)), Fraction(0))
+        late = range(first, _MOST_EXACT + 1) if kinks else ()
+        return frozenset(k for k in late if not any(row[k] for row in sums.values()))
+
+    def vanishes(self, k: int) -> bool:
+        """Return whether µ_k is zero: where all is rational also by exact sums over the kinks."""
+        return super().vanishes(k) or k in self._exact_zeros
+
+    def kinks(self, need: float) -> list[Kink]:
+        """Return the kinks, their places to so many bits."""
+        return kinks_of(self._whole, need) if self._pieces is None else rational_kinks(self._pieces)
+
+    def jumps(self) -> tuple[tuple[tuple[int, Callable[[Context], Real]], ...], int | None]:
+        """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness."""
+        kinks = self.kinks(_JUMP_BITS)
+        rows = [kink.jumps(_MOST_ORDERS, 2 * _JUMP_BITS) for kink in kinks]
+        if not kinks or None in rows:
+            return (), None
+        orders = [m for row in rows for m, jump in enumerate(row or []) if m and not jump.contains(0)]
+        if [kink.exact for kink in kinks] != [Fraction(0)]:
+            return (), min(orders, default=None)
+        least = [min((m for m in orders if m % 2 == parity), default=None) for parity in (0, 1)]
+        return tuple((m, self._jump(kinks[0], m)) for m in sorted(m for m in least if m is not None)), None
+
+    def _jump(self, kink: Kink, order: int) -> Callable[[Context], Real]:
+        def jump(ctx: Context) -> Real:
+            row = kink.jumps(order, ctx.prec + 64)
+            assert row is not None
+            return to_real(ctx, row[order])
+
+        return jump
+
+    # ---------------------------------------------------------------- coefficients
+
+    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
+        """Return False: each k is looked at by itself."""
+        return False
+
+    def moments(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
+        for known, kept in self._moments:
+            if known >= need and len(kept) > degree:
+                return kept
+        need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
+        series = self._kink_series(need) if degree > 64 else None
+        last = degree if series is None or series.first is None else min(degree, series.first[0])
+        found: list[Ball] = self._line.hermite(last, need)
+        if series is not None and last < degree:
+            found += series.moments(last + 1, degree, need)
+        self._moments = [(need, found), *self._moments[:3]]
+        return found
+
+    def _kink_series(self, need: float) -> KinkSeries | None:
+        """Return the series of jumps for so many bits, None where there is none."""
+        need = 64 * math.ceil((need + 8) / 64)
+        if need not in self._series_of:
+            found = KinkSeries(self._whole, self.kinks(need + 8), need)
+            self._series_of[need] = found if found.jumps is not None else None
+        return self._series_of[need]
+
+    @cached_property
+    def _fall(self) -> tuple[float, float]:
+        """log2 of about µ_k² k^s, and s."""
+        _, roughness = self.jumps()
+        orders = [m for m, _ in self.jumps()[0]]
+        order = min(orders, default=roughness if roughness is not None else 2)
+        return 2 * self._log_norm, order + 0.5 + 1.0
+
+    def _log_square(self, k: int) -> float:
+        """Return about log2 of µ_k²."""
+        size, power = self._fall
+        return size - power * math.log2(k + 1)
+
+    # ---------------------------------------------------------------- expansions
+
+    def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
+        """See `ntkcalc.activations.duals.Dual.expansion`."""
+        a, delta = point.at(context(64))
+        if not a:
+            return self._about_zero(degree, bits)
+        terms = math.ceil(1.1 * (degree + 2) / float(delta)) + math.ceil((bits + 20) / -log2(a)) + 16
+        return self._regrouped(point, degree, bits, min(terms, _MOST_TERMS), bits + 24.0)
+
+    @cached_property
+    def _tails(self) -> Tails:
+        return Tails([])
+
+    # ---------------------------------------------------------------- values
+
+    def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
+        """See `ntkcalc.activations.duals.Dual.value`: the Hermite series where it is short, else a spline's dual."""
+        size = t.at(context(64))[0]
+        log_size = log2(abs(size)) if size else -math.inf
+        bits = 32 * (bits // 32 + 1)
+        terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
+        if terms <= _FEW_TERMS:
+            return self._series_value(t, bits, terms)
+        spline = None if terms <= _SHORT and self._pieces is None else self._spline(bits)
+        if spline is None:
+            return self._series_value(t, bits, min(terms, _MOST_TERMS))
+        ctx = t.context(spline.spline.ctx.prec)
+        x, gap = t.at(ctx)
+        value, slope = spline.spline.dual(spline.spline.ctx.convert(x), spline.spline.ctx.sqrt(gap), spline.bits)
+        more, steeper = spline.correction.at(t)
+        return value + more, slope + steeper
+
+    def _spline(self, bits: int) -> _Spline | None:
+        if bits not in self._splines:
+            self._splines[bits] = self._matched(bits)
+        return self._splines[bits]
+
+    def _matched(self, bits: int) -> _Spline | None:
+        sizes = self._log_norm, log2(self.slope_square(16)) / 2
+        need = bits + 24.0 - 2 * min(0.0, *sizes)
+        series = self._kink_series(need)
+        if series is None or series.first is None or series.jumps is None:
+            return None
+        last, order = series.first
+        rough = self._knots(series, order, context(128))
+        lost = max(0, math.ceil(2 * rough.log_size() - 2 * min(sizes)))
+        shared = math.ceil(1.25 * (bits + 8 + lost))  # four fifths of which are asked for
+        ctx = context(max(math.ceil(need) + lost, shared) + 64)
+        spline = self._knots(series, order, ctx)
+        ours, theirs = self.moments(last, need + 2 * log2_float(last)), spline.hermite(last)
+        pairs = zip(ours[: last + 1], theirs, strict=True)
+        squares = [to_real(ctx, a) ** 2 - b * b for a, b in pairs]
+        return _Spline(spline, FixedSeries.of(squares, math.ceil(need)), shared)
+
+    def _knots(self, series: KinkSeries, order: int, ctx: Context) -> Spline:
+        """Return the spline with φ's jumps up to an order."""
+        knots = []
+        for kink in series.kinks:
+            row = kink.jumps(order - 1, ctx.prec + 64)
+            assert row is not None
+            knots.append((_place(ctx, kink), [ctx.zero, *(to_real(ctx, jump) for jump in row[1:])]))
+        return Spline(ctx, [ctx.zero], knots)
+
+
+def _place(ctx: Context, kink: Kink) -> Real:
+    if kink.exact is not None:
+        return ctx.mpf(kink.exact.numerator) / kink.exact.denominator
+    with working_precision(ctx.prec):
+        return to_real(ctx, kink.place())

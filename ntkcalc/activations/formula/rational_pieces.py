@@ -1,0 +1,116 @@
+"""The pieces of a formula whose branches are all decided by linear functions with rational coefficients: exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flint import arb
+
+from ntkcalc.activations.formula.branches import first_branch, sign_on
+from ntkcalc.activations.formula.functions import Branch, polynomial, replaced
+from ntkcalc.activations.formula.symmetry import reflected, with_degree
+from ntkcalc.activations.formula.trees import Tree, number, simplified, times
+
+_MOST = 256
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A plain formula between two rational ends, None for infinity."""
+
+    left: Fraction | None
+    right: Fraction | None
+    tree: Tree
+
+
+class _NotLinearError(Exception):
+    """A branch is decided by something else."""
+
+
+def rational_pieces(tree: Tree) -> list[Piece] | None:
+    """Return the pieces from left to right, neighbours with different formulas; None where ends are not rational."""
+    found: list[Piece] = []
+    try:
+        for piece in _pieces(Piece(None, None, tree)):
+            if found and alike(found[-1].tree, piece.tree):
+                found[-1] = Piece(found[-1].left, piece.right, found[-1].tree)
+            else:
+                found.append(piece)
+            if len(found) > _MOST:
+                return None
+    except _NotLinearError:
+        return None
+    return found
+
+
+def _pieces(piece: Piece) -> Iterator[Piece]:
+    found = first_branch(piece.tree)
+    if found is None:
+        yield piece
+        return
+    node, choice = found
+    zero, slope = _line(choice.decider)
+    if slope == 0:
+        yield from _pieces(Piece(piece.left, piece.right, replaced(piece.tree, node, _taken(choice, zero > 0))))
+        return
+    end = -zero / slope
+    if piece.left is None or piece.left < end:
+        right = end if piece.right is None else min(end, piece.right)
+        yield from _pieces(Piece(piece.left, right, replaced(piece.tree, node, _taken(choice, slope < 0))))
+    if piece.right is None or piece.right > end:
+        left = end if piece.left is None else max(end, piece.left)
+        yield from _pieces(Piece(left, piece.right, replaced(piece.tree, node, _taken(choice, slope > 0))))
+
+
+def _taken(choice: Branch, positive: bool) -> Tree:
+    return choice.above if positive else choice.below
+
+
+def _line(decider: Tree) -> tuple[Fraction, Fraction]:
+    """Return the constant and the slope of what is linear with rational coefficients; of a constant, its sign."""
+    if decider.constant and (sign := sign_on(decider, arb(0), arb(1))):
+        return Fraction(sign), Fraction(0)
+    row = polynomial(decider)
+    values = [] if row is None else [c.number for c in row]
+    known = [v for v in values if v is not None]
+    if not known or known != values or len(known) > 2:
+        raise _NotLinearError
+    return known[0], known[1] if len(known) > 1 else Fraction(0)
+
+
+def alike(a: Tree, b: Tree) -> bool:
+    """Return whether two formulas are plainly the same."""
+    return a is b or (polynomial(a) is not None and polynomial(a) == polynomial(b))
+
+
+def polynomial_parts_of(pieces: list[Piece]) -> tuple[int | None, int | None]:
+    """Return the degrees of φ's even and odd part where they are proven to be polynomials, −1 for zero, else None."""
+    parts: list[int | None] = []
+    for sign in (1, -1):
+        whole: Tree | None = None
+        degree: int | None = -1
+        for right, left in _mirrored(pieces):
+            part = simplified("+", right, times(number(sign), reflected(left)))
+            if whole is None:
+                whole, mirror = part, times(number(sign), reflected(part))  # on x > 0 alone it proves nothing
+                degree = with_degree(part) if with_degree(simplified("-", part, mirror)) == -1 else None
+            elif with_degree(simplified("-", part, whole)) != -1:
+                degree = None
+            if degree is None:
+                break
+        parts.append(degree)
+    return parts[0], parts[1]
+
+
+def _mirrored(pieces: list[Piece]) -> Iterator[tuple[Tree, Tree]]:
+    """Yield for every interval of |x| between ends the formulas there and at −|x|."""
+    ends = sorted({abs(p.left) for p in pieces if p.left is not None} | {Fraction(0)})
+    for i, low in enumerate(ends):
+        inside = (low + ends[i + 1]) / 2 if i + 1 < len(ends) else low + 1
+        yield _at(pieces, inside), _at(pieces, -inside)
+
+
+def _at(pieces: list[Piece], x: Fraction) -> Tree:
+    return next(p.tree for p in pieces if p.right is None or x < p.right)

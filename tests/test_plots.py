@@ -1,0 +1,144 @@
+"""Pictures: every curve in its panel, zero is a gap, labels do not touch, the same results make the same bytes."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from shell import inside, one_line_of_error, output, run
+
+from ntkcalc import matrix_spectrum, ntk_coefficients, ntk_values, sphere_eigenvalues
+from ntkcalc.decay.kernel_decay import kernel_decays
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.report.formats import draw
+from ntkcalc.report.plots import PLOTS
+
+RHOS = [f"{i / 4}" for i in range(-4, 5)]
+POINTS = np.random.default_rng(1).standard_normal((30, 4))
+
+
+def values(*kernels: str, truncations: tuple[int, ...] = (3, 9)) -> list[Any]:
+    return [ntk_values(RHOS, act, 2, t) for act in kernels for t in truncations]
+
+
+RESULTS = {
+    "values": values("relu", "tanh", "sigmoid", "linear"),
+    "one value": [ntk_values(["0.5"], "relu")],
+    "coefficients": [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
+    "Hermite": [ntk_coefficients("tanh", which="mu")],
+    "sphere": [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
+    "data": [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
+    "decay": [kernel_decays(Kernel.of(act), [2], 200)[0] for act in ("relu", "tanh", "gelu", "linear")],
+}
+
+
+@cache
+def drawn(name: str) -> Figure:
+    found = RESULTS[name]
+    figure = PLOTS[type(found[0]).__name__](found)
+    figure.canvas.draw()
+    return figure
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_tick_labels_do_not_touch(name: str) -> None:
+    for axes in drawn(name).axes:
+        for axis, side in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+            shown = [t.get_window_extent() for t in axis.get_ticklabels(which="both") if t.get_text()]
+            inside_view = [b for b in shown if axes.bbox.padded(5).overlaps(b.padded(20))]
+            ends = sorted((getattr(b, f"{side}0"), getattr(b, f"{side}1")) for b in inside_view)
+            assert all(left[1] < right[0] for left, right in pairwise(ends)), (name, side)
+
+
+@pytest.mark.parametrize("name", ["values", "coefficients", "Hermite", "sphere", "data"])
+def test_the_peak_of_every_curve_is_in_its_panel(name: str) -> None:
+    for axes in drawn(name).axes:
+        low, high = axes.get_ylim()
+        for line in axes.lines:
+            assert low < np.nanmax(line.get_ydata()) < high
+
+
+def test_theta_is_drawn_above_its_errors() -> None:
+    figure, r = drawn("values"), RESULTS["values"][0]
+    theta = figure.axes[0].lines[0]
+    assert theta.get_label() == "Θ"
+    assert theta.get_ydata() == pytest.approx([float(v.theta) for v in r.points])
+    error = figure.axes[3].lines[0].get_ydata()
+    assert error == pytest.approx([abs(float(v.error)) or math.nan for v in r.points], nan_ok=True)
+
+
+def test_an_error_of_zero_is_a_gap_and_no_flat_piece() -> None:
+    middle = len(RHOS) // 2
+    error = drawn("values").axes[3].lines[0].get_ydata()
+    assert math.isnan(error[middle])
+    assert error[middle - 1] > 0 < error[middle + 1]
+    texts = [text.get_text() for axes in drawn("values").axes for text in axes.texts]
+    assert texts == ["the error is 0"]  # of linear
+
+
+def test_the_eigenvalue_of_k_0_is_drawn() -> None:
+    line = next(line for line in drawn("sphere").axes[0].lines if line.get_label() == "λ_k")
+    first = RESULTS["sphere"][0].eigenvalues[0]
+    assert (line.get_xdata()[0], line.get_ydata()[0]) == (0, pytest.approx(float(first.eigenvalue)))
+
+
+def test_coefficients_and_the_share_that_is_left() -> None:
+    left, right = drawn("coefficients").axes
+    r = RESULTS["coefficients"][0]
+    known = {c.p: float(c.value) for c in r.coefficients if c.value}
+    assert dict(zip(*left.lines[0].get_data(), strict=True)) == pytest.approx(known)
+    rest = [1 - float(c.cumulative) for c in r.coefficients]
+    assert right.lines[0].get_ydata() == pytest.approx(rest, abs=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+def test_the_same_results_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    pictures = [tmp_path / f"{i}.{kind}" for i in (1, 2)]
+    for picture in pictures:
+        draw(RESULTS["sphere"], str(picture), kind)
+    one, other = (picture.read_bytes() for picture in pictures)
+    assert one == other
+    assert not any(word in one for word in (b"dc:date", b"CreationDate"))
+
+
+@pytest.mark.parametrize("wrong", [b"lines.linewidth: 9\nfigure.dpi: 30\n", b"nonsense\n", b"\xff\xfe\x00"])
+@pytest.mark.quick(1)
+def test_settings_of_the_user_change_nothing(wrong: bytes, tmp_path: Path) -> None:
+    line = ["coeffs", "-a", "relu", "--plot"]
+    (tmp_path / "matplotlibrc").write_bytes(wrong)
+    own = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(tmp_path), "MPLCONFIGDIR": "/dev/null"}
+    done = run([*line, "one.svg"], cwd=tmp_path, **own)
+    assert (done.returncode, done.stderr) == (0, "")
+    draw([ntk_coefficients("relu", digits=10)], str(tmp_path / "other.svg"), "svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+
+
+def test_names_of_files_are_no_formulas_of_tex(tmp_path: Path) -> None:
+    points = tmp_path / "a$b_^$\x1b[31m.csv"
+    np.savetxt(points, POINTS[:4], delimiter=",")
+    line = ["eigs", "-q", "-a", "relu", "--data", str(points), "--width", "5", "--trials", "2"]
+    assert inside([*line, "--plot", str(tmp_path / "p.svg")]).returncode == 0
+
+
+def test_a_disk_that_is_full_is_told_with_the_name_of_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "p.png").symlink_to("/dev/full")
+    done = inside(["coeffs", "-a", "relu", "--plot", str(tmp_path / "p.png")])
+    assert done.returncode == 1
+    assert one_line_of_error(done) == f"ntkcalc: cannot write {tmp_path / 'p.png'}: No space left on device\n"
+
+
+def test_a_picture_of_coefficients_stands_beside_the_output(tmp_path: Path) -> None:
+    line = "coeffs -a relu -a tanh"
+    assert output(f"{line} --plot {tmp_path / 'c.png'}") == output(line)
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_no_decay_has_no_slope() -> None:
+    labels = [line.get_label() for line in drawn("decay").axes[3].lines]
+    assert labels == ["log10 κ_p"]
