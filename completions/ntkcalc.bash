@@ -59,7 +59,10 @@ _ntkcalc() {
         -a|--act) _ntkcalc_activations ;;
         -l|--depth) candidates="" ;;
         --sigma-w2) candidates="max" ;;
-        --gamma-b2) candidates="" ;;
+        --sigma-b2) candidates="" ;;
+        --gamma-w2) candidates="sigma" ;;
+        --gamma-b2) candidates="sigma" ;;
+        --kernel) candidates="ntk nngp" ;;
         -T|--truncation) candidates="" ;;
         -d|--digits) candidates="" ;;
         --engine) candidates="auto numpy mpmath" ;;
@@ -96,11 +99,11 @@ _ntkcalc() {
         *)
             if [[ -n "$before" ]]; then return; fi
             case "$command" in
-                coeffs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -d --digits --engine --paper-truncation --which --values --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                evaluate) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs -d --digits --engine --paper-truncation --rho --data --other --columns --header --delimiter --decimal --no-normalize --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                effrank) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -c --coeffs -d --digits --engine --data --columns --header --delimiter --decimal --epsilon --memory --no-normalize --isotropic --width --trials --seed --outer --json --format -o --output --schema -q --quiet -h --help" ;;
-                eigs) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs -d --digits --engine --sphere-dim --max-frequency --measure --sample --data --columns --header --delimiter --decimal --top --memory --no-normalize --isotropic --width --trials --seed --arch --parametrization --image-shape --padding --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                decay) candidates="-a --act -l --depth --sigma-w2 --gamma-b2 -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                coeffs) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -d --digits --engine --paper-truncation --which --values --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                evaluate) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs -d --digits --engine --paper-truncation --rho --data --other --columns --header --delimiter --decimal --no-normalize --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                effrank) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -c --coeffs -d --digits --engine --data --columns --header --delimiter --decimal --epsilon --memory --no-normalize --isotropic --width --trials --seed --outer --json --format -o --output --schema -q --quiet -h --help" ;;
+                eigs) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs -d --digits --engine --sphere-dim --max-frequency --measure --sample --data --columns --header --delimiter --decimal --top --memory --no-normalize --isotropic --width --trials --seed --arch --parametrization --image-shape --padding --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                decay) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 *) candidates="coeffs evaluate effrank eigs decay --version --list-activations -h --help" ;;
             esac
             if [[ -n "$command" && "$value" != -* ]]; then return; fi ;;

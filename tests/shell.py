@@ -40,6 +40,7 @@ ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
 ENVELOPE = ["schema", "version", "digits", "engine", "kernel"]
 KERNEL = ["activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "chi", "total"]
+KERNEL += ["name", "variances", "slopes", "fixed_point"]
 DATA = ["source", "n", "d", "rank", "normalized_rows"]
 
 

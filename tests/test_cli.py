@@ -50,7 +50,7 @@ def test_json_has_the_fields_of_the_contract() -> None:
 def numbers(found: dict[str, Any]) -> list[Any]:
     """All values of a result that are not counts or names."""
     rows = [row[key] for row in found["coefficients"] for key in ("kappa", "share", "cumulative")]
-    return [*rows, *(found["kernel"][key] for key in KERNEL[2:]), found["tail"]]
+    return [*rows, *(found["kernel"][key] for key in KERNEL[2:8]), *found["kernel"]["variances"], found["tail"]]
 
 
 @pytest.mark.parametrize(("digits", "kinds"), [("15", (int, float)), ("16", str)])

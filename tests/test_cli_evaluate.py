@@ -426,7 +426,7 @@ def test_a_picture_is_drawn_beside_the_output(kind: str, first: bytes, line: str
         ("-a relu --data none.npy", "no such file", "'none.npy'"),
         ("-a relu --data x.npy --other none.npy", "no such file", "'none.npy'"),
         ("-a relu --data xy.npz", "say which", "2 arrays"),
-        ("-a relu --data y.csv --no-normalize", "--no-normalize", "row 1"),
+        ("-a clip(x,-1,1) --data y.csv --no-normalize", "--no-normalize", "kinks away from 0"),
         ("-a relu --data x.npy -o k.txt", ".npy", "'k.txt'"),
         ("-a relu -l 2:3 --data x.npy -o k.npy", "one by one", "2 kernels"),
         ("-a relu --data x.npy -o /no/such/k.npy", "no such folder", "/no/such/k.npy"),

@@ -72,7 +72,8 @@ def test_json_of_networks() -> None:
 
 def test_standard_networks_have_no_variances() -> None:
     (found,) = objects("eigs -q -a softplus:beta=0.1 --data - --width 3 --trials 2 --parametrization standard")
-    assert found["kernel"] == {"activation": "softplus:beta=0.1", "depth": 2} | dict.fromkeys(KERNEL[2:])
+    own = {"activation": "softplus:beta=0.1", "depth": 2, "name": "ntk"}
+    assert found["kernel"] == dict.fromkeys(KERNEL) | own
     assert found["distance"] is None
 
 

@@ -263,11 +263,19 @@ def in_words(action: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-def test_a_row_of_another_norm_is_refused_where_nothing_is_scaled(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", [[0.6, 0.8], [0.6, 0.9]])
-    message = refusal(tmp_path / "x.npy", normalize=False)
-    assert "row 2 is not of unit norm" in message
-    assert "--no-normalize" in message
+def test_rows_keep_their_norms_where_nothing_is_scaled() -> None:
+    rows = np.array([[0.6, 0.8], [3.0, -4.0], [0.0, 0.0]])
+    points = unit_rows(rows, "x", normalize=False)
+    assert points.norms is not None
+    assert points.norms == pytest.approx([1, 5, 0], abs=1e-15)
+    assert points.inputs == pytest.approx(rows, abs=1e-15)
+    assert not points.scaled
+    assert unit_rows(UNIT, "x", normalize=False).norms is None
+
+
+def test_norms_beyond_reach_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", [[0.6, 0.8], [0.6, 1e200]])
+    assert "row 2 has a norm above 1e+100" in refusal(tmp_path / "x.npy", normalize=False)
 
 
 def damaged_npz(path: Path) -> None:

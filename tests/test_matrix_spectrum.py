@@ -452,7 +452,6 @@ def test_a_sample_has_the_spectrum_of_its_points() -> None:
         ({"memory": -1}, "memory"),
         ({"digits": 0}, "digits"),
         ({"digits": -2}, "digits"),
-        ({"normalize": False}, "not of unit norm"),
         ({"act": "tahn"}, "Did you mean 'tanh'?"),
         ({"depth": 0}, "depth must be at least 1"),
         ({"x": np.zeros((2, 2))}, "row 1 is zero"),

@@ -51,7 +51,11 @@ def run(kernel: Kernel, truncation: int, bits: int = BITS) -> list[LayerSeries[l
 
 def kernel_at(kernel: Kernel, t: Any) -> list[tuple[Any, Any]]:
     """Σ_l(t) and Θ_l(t) of all layers, from the closed forms."""
-    dual, sigma_w2, sigma_b2 = DUALS[kernel.activation.name], kernel.sigma_w2_at(300), kernel.sigma_b2(300)
+    dual, sigma_w2, sigma_b2 = (
+        DUALS[kernel.activation.name],
+        kernel.variances.sigma_w2_at(300),
+        kernel.variances.sigma_b2_at(300),
+    )
     gamma_b2 = CTX.mpf(kernel.gamma_b2.numerator) / kernel.gamma_b2.denominator
     sigma = theta = gamma_b2 + (1 - gamma_b2) * t
     found = [(sigma, theta)]
@@ -130,7 +134,7 @@ def test_more_terms_change_nothing(kernel: Kernel, few: int, more: int) -> None:
 def test_the_second_layer_has_the_squares_of_the_hermite_coefficients(name: str) -> None:
     kernel = Kernel.of(name, 2, "0.8")
     layer, mu = run(kernel, 12)[-1], activation(name).hermite(13, 200)
-    bias = kernel.sigma_b2(200)
+    bias = kernel.variances.sigma_b2_at(200)
     for k in range(13):
         alpha, beta = (CTX.mpf("0.8") * m * m for m in mu[k : k + 2])
         assert abs(layer.alpha[k] - alpha - (bias if k == 0 else 0)) <= layer.alpha[k] * 2.0 ** (10 - BITS)
@@ -140,7 +144,9 @@ def test_the_second_layer_has_the_squares_of_the_hermite_coefficients(name: str)
 @pytest.mark.parametrize("name", ["sigmoid", "elu", "relu", "cos"])
 def test_the_series_of_the_correlation_map_sum_to_the_values_at_one(name: str) -> None:
     kernel = Kernel.of(name, 2, "0.8")
-    r, r_dot, q, q_dot = correlation_map_series(kernel, ExpansionPoint(CTX.mpf("0.1"), near_one=True), 10, BITS)
+    r, r_dot, q, q_dot = correlation_map_series(
+        kernel.variances.correlation_map(2), ExpansionPoint(CTX.mpf("0.1"), near_one=True), 10, BITS
+    )
     for series, tails, total in ((r, q, CTX.one), (r_dot, q_dot, kernel.chi(BITS))):
         for partial, tail in zip(accumulate(series), tails, strict=True):
             assert abs(partial + tail - total) <= 2.0 ** (10 - BITS)

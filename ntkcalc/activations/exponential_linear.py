@@ -1,16 +1,17 @@
 r"""elu, x for x > 0 and α(eˣ − 1) for x < 0, and its scaled form selu, with their dual and Hermite coefficients.
 
-With ψ = eˣ 1_{x<0} and Dirac's δ, φ'' = αψ + (1 − α)δ, so D'' = α² P + 2α(1 − α) g + (1 − α)² h, where
+For φ_q(x) = φ(√q x), with ψ = e^{√q x} 1_{x<0} and Dirac's δ, φ_q'' = q αψ + √q (1 − α)δ and ψ' = √q ψ − δ, so
+D'' = q (α² P + 2α(1 − α) g + (1 − α)² h), where
 
     h = E[δ(U)δ(V)] = (1 − t²)^{−1/2}/(2π)
-    g = E[ψ(U)δ(V)] = e^{w²/2} Φ(−w)/√(2π),  w² = 1 − t²      g' = t (h − g)
-    P = E[ψ(U)ψ(V)]                                           P' = P + h − 2g
+    g = √q E[ψ(U)δ(V)] = √q e^{q w²/2} Φ(−√q w)/√(2π),  w² = 1 − t²      g' = q t (h − g)
+    P = q E[ψ(U)ψ(V)]                                                       P' = q (P + h − 2g)
 
-because ψ' = ψ − δ. The two differential equations give the Taylor coefficients about any a in O(1) each.
+The two differential equations give the Taylor coefficients about any a in O(1) each.
 P, D' and D themselves are entire functions of the angle θ = arcsin t: with w = cos θ and ' = d/dθ,
 
-    g' = sin θ/(2π) − sin θ cos θ g,  P' = cos θ (P − 2g) + 1/(2π),
-    (dD/dt)' = cos θ (α² P + 2α(1 − α) g) + (1 − α)²/(2π),  D' = cos θ dD/dt,
+    g' = q (sin θ/(2π) − sin θ cos θ g),  P' = q (cos θ (P − 2g) + 1/(2π)),
+    (dD/dt)' = q (cos θ (α² P + 2α(1 − α) g) + (1 − α)²/(2π)),  D' = cos θ dD/dt,
 
 whose power series in θ gives them on all of [−1, 1].
 """
@@ -25,7 +26,7 @@ from typing import Any
 
 import gmpy2
 
-from ntkcalc.activations.activation import Activation, ArrayPair, Family
+from ntkcalc.activations.activation import Activation, ArrayPair, Family, HermiteFunction
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, real
@@ -34,14 +35,16 @@ from ntkcalc.numerics.types import Array
 
 @dataclass(frozen=True)
 class ExponentialLinearDual(ClosedFormDual):
-    """The dual of λ · elu with parameter α.
+    """The dual of λ · elu(√q x) with parameter α.
 
     Parameters
     ----------
     alpha : α, or None for selu: α and λ such that E[φ] = 0 and E[φ²] = 1 (Klambauer et al., 2017)
+    q : the variance that φ is applied to
     """
 
     alpha: Fraction | None
+    q: Fraction = Fraction(1)
     degree: None = None
 
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
@@ -55,12 +58,15 @@ class ExponentialLinearDual(ClosedFormDual):
     def mean_square(self, bits: int) -> Real | Fraction:
         """Return E[φ²]."""
         ctx = context(bits + 16)
-        return Fraction(1) if self.alpha is None else self._raw_square(ctx, self._alpha(ctx))
+        if self.alpha is None and self.q == 1:
+            return Fraction(1)
+        return self._scale_square(ctx) * self._raw_square(ctx, self._alpha(ctx), self.q)
 
     def slope_square(self, bits: int) -> Real:
         """Return E[φ'²]."""
         ctx = context(bits + 16)
-        return self._scale_square(ctx) * (ctx.mpf(1) / 2 + self._alpha(ctx) ** 2 * _exponential_mean(ctx, 2))
+        mean = ctx.mpf(1) / 2 + self._alpha(ctx) ** 2 * _exponential_mean(ctx, 2, self.q)
+        return self._scale_square(ctx) * real(ctx, self.q) * mean
 
     def _alpha(self, ctx: Context) -> Real:
         """Return α."""
@@ -68,32 +74,34 @@ class ExponentialLinearDual(ClosedFormDual):
             return real(ctx, self.alpha)
         return 1 / (ctx.sqrt(2 * ctx.pi) * (ctx.mpf(1) / 2 - _exponential_mean(ctx, 1)))
 
-    def _raw_square(self, ctx: Context, alpha: Real) -> Real:
-        """Return E[φ²] for λ = 1."""
-        half = ctx.mpf(1) / 2
-        return half + alpha**2 * (_exponential_mean(ctx, 2) - 2 * _exponential_mean(ctx, 1) + half)
+    def _raw_square(self, ctx: Context, alpha: Real, q: Fraction = Fraction(1)) -> Real:
+        """Return E[φ_q²] for λ = 1."""
+        half, wide = ctx.mpf(1) / 2, context(ctx.prec + _small_bits(q))  # E[(e^{√q Z} − 1)²; Z < 0] is about q/2
+        below = _exponential_mean(wide, 2, q) - 2 * _exponential_mean(wide, 1, q) + wide.mpf(1) / 2
+        return real(ctx, q) * half + alpha**2 * ctx.convert(below)
 
     def _scale_square(self, ctx: Context) -> Real:
         """Return λ²."""
         return ctx.one if self.alpha is not None else 1 / self._raw_square(ctx, self._alpha(ctx))
 
     def _means(self, ctx: Context) -> tuple[Real, Real]:
-        """Return E[φ] and E[φ'] for λ = 1."""
-        alpha, mean = self._alpha(ctx), _exponential_mean(ctx, 1)
-        half = ctx.mpf(1) / 2
+        """Return E[φ_q] and E[φ_q'] for λ = 1."""
+        alpha, mean, root = self._alpha(ctx), _exponential_mean(ctx, 1, self.q), ctx.sqrt(real(ctx, self.q))
+        half, centred = ctx.mpf(1) / 2, self.alpha is None and self.q == 1
         return (
-            ctx.zero if self.alpha is None else 1 / ctx.sqrt(2 * ctx.pi) + alpha * (mean - half),
-            half + alpha * mean,
+            ctx.zero if centred else root / ctx.sqrt(2 * ctx.pi) + alpha * (mean - half),
+            root * (half + alpha * mean),
         )
 
     def _hermite(self, ctx: Context, degree: int) -> list[Real]:
-        """E[φ He_{k+2}] = E[φ'' He_k] with φ'' = αψ + (1 − α)δ; the moments of ψ follow from ψ' = ψ − δ."""
+        """E[φ He_{k+2}] = E[φ'' He_k] with φ'' = qαψ + √q(1 − α)δ; the moments of ψ follow from ψ' = √q ψ − δ."""
         alpha, scale = self._alpha(ctx), ctx.sqrt(self._scale_square(ctx))
-        psi, dirac, dirac_before = _exponential_mean(ctx, 1), 1 / ctx.sqrt(2 * ctx.pi), ctx.zero
+        q, root = real(ctx, self.q), ctx.sqrt(real(ctx, self.q))
+        psi, dirac, dirac_before = _exponential_mean(ctx, 1, self.q), 1 / ctx.sqrt(2 * ctx.pi), ctx.zero
         moments = list(self._means(ctx))
         for k in range(degree - 1):
-            moments.append(alpha * psi + (1 - alpha) * dirac)
-            psi, dirac, dirac_before = psi - dirac, -k * dirac_before, dirac
+            moments.append(q * alpha * psi + root * (1 - alpha) * dirac)
+            psi, dirac, dirac_before = root * psi - dirac, -k * dirac_before, dirac
         factorial, series = ctx.one, []
         for k, m in enumerate(moments[: degree + 1]):
             factorial *= max(k, 1)
@@ -105,18 +113,18 @@ class ExponentialLinearDual(ClosedFormDual):
         if a:
             ctx = context(ctx.prec + max(0, -int(log2(a))))
             a, delta = point.at(ctx)
-        alpha, scale = self._alpha(ctx), self._scale_square(ctx)
+        alpha, scale, q = self._alpha(ctx), self._scale_square(ctx), real(ctx, self.q)
         width = ctx.sqrt(delta * (1 + a))
         value, slope, exponential = _angle_series(self, ctx.prec).at(ctx, a, width)
-        edge, kink = _edge(ctx, width), 1 / (2 * ctx.pi * width)
+        edge, kink = _edge(ctx, width, self.q), 1 / (2 * ctx.pi * width)
         factor, series = scale * delta**2 / 2, [scale * value, scale * delta * slope]
         edge_before = kink_before = ctx.zero
         for j in range(degree - 1):
             bent = alpha**2 * exponential + 2 * alpha * (1 - alpha) * edge + (1 - alpha) ** 2 * kink
-            series.append(factor * bent)
+            series.append(factor * q * bent)
             factor *= ctx.mpf(j + 1) / (j + 3)
-            exponential = delta * (exponential + kink - 2 * edge) / (j + 1)
-            edge, edge_before = delta * (a * (kink - edge) + delta * (kink_before - edge_before)) / (j + 1), edge
+            exponential = q * delta * (exponential + kink - 2 * edge) / (j + 1)
+            edge, edge_before = q * delta * (a * (kink - edge) + delta * (kink_before - edge_before)) / (j + 1), edge
             kink, kink_before = (a * (2 * j + 1) * kink + delta * j * kink_before) / ((1 + a) * (j + 1)), kink
         return series[: degree + 1]
 
@@ -124,7 +132,7 @@ class ExponentialLinearDual(ClosedFormDual):
         """See `Dual.value`."""
         ctx = t.context(bits + 16)
         x, gap = t.at(ctx)
-        value, slope, _ = _angle_series(self, bits + 16).at(ctx, x, ctx.sqrt(gap))
+        value, slope, _ = _angle_series(self, bits + 16 + _small_bits(self.q)).at(ctx, x, ctx.sqrt(gap))
         scale = self._scale_square(ctx)
         return scale * value, scale * slope
 
@@ -156,14 +164,21 @@ def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
 
     Notes
     -----
-    On |θ| ≤ 3 we have |cos θ| ≤ W = cosh 3, |g| ≤ G = e^{W²/2}/√(2π) (g is a multiple of
-    :math:`\int_0^∞ e^{−s²/2 − sw} ds`), and by Grönwall |P| ≤ (1 + 3 (1 + 2WG)) e^{3W}; so all are below
-    M = e^{100} (1 + α²), and by Cauchy's estimate what is left after N terms is below 3 M (π/6)^N.
+    On |θ| ≤ r we have |cos θ| ≤ W = cosh r, |g| ≤ G = √q e^{qW²/2}/√(2π) (g is a multiple of
+    :math:`\int_0^∞ e^{−s²/2 − s√q w} ds`), and by Grönwall |P| ≤ (q + q r (1 + 2WG)) e^{qrW}; so all are below
+    M = (1 + q)³ e^{qW²/2 + qrW + 8} (1 + α²), 2 < r ≤ 3, and by Cauchy's estimate what is left after N terms is below
+    3 M (π/2r)^N.
     """
-    rough = context(64)
+    rough, q = context(64), float(dual.q)
     size = float(rough.log(1 + dual._alpha(rough) ** 2)) / math.log(2)
-    terms = math.ceil((bits + 8 + 145 + size) / math.log2(6 / math.pi))
-    width = bits + 64 + math.ceil(2 * size)
+
+    def count(r: float) -> int:
+        w = math.cosh(r)
+        growth = (q * w * w / 2 + q * r * w + 3 * math.log1p(q) + 18) / math.log(2)
+        return math.ceil((bits + 8 + growth + size) / math.log2(2 * r / math.pi))
+
+    terms = min(count(2 + i / 16) for i in range(17))
+    width = bits + 64 + math.ceil(2 * size + 11 * q)  # the coefficients of x^n are below 2^(64 + 11q)
     ctx = context(width + 16)
     alpha, (mean, mean_slope) = dual._alpha(ctx), dual._means(ctx)
 
@@ -178,9 +193,12 @@ def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
         (sines if n % 2 else cosines)[n] = fixed(sign * half * power)
         doubled[n] = fixed(sign * half * power * ctx.ldexp(1, n - 1)) if n % 2 else gmpy2.mpz(0)
         power *= half / (n + 1)
-    quarter, first = fixed(ctx.mpf(1) / 4), _exponential_mean(ctx, 1)  # dθ/(2π) = dx/4
-    square, mixed, kink = fixed(alpha**2), fixed(2 * alpha * (1 - alpha)), fixed((1 - alpha) ** 2 / 4)
-    edge, exponential = [fixed(_edge(ctx, ctx.one))], [fixed(first**2)]
+    scale = real(ctx, dual.q)
+    quarter, first = fixed(scale / 4), _exponential_mean(ctx, 1, dual.q)  # q dθ/(2π) = q dx/4
+    square, mixed, kink = (fixed(scale * c) for c in (alpha**2, 2 * alpha * (1 - alpha), (1 - alpha) ** 2 / 4))
+    edge, exponential = [fixed(_edge(ctx, ctx.one, dual.q))], [fixed(scale * first**2)]
+    turned = [c * fixed(scale) >> width for c in doubled]
+    driving = [c * fixed(scale) >> width for c in cosines]
     slope, value = [fixed(mean_slope**2)], [fixed(mean**2)]
     driven, bent = [], []
     for n in range(terms - 1):
@@ -188,8 +206,8 @@ def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
         bent.append((square * exponential[n] + mixed * edge[n]) >> width)
         start = n == 0
         sine = sines[n] * quarter // fixed(half) if n % 2 else gmpy2.mpz(0)
-        edge.append((sine - _convolved(doubled, edge, n, width)) // (n + 1))
-        exponential.append((_convolved(cosines, driven, n, width) + quarter * start) // (n + 1))
+        edge.append((sine - _convolved(turned, edge, n, width)) // (n + 1))
+        exponential.append((_convolved(driving, driven, n, width) + quarter * start) // (n + 1))
         slope.append((_convolved(cosines, bent, n, width) + kink * start) // (n + 1))
         value.append(_convolved(cosines, slope, n, width) // (n + 1))
     return _AngleSeries(width, value, slope, exponential)
@@ -200,18 +218,30 @@ def _convolved(a: list[Any], b: list[Any], n: int, width: int) -> Any:
     return sum(map(mul, a[: n + 1], b[n::-1]), gmpy2.mpz(0)) >> width
 
 
-def _exponential_mean(ctx: Context, power: int) -> Real:
-    """Return E[e^{nZ}; Z < 0] = e^{n²/2} Φ(−n)."""
-    return ctx.exp(ctx.mpf(power * power) / 2) * ctx.erfc(power / ctx.sqrt(2)) / 2
+def _exponential_mean(ctx: Context, power: int, q: Fraction = Fraction(1)) -> Real:
+    """Return E[e^{n√q Z}; Z < 0] = e^{n²q/2} Φ(−n√q)."""
+    square = power * power * real(ctx, q)
+    return ctx.exp(square / 2) * ctx.erfc(ctx.sqrt(square / 2)) / 2
 
 
-def _edge(ctx: Context, w: Real) -> Real:
-    """Return g = e^{w²/2} Φ(−w)/√(2π)."""
-    return ctx.exp(w * w / 2) * ctx.erfc(w / ctx.sqrt(2)) / ctx.sqrt(8 * ctx.pi)
+def _edge(ctx: Context, w: Real, q: Fraction) -> Real:
+    """Return g = √q e^{q w²/2} Φ(−√q w)/√(2π)."""
+    scale = real(ctx, q)
+    square = scale * w * w / 2
+    return ctx.sqrt(scale) * ctx.exp(square) * ctx.erfc(ctx.sqrt(square)) / ctx.sqrt(8 * ctx.pi)
+
+
+def _small_bits(q: Fraction) -> int:
+    """Return how many bits smaller than 1 a small q is."""
+    return max(0, q.denominator.bit_length() - q.numerator.bit_length() + 1)
 
 
 def _elu(name: str, alpha: Fraction | None) -> Activation:
     dual = ExponentialLinearDual(alpha)
+
+    def dilation(q: Fraction) -> tuple[ExponentialLinearDual, HermiteFunction]:
+        scaled = ExponentialLinearDual(alpha, q)
+        return scaled, scaled.hermite
 
     def phi(ctx: Context, x: Real) -> Real:
         scale = ctx.sqrt(dual._scale_square(ctx))
@@ -236,7 +266,8 @@ def _elu(name: str, alpha: Fraction | None) -> Activation:
         return lambda ctx: ctx.sqrt(dual._scale_square(ctx)) * ((order == 1) - dual._alpha(ctx))
 
     orders = (3, 2) if alpha == 1 else (1, 2)
-    return Activation(name, phi, on_arrays, dual, dual.hermite, jumps=tuple((m, jump(m)) for m in orders))
+    jumps = tuple((m, jump(m)) for m in orders)
+    return Activation(name, phi, on_arrays, dual, dual.hermite, dilation, jumps=jumps)
 
 
 ELU = Family(

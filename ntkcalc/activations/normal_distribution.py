@@ -8,21 +8,21 @@ from ntkcalc.activations.activation import (
     Family,
     TwoLayerLaw,
     alternating,
-    signed_roots,
+    closed_form,
 )
 from ntkcalc.activations.closed_form_dual import AlgebraicDual
 from ntkcalc.numerics.precision import Context, Real, real
 from ntkcalc.numerics.types import Array
 
 
-def _gaussian_dual(sigma: Fraction) -> AlgebraicDual:
-    """Return D(t) = ((1 + σ²)² − t²)^{−1/2}/(2π)."""
-    return AlgebraicDual(0, 1 + sigma**2, lambda ctx: [(1, 1 / (2 * ctx.pi))], lambda ctx, t, _: [])
+def _gaussian_dual(sigma: Fraction, q: Fraction) -> AlgebraicDual:
+    """Return D_q(t) = ((σ² + q)² − q² t²)^{−1/2}/(2π)."""
+    return AlgebraicDual(0, 1 + sigma**2 / q, lambda ctx: [(1, 1 / (2 * ctx.pi * real(ctx, q)))], lambda ctx, t, _: [])
 
 
 def _gaussian(name: str, sigma: Fraction) -> Activation:
     """Return the density of N(0, σ²)."""
-    dual = _gaussian_dual(sigma)
+    dilation = closed_form(lambda q: _gaussian_dual(sigma, q), alternating(0))
 
     def phi(ctx: Context, x: Real) -> Real:
         s = real(ctx, sigma)
@@ -38,28 +38,29 @@ def _gaussian(name: str, sigma: Fraction) -> Activation:
 
         return density, lambda x: -(x / s) * density(x) / s
 
-    ratio = float(dual.radius)
+    ratio = float(1 + sigma**2)
     return Activation(
         name,
         phi,
         on_arrays,
-        dual,
-        signed_roots(dual, alternating(0)),
+        *dilation(Fraction(1)),
+        dilation,
         parity="even",
-        singularity=dual.singularity,
+        singularity=_gaussian_dual(sigma, Fraction(1)).singularity,
         lemma_3_2=TwoLayerLaw("exponential", f"Θ(p^(1/2) {ratio:.6g}^(−p))", exponent=0.5, ratio=ratio, parity="even"),
     )
 
 
-def _erf_dual() -> AlgebraicDual:
-    """Return D(t) = (2/π) arcsin(2t/3) (Williams, 1997)."""
+def _erf_dual(q: Fraction) -> AlgebraicDual:
+    """Return D_q(t) = (2/π) arcsin(2qt/(1 + 2q)) (Williams, 1997)."""
+    radius = 1 + 1 / (2 * q)
     return AlgebraicDual(
-        1, Fraction(3, 2), lambda ctx: [(1, 2 / ctx.pi)], lambda ctx, t, _: [2 / ctx.pi * ctx.asin(2 * t / 3)]
+        1, radius, lambda ctx: [(1, 2 / ctx.pi)], lambda ctx, t, _: [2 / ctx.pi * ctx.asin(t / real(ctx, radius))]
     )
 
 
 def _erf(name: str) -> Activation:
-    dual = _erf_dual()
+    dilation = closed_form(_erf_dual, alternating(1))
 
     def on_arrays() -> ArrayPair:
         import numpy as np
@@ -71,34 +72,36 @@ def _erf(name: str) -> Activation:
         name,
         lambda ctx, x: ctx.erf(x),
         on_arrays,
-        dual,
-        signed_roots(dual, alternating(1)),
+        *dilation(Fraction(1)),
+        dilation,
         parity="odd",
-        singularity=dual.singularity,
+        singularity=_erf_dual(Fraction(1)).singularity,
     )
 
 
-def _gelu_dual() -> AlgebraicDual:
-    """Return D(t) = t/4 + [(4 − t²)^{−1/2} + t arcsin(t/2)]/(2π).
+def _gelu_dual(q: Fraction) -> AlgebraicDual:
+    """Return D_q(t) = qt/4 + [q (1 + t² (1 − q)/(1 + q)) y^{−1/2} + q t arcsin(t/c)]/(2π), c = 1 + 1/q, y = c² − t².
 
-    φ'' = (2 − x²) times the normal density, whence D'' = (12 y^{−5/2} + 2 y^{−3/2} + y^{−1/2})/(2π)
-    with y = 4 − t²; D follows by two integrations from D(0) = 1/(4π), D'(0) = 1/4.
+    φ'' = (2 − x²) times the normal density, whence D_q'' = (3 (c²/q) y^{−5/2} + 2 y^{−3/2} + q y^{−1/2})/(2π);
+    D_q follows by two integrations from D_q(0) = q²/(2π (1 + q)), D_q'(0) = q/4.
     """
+    radius = 1 + 1 / q
 
     def lower(ctx: Context, t: Real, _: Real) -> list[Real]:
-        root, angle = ctx.sqrt((2 - t) * (2 + t)), ctx.asin(t / 2)
-        value = t / 4 + (1 / root + t * angle) / (2 * ctx.pi)
-        return [value, ctx.mpf(1) / 4 + (t / root**3 + t / root + angle) / (2 * ctx.pi)]
+        scale, c = real(ctx, q), real(ctx, radius)
+        root, angle = ctx.sqrt((c - t) * (c + t)), ctx.asin(t / c)
+        value = scale * (t / 4 + ((1 + t * t * real(ctx, (1 - q) / (1 + q))) / root + t * angle) / (2 * ctx.pi))
+        return [value, scale / 4 + (t / (scale * root**3) + 2 * t / (c * root) + scale * angle) / (2 * ctx.pi)]
 
     def weights(ctx: Context) -> list[tuple[int, Real]]:
-        return [(n, w / (2 * ctx.pi)) for n, w in ((5, 12), (3, 2), (1, 1))]
+        return [(n, real(ctx, w) / (2 * ctx.pi)) for n, w in ((5, 3 * radius**2 / q), (3, Fraction(2)), (1, q))]
 
-    return AlgebraicDual(2, Fraction(2), weights, lower)
+    return AlgebraicDual(2, radius, weights, lower)
 
 
 def _gelu(name: str) -> Activation:
     """Return x Φ(x), Φ the distribution function of N(0, 1)."""
-    dual = _gelu_dual()
+    dilation = closed_form(_gelu_dual, alternating(2))
 
     def on_arrays() -> ArrayPair:
         import numpy as np
@@ -110,9 +113,9 @@ def _gelu(name: str) -> Activation:
         name,
         lambda ctx, x: x * ctx.erfc(-x / ctx.sqrt(2)) / 2,
         on_arrays,
-        dual,
-        signed_roots(dual, alternating(2)),
-        singularity=dual.singularity,
+        *dilation(Fraction(1)),
+        dilation,
+        singularity=_gelu_dual(Fraction(1)).singularity,
     )
 
 

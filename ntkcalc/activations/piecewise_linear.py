@@ -3,17 +3,17 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from ntkcalc.activations.activation import Activation, ArrayPair, Family, TwoLayerLaw, alternating, signed_roots
+from ntkcalc.activations.activation import Activation, ArrayPair, Family, TwoLayerLaw, alternating, closed_form
 from ntkcalc.activations.closed_form_dual import AlgebraicDual
 from ntkcalc.numerics.precision import Context, Real, real
 
 
-def _dual(slope: Fraction) -> AlgebraicDual:
-    """Return D(t) = (1 − s)²/(2π) [√(1 − t²) + t arcsin t] + (1 + s)²/4 t, s the slope.
+def _dual(slope: Fraction, q: Fraction) -> AlgebraicDual:
+    """Return D_q(t) = q ((1 − s)²/(2π) [√(1 − t²) + t arcsin t] + (1 + s)²/4 t), s the slope.
 
     For relu (s = 0) this is the arc-cosine kernel of Cho and Saul (2009).
     """
-    bend, mean = (1 - slope) ** 2, (1 + slope) ** 2 / 4
+    bend, mean = q * (1 - slope) ** 2, q * (1 + slope) ** 2 / 4
 
     def lower(ctx: Context, t: Real, gap: Real) -> list[Real]:
         kink, line = real(ctx, bend) / (2 * ctx.pi), real(ctx, mean)
@@ -24,13 +24,11 @@ def _dual(slope: Fraction) -> AlgebraicDual:
     def weights(ctx: Context) -> list[tuple[int, Real]]:
         return [(1, real(ctx, bend) / (2 * ctx.pi))] if bend else []
 
-    square = (1 + slope**2) / 2
+    square = q * (1 + slope**2) / 2
     return AlgebraicDual(2, Fraction(1), weights, lower, square, square, None if bend else 1)
 
 
 def _piecewise_linear(name: str, slope: Fraction) -> Activation:
-    dual = _dual(slope)
-
     def phi(ctx: Context, x: Real) -> Real:
         return x if x > 0 else real(ctx, slope) * x
 
@@ -45,15 +43,17 @@ def _piecewise_linear(name: str, slope: Fraction) -> Activation:
             return 1 if slope >= -1 else -1
         return alternating(2)(k) * (1 if slope <= 1 else -1)
 
+    dilation = closed_form(lambda q: _dual(slope, q), sign)
     return Activation(
         name,
         phi,
         on_arrays,
-        dual,
-        signed_roots(dual, sign),
+        *dilation(Fraction(1)),
+        dilation,
         parity="odd" if slope == 1 else "even" if slope == -1 else None,
         jumps=() if slope == 1 else ((1, lambda ctx: real(ctx, 1 - slope)),),
         slope_range=(min(1.0, float(slope)), max(1.0, float(slope))) if slope > 0 else None,
+        homogeneous=True,
     )
 
 

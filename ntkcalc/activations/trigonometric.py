@@ -1,37 +1,41 @@
-"""Sine and cosine, whose duals are e⁻¹ sinh t and e⁻¹ cosh t."""
+"""Sine and cosine, whose duals are e^{−q} sinh(qt) and e^{−q} cosh(qt)."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
-from ntkcalc.activations.activation import Activation, ArrayPair, Family, alternating, signed_roots
+from ntkcalc.activations.activation import Activation, ArrayPair, Family, alternating, closed_form
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.numerics.precision import Real, context
+from ntkcalc.numerics.precision import Real, context, real
 
 
 @dataclass(frozen=True)
 class HyperbolicDual(ClosedFormDual):
-    """The dual of sin, e⁻¹ sinh t (odd), or of cos, e⁻¹ cosh t."""
+    """The dual of sin(√q x), e^{−q} sinh(qt) (odd), or of cos(√q x), e^{−q} cosh(qt)."""
 
     odd: bool
+    q: Fraction = Fraction(1)
     degree: None = None
 
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """See `Dual.taylor`."""
         ctx = context(bits + 16 + degree.bit_length())
         a, delta = point.at(ctx)
-        derivatives = [ctx.sinh(a), ctx.cosh(a)] if self.odd else [ctx.cosh(a), ctx.sinh(a)]
-        factor, series = ctx.exp(-1), []
+        q = real(ctx, self.q)
+        derivatives = [ctx.sinh(q * a), ctx.cosh(q * a)] if self.odd else [ctx.cosh(q * a), ctx.sinh(q * a)]
+        factor, series = ctx.exp(-q), []
         for j in range(degree + 1):
             series.append(factor * derivatives[j % 2])
-            factor *= delta / (j + 1)
+            factor *= q * delta / (j + 1)
         return series
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
         """See `Dual.value`."""
         ctx = t.context(bits + 16)
-        x, _ = t.at(ctx)
-        sinh, cosh, scale = ctx.sinh(x), ctx.cosh(x), ctx.exp(-1)
-        return (scale * sinh, scale * cosh) if self.odd else (scale * cosh, scale * sinh)
+        q = real(ctx, self.q)
+        x, scale = q * t.at(ctx)[0], ctx.exp(-q)
+        sinh, cosh = scale * ctx.sinh(x), scale * ctx.cosh(x)
+        return (sinh, q * cosh) if self.odd else (cosh, q * sinh)
 
     def mean_square(self, bits: int) -> Real:
         """Return D(1)."""
@@ -39,12 +43,13 @@ class HyperbolicDual(ClosedFormDual):
 
     def slope_square(self, bits: int) -> Real:
         """Return D'(1)."""
-        return self._at_one(bits, not self.odd)
-
-    @staticmethod
-    def _at_one(bits: int, odd: bool) -> Real:
         ctx = context(bits + 16)
-        return (1 - ctx.exp(-2)) / 2 if odd else (1 + ctx.exp(-2)) / 2
+        return real(ctx, self.q) * self._at_one(bits, not self.odd)
+
+    def _at_one(self, bits: int, odd: bool) -> Real:
+        ctx = context(bits + 16)
+        twice = -2 * real(ctx, self.q)
+        return -ctx.expm1(twice) / 2 if odd else (1 + ctx.exp(twice)) / 2
 
 
 def _sin(name: str) -> Activation:
@@ -53,9 +58,9 @@ def _sin(name: str) -> Activation:
 
         return np.sin, np.cos
 
-    dual = HyperbolicDual(odd=True)
-    hermite = signed_roots(dual, alternating(1))
-    return Activation(name, lambda ctx, x: ctx.sin(x), on_arrays, dual, hermite, parity="odd", entire=True)
+    dilation = closed_form(lambda q: HyperbolicDual(True, q), alternating(1))
+    own = dilation(Fraction(1))
+    return Activation(name, lambda ctx, x: ctx.sin(x), on_arrays, *own, dilation, parity="odd", entire=True)
 
 
 def _cos(name: str) -> Activation:
@@ -64,9 +69,9 @@ def _cos(name: str) -> Activation:
 
         return np.cos, lambda x: -np.sin(x)
 
-    dual = HyperbolicDual(odd=False)
-    hermite = signed_roots(dual, alternating(0))
-    return Activation(name, lambda ctx, x: ctx.cos(x), on_arrays, dual, hermite, parity="even", entire=True)
+    dilation = closed_form(lambda q: HyperbolicDual(False, q), alternating(0))
+    own = dilation(Fraction(1))
+    return Activation(name, lambda ctx, x: ctx.cos(x), on_arrays, *own, dilation, parity="even", entire=True)
 
 
 SIN = Family("sin", "sin(x)", "elementary dual", _sin)

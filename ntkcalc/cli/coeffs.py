@@ -9,8 +9,9 @@ class CoeffsOptions(PrecisionOptions, KernelOptions):
 
     truncation: int = option("-T, --truncation N", "Highest degree.", 10)
     paper_truncation: bool = PAPER_TRUNCATION
-    which: str = option(
-        "--which kappa|alpha|beta|mu", "NTK, NNGP kernel, its derivative, or Hermite coefficients.", "kappa"
+    which: str | None = option(
+        "--which kappa|alpha|beta|mu",
+        "NTK, NNGP kernel, its derivative, or Hermite coefficients.  [default: as --kernel]",
     )
     values: bool = option("--values", "Of several kernels the coefficients too, not only cumulative shares.", False)
     plot: str | None = PLOT

@@ -19,7 +19,7 @@ class DataOptions(PrecisionOptions):
     header: str | None = option("--header auto|yes|no", "Whether a text's first line holds names.  [default: auto]")
     delimiter: str | None = option("--delimiter C", "What stands between two fields; tab is a tab.  [default: seen]")
     decimal: str | None = option("--decimal .|,", "The decimal sign of a text.  [default: .]")
-    no_normalize: bool = option("--no-normalize", "Refuse rows that are not of unit norm.", False)
+    no_normalize: bool = option("--no-normalize", "Take rows with their norms, zero rows too.", False)
 
     def points(self, source: str) -> "Points":
         """Read a data file; remarks say how it was read, and where rows were scaled."""

@@ -60,8 +60,10 @@ def _check_data(o: EigsOptions) -> None:
     o.check_seed()
     if o.data and o.isotropic and o.width is None:
         raise InputError("--data and --isotropic together are for --width; else one data set at a time")
-    if o.parametrization == "standard" and (o.sigma_w2 or o.gamma_b2):
-        raise InputError("--parametrization standard has no variances: leave out --sigma-w2 and --gamma-b2")
+    if o.parametrization == "standard" and any((o.sigma_w2, o.sigma_b2, o.gamma_w2, o.gamma_b2)):
+        raise InputError("--parametrization standard has no variances: leave out --sigma-w2 and the others")
+    if o.parametrization == "standard" and o.kernel == "nngp":
+        raise InputError("--kernel nngp is that of the NTK parametrization: leave out --parametrization standard")
     if o.arch != "cnn" and (o.image_shape or o.padding):
         raise InputError("--image-shape and --padding are about convolutions: give --arch cnn too")
 
@@ -112,8 +114,6 @@ def eigs_networks(options: EigsOptions, width: int, digits: int, budget: int) ->
     from ntkcalc.networks.network import Architecture
 
     o = options
-    if o.parametrization == "standard":
-        o = o.but(sigma_w2=["max"])  # it has no effect, but every activation admits it
     kernels, sets = o.kernels(), o.data_sets()
     networks = Architecture(width, o.arch or "mlp", o.parametrization or "ntk", o.padding or "valid")
     if o.image_shape is not None:

@@ -11,14 +11,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from fractions import Fraction
 from inspect import Parameter, Signature, signature
+from itertools import product
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typer import CallbackParam, Context, Exit, Option
 
 from ntkcalc.cli.files import check_plot, check_writable
 from ntkcalc.cli.pictures import draw_file
-from ntkcalc.cli.terminal import emit, preset, preset_digits, screen
+from ntkcalc.cli.terminal import emit, preset, preset_digits, remark, screen
 from ntkcalc.errors import InputError, near_miss
 
 if TYPE_CHECKING:
@@ -55,7 +57,10 @@ OWN = "This command"
 """The group of the options that are not every command's."""
 
 GROUPS = {
-    "Kernel": ("act", "depth", "sigma_w2", "gamma_b2", "truncation", "coeffs", "digits", "engine", "paper_truncation"),
+    "Kernel": (
+        *("act", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "kernel"),
+        *("truncation", "coeffs", "digits", "engine", "paper_truncation"),
+    ),
     OWN: (
         *("which", "values", "rho", "window", "all", "sphere_dim", "rank", "max_frequency", "measure", "sample"),
         *("data", "other", "columns", "header", "delimiter", "decimal", "epsilon", "top", "memory", "no_normalize"),
@@ -105,7 +110,7 @@ class ProgramOptions(Options):
 
 
 class KernelOptions(Options):
-    """Every combination of act, depth, σ_w², γ_b², in this order (the last varies fastest)."""
+    """Every combination of act, depth, σ_w², σ_b², γ_w², γ_b², in this order (the last varies fastest)."""
 
     act: list[str] | None = option(
         "-a, --act ACT", "Activation: tanh, leaky-relu:slope=0.1, or a formula: 'x*tanh(x)'; repeatable."
@@ -113,8 +118,17 @@ class KernelOptions(Options):
     depth: list[str] | None = option(
         "-l, --depth N", "Layers incl. the linear output; A:B = all from A to B; repeatable.  [default: 2]"
     )
-    sigma_w2: list[str] | None = option("--sigma-w2 X|max", "sigma_w^2; max = 1/E[phi^2]; repeatable.  [default: 1]")
-    gamma_b2: list[str] | None = option("--gamma-b2 X", "gamma_b^2 in [0, 1]; repeatable.  [default: 0]")
+    sigma_w2: list[str] | None = option(
+        "--sigma-w2 X|max", "sigma_w^2; max = 1/E[phi^2]; A:B:COUNT; repeatable.  [default: 1, or max if less]"
+    )
+    sigma_b2: list[str] | None = option(
+        "--sigma-b2 X", "sigma_b^2, for any variances.  [default: 1 - sigma_w^2 E[phi^2], unit variance]"
+    )
+    gamma_w2: list[str] | None = option(
+        "--gamma-w2 X|sigma", "gamma_w^2 of the first layer; sigma = sigma_w^2.  [default: 1 - gamma_b^2]"
+    )
+    gamma_b2: list[str] | None = option("--gamma-b2 X|sigma", "gamma_b^2; sigma = sigma_b^2; repeatable.  [default: 0]")
+    kernel: str | None = option("--kernel ntk|nngp", "Theta_l, or the network's covariance Sigma_l.  [default: ntk]")
 
     @property
     def names_kernel(self) -> bool:
@@ -127,9 +141,15 @@ class KernelOptions(Options):
         return [depth for text in self.depth or ["2"] for depth in _depths(text)]
 
     @property
-    def variances(self) -> list[tuple[str, str]]:
-        """Every pair of σ_w² and γ_b²."""
-        return [(sigma, gamma) for sigma in self.sigma_w2 or ["1"] for gamma in self.gamma_b2 or ["0"]]
+    def variances(self) -> "list[dict[str, Any]]":
+        """Every combination of the variances, ranges A:B:COUNT written out; None where Assumption 2 says them."""
+        names = ("sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2")
+        given = [(self.sigma_w2, None), (self.sigma_b2, None), (self.gamma_w2, None), (self.gamma_b2, "0")]
+        values = [
+            [value for text in texts for value in numbers(text, name)] if texts else [default]
+            for name, (texts, default) in zip(names, given, strict=True)
+        ]
+        return [dict(zip(names, row, strict=True)) for row in product(*values)]
 
     def deepest(self) -> "list[Kernel]":
         """Return a kernel of the largest depth for every activation and variances."""
@@ -138,7 +158,15 @@ class KernelOptions(Options):
         largest = max(self.depths)
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        return [Kernel.of(act, largest, *pair).checked() for act in self.act for pair in self.variances]
+        name = self.kernel or "ntk"
+        found = [
+            Kernel.of(act, largest, **given, kernel=name).checked() for act in self.act for given in self.variances
+        ]
+        if not self.sigma_w2:
+            for act in dict.fromkeys(kernel.activation.name for kernel in found if kernel.sigma_w2 is None):
+                said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is more than that (--sigma-b2 admits any)"
+                remark(said, getattr(self, "quiet", False))
+        return found
 
     def in_order(self, found: Sequence[Sequence[Item]]) -> list[Item]:
         """Return what was found for each of `deepest`, at each depth, in the order of all combinations."""
@@ -149,6 +177,23 @@ class KernelOptions(Options):
     def kernels(self) -> "list[Kernel]":
         """Return all kernels."""
         return self.in_order([[kernel.at_depth(depth) for depth in self.depths] for kernel in self.deepest()])
+
+
+def numbers(text: str, what: str) -> "Sequence[str | Fraction]":
+    """Read a number, or COUNT evenly spaced ones from a range A:B:COUNT, which are exact."""
+    if ":" not in text:
+        return [text]
+    from ntkcalc.numerics.precision import rational
+
+    parts = text.split(":")
+    if len(parts) != 3 or not (parts[2].isascii() and parts[2].isdigit() and 2 <= int(parts[2][:30]) <= MOST_VALUES):
+        raise InputError(f"a range of {what} is A:B:COUNT with 2 to {MOST_VALUES} values, got '{text[:40]}'")
+    start, stop, count = rational(parts[0], what), rational(parts[1], what), int(parts[2])
+    return [start + (stop - start) * i / (count - 1) for i in range(count)]
+
+
+MOST_VALUES = 10_000
+"""Values of a variance in one range."""
 
 
 def _depths(text: str) -> range:

@@ -13,18 +13,23 @@ disc of convergence; it lies on the positive axis, for all coefficients are nonn
   counts: the rate of e^{−a√p} is a = 2y/√(γ_w² max(1, χ^{l−2})).
 * R is singular at c > 1 like (c − t)^q, and R' like (c − t)^{q−1}: κ_p ~ C p^{−q} η^{−p}, where η > 1 is the least t
   with Σ_j(t) = c for a j < l.
+
+For any variances the same holds of C_l = Σ_l/q_l and Θ_l/q_l, each layer with the poles, jumps and singularity of φ_q.
+The NNGP kernel Σ_l has one power of the distance to the singularity more than Θ_l, so that α_p is κ_p's law over p.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from math import log, pi, sqrt
 
 import numpy as np
 
-from ntkcalc.activations.dual import Correlation, ExpansionPoint, Singularity
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.decay.results import DecayTheory, Statement
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Given, Kernel
 from ntkcalc.kernel.recursion import layer_map
+from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.precision import context, log2, python_integers, whole
 
 PROVEN, DERIVED = "proven in the paper", "derived here"
@@ -37,8 +42,11 @@ def decay_theory(
     act: str,
     depth: int = 2,
     *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     sphere_dim: int | None = None,
     rank: int | None = None,
 ) -> DecayTheory:
@@ -46,7 +54,7 @@ def decay_theory(
 
     Parameters
     ----------
-    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : the kernel: see `ntk_coefficients`
     sphere_dim : d ≥ 2 of S^d, for statements on the eigenvalues there
     rank : r ≥ 1, for statements on kernel matrices of data of that rank
 
@@ -65,7 +73,8 @@ def decay_theory(
     >>> [s.exponent for s in decay_theory("relu").coefficients]
     [-1.5, -1.5]
     """
-    return kernel_theory(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), sphere_dim, rank)
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    return kernel_theory(found, sphere_dim, rank)
 
 
 def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | None = None) -> DecayTheory:
@@ -75,6 +84,8 @@ def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | Non
     if rank is not None:
         whole(rank, "rank", 1)
     sharp, proven = _derived(kernel), _lemma_3_2(kernel)
+    if kernel.name == "nngp":
+        sharp = [replace(s, law=s.law.replace("κ_p", "α_p")) for s in sharp]
     leading = sharp[0] if sharp else None
     return DecayTheory(
         (*proven, *sharp),
@@ -85,8 +96,10 @@ def kernel_theory(kernel: Kernel, sphere_dim: int | None = None, rank: int | Non
 
 def _lemma_3_2(kernel: Kernel) -> list[Statement]:
     """Return the statement of Lemma 3.2 on two layers."""
-    law, bias = kernel.activation.lemma_3_2, bool(kernel.gamma_b2)
-    if law is None or kernel.depth != 2 or kernel.gamma_b2 == 1 or (bias and law.needs_zero_bias):
+    law, bias = kernel.activation.lemma_3_2, kernel.input_bias
+    if law is None or kernel.depth != 2 or kernel.constant or (bias and law.needs_zero_bias):
+        return []
+    if kernel.name != "ntk" or not kernel.variances.unit:
         return []
     said = f"κ_p = {law.order}" + (f" for {law.parity} p" if law.parity and not bias else "")
     return [Statement(law.model, said, PROVEN, "Lemma 3.2", exponent=law.exponent, rate=law.rate, ratio=law.ratio)]
@@ -95,24 +108,23 @@ def _lemma_3_2(kernel: Kernel) -> list[Statement]:
 def _derived(kernel: Kernel) -> list[Statement]:
     """Return what the nearest singularity says, the slowest class first."""
     activation, dual = kernel.activation, kernel.activation.dual
-    if kernel.depth == 1 or kernel.gamma_b2 == 1 or dual.degree is not None:
+    smoother = int(kernel.name == "nngp")  # Σ_l has one power of the distance to a singularity more than Θ_l
+    if kernel.depth == 1 or kernel.constant or dual.degree is not None:
         return [Statement("finite", "finitely many coefficients", DERIVED, "Θ_l is a polynomial")]
     if activation.jumps:
         return _from_jumps(kernel)
     if activation.roughness is not None:
-        power = -activation.roughness - 0.5
+        power = -activation.roughness - 0.5 - smoother
         said = f"κ_p = O(p^({power:g}))"
         return [Statement("power", said, DERIVED, _jump_of(activation.roughness), exponent=power)]
     parity = _parity(kernel)
     where = f" for {parity} p" if parity else ""
     if activation.pole_distance is not None:
-        chi = float(kernel.chi(_BITS))
-        spread = float(1 - kernel.gamma_b2) * max(1.0, chi ** (kernel.depth - 2))
-        rate = 2 * activation.pole_distance() / sqrt(spread)
+        rate = 2 * activation.pole_distance() / sqrt(_widest_spread(kernel))
         said = f"κ_p = exp(−{rate:.6g} √p (1 + o(1))){where}"
         return [Statement("stretched-exponential", said, DERIVED, "nearest poles of φ", rate=rate, parity=parity)]
     if activation.singularity is not None:
-        ratio, power = _radius(kernel, activation.singularity), -activation.singularity.exponent
+        ratio, power = _radius(kernel), -activation.singularity.exponent - smoother
         said = f"κ_p ~ C p^({power:g}) {ratio:.6g}^(−p){where}"
         return [Statement("exponential", said, DERIVED, "singularity of R", exponent=power, ratio=ratio, parity=parity)]
     if activation.entire:
@@ -126,10 +138,10 @@ def _jump_of(order: int) -> str:
 
 def _parity(kernel: Kernel) -> str | None:
     """Return "even" or "odd" where only such coefficients κ_p, p ≥ 2, are there."""
-    activation = kernel.activation
-    if kernel.gamma_b2:
+    activation = kernel.variances.correlation_map(2).activation(_BITS)
+    if kernel.input_bias:
         return None
-    if activation.parity == "even" or (activation.parity == "odd" and not kernel.sigma_b2(_BITS)):
+    if activation.parity == "even" or (activation.parity == "odd" and not kernel.variances.sigma_b2_at(_BITS)):
         return activation.parity
     mu = activation.hermite(9, 32)
     if kernel.depth == 2 and not any(mu[3::2]):
@@ -140,66 +152,89 @@ def _parity(kernel: Kernel) -> str | None:
 def _from_jumps(kernel: Kernel) -> list[Statement]:
     """Return the power laws of a φ with kinks: one for each parity class where they differ."""
     (first, size), *others = sorted(kernel.activation.jumps, key=lambda jump: jump[0])
-    apart = kernel.gamma_b2 == 0 and kernel.depth == 2
+    apart, smoother = not kernel.input_bias and kernel.depth == 2, int(kernel.name == "nngp")
     if first == 1:
         even, odd = _constants(kernel, float(size(context(_BITS))))
-        found = [_power(1, "even", even)] if even else []
-        found += [_power(1, "odd", odd)] if odd and not apart else []
-        return found + [_power(order, "odd") for order, _ in others[:1] if apart]
+        found = [_power(1, smoother, "even", even)] if even else []
+        found += [_power(1, smoother, "odd", odd)] if odd and not apart else []
+        return found + [_power(order, smoother, "odd") for order, _ in others[:1] if apart]
     if not apart:
-        return [_power(first)]
-    return [_power(order, "odd" if order % 2 == 0 else "even") for order in [first, *(m for m, _ in others)]]
+        return [_power(first, smoother)]
+    return [_power(order, smoother, "odd" if order % 2 == 0 else "even") for order in [first, *(m for m, _ in others)]]
 
 
-def _power(order: int, parity: str | None = None, constant: float | None = None) -> Statement:
+def _power(order: int, smoother: int, parity: str | None = None, constant: float | None = None) -> Statement:
     """Return the law that a jump of φ^(order) gives."""
-    exponent = -order - 0.5
+    exponent = -order - 0.5 - smoother
     size = f"~ {constant:.6g} p^({exponent:g})" if constant else f"= Θ(p^({exponent:g}))"
     said = f"κ_p {size}" + (f" for {parity} p" if parity else "")
     return Statement("power", said, DERIVED, _jump_of(order), exponent=exponent, constant=constant, parity=parity)
 
 
 def _constants(kernel: Kernel, jump: float) -> tuple[float, float]:
-    """Return C of κ_p ~ C p^{−3/2} for even and for odd p."""
-    chi, gamma_w2 = float(kernel.chi(_BITS)), float(1 - kernel.gamma_b2)
-    bend = float(kernel.sigma_w2_at(_BITS)) * jump**2 * sqrt(2) / (2 * pi)
-    total, plus, minus = 1.0, 0.0, 0.0
-    t = Correlation.of(2 * kernel.gamma_b2 - 1, _BITS)  # Σ_1(−1)
-    for depth in range(2, kernel.depth + 1):
-        image, slope = layer_map(kernel, t, _BITS)
-        plus = chi * plus + total * bend * sqrt(chi ** (depth - 2) * gamma_w2)
-        minus = plus if depth == 2 else minus * float(slope)
-        total, t = 1 + chi * total, image
-    if kernel.gamma_b2:
+    """Return C of κ_p ~ C p^{−3/2}, or of α_p ~ C p^{−5/2}, for even and for odd p.
+
+    Every layer has s = σ_w² q J²/q_l and χ as C_l has them, and 1 − C_{l−1} = g (1 − t) + …
+    """
+    bias, weight = kernel.variances.first_layer(_BITS)
+    spread, total, plus, minus = float(weight), 1.0, 0.0, 0.0
+    t = Correlation.of(Fraction(2 * bias - 1), _BITS) if isinstance(bias, Fraction) else None  # C_1(−1)
+    for layer in kernel.maps():
+        chi, q = float(layer.slope(_BITS)), float(layer.variances.variance(layer.layer - 1, _BITS))
+        bend = float(layer.weight(_BITS)) * q * jump**2 * sqrt(2) / (2 * pi)
+        rise = 2 / 3 * bend * spread**1.5 if kernel.name == "nngp" else total * bend * sqrt(spread)
+        first, spread, total = not plus, spread * chi, 1 + chi * total
+        plus = chi * plus + rise
+        if t is not None:
+            t, slope = layer_map(layer, t, _BITS)
+            minus = plus if first else minus * float(slope)
+    if kernel.input_bias:
         minus = 0.0
     elif kernel.activation.parity == "even":
         minus = plus
-    return (plus + minus) / (2 * sqrt(pi)), (plus - minus) / (2 * sqrt(pi))
+    divisor, q = 4 / 3 * sqrt(pi) if kernel.name == "nngp" else 2 * sqrt(pi), float(kernel.variance(_BITS))
+    return q * (plus + minus) / divisor, q * (plus - minus) / divisor
 
 
-def _radius(kernel: Kernel, singularity: Singularity) -> float:
-    """Return the least t > 1 at which some Σ_j(t), j < l, is c, where R is singular: backwards from the last layer."""
-    c = float(singularity.place)
-    sigma_w2, sigma_b2 = float(kernel.sigma_w2_at(_BITS)), float(kernel.sigma_b2(_BITS))
-    series = kernel.activation.dual.taylor(ExpansionPoint.origin(), _TERMS, _BITS)
+def _widest_spread(kernel: Kernel) -> float:
+    """Return the largest q_{j−1} g_{j−1} of the layers, 1 − C_{j−1} = g_{j−1} (1 − t) + …: poles of φ_q are over √q."""
+    spread, widest = float(kernel.variances.first_layer(_BITS)[1]), 0.0
+    for layer in kernel.maps():
+        widest = max(widest, float(layer.variances.variance(layer.layer - 1, _BITS)) * spread)
+        spread *= float(layer.slope(_BITS))
+    return widest
+
+
+def _radius(kernel: Kernel) -> float:
+    """Return the least t > 1 at which some C_j(t), j < l, is where the next R is singular: backwards from the last."""
+    target = float("inf")
+    for layer in reversed(kernel.maps()):
+        target = _preimage(layer, target)
+    bias, weight = (float(x) for x in kernel.variances.first_layer(_BITS))
+    return (target - bias) / weight
+
+
+def _preimage(layer: CorrelationMap, target: float) -> float:
+    """Return the t > 1 with R(t) = target, or the place where R is singular if that comes first."""
+    singularity = layer.activation(_BITS).singularity
+    assert singularity is not None
+    c, weight, bias = float(singularity.place), float(layer.weight(_BITS)), float(layer.bias(_BITS))
+    if target == float("inf"):
+        return c
+    series = layer.dual(_BITS).taylor(ExpansionPoint.origin(), _TERMS, _BITS)
     logs = np.array([log2(x) * log(2) if x else -np.inf for x in series])
     degrees = np.arange(len(logs))
 
     def image(t: float) -> float:
-        return sigma_b2 + sigma_w2 * float(np.exp(logs + degrees * log(t)).sum())
+        return bias + weight * float(np.exp(logs + degrees * log(t)).sum())
 
-    target = c
-    for _ in range(kernel.depth - 2):
-        if image(c) <= target:  # this layer is singular before the next one is
-            target = c
-            continue
-        low, high = 1.0, c
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if image(middle) < target else (low, middle)
-        target = low
-    gamma_b2 = float(kernel.gamma_b2)
-    return (target - gamma_b2) / (1 - gamma_b2)
+    if image(c) <= target:  # this layer is singular before the next one is
+        return c
+    low, high = 1.0, c
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if image(middle) < target else (low, middle)
+    return low
 
 
 def geometric_layers(eta: Fraction, depth: int) -> tuple[Fraction, Fraction]:

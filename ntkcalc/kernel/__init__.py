@@ -1,4 +1,4 @@
-"""The kernel: its hyperparameters, Θ_l(ρ) by the recursion (11)-(12), on arrays, and as a matrix of data."""
+"""The kernel: its variances and layers, Θ_l(ρ) by the recursion (11)-(12), on arrays, and as a matrix of data."""
 
 __all__ = [
     "arrays",
@@ -9,4 +9,5 @@ __all__ = [
     "points",
     "recursion",
     "results",
+    "variances",
 ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Given, Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.kernel_matrix import kernel_matrix
 from ntkcalc.kernel.points import real_array, unit_rows
 from ntkcalc.numerics.precision import python_integers
 from ntkcalc.numerics.types import Array
@@ -18,7 +17,15 @@ from ntkcalc.numerics.types import Array
 
 @python_integers
 def ntk(
-    rho: Any, act: str, depth: int = 2, *, sigma_w2: str | float | Fraction = 1, gamma_b2: str | float | Fraction = 0
+    rho: Any,
+    act: str,
+    depth: int = 2,
+    *,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
 ) -> Array:
     """Return Θ_l(ρ) on an array, in float64.
 
@@ -27,8 +34,7 @@ def ntk(
     rho : correlations in [−1, 1], any shape, taken as the doubles that they are
     act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth : l ≥ 1, layers including the linear output
-    sigma_w2 : σ_w² in (0, 1/E[φ²]], or ``"max"``
-    gamma_b2 : γ_b² in [0, 1]
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
 
     Returns
     -------
@@ -54,7 +60,8 @@ def ntk(
     size = np.abs(values)
     if not (size <= 1).all():
         raise InputError("rho must lie in [-1, 1] everywhere")
-    return kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked())(values < 0, 1 - size)
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    return kernel_lookup(found)(values < 0, 1 - size)
 
 
 @python_integers
@@ -64,12 +71,15 @@ def ntk_matrix(
     *,
     act: str,
     depth: int = 2,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     normalize: bool = True,
     out: Array | None = None,
 ) -> Array:
-    """Return the matrix Θ_l(⟨x_i, y_j⟩) of data on the unit sphere, in float64.
+    """Return the matrix Θ_l(x_i, y_j) of data, in float64.
 
     Parameters
     ----------
@@ -77,9 +87,8 @@ def ntk_matrix(
     y : other points, shape (m, d); without them the matrix is that of `x` with itself, exactly symmetric
     act : activation such as ``"tanh"``
     depth : l ≥ 1, layers including the linear output
-    sigma_w2 : σ_w² in (0, 1/E[φ²]], or ``"max"``
-    gamma_b2 : γ_b² in [0, 1]
-    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
+    normalize : scale rows to unit norm; otherwise they have their norms, zero rows too: q_1 = γ_w² ‖x‖² + γ_b²
     out : where to write the matrix, shape (n, m), a memory map for instance
 
     Returns
@@ -102,11 +111,12 @@ def ntk_matrix(
     >>> ntk_matrix([[1.0, 0.0], [2.0, 0.0]], act="relu").tolist()
     [[1.5, 1.5], [1.5, 1.5]]
     """
-    rows = unit_rows(x, "x", normalize).rows
-    others = None if y is None else unit_rows(y, "y", normalize).rows
-    if others is not None and others.shape[1] != rows.shape[1]:
-        raise InputError(f"x and y need rows of one length, got {rows.shape[1]} and {others.shape[1]}")
-    matrix = KernelMatrix(kernel_lookup(Kernel.of(act, depth, sigma_w2, gamma_b2).checked()), rows, others)
+    points = unit_rows(x, "x", normalize)
+    others = None if y is None else unit_rows(y, "y", normalize)
+    if others is not None and others.rows.shape[1] != points.rows.shape[1]:
+        raise InputError(f"x and y need rows of one length, got {points.rows.shape[1]} and {others.rows.shape[1]}")
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    matrix = kernel_matrix(found, points, others)
     if out is None:
         out = np.empty(matrix.shape)
     elif out.shape != matrix.shape or out.dtype.str != np.dtype(np.float64).str:

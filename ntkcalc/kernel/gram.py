@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ntkcalc.errors import InputError
 from ntkcalc.numerics.known_digits import known_digits
 from ntkcalc.numerics.krylov import MOST_PASSES, largest_eigenvalue
 from ntkcalc.numerics.types import Array
@@ -23,21 +24,25 @@ _ROWS = 1 << 20  # numbers of X that are taken at a time
 class GramSpectrum:
     """Eigenvalues of XXᵀ."""
 
-    shape: Annotated[tuple[int, int], "n and d of X, whose rows have unit norm"]
+    shape: Annotated[tuple[int, int], "n and d of X"]
+    trace: Annotated[float, "Tr XXᵀ, n for rows of unit norm"]
     largest: Annotated[float, "λ_1(XXᵀ)"]
     singular_values: Annotated[Array | None, "those of X, largest first; None where they would cost too much"]
 
     @classmethod
     def of(cls, x: Array) -> GramSpectrum:
         """Return the spectrum for points x, shape (n, d)."""
-        n, d = x.shape
+        (n, d), squares = x.shape, float(np.einsum("ij,ij->", x, x))
+        trace = n if abs(squares - n) < 1e-9 * n else squares
+        if trace == 0:
+            raise InputError("all points are zero: there is nothing to compare")
         if 10.0 * n * d * min(n, d) <= _MOST_WORK:
             sizes = np.asarray(np.linalg.svd(_short(x), compute_uv=False), dtype=np.float64)
-            return cls((n, d), float(sizes[0]) ** 2, sizes)
+            return cls((n, d), trace, float(sizes[0]) ** 2, sizes)
         if min(n, d) <= _DENSE:
-            return cls((n, d), float(np.linalg.eigvalsh(x.T @ x if d <= n else x @ x.T)[-1]), None)
+            return cls((n, d), trace, float(np.linalg.eigvalsh(x.T @ x if d <= n else x @ x.T)[-1]), None)
         top = largest_eigenvalue(lambda v: np.asarray(x @ (x.T @ v)), n, 16, 4 * MOST_PASSES)
-        return cls((n, d), float(top.values[0]), None)
+        return cls((n, d), trace, float(top.values[0]), None)
 
     @property
     def rank(self) -> int | None:
@@ -47,8 +52,8 @@ class GramSpectrum:
 
     @property
     def effective_rank(self) -> float:
-        """eff(XXᵀ) = n/λ_1(XXᵀ), relative error about 1e-14."""
-        return self.shape[0] / self.largest
+        """eff(XXᵀ) = Tr XXᵀ/λ_1(XXᵀ), relative error about 1e-14."""
+        return self.trace / self.largest
 
     def share(self, p: int, digits: int) -> Decimal | None:
         """Return λ_p/λ_1, 0 for p > min(n, d); None where it is unknown or below rounding errors."""

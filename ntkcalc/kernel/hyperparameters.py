@@ -1,51 +1,57 @@
-"""A kernel: activation, depth and the two free variances of Assumption 2, and the quantities that follow from them."""
+"""A kernel: activation, depth and the variances of weights and biases, and the quantities that follow from them."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import ROUND_FLOOR
+from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
-from typing import Annotated, Self
+from functools import cached_property
+from typing import Annotated, Self, TypeAlias
 
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.errors import InputError
+from ntkcalc.errors import InputError, near_miss, one_of
+from ntkcalc.kernel.phase import fixed_point
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.numerics.precision import (
-    Real,
-    bits_for,
-    bits_lost,
-    context,
-    decimal,
-    decimal_text,
-    exact,
-    real,
-    whole,
-    with_enough_bits,
-)
+from ntkcalc.kernel.variances import SIGMA, CorrelationMap, Number, SigmaError, Variances
+from ntkcalc.numerics.precision import Real, bits_for, context, decimal, dyadic, rational, real, short_text, whole
 
 MOST_LAYERS = 1000
 """Largest depth."""
 
+NAMES = ("ntk", "nngp")
+"""Kernels of a network: Θ_l, the neural tangent kernel, and Σ_l, the network's own covariance."""
+
+Given: TypeAlias = str | float | Fraction | None
+"""A number as a caller gives it: decimal text and fractions such as ``"1/3"`` are exact."""
+
 
 @dataclass(frozen=True)
 class Kernel:
-    """The NTK of a network of `depth` layers, the linear output included, under Assumption 2."""
+    """The NTK Θ_l of a network of `depth` layers, the linear output included, or its NNGP kernel Σ_l."""
 
     activation: Annotated[Activation, "the activation φ"]
     depth: Annotated[int, "l ≥ 1: the paper's κ_{p,l}; l = 2 is one hidden layer"]
-    sigma_w2: Annotated[Fraction | None, "σ_w² in (0, 1/E[φ²]], or None for 1/E[φ²] itself, where σ_b² = 0"]
-    gamma_b2: Annotated[Fraction, "γ_b² in [0, 1]; γ_w² = 1 − γ_b²"]
+    sigma_w2: Annotated[Fraction | None, "σ_w² > 0, or None for 1/E[φ²]"]
+    gamma_b2: Annotated[Fraction | str, "γ_b² ≥ 0, or SIGMA for σ_b²"] = Fraction(0)
+    sigma_b2: Annotated[Fraction | None, "σ_b² ≥ 0, or None for 1 − σ_w² E[φ²] (Assumption 2)"] = None
+    gamma_w2: Annotated[Fraction | str | None, "γ_w² ≥ 0, or SIGMA for σ_w², or None for 1 − γ_b²"] = None
+    name: Annotated[str, '"ntk" or "nngp"'] = "ntk"
 
     @classmethod
     def of(
         cls,
         act: str | Activation,
         depth: int = 2,
-        sigma_w2: str | float | Fraction = 1,
-        gamma_b2: str | float | Fraction = 0,
+        sigma_w2: Given = None,
+        gamma_b2: Given = 0,
+        sigma_b2: Given = None,
+        gamma_w2: Given = None,
+        kernel: str = "ntk",
     ) -> Self:
-        """Return the kernel that names and decimal text describe.
+        """Return the kernel that names and numbers describe.
 
+        Without `sigma_w2`, σ_w² is 1, or 1/E[φ²] where Assumption 2 allows no more than that and that is less.
         An InputError refuses an unknown activation or a value that no activation admits; see also `checked`.
         """
         if not isinstance(act, str | Activation):
@@ -53,98 +59,168 @@ class Kernel:
         phi = activation(act) if isinstance(act, str) else act
         if not 1 <= whole(depth, "depth") <= MOST_LAYERS:
             raise InputError(f"depth must be at least 1 and at most {MOST_LAYERS}, got {depth}")
-        gamma = exact(gamma_b2, "gamma_b2")
-        if not 0 <= gamma <= 1:
-            raise InputError(f"gamma_b2 must lie in [0, 1], got {decimal_text(gamma)}")
-        if isinstance(sigma_w2, str) and sigma_w2.strip().lower() == "max":
-            return cls(phi, depth, None, gamma)
-        sigma = exact(sigma_w2, "sigma_w2 (or 'max')")
-        if sigma <= 0:
-            raise InputError(f"sigma_w2 must be positive, got {decimal_text(sigma)}")
-        return cls(phi, depth, sigma, gamma)
+        one_of(kernel, NAMES, "kernel")
+        weights, biases = (
+            None if value is None else _variance(value, name, SIGMA)
+            for value, name in ((gamma_w2, "gamma_w2"), (gamma_b2, "gamma_b2"))
+        )
+        if biases is None:
+            raise InputError("gamma_b2 must be a number, got None")
+        if weights is None and isinstance(biases, Fraction) and biases > 1:
+            raise InputError(
+                f"gamma_b2 must lie in [0, 1], got {short_text(biases)} (gamma_w2 = 1 - gamma_b2, unless it is given)"
+            )
+        if weights == 0 and biases == 0:
+            raise InputError("gamma_w2 and gamma_b2 must not both be 0: the first layer would compute nothing")
+        bias = None if sigma_b2 is None else _number(sigma_b2, "sigma_b2")
+        sigma = Fraction(1) if sigma_w2 is None else _variance(sigma_w2, "sigma_w2", "max")
+        found = cls(phi, depth, None if isinstance(sigma, str) else sigma, biases, bias, weights, kernel)
+        return found if sigma_w2 is not None or found._fits() else replace(found, sigma_w2=None)
 
     def checked(self) -> Self:
-        """Return the kernel itself; an InputError refuses σ_w² E[φ²] > 1, which Assumption 2 excludes."""
-        self.sigma_b2(64)
+        """Return the kernel itself; an InputError refuses what its layers do not admit.
+
+        Under Assumption 2 that is σ_w² E[φ²] > 1, else variances q_l beyond the range of doubles.
+        """
+        if not self._fits():
+            raise self._too_large()
+        if self.variances.gamma_w2 is None and self.gamma_b2 == SIGMA and self.variances.gamma_b2_at(64) > 1:
+            raise InputError("gamma_b2 = sigma_b2 must lie in [0, 1] (gamma_w2 = 1 - gamma_b2, unless it is given)")
+        self.variances.variance(self.depth, 64)
         return self
+
+    @cached_property
+    def variances(self) -> Variances:
+        """The activation with its variances."""
+        return Variances(self.activation, self.sigma_w2, self.sigma_b2, self.gamma_w2, self.gamma_b2)
 
     def at_depth(self, depth: int) -> Self:
         """Return the same kernel at another depth."""
         return replace(self, depth=depth)
 
-    def sigma_w2_at(self, bits: int) -> Real:
-        """Return σ_w², relative error below 2**-bits."""
-        ctx = context(bits + 8)
-        if self.sigma_w2 is not None:
-            return real(ctx, self.sigma_w2)
-        return 1 / real(ctx, self.activation.dual.mean_square(ctx.prec))
+    def on_sphere(self, radius: Fraction) -> Self:
+        """Return the kernel of inputs of another norm: γ_w² times its square."""
+        gamma_w2 = self.variances.gamma_w2_at(128)
+        exactly = gamma_w2 if isinstance(gamma_w2, Fraction) else dyadic(gamma_w2, 128)
+        return replace(self, gamma_w2=exactly * radius**2)
 
-    def sigma_b2(self, bits: int) -> Real:
-        """Return σ_b² = 1 − σ_w² E[φ²], relative error below 2**-bits, 0 where it vanishes; InputError if negative."""
-        square = self.activation.dual.mean_square(bits)
-        if self.sigma_w2 is None:
-            return context(bits + 8).zero
-        if isinstance(square, Fraction):
-            rest = 1 - self.sigma_w2 * square
-            if rest < 0:
-                raise self._too_large()
-            return real(context(bits + 8), rest)
-        sigma_w2 = self.sigma_w2
+    def maps(self) -> list[CorrelationMap]:
+        """Return the correlation maps of the layers 2 … l."""
+        return [self.variances.correlation_map(layer) for layer in range(2, self.depth + 1)]
 
-        def difference(work: int) -> tuple[Real, float]:
-            ctx = context(work)
-            rest = 1 - real(ctx, sigma_w2) * real(ctx, self.activation.dual.mean_square(ctx.prec))
-            return rest, bits_lost(rest, ctx.ldexp(1, 8 - work), work)
+    @property
+    def constant(self) -> bool:
+        """Whether the first layer has no weights, so that Θ_l does not depend on its inputs."""
+        return self.gamma_w2 == 0 or (self.gamma_w2 is None and not self.variances.gamma_w2_at(64))
 
-        found = with_enough_bits(difference, bits, 32, self.activation.dual.most_bits)
-        if found is None:
-            raise InputError("sigma_w2 is too close to its largest value; say 'max'")
-        if found < 0:
-            raise self._too_large()
-        return found
+    @property
+    def input_bias(self) -> bool:
+        """Whether the first layer has biases."""
+        return bool(self.variances.gamma_b2_at(64))
+
+    def variance(self, bits: int) -> Fraction:
+        """Return q_l = Σ_l(1), relative error below 2**-bits."""
+        return self.variances.variance(self.depth, bits)
+
+    def steps(self, bits: int) -> Iterator[tuple[Fraction, Real]]:
+        """Yield q_j and χ_j of the layers j = 2 … l."""
+        slope = self.variances.slope(2, bits) if self.depth > 1 else None
+        for layer in range(2, self.depth + 1):
+            yield self.variances.variance(layer, bits), slope if self._unit else self.variances.slope(layer, bits)
 
     def chi(self, bits: int) -> Real:
-        """Return χ = R'(1) = σ_w² E[φ'²]."""
-        return real(context(bits + 16), self.activation.dual.slope_square(bits + 8)) * self.sigma_w2_at(bits + 8)
+        """Return χ_l = σ_w² E[φ'(√q_{l−1} Z)²], of a single layer what a second one would have."""
+        return self.variances.slope(max(self.depth, 2), bits)
 
     def total(self, bits: int) -> Real:
-        """Return Θ_l(1) = S_l = 1 + χ S_{l−1}, S_1 = 1."""
+        """Return Θ_l(1) = S_l = q_l + χ_l S_{l−1}, S_1 = q_1, or of the NNGP kernel Σ_l(1) = q_l."""
         ctx = context(bits + 2 * self.depth.bit_length() + 8)
-        chi, total = ctx.convert(self.chi(ctx.prec)), ctx.one
-        for _ in range(self.depth - 1):
-            total = 1 + chi * total
+        if self.name == "nngp":
+            return real(ctx, self.variance(ctx.prec))
+        total = real(ctx, self.variances.variance(1, ctx.prec))
+        for q, chi in self.steps(ctx.prec):
+            total = real(ctx, q) + ctx.convert(chi) * total
         return total
+
+    @property
+    def _unit(self) -> bool:
+        return self.variances.unit
+
+    def _fits(self) -> bool:
+        """Return whether σ_b² is not negative."""
+        try:
+            self.variances.sigma_b2_at(64)
+        except SigmaError:
+            return False
+        return True
 
     def _too_large(self) -> InputError:
         ctx, square = context(64), self.activation.dual.mean_square(64)
         largest = 1 / square if isinstance(square, Fraction) else 1 / ctx.convert(square) * (1 - ctx.ldexp(1, -48))
         bound = decimal(largest, 12, ROUND_FLOOR)
         return InputError(
-            f"sigma_w2 must be at most {decimal_text(Fraction(bound))} for {self.activation.name} "
-            f"(sigma_w2 E[phi^2] <= 1; 'max' says it exactly), got {decimal_text(self.sigma_w2 or Fraction(0))}"
+            f"sigma_w2 must be at most {short_text(Fraction(bound))} for {self.activation.name} "
+            "(sigma_w2 E[phi^2] <= 1; 'max' says it exactly) unless sigma_b2 is given, "
+            f"got {short_text(self.sigma_w2 or Fraction(0))}"
         )
 
 
+def _variance(value: str | float | Fraction, what: str, word: str) -> Fraction | str:
+    """Read a variance, or a word in its place."""
+    if isinstance(value, str) and (text := value.strip().lower())[:1].isalpha() and text not in ("nan", "inf"):
+        if text != word:
+            raise InputError(f"{what} must be a number or '{word}', got '{value[:40]}'.{near_miss(text, [word])}")
+        return word
+    return _number(value, what, f" (or '{word}')")
+
+
+def _number(value: str | float | Fraction, what: str, instead: str = "") -> Fraction:
+    found = rational(value, what + instead)
+    if found < 0 or (not found and what == "sigma_w2"):
+        needed = "be positive" if what == "sigma_w2" else "not be negative"
+        raise InputError(f"{what} must {needed}, got {short_text(found)}")
+    return found
+
+
 def kernel_of(facts: KernelFacts) -> Kernel:
-    """Return the kernel that a file names, whose variances are rounded: σ_w² beyond the largest is the largest."""
-    act, depth = facts.activation, facts.depth
-    sigma_w2, gamma_b2 = ("1" if v is None else str(v) for v in (facts.sigma_w2, facts.gamma_b2))
+    """Return the kernel that a file names, whose variances are rounded.
+
+    Under Assumption 2 σ_w² and γ_b² say them all, and σ_w² beyond the largest is the largest.
+    """
+    act, depth, name = facts.activation, facts.depth, facts.name
+    sigma_w2, gamma_b2, *others = (
+        None if v is None else str(v) for v in (facts.sigma_w2, facts.gamma_b2, facts.sigma_b2, facts.gamma_w2)
+    )
+    from_csv = facts.variances is None and facts.chi is None  # which names σ_b² and γ_w² only where they are free
+    if (from_csv and None not in others) or any(q != 1 for q in facts.variances or ()):
+        return Kernel.of(act, depth, sigma_w2, gamma_b2, *others, kernel=name).checked()
     if facts.sigma_b2 != 0:
         with suppress(InputError):
-            return Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
-    return Kernel.of(act, depth, "max", gamma_b2)
+            return Kernel.of(act, depth, sigma_w2 or "1", gamma_b2 or "1", kernel=name).checked()
+    return Kernel.of(act, depth, "max", gamma_b2 or "1", kernel=name)
 
 
 def kernel_facts(kernel: Kernel, digits: int) -> KernelFacts:
     """Return a kernel with its derived quantities, rounded to so many digits."""
-    bits, sigma_w2 = bits_for(digits), kernel.sigma_w2
+    bits, v = bits_for(digits), kernel.variances
+    steps = list(kernel.steps(bits))
+
+    def shown(value: Number) -> Decimal:
+        return decimal(value, digits)
+
+    sigma_w2 = v.sigma_w2_at(bits) if v.sigma_w2 is None else v.sigma_w2
+    sigma_b2 = v.sigma_b2_at(bits) if v.sigma_b2 is None else v.sigma_b2
     return KernelFacts(
         kernel.activation.name,
         kernel.depth,
-        decimal(sigma_w2 if sigma_w2 is not None else kernel.sigma_w2_at(bits), digits),
-        decimal(kernel.sigma_b2(bits), digits),
-        decimal(1 - kernel.gamma_b2, digits),
-        decimal(kernel.gamma_b2, digits),
-        decimal(kernel.chi(bits), digits),
-        decimal(kernel.total(bits), digits),
+        shown(sigma_w2),
+        shown(sigma_b2),
+        shown(v.gamma_w2_at(bits)),
+        shown(v.gamma_b2_at(bits)),
+        shown(kernel.chi(bits)),
+        shown(kernel.total(bits)),
+        kernel.name,
+        tuple(shown(q) for q in (v.variance(1, bits), *(q for q, _ in steps))),
+        tuple(shown(chi) for _, chi in steps),
+        fixed_point(v, kernel.variance(96), digits),
     )

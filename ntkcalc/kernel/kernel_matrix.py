@@ -14,11 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
 
-from ntkcalc.kernel.kernel_lookup import KernelLookup
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.kernel_lookup import KernelLookup, kernel_lookup
+from ntkcalc.kernel.normed_kernel import RowKernel, row_kernel
+from ntkcalc.kernel.points import Points
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
@@ -55,6 +59,30 @@ class KernelMatrix:
         return self.table.accuracy * self.table.total + max(self.table.slope(self.closest) * noise, beside)
 
     @property
+    def uniform(self) -> Kernel | None:
+        """The kernel whose total is every entry of the diagonal of Θ(XXᵀ), None where these differ."""
+        return self.table.kernel
+
+    @property
+    def accuracy(self) -> float:
+        """Error of the kernel over the largest entry of the diagonal."""
+        return self.table.accuracy
+
+    @property
+    def diagonal(self) -> float:
+        """The largest entry of the diagonal of Θ(XXᵀ)."""
+        return self.table.total
+
+    @property
+    def trace(self) -> float:
+        """The trace of Θ(XXᵀ)."""
+        return self.table.total * len(self.x)
+
+    def _values(self, rows: slice, columns: slice, negative: Flags, delta: Array) -> Array:
+        """Return the entries of a tile at |ρ| = 1 − δ."""
+        return self.table(negative, delta)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(n, m)."""
         return len(self.x), len(self.x if self.y is None else self.y)
@@ -70,7 +98,7 @@ class KernelMatrix:
             rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
             negative, delta = correlations(self.x[rows], columns[cols])
             self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
-            values = self.table(negative, delta)
+            values = self._values(rows, cols, negative, delta)
             if self.offset:
                 values -= self.offset
             if self.y is None and i == j:
@@ -102,6 +130,66 @@ class KernelMatrix:
             if tile.rows != tile.columns:
                 result[tile.columns] += tile.values.T @ vectors[tile.rows]
         return result
+
+
+class NormedKernelMatrix(KernelMatrix):
+    """The matrix Θ(x_i, y_j) of points with norms."""
+
+    def __init__(
+        self, kernel: RowKernel, x: Array, norms: Array, y: Array | None = None, others: Array | None = None
+    ) -> None:
+        self.kernel, self.x, self.y, self.offset, self.closest = kernel, x, y, 0.0, 1.0
+        self.sides = [kernel.side(norms), kernel.side(norms if others is None else others)]
+        squares = kernel.roots(norms) ** 2
+        self._diagonal, self._trace = float(squares.max()), float(squares.sum())
+        largest = np.array([norms.max()])
+        near, beside = (
+            float(kernel.tile(largest, largest, np.zeros((1, 1), dtype=np.bool_), np.full((1, 1), gap))[0, 0])
+            for gap in (_NEAR, _NEAR * (1 + 2.0**-10))
+        )
+        self._steepness = abs(near - beside) / (_NEAR * 2.0**-10)
+
+    @property
+    def entry_error(self) -> float:
+        """See `KernelMatrix.entry_error`."""
+        noise = (4 * math.sqrt(self.x.shape[1]) + 6) * _UNIT
+        return self.kernel.accuracy * self._diagonal + self._steepness * noise
+
+    @property
+    def uniform(self) -> Kernel | None:
+        """None: entries of the diagonal differ."""
+        return None
+
+    @property
+    def accuracy(self) -> float:
+        """Error of the kernel over the largest entry of the diagonal."""
+        return self.kernel.accuracy
+
+    @property
+    def diagonal(self) -> float:
+        """The largest entry of the diagonal."""
+        return self._diagonal
+
+    @property
+    def trace(self) -> float:
+        """The trace."""
+        return self._trace
+
+    def _values(self, rows: slice, columns: slice, negative: Flags, delta: Array) -> Array:
+        mine, others = ([part[s] for part in side] for side, s in zip(self.sides, (rows, columns), strict=True))
+        return self.kernel.between(mine, others, negative, delta)
+
+
+def kernel_matrix(kernel: Kernel, points: Points, other: Points | None = None, offset: float = 0.0) -> KernelMatrix:
+    """Return the matrix of a kernel on points, or between two sets of points."""
+    norms = [p.norms if p.norms is not None else np.ones(len(p.rows)) for p in (points, *([other] if other else []))]
+    together, y = np.concatenate(norms), None if other is None else other.rows
+    least, largest = float(together.min()), float(together.max())
+    if points.norms is None and (other is None or other.norms is None):
+        return KernelMatrix(kernel_lookup(kernel), points.rows, y, offset)
+    if largest - least <= 1e-15 * largest and least > 0:  # a sphere of another radius
+        return KernelMatrix(kernel_lookup(kernel.on_sphere(Fraction(largest))), points.rows, y, offset)
+    return NormedKernelMatrix(row_kernel(kernel, least, largest), points.rows, norms[0], y, *norms[1:])
 
 
 def correlations(x: Array, y: Array) -> tuple[Flags, Array]:

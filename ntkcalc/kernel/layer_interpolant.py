@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.recursion import is_mirrored, layer_map
+from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.precision import Real, context
 from ntkcalc.numerics.types import Array, Flags
 
@@ -63,58 +65,68 @@ def angle_from(delta: Array) -> Array:
 
 
 def theta_array(kernel: Kernel, negative: Flags, delta: Array) -> Array:
-    """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`."""
-    gamma_b2, gamma_w2 = float(kernel.gamma_b2), float(1 - kernel.gamma_b2)
-    gap = float(2 * kernel.gamma_b2 - 1)  # γ_b² − γ_w²
+    """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`, or Σ_l of the NNGP kernel."""
+    bias, weight = kernel.variances.first_layer(_BITS)
+    gamma_b2, gamma_w2, gap = float(bias), float(weight), float(bias - weight)
     result = np.where(negative, gap + gamma_w2 * delta, 1 - gamma_w2 * delta)
     below = result < 0
     from_one = np.where(negative, gamma_w2 * (2 - delta), gamma_w2 * delta)
     angle = angle_from(np.where(below, 2 * gamma_b2 + gamma_w2 * delta, from_one))
-    for _ in range(kernel.depth - 1):
-        below, angle, slope = interpolated_layer_map(kernel.at_depth(2))(below, angle)
+    for layer in distinct(kernel.maps()):
+        below, angle, slope = interpolated_layer_map(layer)(below, angle)
         image = np.cos(angle)
-        result = np.where(below, -image, image) + result * slope
-    return result
+        result = np.where(below, -image, image) + (result * slope if kernel.name == "ntk" else 0.0)
+    return result * float(kernel.variance(_BITS))
 
 
-@lru_cache(maxsize=64)
-def interpolated_layer_map(kernel: Kernel) -> LayerMap:
-    """Return the layer map of a kernel, which does not depend on its depth and γ_b²."""
-    angle, slope = _interpolated(kernel, 1)
-    if is_mirrored(kernel, _BITS):
-        return LayerMap(angle, slope, None, None, kernel.activation.parity)
-    return LayerMap(angle, slope, *_interpolated(kernel, -1), None)
+def distinct(maps: list[CorrelationMap]) -> list[CorrelationMap]:
+    """Return the maps of layers, with one in the place of those whose q is the same in float64."""
+    found: list[CorrelationMap] = []
+    for layer in maps:
+        q = layer.variances.variance(layer.layer - 1, _BITS)
+        last = found[-1].variances.variance(found[-1].layer - 1, _BITS) if found else Fraction(0)
+        found.append(found[-1] if abs(q - last) < q / (1 << 52) else layer)
+    return found
 
 
-def _interpolated(kernel: Kernel, sign: int) -> tuple[Array, Array]:
+@lru_cache(maxsize=128)
+def interpolated_layer_map(layer: CorrelationMap) -> LayerMap:
+    """Return the map of a layer."""
+    angle, slope = _interpolated(layer, 1)
+    if is_mirrored(layer, _BITS):
+        return LayerMap(angle, slope, None, None, layer.parity)
+    return LayerMap(angle, slope, *_interpolated(layer, -1), None)
+
+
+def _interpolated(layer: CorrelationMap, sign: int) -> tuple[Array, Array]:
     """Return Chebyshev series of G and R' (t ≥ 0) or R and R' (t ≤ 0), as long as they need to be."""
     degree, known = _FIRST, {}
     while degree <= _LAST:
         for j in range(degree + 1):
             place = j / degree
             if place not in known:
-                known[place] = _at_angle(kernel, sign, place)
+                known[place] = _at_angle(layer, sign, place)
         values = np.array([known[j / degree] for j in range(degree + 1)])
         series = [_chebyshev_series(column) for column in values.T]
         if all(np.abs(c[-4:]).max() <= _NEGLIGIBLE * np.abs(c).max() for c in series):
             return series[0], series[1]
         degree *= 2
-    name = kernel.activation.name
+    name = layer.variances.activation.name
     raise AccuracyError(f"{name}: its layer map is too sharp for float64; evaluate single values with --rho")
 
 
-def _at_angle(kernel: Kernel, sign: int, place: float) -> tuple[float, float]:
+def _at_angle(layer: CorrelationMap, sign: int, place: float) -> tuple[float, float]:
     """Return G or R, and R', at ψ = (π/4)(1 + cos(π · place))."""
     ctx = context(_BITS + 16)
     if place == 1:  # t = ±1
         if sign > 0:
-            chi = ctx.convert(kernel.chi(_BITS))
+            chi = ctx.convert(layer.slope(_BITS))
             return float(ctx.sqrt(chi)), float(chi)
-        image, slope = layer_map(kernel, Correlation(-1, ExpansionPoint(ctx.zero, near_one=True)), _BITS)
+        image, slope = layer_map(layer, Correlation(-1, ExpansionPoint(ctx.zero, near_one=True)), _BITS)
         return _signed(ctx, image), float(slope)
     angle = ctx.pi / 2 * ctx.cos(ctx.pi / 2 * ctx.mpf(place)) ** 2
     delta = 2 * ctx.sin(angle / 2) ** 2
-    image, slope = layer_map(kernel, Correlation(sign, ExpansionPoint.between(ctx.cos(angle), delta)), _BITS)
+    image, slope = layer_map(layer, Correlation(sign, ExpansionPoint.between(ctx.cos(angle), delta)), _BITS)
     if sign < 0:
         return _signed(ctx, image), float(slope)
     return float(2 * ctx.asin(ctx.sqrt(image.size.at(ctx)[1] / 2)) / angle), float(slope)

@@ -7,8 +7,7 @@ import time
 
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.kernel_matrix import kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts
 from ntkcalc.kernel.results import MatrixSummary
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
@@ -39,11 +38,10 @@ def matrix_summary(
         shown = f"got {points.rows.shape[1]} and {other.rows.shape[1]}"
         raise InputError(f"both data sets need points of one dimension, {shown}")
     start = time.perf_counter()
-    table = kernel_lookup(kernel)
-    known = math.floor(-math.log10(table.accuracy))
+    matrix = kernel_matrix(kernel, points, other)
+    known, own = math.floor(-math.log10(matrix.accuracy)), None if other is not None else matrix.uniform
     if strict and digits > known:
         raise AccuracyError(f"a matrix of data is known to {known} of {digits} digits; lower --digits")
-    matrix = KernelMatrix(table, points.rows, None if other is None else other.rows)
     least, mean, largest = matrix.fill(out, observer)
     stage(observer, "rank of the points")
     seconds = time.perf_counter() - start
@@ -60,8 +58,8 @@ def matrix_summary(
         minimum,
         average,
         maximum,
-        decimal(kernel.total(64), min(digits, 15)) if other is None else None,
-        rounded_up(error / table.total),
+        None if own is None else decimal(own.total(64), min(digits, 15)),
+        rounded_up(error / matrix.diagonal),
         output,
         seconds,
     )

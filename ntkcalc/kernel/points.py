@@ -1,4 +1,4 @@
-"""Points on the unit sphere, as rows of float64 arrays: checked, scaled, seen as images, or drawn at random."""
+"""Points as unit rows of float64 arrays, with their norms: checked, scaled, seen as images, or drawn at random."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,23 +16,30 @@ MOST_ENTRIES = 1 << 28
 
 _CHUNK = 1 << 20  # numbers scaled at a time
 _CHANNELS = (1, 3, 4)  # of usual images: grey, RGB, RGBA
+_LARGEST = 1e100  # norm of a row that is not scaled
 _UNIT = 1e-9  # how far from 1 a norm may be where rows are not to be scaled
 
 
 @dataclass(frozen=True)
 class Points:
-    """Points on the unit sphere."""
+    """Points: on the unit sphere, or with norms."""
 
     source: Annotated[str, "where they come from"]
-    rows: Annotated[NDArray[np.float64], "shape (n, d), rows of unit norm, float64, C order"]
+    rows: Annotated[NDArray[np.float64], "shape (n, d), rows of unit norm, float64, C order; zero where the norm is"]
     scaled: Annotated[bool, "whether the rows had to be scaled"]
     image: Annotated[tuple[int, int, int] | None, "channels, height and width, where the points are images"] = None
     channels_last: Annotated[tuple[int, int, int] | None, "height, width and channels that seem to stand last"] = None
+    norms: Annotated[NDArray[np.float64] | None, "norms of the points, shape (n,); None where all are 1"] = None
+
+    @property
+    def inputs(self) -> NDArray[np.float64]:
+        """The points themselves."""
+        return self.rows if self.norms is None else self.rows * self.norms[:, None]
 
     @cached_property
     def gram(self) -> GramSpectrum:
         """The eigenvalues of XXᵀ, computed when they are first needed."""
-        return GramSpectrum.of(self.rows)
+        return GramSpectrum.of(self.inputs)
 
 
 def data_facts(points: Points) -> DataFacts:
@@ -44,8 +51,8 @@ def data_facts(points: Points) -> DataFacts:
 def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
     """Return the rows of an array as points; images (n, c, h, w), or (n, h, w) of one channel, are flattened.
 
-    An InputError says where they are no finite real matrix without zero rows, or, with `normalize` off, where a row is
-    not of unit norm.
+    With `normalize` off norms are kept, and rows may be zero. An InputError says where they are no finite real matrix,
+    or have zero rows that are to be scaled.
     """
     array = real_array(array, source)
     image = channels_last = None
@@ -65,7 +72,9 @@ def unit_rows(array: Any, source: str, normalize: bool = True) -> Points:
         raise InputError(f"{source}: {array.size} numbers are more than {MOST_ENTRIES}; take fewer points")
     with np.errstate(over="ignore"):
         rows = np.array(array, dtype=np.float64, order="C")
-    return Points(source, rows, _scaled(rows, source, normalize), image, channels_last)
+    norms = _scaled(rows, source, normalize)
+    off = _differ(norms)
+    return Points(source, rows, off and normalize, image, channels_last, norms if off and not normalize else None)
 
 
 def real_array(values: Any, source: str) -> NDArray[Any]:
@@ -102,18 +111,22 @@ def isotropic_points(n: int, d: int, seed: int) -> Points:
     if n * d > MOST_ENTRIES:
         raise InputError(f"isotropic: {n} points in R^{d} are more than {MOST_ENTRIES} numbers; take fewer")
     source, rows = "isotropic Gaussian", np.random.default_rng(seed).standard_normal((n, d))
-    return Points(source, rows, _scaled(rows, source, normalize=True))
+    return Points(source, rows, _differ(_scaled(rows, source, normalize=True)))
 
 
-def _scaled(rows: NDArray[np.float64], source: str, normalize: bool) -> bool:
-    """Scale rows to unit norm in place; return whether one was not."""
+def _differ(norms: NDArray[np.float64]) -> bool:
+    """Return whether a norm is not 1."""
+    return bool((np.abs(norms - 1) > _UNIT).any())
+
+
+def _scaled(rows: NDArray[np.float64], source: str, normalize: bool) -> NDArray[np.float64]:
+    """Scale rows to unit norm in place, but for zero rows that are admitted; return their norms."""
     step = max(1, _CHUNK // rows.shape[1])
-    off = [_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)]
-    return any(off)
+    return np.concatenate([_scale(rows[i : i + step], i, source, normalize) for i in range(0, len(rows), step)])
 
 
-def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> bool:
-    """Scale some rows to unit norm in place; return whether one was not."""
+def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) -> NDArray[np.float64]:
+    """Scale some rows to unit norm in place, but for zero rows that are admitted; return their norms."""
 
     def refuse(bad: Any, said: str) -> None:
         if bad.any():
@@ -121,15 +134,16 @@ def _scale(rows: NDArray[np.float64], first: int, source: str, normalize: bool) 
 
     refuse(~np.isfinite(rows).all(axis=1), "finite numbers are needed, row {row} has NaN or infinity")
     largest = np.abs(rows).max(axis=1)
-    refuse(largest == 0, "row {row} is zero, which no scaling brings onto the sphere")
-    rows /= largest[:, None]
+    if normalize:
+        refuse(largest == 0, "row {row} is zero, which no scaling brings onto the sphere (--no-normalize takes it)")
+    rows /= np.where(largest > 0, largest, 1.0)[:, None]
     size = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     with np.errstate(over="ignore"):
-        off = np.abs(size * largest - 1) > _UNIT
+        norms = size * largest
     if not normalize:
-        refuse(off, "row {row} is not of unit norm; leave out --no-normalize")
-    rows /= size[:, None]
-    return bool(off.any())
+        refuse(norms > _LARGEST, f"row {{row}} has a norm above {_LARGEST:g}; scale the data")
+    rows /= np.where(size > 0, size, 1.0)[:, None]
+    return np.asarray(norms)
 
 
 def _kind(dtype: np.dtype[Any]) -> str:

@@ -141,17 +141,32 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class FixedPoint:
+    """Where the variances of a deeper and deeper network go, and the phase there (15 digits at most)."""
+
+    q: Annotated[Decimal, "q* = σ_w² E[φ(√q* Z)²] + σ_b², the limit of q_l"]
+    chi: Annotated[Decimal, "χ* = σ_w² E[φ'(√q* Z)²]: below 1 correlations go to 1 (ordered), above 1 not (chaotic)"]
+    correlation: Annotated[Decimal, "C*, the limit of correlations: 1 where χ* ≤ 1"]
+
+
+@dataclass(frozen=True)
 class KernelFacts:
     """A kernel and what follows from its hyperparameters."""
 
     activation: Annotated[str, "canonical name, with the parameters that differ from their defaults"]
     depth: Annotated[int, "layers l, the linear output included"]
-    sigma_w2: Annotated[Decimal | None, "σ_w²; this and the next five are null for networks that have no variances"]
-    sigma_b2: Annotated[Decimal | None, "σ_b² = 1 − σ_w² E[φ²]"]
-    gamma_w2: Annotated[Decimal | None, "γ_w² = 1 − γ_b²"]
+    sigma_w2: Annotated[Decimal | None, "σ_w²; all numbers but the depth are null for networks that have no variances"]
+    sigma_b2: Annotated[Decimal | None, "σ_b²; 1 − σ_w² E[φ²] under Assumption 2"]
+    gamma_w2: Annotated[Decimal | None, "γ_w²; 1 − γ_b² under Assumption 2"]
     gamma_b2: Annotated[Decimal | None, "γ_b²"]
-    chi: Annotated[Decimal | None, "χ = R'(1) = σ_w² E[φ'²]"]
-    total: Annotated[Decimal | None, "S_l = Θ_l(1) = 1 + χ S_{l−1}"]
+    chi: Annotated[Decimal | None, "χ_l = σ_w² E[φ'(√q_{l−1} Z)²]; χ = R'(1) under Assumption 2"]
+    total: Annotated[Decimal | None, "S_l = Θ_l(1) = q_l + χ_l S_{l−1}; of the NNGP kernel q_l"]
+    name: Annotated[str, ("ntk", "nngp"), 'Θ_l ("ntk") or the NNGP kernel Σ_l ("nngp")']
+    variances: Annotated[
+        tuple[Decimal, ...] | None, "q_1 … q_l, the variances of preactivations; all 1 by Assumption 2"
+    ]
+    slopes: Annotated[tuple[Decimal, ...] | None, "χ_2 … χ_l"]
+    fixed_point: Annotated[FixedPoint | None, "the limit of infinite depth; null where q_l diverges or is not found"]
 
 
 @dataclass(frozen=True)
@@ -177,7 +192,7 @@ class MatrixSummary(Result):
     minimum: Annotated[Decimal, "least entry"]
     mean: Annotated[Decimal, "mean of the entries"]
     maximum: Annotated[Decimal, "largest entry"]
-    diagonal: Annotated[Decimal | None, "Θ_l(1); null for a cross matrix"]
-    accuracy: Annotated[float, "measured bound on the errors of entries over Θ_l(1)"]
+    diagonal: Annotated[Decimal | None, "Θ_l(1); null for a cross matrix, and for rows of different norms"]
+    accuracy: Annotated[float, "measured bound on the errors of entries over the largest of the diagonal"]
     output: Annotated[str | None, "file that the matrix was written to"]
     seconds: Annotated[float, "time taken"] = field(metadata=INTERNAL)

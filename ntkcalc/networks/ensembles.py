@@ -14,8 +14,7 @@ import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.networks.network import (
@@ -32,7 +31,7 @@ from ntkcalc.networks.trials import UNKNOWN, Sample, generators
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import whole
 from ntkcalc.numerics.types import Array, Observer
-from ntkcalc.spectrum.matrix_spectrum import MOST_DENSE, Eigenvalues, array_eigenvalues, kernel_eigenvalues, share_bound
+from ntkcalc.spectrum.matrix_spectrum import MOST_DENSE, Eigenvalues, array_eigenvalues, matrix_eigenvalues, share_bound
 from ntkcalc.spectrum.results import Interval
 
 
@@ -61,7 +60,7 @@ def network_spectrum(
     plans = layer_shapes(kernel.depth, architecture, points)
     error, budget, steps = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory), 0
     converges = architecture.arch == "mlp" and architecture.parametrization == "ntk"
-    limit = KernelMatrix(kernel_lookup(kernel), points.rows) if converges else None
+    limit = kernel_matrix(kernel, points) if converges else None
     inputs = network_inputs(architecture, points)
 
     def tick() -> None:
@@ -74,7 +73,7 @@ def network_spectrum(
     for random in generators(seed, trials):
         network = initialised(kernel, architecture, points, random)
         measures.add(network_kernel(network, inputs, budget.rows, tick), limit, top, error)
-    infinite = kernel_eigenvalues(kernel, points, top, memory, None) if limit is not None else None
+    infinite = matrix_eigenvalues(limit, top, memory, None) if limit is not None else None
     if strict:
         _check_digits(measures, digits)
     gram = points.gram.effective_rank
@@ -140,7 +139,9 @@ def _square_distance(kernel: Array, limit: KernelMatrix) -> float:
 def _kernel_facts(kernel: Kernel, architecture: Architecture, digits: int) -> KernelFacts:
     """Return the kernel's facts, without variances under the standard parametrisation."""
     facts = kernel_facts(kernel, digits)
-    return facts if architecture.parametrization == "ntk" else KernelFacts(facts.activation, facts.depth, *[None] * 6)
+    if architecture.parametrization == "ntk":
+        return facts
+    return KernelFacts(facts.activation, facts.depth, None, None, None, None, None, None, "ntk", None, None, None)
 
 
 def _network_facts(architecture: Architecture, points: Points, seed: int) -> NetworkFacts:

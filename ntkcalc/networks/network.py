@@ -15,14 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ntkcalc.activations.activation import ArrayFunction
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError, one_of
-from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.hyperparameters import Given, Kernel
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.networks.layers import Convolution, Dense, NetworkLayer
 from ntkcalc.numerics.precision import python_integers, whole
@@ -142,6 +141,7 @@ class Network:
     layers: tuple[NetworkLayer, ...]
     phi: ArrayFunction
     slope: ArrayFunction
+    all_parameters: bool = True  # whether its kernel is the NTK, else the NNGP kernel, the last layer's share of it
 
     def output(self, x: Array) -> Array:
         """Return f(x), shape (n,)."""
@@ -159,7 +159,7 @@ class Network:
             slopes.append(_finite(self.slope(g), place))
             tick()
         found = [(below.pop(), np.ones((len(x), 1)))]
-        for layer in self.layers[:0:-1]:
+        for layer in self.layers[:0:-1] if self.all_parameters else ():
             delta = slopes.pop()
             delta *= layer.backward(found[-1][1])
             found.append((below.pop(), delta))
@@ -169,7 +169,7 @@ class Network:
     def shares(self, one: list[tuple[Array, Array]], other: list[tuple[Array, Array]], tick: Tick) -> Array:
         """Return the kernel between two sets of inputs from their derivatives, shape (n, m)."""
         found: Array = np.zeros((len(one[0][1]), len(other[0][1])))
-        for layer, mine, others in zip(self.layers[::-1], one, other, strict=True):
+        for layer, mine, others in zip(self.layers[::-1], one, other, strict=self.all_parameters):
             found += layer.share(*mine, *others)
             tick()
         return found
@@ -199,7 +199,7 @@ def initialised(kernel: Kernel, architecture: Architecture, points: Points, rand
             layers.append(Convolution(weights, bias, weight_scale, bias_scale, _padding(architecture)))
         else:
             layers.append(Dense(weights, bias, weight_scale, bias_scale, plan.inputs))
-    return Network(tuple(layers), *kernel.activation.on_arrays())
+    return Network(tuple(layers), *kernel.activation.on_arrays(), kernel.name == "ntk")
 
 
 def _scales(
@@ -209,9 +209,10 @@ def _scales(
     if architecture.parametrization == "standard":
         return 1.0, 1.0
     if place == 0:
-        d = points.rows.shape[1]
-        return (float(1 - kernel.gamma_b2) * d / plan.fan_in) ** 0.5, float(kernel.gamma_b2) ** 0.5
-    return (float(kernel.sigma_w2_at(64)) / plan.fan_in) ** 0.5, float(kernel.sigma_b2(64)) ** 0.5
+        d, gamma_w2 = points.rows.shape[1], float(kernel.variances.gamma_w2_at(64))
+        return (gamma_w2 * d / plan.fan_in) ** 0.5, float(kernel.variances.gamma_b2_at(64)) ** 0.5
+    weights, biases = float(kernel.variances.sigma_w2_at(64)), float(kernel.variances.sigma_b2_at(64))
+    return (weights / plan.fan_in) ** 0.5, biases**0.5
 
 
 @dataclass(frozen=True)
@@ -282,9 +283,9 @@ def network_kernel(network: Network, x: Array, rows: int, tick: Tick = lambda: N
 def network_inputs(architecture: Architecture, points: Points) -> Array:
     """Return the inputs of a network: rows, or images whose channels come last."""
     if architecture.arch == "mlp":
-        return points.rows
+        return points.inputs
     height, width, channels = input_shape(architecture, points)
-    images = points.rows.reshape(-1, channels, height, width)
+    images = points.inputs.reshape(-1, channels, height, width)
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
@@ -294,12 +295,13 @@ def rounding(kernel: Kernel, architecture: Architecture, plans: Sequence[LayerSh
     Sums of m terms err by √m units, errors of layers add up, and each layer amplifies them by √χ where χ > 1. (Under
     the standard parametrisation χ is below 1/3 of E[φ'²].) Raises an AccuracyError where no digit is left.
     """
-    growth = max(1.0, float(kernel.chi(64))) ** (len(plans) / 2) if architecture.parametrization == "ntk" else 1.0
+    steepest = max((float(chi) for _, chi in kernel.steps(64)), default=0.0)
+    growth = max(1.0, steepest) ** (len(plans) / 2) if architecture.parametrization == "ntk" else 1.0
     widest = max(plan.fan_in for plan in plans)
     error = 4 * _UNIT * len(plans) * math.sqrt(widest) * growth
     if error > _NOTHING:
         raise AccuracyError(
-            f"double precision loses a network of depth {len(plans)} with chi = {float(kernel.chi(64)):.3g} > 1: its "
+            f"double precision loses a network of depth {len(plans)} with chi = {steepest:.3g} > 1: its "
             "layers multiply errors; lower --depth or --sigma-w2"
             if growth > 1
             else f"double precision loses a network whose neurons add {widest} terms; lower --width"
@@ -321,8 +323,11 @@ def empirical_ntk(
     act: str,
     widths: int | Sequence[int],
     depth: int | None = None,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     parametrization: str = "ntk",
     arch: str = "mlp",
     padding: str = "valid",
@@ -336,7 +341,7 @@ def empirical_ntk(
     Parameters
     ----------
     x : points, shape (n, d), or images, shape (n, channels, height, width), scaled to unit norm
-    act, widths, depth, sigma_w2, gamma_b2
+    act, widths, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel
         The kernel (`ntk_coefficients`), and the neurons (channels) of all hidden layers, or of each: then l follows.
     parametrization, arch, padding, filter_size
         ``"ntk"``, (1) with σ_b b at the output too, or ``"standard"``, PyTorch's Kaiming-uniform, without variances;
@@ -363,11 +368,11 @@ def empirical_ntk(
         widths = tuple(widths)
         depth = len(widths) + 1 if depth is None else depth
     architecture = Architecture(widths, arch, parametrization, padding, filter_size)
-    usable = "max" if parametrization == "standard" else sigma_w2  # any valid value, for it is not used
-    kernel = Kernel.of(act, 2 if depth is None else depth, usable, gamma_b2).checked()
+    given: Any = () if parametrization == "standard" else (sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel)
+    found = Kernel.of(act, 2 if depth is None else depth, *given).checked()
     points = unit_rows(x, "x", normalize)
-    plans = layer_shapes(kernel.depth, architecture, points)
-    rounding(kernel, architecture, plans)
+    plans = layer_shapes(found.depth, architecture, points)
+    rounding(found, architecture, plans)
     budget = BatchPlan.of(plans, len(points.rows), whole(memory, "memory"))
-    network = initialised(kernel, architecture, points, _generator(seed))
+    network = initialised(found, architecture, points, _generator(seed))
     return network_kernel(network, network_inputs(architecture, points), budget.rows)

@@ -55,7 +55,7 @@ class TwoLayerNetwork:
 
 def draw(kernel: Kernel, points: Points, width: int, weights: str, random: np.random.Generator) -> TwoLayerNetwork:
     """Draw a random network and return its quantities; kernels are summed over tiles of neurons."""
-    x, (phi, slope) = points.rows, kernel.activation.on_arrays()
+    x, (phi, slope) = points.inputs, kernel.activation.on_arrays()
     n, d = x.shape
     w = random.standard_normal((width, d))
     a = random.standard_normal(width) if weights == "gaussian" else 2.0 * random.integers(0, 2, width) - 1
@@ -283,7 +283,8 @@ def finite_width_ranks(
     """
     (n, d), gram = points.rows.shape, points.gram.effective_rank
     _check(n, d, width, weights, memory)
-    limit = effective_rank(limiting_inner_kernel(points)) if kernel.activation.is_relu else None
+    unit = points.norms is None
+    limit = effective_rank(limiting_inner_kernel(points)) if kernel.activation.is_relu and unit else None
     setting = Setting(kernel, width, weights, n, d, gram, limit)
     checks = [_TheoremTrials(name, about) for name, about, _ in THEOREMS]
     ranks, worst = (Sample(), Sample(), Sample()), gram
@@ -295,7 +296,7 @@ def finite_width_ranks(
                 sample.add(value)
                 worst = max(worst, value)
         for check, (_, _, theorem) in zip(checks, THEOREMS, strict=True):
-            check.add(theorem(setting, network), setting.unit)
+            check.add(theorem(setting, network) if unit else "it needs rows of unit norm", setting.unit)
         if observer is not None:
             observer(done, trials)
     accuracy = setting.unit * worst

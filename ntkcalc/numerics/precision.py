@@ -71,6 +71,17 @@ def exact(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
     return Fraction(written)
 
 
+def rational(text: str | int | float | Fraction | Decimal, what: str) -> Fraction:
+    """Return the exact value of decimal text or of a fraction such as ``"1/3"``; see `exact`."""
+    parts = text.split("/") if isinstance(text, str) else [text]
+    if len(parts) != 2:
+        return exact(text, what)
+    above, below = (exact(part, what) for part in parts)
+    if not below:
+        raise InputError(f"{what} must be a finite number, got '{text!s:.60}'")
+    return above / below
+
+
 def whole(value: object, what: str, least: int | None = None, most: int | None = None) -> int:
     """Return a whole number as it is; raise an `InputError` for anything else, and below `least` or above `most`."""
     if not isinstance(value, int) or isinstance(value, bool):
@@ -100,6 +111,13 @@ def _python_integer(value: Any) -> Any:
 def real(ctx: Context, value: Fraction | Real) -> Real:
     """Return a fraction as a real of `ctx`, rounded once, or a real of another context with all its bits."""
     return ctx.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else ctx.convert(value)
+
+
+def dyadic(x: Real, bits: int) -> Fraction:
+    """Return a positive real as a rational number, its mantissa cut to so many bits."""
+    mantissa, exponent = (int(part) for part in x.man_exp)
+    surplus = max(mantissa.bit_length() - bits, 0)
+    return Fraction(mantissa >> surplus) * Fraction(2) ** (exponent + surplus)
 
 
 def log2(x: Real) -> float:
@@ -175,6 +193,12 @@ def decimal_text(value: Fraction) -> str:
     text = exactly.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(exactly)
     plain = f"{text:f}"
     return plain if len(plain) <= 40 else str(text).lower()
+
+
+def short_text(value: Fraction) -> str:
+    """Return a fraction as a message shows it: exactly where that is short, else 12 digits."""
+    found = DecimalContext(prec=4000).divide(Decimal(value.numerator), Decimal(value.denominator))
+    return decimal_text(value) if len(found.as_tuple().digits) <= 40 else str(decimal(value, 12).normalize()).lower()
 
 
 def with_enough_bits(attempt: Callable[[int], tuple[T, float]], bits: int, extra: int, most: int) -> T | None:

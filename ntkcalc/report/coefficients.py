@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ntkcalc.report.formats import Report, Screen, cell, digits_of, encoded, percent, rounded, scientific
-from ntkcalc.report.tables import Column, captions, heading, names, numbers, shared, table, variances
+from ntkcalc.report.tables import Column, captions, heading, kernel_lines, names, numbers, shared, table
 from ntkcalc.series.results import Coefficients
 
 _SYMBOLS = {"kappa": "κ", "alpha": "α", "beta": "β", "mu": "µ"}
@@ -44,7 +44,7 @@ def _one_kernel(r: Coefficients, screen: Screen) -> str:
     k, known, square = r.kernel, min(digits, r.digits), "²" if r.which == "mu" else ""
     lines = [
         f"tail: Σ {symbol}_{subscript}{square} over {subscript} > {r.truncation} = {tail}",
-        variances(k, digits),
+        *kernel_lines(k, digits),
         f"χ = {digits_of(k.chi, digits)} · total S = {digits_of(k.total, digits)}" if k.chi and k.total else "",
         f"{known} digit{'s' * (known != 1)}, {r.engine} engine",
         "shares are those of µ_k² in E[φ²]"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ntkcalc.decay.results import LAW, ClassFit, Decay, Parameter
 from ntkcalc.report.formats import Report, Screen
-from ntkcalc.report.tables import Column, captions, names, shared, table
+from ntkcalc.report.tables import Column, captions, names, phase, shared, table
 
 _LAWS = {
     "power": "C p^e",
@@ -117,7 +117,7 @@ def _captions(results: Sequence[Decay]) -> list[str]:
             ("data: ", r.theory.data_eigenvalues),
         ):
             lines += [f"{'  ' * several}{where}{s.law} ({s.status}: {s.source})" for s in statements]
-    return [*lines, shared(results)]
+    return [*lines, shared(results), *(phase(results[0].kernel) if len(results) == 1 else [])]
 
 
 def _tried(fits: Sequence[tuple[str, ClassFit]], screen: Screen) -> str:

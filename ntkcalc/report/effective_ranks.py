@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from ntkcalc.kernel.results import named_fields
 from ntkcalc.report.formats import Report, Result, Screen, about, cell, digits_of
-from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, shared, table
+from ntkcalc.report.tables import Column, captions, counted, data_line, heading, names, numbers, phase, shared, table
 from ntkcalc.spectrum.results import EffectiveRanks, RankBounds
 
 _FEW = 6  # digits of a bound in a table
@@ -44,6 +44,7 @@ class BoundsReport(_NamedValues[RankBounds]):
             "c_q is the first coefficient after c_0: Σ_{p≥q} c_p/c_q is what the proof of Theorem 4.3 gives for it",
             *_silences(results),
             shared(results),
+            *(phase(results[0].kernel) if len(results) == 1 else []),
         ]
         title = "bounds on effective ranks, whatever the data on the sphere"
         return table(title, columns, screen) + captions(lines, screen)
@@ -99,9 +100,10 @@ class RanksReport(_NamedValues[EffectiveRanks]):
             f"{data_line(results[0].data)}; eff(XXᵀ) = {digits_of(results[0].gram_effrank)}",
             "eff(A) = Tr A/λ_1(A), K̃ = K − (c_0/n) 11ᵀ; bounds: Theorem 4.1 and Theorem 4.3; ratio = measured/bound",
             f"{counted(passes, 'product')} with K, {seconds:.2f} s, relative errors below {about(accuracy)}",
-            *_silences(bounds),
+            *(_silences(bounds) if results[0].silent is None else [results[0].silent]),
             "where eff(K̃) is -, K̃ is too small beside K for double precision" if unseen else "",
             shared(results),
+            *(phase(results[0].kernel) if len(results) == 1 else []),
         ]
         text += captions(lines, screen)
         for r in results:

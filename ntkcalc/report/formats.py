@@ -116,8 +116,9 @@ class Report(ABC, Generic[Result]):
     def csv(self, results: Sequence[Any]) -> str:
         """Return CSV; what is unknown is empty."""
         records = [(r.kernel, record) for r in results for record in self.records(r)]
-        rows = ([*(getattr(k, name, None) for name in _KERNEL), *record.values()] for k, record in records)
-        return csv_lines([*_KERNEL, *records[0][1]], ([csv_cell(value) for value in row] for row in rows))
+        names = _kernel_columns([r.kernel for r in results])
+        rows = ([*(getattr(k, name, None) for name in names), *record.values()] for k, record in records)
+        return csv_lines([*names, *records[0][1]], ([csv_cell(value) for value in row] for row in rows))
 
     def plain(self, results: Sequence[Result]) -> str:
         """Return bare values; of several results each under a line that names it, an empty line between them."""
@@ -132,8 +133,9 @@ def result_name(r: Any) -> str:
     k = r.kernel
     parts = ["series"] if k is None else [k.activation, f"depth {k.depth}"]
     if k is not None:
-        named = {"sigma_w2": k.sigma_w2, "gamma_b2": k.gamma_b2}
+        named = {name: getattr(k, name) for name in _kernel_columns([k]) if name.endswith("2")}
         parts += [f"{name} = {digits_of(value)}" for name, value in named.items() if value is not None]
+        parts += ["NNGP kernel"] * (k.name == "nngp")
     truncation, data = getattr(r, "truncation", None), getattr(r, "data", None)
     parts += [] if truncation is None else [f"T = {truncation}"]
     parts += [] if data is None else [data.source]
@@ -141,6 +143,14 @@ def result_name(r: Any) -> str:
 
 
 _KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")  # what of a kernel is in CSV
+
+
+def _kernel_columns(kernels: Sequence[Any]) -> list[str]:
+    """Return what of kernels is in CSV: more where Assumption 2 does not hold, or for NNGP kernels."""
+    known = [k for k in kernels if k is not None]
+    general = any(q != 1 for k in known for q in k.variances or ())
+    columns = ("activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2") if general else _KERNEL
+    return [*columns, *["name"] * any(k.name == "nngp" for k in known)]
 
 
 def envelope(command: str, result: Any) -> dict[str, Any]:

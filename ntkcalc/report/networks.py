@@ -6,7 +6,19 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from ntkcalc.kernel.results import named_fields
 from ntkcalc.networks.results import NetworkSpectrum
 from ntkcalc.report.formats import Report, Screen, about, digits_of, rounded
-from ntkcalc.report.tables import MOST_ROWS, Column, captions, counted, data_line, left_out, numbers, table, variances
+from ntkcalc.report.tables import (
+    MOST_ROWS,
+    Column,
+    captions,
+    counted,
+    data_line,
+    heading,
+    left_out,
+    numbers,
+    phase,
+    table,
+    variances,
+)
 from ntkcalc.spectrum.results import FiniteWidth, Interval
 
 _FEW = 5  # digits of a share in a table
@@ -42,7 +54,7 @@ def _spectrum(r: NetworkSpectrum, screen: Screen) -> str:
         numbers("of XXᵀ", [e.gram_normalized for e in rows], few),
     ]
     k, networks = r.kernel, counted(r.trials, "network")
-    title = f"{k.activation}, depth {k.depth}, width {r.network.width}: eigenvalues of K, mean of {networks}"
+    title = f"{heading(k)}, width {r.network.width}: eigenvalues of K, mean of {networks}"
     text = table(title, columns, screen) + left_out(len(r.eigenvalues) - len(rows), screen)
     return text + captions(_captions(r), screen)
 
@@ -63,6 +75,7 @@ def _captions(r: NetworkSpectrum) -> list[str]:
         f"{data_line(r.data)}; eff(K) = {_interval(r.kernel_effrank)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
         f"{f.arch}{images}, {f.parametrization} parametrization"
         + (", weights and biases uniform in ±1/√fan_in" if standard else f", {variances(r.kernel, 6)}"),
+        *([] if standard else phase(r.kernel)),
         f"seed {f.seed}; " + ("95 % confidence intervals of means" if r.trials > 1 else "one network has no interval"),
     ]
     lines.append("width ∞, of XXᵀ: λ_p/λ_1 of the kernel of infinite width, and of XXᵀ")

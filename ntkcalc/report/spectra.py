@@ -12,10 +12,10 @@ from ntkcalc.report.tables import (
     counted,
     data_line,
     heading,
+    kernel_lines,
     left_out,
     numbers,
     table,
-    variances,
 )
 from ntkcalc.spectrum.results import MatrixSpectrum, SphereSpectrum
 
@@ -53,7 +53,7 @@ def _sphere(r: SphereSpectrum, screen: Screen) -> str:
         Column("N(d,k)", [_multiplicity(e.multiplicity) for e in rows]),
         Column("share %", ["?" if e.trace_share is None else percent(e.trace_share) for e in rows]),
     ]
-    lines = [] if r.kernel is None else [variances(r.kernel, digits)]
+    lines = kernel_lines(r.kernel, digits)
     mass = "the uniform probability measure" if r.measure == "uniform" else f"the surface measure of S^{r.sphere_dim}"
     lines.append(f"{mass}; lower ≤ λ_k ≤ upper from T = {r.truncation} (Theorem 4.6)")
     lines.append("N(d,k): multiplicity; share: that of N(d,k) λ_k in Σ_k N(d,k) λ_k")
@@ -104,14 +104,16 @@ def _matrix(r: MatrixSpectrum, screen: Screen) -> str:
         numbers("λ_p", [e.eigenvalue for e in rows], screen.digits or 10),
         numbers("λ_p/λ_1", [e.normalized for e in rows], _FEW),
         numbers("eff/p", [e.bound_effrank for e in rows], _FEW, ROUND_CEILING),
-        numbers("C.20", [e.bound_tail for e in rows], _FEW, ROUND_CEILING),
+        *([numbers("C.20", [e.bound_tail for e in rows], _FEW, ROUND_CEILING)] if r.silent is None else []),
         numbers("of XXᵀ", [e.gram_normalized for e in rows], _FEW),
     ]
     unseen = sum(not e.resolved for e in r.eigenvalues)
     lines = [
         f"{data_line(r.data)}; eff(K) = {digits_of(r.kernel_effrank, 6)}, eff(XXᵀ) = {digits_of(r.gram_effrank, 6)}",
-        variances(r.kernel, 10),
-        "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues",
+        *kernel_lines(r.kernel, 10),
+        "λ_p/λ_1 ≤ eff(K)/p and ≤ the bound of Lemma C.20; of XXᵀ: the same ratio of its eigenvalues"
+        if r.silent is None
+        else f"λ_p/λ_1 ≤ eff(K)/p; {r.silent}; of XXᵀ: the same ratio of its eigenvalues",
         f"errors below {about(r.accuracy)} of λ_1"
         + (f"; {counted(unseen, 'eigenvalue')} below that: ?" if unseen else ""),
     ]

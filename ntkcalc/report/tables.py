@@ -219,38 +219,72 @@ def counted(count: int, what: str) -> str:
 
 
 _PARAMETERS = {"depth": "depth", "sigma_w2": "σ_w²", "gamma_b2": "γ_b²"}
+_ALL_PARAMETERS = {"depth": "depth", "sigma_w2": "σ_w²", "sigma_b2": "σ_b²", "gamma_w2": "γ_w²", "gamma_b2": "γ_b²"}
+_MOST_VARIANCES = 8  # q_l that a caption shows
 
 
 def heading(k: KernelFacts | None) -> str:
     """Name a kernel that stands alone."""
-    return "series" if k is None else f"{k.activation}, depth {k.depth}"
+    return "series" if k is None else f"{k.activation}, depth {k.depth}{', NNGP kernel' * (k.name == 'nngp')}"
+
+
+def parameters(kernels: Sequence[KernelFacts]) -> dict[str, str]:
+    """Return the parameters that tell kernels apart, with their symbols: fewer if Assumption 2 holds for all."""
+    return _ALL_PARAMETERS if any(general(k) for k in kernels) else _PARAMETERS
 
 
 def names(results: Sequence[Any]) -> list[str]:
     """Name the kernels of results by the parameters in which they differ."""
     kernels = [r.kernel for r in results if r.kernel is not None]
-    differing = [field for field in _PARAMETERS if len({getattr(k, field) for k in kernels}) > 1]
+    differing = [field for field in parameters(kernels) if len({getattr(k, field) for k in kernels}) > 1]
     return ["series" if r.kernel is None else " ".join(_parts(r.kernel, differing)) for r in results]
 
 
 def _parts(k: KernelFacts, differing: Sequence[str]) -> Iterator[str]:
     yield k.activation
     for field in differing:
-        yield f"depth {k.depth}" if field == "depth" else f"{_PARAMETERS[field]}={digits_of(getattr(k, field), 6)}"
+        yield f"depth {k.depth}" if field == "depth" else f"{_ALL_PARAMETERS[field]}={digits_of(getattr(k, field), 6)}"
 
 
 def shared(results: Sequence[Any]) -> str:
     """Say the parameters that all kernels share."""
     kernels = [r.kernel for r in results if r.kernel is not None]
-    same = {f: getattr(kernels[0], f) for f in _PARAMETERS if kernels and len({getattr(k, f) for k in kernels}) == 1}
-    said = (f"depth {v}" if f == "depth" else f"{_PARAMETERS[f]} = {digits_of(v, 10)}" for f, v in same.items())
-    return " · ".join(said)
+    fields = parameters(kernels) if kernels else {}
+    same = {f: getattr(kernels[0], f) for f in fields if len({getattr(k, f) for k in kernels}) == 1}
+    said = [f"depth {v}" if f == "depth" else f"{fields[f]} = {digits_of(v, 10)}" for f, v in same.items()]
+    return " · ".join(said + ["NNGP kernel"] * any(k.name == "nngp" for k in kernels))
 
 
 def variances(k: KernelFacts, digits: int) -> str:
     """Say the four variances."""
     named = {"σ_w²": k.sigma_w2, "σ_b²": k.sigma_b2, "γ_w²": k.gamma_w2, "γ_b²": k.gamma_b2}
     return " · ".join(f"{name} = {digits_of(value, digits)}" for name, value in named.items() if value is not None)
+
+
+def kernel_lines(k: KernelFacts | None, digits: int) -> list[str]:
+    """Say the four variances, and where they are not those of Assumption 2 what follows from them."""
+    return [] if k is None else [variances(k, digits), *phase(k)]
+
+
+def phase(k: KernelFacts | None) -> list[str]:
+    """Say q_1 … q_l and the phase of a kernel, unless Assumption 2 makes all q_l = 1."""
+    if k is None or not general(k):
+        return []
+    shown = [digits_of(q, 6) for q in k.variances or ()]
+    if len(shown) > _MOST_VARIANCES:
+        shown = [*shown[: _MOST_VARIANCES - 2], "…", shown[-1]]
+    lines = [f"q_1 … q_{k.depth} = {', '.join(shown)}"]
+    if k.fixed_point is None:
+        return [*lines, "q_l has no limit that was found as the depth grows"]
+    q, chi, c = (digits_of(x, 6) for x in (k.fixed_point.q, k.fixed_point.chi, k.fixed_point.correlation))
+    order = k.fixed_point.chi.compare(Decimal(1))
+    named = {-1: "ordered", 0: "critical", 1: "chaotic"}[int(order)]
+    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if order > 0 else "")]
+
+
+def general(k: KernelFacts) -> bool:
+    """Whether some q_l is not 1."""
+    return any(q != 1 for q in k.variances or ())
 
 
 def data_line(data: DataFacts) -> str:

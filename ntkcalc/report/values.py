@@ -5,7 +5,18 @@ from decimal import ROUND_CEILING, Decimal
 
 from ntkcalc.kernel.results import MatrixSummary, named_fields
 from ntkcalc.report.formats import Report, Screen, about, cell, digits_of
-from ntkcalc.report.tables import Column, captions, data_line, heading, names, numbers, shared, table, variances
+from ntkcalc.report.tables import (
+    Column,
+    captions,
+    data_line,
+    heading,
+    kernel_lines,
+    names,
+    numbers,
+    phase,
+    shared,
+    table,
+)
 from ntkcalc.series.results import KernelValue, KernelValues
 
 _MOST_VALUES = 40  # of several results in one table
@@ -44,7 +55,9 @@ def _one_kernel(r: KernelValues, screen: Screen) -> str:
     digits, k = screen.digits or 10, r.kernel
     lines = []
     if k is not None and k.total is not None:
-        lines += [variances(k, digits), f"total S = {digits_of(k.total, digits)} · {digits} digits"]
+        lines += [*kernel_lines(k, digits), f"total S = {digits_of(k.total, digits)} · {digits} digits"]
+    if k is not None and k.name == "nngp":
+        lines.append("Θ and κ stand for the NNGP kernel Σ_l and its coefficients")
     lines += ["Θ_T is the paper's truncated series (39)-(41)"] if r.paper_truncation else []
     lines.append(_BOUND + ("" if r.paper_truncation else " = (S − Σ_{p≤T} κ_p) |ρ|^{T+1}"))
     title = f"{heading(k)}, T = {r.truncation}"
@@ -110,4 +123,6 @@ class MatrixReport(Report[MatrixSummary]):
         lines.append(f"errors of entries below {about(accuracy)} of the diagonal, numpy engine")
         lines += [f"written to {r.output}" for r in results if r.output is not None]
         title = "kernel matrices" if len(results) > 1 else "the kernel matrix"
-        return table(title, columns, screen) + captions([*lines, shared(results)], screen)
+        return table(title, columns, screen) + captions(
+            [*lines, shared(results), *(phase(first.kernel) if len(results) == 1 else [])], screen
+        )

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ntkcalc.errors import AccuracyError, InputError, one_of
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.numerics.precision import (
     Real,
     bits_for,
@@ -44,11 +44,14 @@ def ntk_coefficients(
     depth: int = 2,
     truncation: int = 10,
     *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     digits: int = 12,
     engine: str = "auto",
-    which: str = "kappa",
+    which: str | None = None,
     paper_truncation: bool = False,
 ) -> Coefficients:
     r"""Return the coefficients κ_{p,l} of the NTK power series Θ_l(t) = Σ_p κ_{p,l} t^p (Theorem 3.1, Table 1).
@@ -58,11 +61,16 @@ def ntk_coefficients(
     act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0: coefficients p = 0 … T
     sigma_w2, gamma_b2
-        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]. Decimal text is exact.
+        σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1] (Assumption 2). Decimal text and fractions are exact.
+        None is 1, or ``"max"`` where that is less.
+    sigma_b2, gamma_w2
+        σ_b² and γ_w² beyond Assumption 2, where they are not 1 − σ_w² E[φ²] and 1 − γ_b²: with them any variances are
+        allowed, and γ may be ``"sigma"``, as in the later layers.
+    kernel : ``"ntk"``, or ``"nngp"`` for the network's own covariance Σ_l
     digits : significant digits, each right to one unit in the last place
     engine
         ``"numpy"`` (float64), ``"mpmath"`` (any precision), or ``"auto"``: NumPy where its proven error bound suffices.
-    which : ``"kappa"``, ``"alpha"``, ``"beta"`` or ``"mu"`` (`Coefficients`)
+    which : ``"kappa"``, ``"alpha"``, ``"beta"`` or ``"mu"`` (`Coefficients`); None is the kernel's own series
     paper_truncation : follow the paper's (39)–(41), which stop the sum over k at T
 
     Returns
@@ -88,8 +96,8 @@ def ntk_coefficients(
     >>> str(ntk_coefficients("relu", truncation=2).values[2])
     '0.238732414638'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
-    return coefficients_by_depth(kernel, [depth], SeriesRequest(truncation, digits, engine, which, paper_truncation))[0]
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    return coefficients_by_depth(found, [depth], SeriesRequest(truncation, digits, engine, which, paper_truncation))[0]
 
 
 @dataclass(frozen=True)
@@ -99,14 +107,15 @@ class SeriesRequest:
     truncation: int = 10
     digits: int = 12
     engine: str = "auto"
-    which: str = "kappa"
+    which: str | None = None  # None is the series of the kernel itself
     paper_truncation: bool = False
 
     def __post_init__(self) -> None:
         whole(self.truncation, "truncation", 0, MOST_TERMS)
         whole(self.digits, "digits", 1, MOST_DIGITS)
         one_of(self.engine, ENGINES, "engine")
-        one_of(self.which, WHICH, "which")
+        if self.which is not None:
+            one_of(self.which, WHICH, "which")
         if self.engine == "numpy" and (self.which == "mu" or self.paper_truncation):
             what = "Hermite coefficients" if self.which == "mu" else "the paper's truncation"
             raise InputError(f"{what} are computed by the mpmath engine only; leave out --engine numpy")
@@ -126,6 +135,13 @@ def coefficients_by_depth(
     kernel: Kernel, depths: Sequence[int], request: SeriesRequest, observer: Observer | None = None
 ) -> list[Coefficients]:
     """Return the series of one kernel at several depths ≤ kernel.depth, by the first engine that has the digits."""
+    own = _own_series(kernel)
+    if request.which is None:
+        request = replace(request, which=own)
+    if request.which == "kappa" != own:
+        raise InputError("kappa are the coefficients of the NTK: leave out --which kappa, or --kernel nngp")
+    if request.paper_truncation:
+        check_unit(kernel)
     if request.which == "mu":
         return [_hermite_coefficients(kernel.at_depth(depth), request) for depth in depths]
     if request.engine != "mpmath" and not request.paper_truncation:
@@ -142,9 +158,39 @@ def coefficients_by_depth(
 def kappa_by_depth(
     kernel: Kernel, depths: Sequence[int], truncation: int, bits: int, observer: Observer | None = None
 ) -> dict[int, tuple[list[Real], list[Real]]]:
-    """Return κ_0 … κ_T and the tails beyond each at several depths ≤ kernel.depth, relative errors below 2**-bits."""
+    """Return κ_0 … κ_T and the tails beyond each at several depths ≤ kernel.depth, relative errors below 2**-bits.
+
+    Of an NNGP kernel they are α_0 … α_T and their tails.
+    """
     run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation, observer)
-    return {layer.depth: (layer.kappa, layer.kappa_tail) for layer in run if layer.depth in depths}
+    own, found = _own_series(kernel), {}
+    for layer in run:
+        if layer.depth in depths:
+            q = kernel.variances.variance(layer.depth, bits + 8)
+            series, tails = getattr(layer, own), getattr(layer, f"{own}_tail")
+            found[layer.depth] = _times(q, series), _times(q, tails)
+    return found
+
+
+def _own_series(kernel: Kernel) -> str:
+    return "alpha" if kernel.name == "nngp" else "kappa"
+
+
+def _times(factor: Fraction, series: list[Real]) -> list[Real]:
+    """Return a series times a variance."""
+    if factor == 1 or not series:
+        return series
+    q = real(series[0].context, factor)
+    return [q * c for c in series]
+
+
+def check_unit(kernel: Kernel) -> None:
+    """Refuse the paper's truncated recurrence for variances other than those of Assumption 2."""
+    if not kernel.variances.unit:
+        raise InputError(
+            "the paper's truncated recurrence is for unit variances: leave out --paper-truncation, or --sigma-b2 and "
+            "--gamma-w2"
+        )
 
 
 def kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Real], list[Real]]:
@@ -159,14 +205,14 @@ def paper_kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[l
     """
     engine = _mpmath_engine(kernel, truncation, bits, paper=True)
     *_, layer = paper_layers(engine, kernel, truncation)
-    total = kernel.total(engine.bits)
-    return layer.kappa, None if kernel.gamma_b2 else [total - part for part in accumulate(layer.kappa)]
+    total, series = kernel.total(engine.bits), getattr(layer, _own_series(kernel))
+    return series, None if kernel.input_bias else [total - part for part in accumulate(series)]
 
 
 def paper_cuts(kernel: Kernel, truncation: int) -> bool:
     """Return whether the paper's recurrence differs from that of all terms: not at depth 1, nor for polynomials."""
     degree = kernel.activation.dual.degree
-    whole_series = degree is not None and not kernel.gamma_b2 and degree ** (kernel.depth - 1) <= truncation
+    whole_series = degree is not None and not kernel.input_bias and degree ** (kernel.depth - 1) <= truncation
     return kernel.depth > 1 and not whole_series
 
 
@@ -215,12 +261,18 @@ def _by_recurrence(
 
 
 def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, request: SeriesRequest) -> Coefficients:
-    values = engine.scalars(getattr(layer, request.which))
+    factor, bits = _factor(kernel, str(request.which), engine.bits + 8), bits_for(request.digits) + 16
+    ctx = context(bits + 32)
+
+    def scaled(series: list[Real]) -> list[Real]:
+        return series if factor == 1 else _times(factor, [ctx.convert(c) for c in series])
+
+    values = scaled(engine.scalars(getattr(layer, str(request.which))))
 
     def total(bits: int) -> Real:
-        if request.which == "kappa":
-            return kernel.total(bits)
-        return kernel.chi(bits) if request.which == "beta" and kernel.depth > 1 else context(bits).one
+        if request.which != "beta":
+            return kernel.total(bits) if request.which == "kappa" else real(context(bits), kernel.variance(bits))
+        return kernel.chi(bits) if kernel.depth > 1 else context(bits).one
 
     if request.paper_truncation:
         everything = total(engine.bits)
@@ -233,19 +285,29 @@ def _result(engine: Engine[Any], layer: LayerSeries[Any], kernel: Kernel, reques
                 f"the tail after the paper's truncation has fewer than {request.digits} digits; lower --truncation"
             )
     else:
-        tail = engine.scalars(getattr(layer, f"{request.which}_tail"))[-1]
-    return _rounded(kernel, request, engine.name, values, values, total(bits_for(request.digits) + 16), tail)
+        tail = scaled(engine.scalars(getattr(layer, f"{request.which}_tail"))[-1:])[0]
+    return _rounded(kernel, request, engine.name, values, values, total(bits), tail)
+
+
+def _factor(kernel: Kernel, which: str, bits: int) -> Fraction:
+    """Return what a series of C_l or Θ_l/q_l is to be multiplied by: q_l, for β q_l/q_{l−1}."""
+    if which != "beta":
+        return kernel.variance(bits)
+    return (
+        kernel.variance(bits) / kernel.variances.variance(kernel.depth - 1, bits) if kernel.depth > 1 else Fraction(1)
+    )
 
 
 def _hermite_coefficients(kernel: Kernel, request: SeriesRequest) -> Coefficients:
-    """Return µ_0 … µ_T of the activation, with the tail of Σ µ_k² = E[φ²]."""
-    dual, degree = kernel.activation.dual, request.truncation
+    """Return µ_0 … µ_T of φ_q, q that of the layer below the last, with the tail of Σ µ_k² = E[φ_q²]."""
+    layer, degree = kernel.variances.correlation_map(max(kernel.depth, 2)), request.truncation
+    dual = layer.dual(64)
     complete = dual.degree is not None and degree >= dual.degree
 
     def attempt(work: int) -> tuple[tuple[list[Real], list[Real], Real, Real], float]:
-        ctx = context(work + 16)
-        mu = [ctx.convert(m) for m in kernel.activation.hermite(degree, work)]
-        squares, total = [m * m for m in mu], real(ctx, dual.mean_square(work))
+        ctx, phi = context(work + 16), layer.activation(work)
+        mu = [ctx.convert(m) for m in phi.hermite(degree, work)]
+        squares, total = [m * m for m in mu], real(ctx, phi.dual.mean_square(work))
         tail = ctx.zero if complete else max(total - sum(squares), ctx.zero)
         error = ctx.zero if complete else ctx.ldexp(total, 8 - work)
         return (mu, squares, total, tail), bits_lost(tail, error, work)
@@ -267,5 +329,5 @@ def _rounded(
         for p, (v, part, s) in enumerate(zip(values, parts, sums, strict=True))
     )
     facts = kernel_facts(kernel, digits)
-    own = request.which, len(rows) - 1, request.paper_truncation
+    own = str(request.which), len(rows) - 1, request.paper_truncation
     return Coefficients(facts, digits, engine, *own, rows, decimal(tail, digits))

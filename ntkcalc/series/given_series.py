@@ -13,7 +13,7 @@ from io import StringIO
 from typing import Any
 
 from ntkcalc.errors import InputError
-from ntkcalc.kernel.results import KernelFacts
+from ntkcalc.kernel.results import FixedPoint, KernelFacts
 from ntkcalc.numerics.precision import exact
 from ntkcalc.series.coefficients import MOST_TERMS
 
@@ -125,7 +125,7 @@ def _from_csv(names: list[str], text: str, source: str) -> list[GivenSeries]:
     found = []
     for (_, *kernel), written in series.items():
         coefficients = [_coefficient(text, f"{source}, p = {p}") for p, text in enumerate(written)]
-        own = kernel[0] and which == "kappa"
+        own = kernel[0] and which == ("alpha" if "nngp" in kernel else "kappa")
         digits = max(len(re.sub(r"[eE].*|\D", "", text).lstrip("0")) for text in written) if own else None
         found.append(GivenSeries(_csv_facts(kernel) if own else None, coefficients, None, digits or None))
     return found
@@ -133,11 +133,12 @@ def _from_csv(names: list[str], text: str, source: str) -> list[GivenSeries]:
 
 def _csv_facts(kernel: Sequence[str]) -> KernelFacts | None:
     """Read the kernel that each line of CSV names."""
-    activation, depth, *variances = kernel
+    activation, depth, *written, name = kernel
     try:
-        sigma_w2, gamma_b2 = (Decimal(v) if exact(v, "variance") >= 0 else None for v in variances)
-        name = activation.removeprefix("'")
-        return KernelFacts(_shown(name), int(depth), sigma_w2, None, None, gamma_b2, None, None)
+        variances = [_nonnegative(v, "variance") if v else None for v in written]
+        own = "nngp" if name == "nngp" else "ntk"
+        act = _shown(activation.removeprefix("'"))
+        return KernelFacts(act, int(depth), *variances, None, None, own, None, None, None)
     except (ArithmeticError, ValueError):
         return None
 
@@ -146,7 +147,7 @@ def _shown(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name[:1000])
 
 
-_KERNEL = ("activation", "depth", "sigma_w2", "gamma_b2")
+_KERNEL = ("activation", "depth", "sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2", "name")
 _SPACE = " \t\r\n\ufeff"  # a byte order mark is nothing to see either
 
 
@@ -185,7 +186,9 @@ def _from_json(fields: Any, where: str) -> GivenSeries:
     if [row.get("p", str(p)) for p, row in enumerate(rows)] != [str(p) for p in range(len(rows))]:
         raise InputError(f"{where}: 'p' must run 0, 1, 2, ...")
     tail, digits = fields.get("tail"), str(fields.get("digits", ""))
-    facts = _facts(fields.get("kernel")) if which == "kappa" else None  # Σ_l or R' of a kernel is not that kernel
+    facts = _facts(fields.get("kernel"))
+    if facts is not None and which != ("alpha" if facts.name == "nngp" else "kappa"):
+        facts = None  # Σ_l or R' of an NTK is not that kernel
     return GivenSeries(
         facts,
         coefficients,
@@ -200,11 +203,28 @@ def _facts(kernel: Any) -> KernelFacts | None:
     if not isinstance(kernel, dict) or not isinstance(kernel.get("activation"), str):
         return None
     try:
-        known = [exact(kernel[name], name) for name in names]  # refuses NaN, infinity and absurd exponents
-        numbers = [Decimal(str(kernel[name])) for name, value in zip(names, known, strict=True) if value >= 0]
-        return KernelFacts(_shown(kernel["activation"]), int(kernel["depth"]), *numbers)
+        sigma_w2, sigma_b2, gamma_w2, gamma_b2, chi, total = (_nonnegative(kernel[name], name) for name in names)
+        variances, slopes = (_row(kernel.get(name), name) for name in ("variances", "slopes"))
+        limit = kernel.get("fixed_point")
+        phase = limit and FixedPoint(*(_nonnegative(limit[name], name) for name in ("q", "chi", "correlation")))
+        own, depth = "nngp" if kernel.get("name") == "nngp" else "ntk", int(kernel["depth"])
+        act = _shown(kernel["activation"])
+        return KernelFacts(
+            act, depth, sigma_w2, sigma_b2, gamma_w2, gamma_b2, chi, total, own, variances, slopes, phase
+        )
     except (KeyError, ArithmeticError, TypeError, ValueError):
         return None
+
+
+def _row(numbers: Any, what: str) -> tuple[Decimal, ...] | None:
+    return None if numbers is None else tuple(_nonnegative(x, what) for x in numbers)
+
+
+def _nonnegative(number: Any, what: str) -> Decimal:
+    """Return a number; refuse NaN, infinity and absurd exponents, and what is negative."""
+    if exact(number, what) < 0:
+        raise InputError(f"{what} must not be negative")
+    return Decimal(str(number))
 
 
 def _coefficient(text: Any, where: str) -> Fraction:

@@ -13,8 +13,9 @@ of s_l, and q_j = Σ_{i>j} r_i, q̇_j = Σ_{i>j} ṙ_i,
 .. math::  δ_l u_l = \Bigl(\sum_j q_j s^j\Bigr) u_{l−1}, \qquad
            τ_l = δ_l u_l + S_{l−1} \Bigl(\sum_j \dot q_j s^j\Bigr) u_{l−1} + \dot Σ_l τ_{l−1}.
 
-So every digit of a tail can be had in float64 too. Everything is a sum of products of nonnegative
-numbers, run by any `ntkcalc.numerics.engine.Engine`.
+So every digit of a tail can be had in float64 too. For variances q_l other than 1 each layer has an R of its own,
+and the series are those of C_l = Σ_l/q_l, of dC_l/dC_{l−1} and of Θ_l/q_l (`ntkcalc.kernel.variances`). Everything
+is a sum of products of nonnegative numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from typing import Generic
 
 from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
 from ntkcalc.numerics.precision import Real, context, real
 from ntkcalc.numerics.types import Observer
@@ -32,7 +34,7 @@ from ntkcalc.numerics.types import Observer
 class LayerSeries(Generic[S]):
     """Σ_l, R'(Σ_{l−1}) and Θ_l as series in t, with coefficients α_{p,l}, β_{p,l}, κ_{p,l}, and their tails.
 
-    The tails are 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i and S_l − Σ_{i≤p} κ_i.
+    The tails are 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i and S_l − Σ_{i≤p} κ_i. All are over q_l, β is dC_l/dC_{l−1}.
     """
 
     depth: int
@@ -44,17 +46,18 @@ class LayerSeries(Generic[S]):
     kappa_tail: S
 
 
-def correlation_map_series(kernel: Kernel, point: ExpansionPoint, degree: int, bits: int) -> list[list[Real]]:
+def correlation_map_series(layer: CorrelationMap, point: ExpansionPoint, degree: int, bits: int) -> list[list[Real]]:
     """Return r, ṙ, q and q̇ up to s^degree: R and R' expanded about a point, and their tails.
 
-    r_j = σ_w² d_j + [j=0] σ_b² and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j. Relative errors are below 2**-bits.
+    r_j = w d_j + [j=0] b and ṙ_j = (j + 1) r_{j+1}/δ, from D = Σ_j d_j s^j; w = σ_w² and b = σ_b² where all q_l = 1.
+    Relative errors are below 2**-bits.
     """
     ctx = context(bits + 8)
-    found = kernel.activation.dual.expansion(point, degree, bits + 8)
-    sigma_w2, delta = ctx.convert(kernel.sigma_w2_at(bits + 8)), point.at(ctx)[1]
-    r, q, q_dot = ([sigma_w2 * c for c in series] for series in (found.d, found.tails, found.slope_tails))
+    found = layer.expansion(point, degree, bits + 8)
+    weight, delta = ctx.convert(layer.weight(bits + 8)), point.at(ctx)[1]
+    r, q, q_dot = ([weight * c for c in series] for series in (found.d, found.tails, found.slope_tails))
     r_dot = [(j + 1) * c / delta for j, c in enumerate(r[1:])]
-    r[0] += kernel.sigma_b2(bits + 8)
+    r[0] += layer.bias(bits + 8)
     return [r[: degree + 1], r_dot, q, q_dot]
 
 
@@ -68,17 +71,18 @@ def layers(
     """
     bits = engine.bits + 10 + truncation.bit_length() + 2 * kernel.depth.bit_length()
     ctx = context(bits)
-    gamma_b2, gamma_w2 = real(ctx, kernel.gamma_b2), real(ctx, 1 - kernel.gamma_b2)
+    gamma_b2, gamma_w2 = (real(ctx, x) for x in kernel.variances.first_layer(bits))
     state = _first_layer(engine, gamma_b2, gamma_w2, truncation)
     yield state.layer
     if not gamma_w2:
         yield from _constant_layers(engine, kernel, truncation)
         return
-    point, total, chi = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one, ctx.convert(kernel.chi(bits))
-    for depth in range(2, kernel.depth + 1):
-        outers = correlation_map_series(kernel, point, truncation, bits)
+    point, total = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one
+    for depth, layer in enumerate(kernel.maps(), 2):
+        outers = correlation_map_series(layer, point, truncation, bits)
         state = _next_layer(engine, state, outers, total)
-        point, total = ExpansionPoint.between(outers[0][0], outers[2][0]), 1 + chi * total
+        point = ExpansionPoint.between(outers[0][0], outers[2][0])
+        total = 1 + ctx.convert(layer.slope(bits)) * total
         if observer is not None:
             observer(depth, kernel.depth)
         yield state.layer
@@ -120,11 +124,12 @@ def _next_layer(engine: Engine[S], below: _State[S], outers: list[list[Real]], t
 
 
 def _constant_layers(engine: Engine[S], kernel: Kernel, truncation: int) -> Iterator[LayerSeries[S]]:
-    """γ_b² = 1: Σ_l = 1, R' = χ and Θ_l = S_l whatever t is."""
+    """γ_w² = 0: Σ_l = 1, R' = χ and Θ_l = S_l whatever t is."""
     ctx = context(engine.bits + 40)
-    chi, total, zeros = ctx.convert(kernel.chi(ctx.prec)), ctx.one, [ctx.zero] * truncation
+    total, zeros = ctx.one, [ctx.zero] * truncation
     nothing = engine.series([ctx.zero, *zeros])
-    for depth in range(2, kernel.depth + 1):
+    for depth, layer in enumerate(kernel.maps(), 2):
+        chi = ctx.convert(layer.slope(ctx.prec))
         total = 1 + chi * total
         alpha, beta, kappa = (engine.series([c, *zeros]) for c in (ctx.one, chi, total))
         yield LayerSeries(depth, alpha, beta, kappa, nothing, nothing, nothing)
@@ -157,8 +162,10 @@ def paper_layers(
     """
     bits = engine.bits + 40
     ctx = context(bits)
-    outers = correlation_map_series(kernel, ExpansionPoint.origin(), truncation, bits)[:2]
-    state = _first_layer(engine, real(ctx, kernel.gamma_b2), real(ctx, 1 - kernel.gamma_b2), truncation)
+    own = kernel.variances.correlation_map(2)
+    outers = correlation_map_series(own, ExpansionPoint.origin(), truncation, bits)[:2]
+    gamma_b2, gamma_w2 = (real(ctx, x) for x in kernel.variances.first_layer(bits))
+    state = _first_layer(engine, gamma_b2, gamma_w2, truncation)
     layer, nothing = state.layer, engine.series([ctx.zero] * (truncation + 1))
     yield layer
     for depth in range(2, kernel.depth + 1):

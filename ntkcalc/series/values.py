@@ -10,7 +10,7 @@ from itertools import accumulate
 from numbers import Number
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.recursion import theta
 from ntkcalc.numerics.precision import (
     BITS_PER_DIGIT,
@@ -27,7 +27,14 @@ from ntkcalc.numerics.precision import (
     with_enough_bits,
 )
 from ntkcalc.numerics.types import Observer
-from ntkcalc.series.coefficients import MOST_DIGITS, MOST_TERMS, kappa_and_tails, paper_cuts, paper_kappa_and_tails
+from ntkcalc.series.coefficients import (
+    MOST_DIGITS,
+    MOST_TERMS,
+    check_unit,
+    kappa_and_tails,
+    paper_cuts,
+    paper_kappa_and_tails,
+)
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.series.results import KernelValue, KernelValues
 
@@ -47,8 +54,11 @@ def ntk_values(
     depth: int = 2,
     truncation: int = 10,
     *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     digits: int = 12,
     paper_truncation: bool = False,
 ) -> KernelValues:
@@ -59,7 +69,7 @@ def ntk_values(
     rho : correlations in [−1, 1], or one of them; decimal text is exact
     act : activation such as ``"tanh"`` or ``"leaky-relu:slope=0.1"``
     depth, truncation : l ≥ 1, layers including the linear output, and T ≥ 0, the degree of the truncated series
-    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
     digits : significant digits, each right to one unit in the last place, of the difference too
     paper_truncation : take the paper's series (39)–(41)
 
@@ -86,9 +96,9 @@ def ntk_values(
     >>> str(ntk_values("0", "relu", digits=5).values[0])
     '0.65915'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
     points = [exact(r, "rho") for r in ([rho] if isinstance(rho, str | float | Decimal | Number) else rho)]
-    return kernel_values(kernel, points, [truncation], digits, paper_truncation)[0]
+    return kernel_values(found, points, [truncation], digits, paper_truncation)[0]
 
 
 def kernel_values(
@@ -101,6 +111,8 @@ def kernel_values(
 ) -> list[KernelValues]:
     """Return Θ_l at every ρ beside the series of every truncation: see `ntk_values`."""
     _check(rhos, truncations, digits)
+    if paper_truncation:
+        check_unit(kernel)
     want, longest = bits_for(digits), max(truncations)
     paper = paper_truncation and paper_cuts(kernel, min(truncations))
     length = longest if paper else _useful_length(rhos, longest, want)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING
 from fractions import Fraction
 from typing import Any
@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, real_array
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.krylov import GOAL, MOST_PASSES, BlockKrylov, Ritz, block_shape, largest_eigenvalue
 from ntkcalc.numerics.precision import decimal
 from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
+from ntkcalc.spectrum.matrix_spectrum import DIFFERENT_NORMS
 from ntkcalc.spectrum.rank_bounds import kernel_bounds
-from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount
+from ntkcalc.spectrum.results import EffectiveRanks, EigenvalueCount, RankBounds
 
 _DENSE = 1200  # rows up to which all eigenvalues are computed by LAPACK
 _NOTHING = 0.3  # relative error that leaves no digit
@@ -117,10 +117,12 @@ def effective_ranks(
     """
     start = time.perf_counter()
     stage(observer, "singular values of the points")
-    bounds, n, gram = kernel_bounds(kernel, digits), len(points.rows), points.gram.effective_rank
-    (origin,), tails = kappa_and_tails(kernel, 0, 64)
-    constant, rest, total = float(origin), float(tails[0]), float(kernel.total(64))
-    matrix = KernelMatrix(kernel_lookup(kernel), points.rows, offset=constant)
+    n, gram, matrix = len(points.rows), points.gram.effective_rank, kernel_matrix(kernel, points)
+    bounds, rest = RankBounds(kernel_facts(kernel, digits), digits, None, None, None, None), 0.0
+    if matrix.uniform is not None:
+        bounds = replace(kernel_bounds(matrix.uniform, digits), kernel=bounds.kernel)
+        (origin,), tails = kappa_and_tails(matrix.uniform, 0, 64)
+        matrix.offset, rest = float(origin), float(tails[0])
     spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
     entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
     largest, centered = spectra.kernel.values[0], spectra.centered.values[0]
@@ -135,7 +137,7 @@ def effective_ranks(
             f"effective ranks of this data are known to {0 if lost else min(known)} of {digits} digits; lower --digits"
         )
     shown = [min(k, digits) for k in known]
-    measured, ratio = n * total / float(largest), bounds.centered_ratio
+    measured, ratio = matrix.trace / float(largest), bounds.centered_ratio
     return EffectiveRanks(
         bounds,
         decimal(Fraction(gram), shown[0]),
@@ -147,6 +149,7 @@ def effective_ranks(
         tuple(spectra.count(epsilon, measured, shown[1]) for epsilon in epsilons),
         spectra.passes,
         time.perf_counter() - start,
+        silent=None if matrix.uniform is not None else DIFFERENT_NORMS,
     )
 
 

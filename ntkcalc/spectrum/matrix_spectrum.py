@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
-from ntkcalc.kernel.kernel_lookup import kernel_lookup
-from ntkcalc.kernel.kernel_matrix import KernelMatrix
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
+from ntkcalc.kernel.kernel_matrix import KernelMatrix, kernel_matrix
 from ntkcalc.kernel.points import Points, data_facts, unit_rows
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, BlockKrylov, Product, block_shape
@@ -33,6 +32,9 @@ from ntkcalc.spectrum.results import MatrixEigenvalue, MatrixSpectrum
 
 MOST_DENSE = 12_000
 """Rows up to which all eigenvalues are computed."""
+
+DIFFERENT_NORMS = "rows of different norms: theorems on the sphere are silent"
+"""Why bounds are unknown."""
 
 _FEW = 1500  # rows up to which all eigenvalues cost no more than some
 _DEGREES = 512  # degrees at which the series is cut for Lemma C.20
@@ -45,22 +47,25 @@ def matrix_spectrum(
     *,
     act: str,
     depth: int = 2,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     top: int | None = None,
     digits: int = 12,
     normalize: bool = True,
     memory: int = 1 << 30,
 ) -> MatrixSpectrum:
-    """Return the eigenvalues of Θ_l(XXᵀ)/n for data X on the unit sphere.
+    """Return the eigenvalues of Θ_l(XXᵀ)/n for data X.
 
     Parameters
     ----------
     x : points, shape (n, d)
-    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : the kernel: see `ntk_coefficients`
     top : how many of the largest; None for all
     digits : most digits of a number; fewer are given where fewer are known
-    normalize : scale rows to unit norm; otherwise rows of another norm are refused
+    normalize : scale rows to unit norm; otherwise they are taken with their norms: see `ntk_matrix`
     memory : bytes that the matrix may take; a larger one is computed anew, tile by tile, in each product
 
     Returns
@@ -80,11 +85,11 @@ def matrix_spectrum(
     >>> str(matrix_spectrum([[1.0, 0.0], [0.0, 1.0]], act="linear").eigenvalues[0].normalized)
     '1'
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
     whole(digits, "digits", 1)
     if whole(memory, "memory") < 0:
         raise InputError(f"memory must not be negative, got {memory}")
-    return data_spectrum(kernel, unit_rows(x, "x", normalize), top, digits, memory=memory)
+    return data_spectrum(found, unit_rows(x, "x", normalize), top, digits, memory=memory)
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,8 @@ def data_spectrum(
 ) -> MatrixSpectrum:
     """Return the spectrum of a kernel on data (see `matrix_spectrum`); with `strict`, fewer digits are an error."""
     start = time.perf_counter()
-    found = kernel_eigenvalues(kernel, points, top, memory, observer)
+    matrix = kernel_matrix(kernel, points)
+    found = matrix_eigenvalues(matrix, top, memory, observer)
     stage(observer, "singular values of the points")
     n = len(points.rows)
     largest, error = float(found.values[0]), found.errors
@@ -124,8 +130,10 @@ def data_spectrum(
             f"eigenvalues of a matrix of data are known to some 1e-15 of the largest, which leaves the least {least} "
             f"of {digits} digits; lower --digits or --top"
         )
-    gram, effective = points.gram, float(kernel.total(64)) / largest
-    tails = tail_bounds(kernel, n, min(points.rows.shape) if gram.rank is None else gram.rank, gram.effective_rank)
+    gram, effective, tails = points.gram, matrix.trace / n / largest, None
+    if matrix.uniform is not None:
+        rank = min(points.rows.shape) if gram.rank is None else gram.rank
+        tails = tail_bounds(matrix.uniform, n, rank, gram.effective_rank)
     rows = []
     for p, (value, bad) in enumerate(zip(found.values, error, strict=True), 1):
         seen = value > bad
@@ -136,7 +144,7 @@ def data_spectrum(
                 found.share(p, digits),
                 gram.share(p, digits),
                 share_bound(effective / p, digits),
-                share_bound(tails.at(p) / largest, digits),
+                None if tails is None else share_bound(tails.at(p) / largest, digits),
                 bool(seen),
             )
         )
@@ -150,20 +158,25 @@ def data_spectrum(
         rounded_up(float(error.max()) / largest),
         found.passes,
         time.perf_counter() - start,
+        None if tails is not None else DIFFERENT_NORMS,
     )
 
 
 def kernel_eigenvalues(
     kernel: Kernel, points: Points, top: int | None, memory: int, observer: Observer | None
 ) -> Eigenvalues:
-    """Return the largest eigenvalues of K = Θ(XXᵀ)/n; all of them, by LAPACK, where `top` is None.
+    """Return the largest eigenvalues of K = Θ(XXᵀ)/n: see `matrix_eigenvalues`."""
+    return matrix_eigenvalues(kernel_matrix(kernel, points), top, memory, observer)
+
+
+def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, observer: Observer | None) -> Eigenvalues:
+    """Return the largest eigenvalues of a kernel matrix over n; all of them, by LAPACK, where `top` is None.
 
     Some come from a block Krylov method; a matrix larger than `memory` bytes is computed anew in each product.
     """
-    n = len(points.rows)
+    n = matrix.shape[0]
     if top is not None:
         whole(top, "top", 1)
-    matrix = KernelMatrix(kernel_lookup(kernel), points.rows)
     fits = 8 * n * n <= memory
     if top is None and not (fits and n <= MOST_DENSE):
         limit = min(MOST_DENSE, int((memory / 8) ** 0.5))

@@ -11,10 +11,9 @@ which is Theorem 4.3 for q = 1 and holds for q > 1 too, where Theorem 4.3 does n
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
-from fractions import Fraction
 from itertools import accumulate
 
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, python_integers, real, whole
 from ntkcalc.series.coefficients import MOST_DIGITS, kappa_by_depth
@@ -29,15 +28,18 @@ def effective_rank_bounds(
     act: str,
     depth: int = 2,
     *,
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     digits: int = 12,
 ) -> RankBounds:
     """Return the bounds of Theorems 4.1 and 4.3 for a kernel.
 
     Parameters
     ----------
-    act, depth, sigma_w2, gamma_b2 : the kernel: see `ntk_coefficients`
+    act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : the kernel: see `ntk_coefficients`
     digits : significant digits, rounded up
 
     Returns
@@ -57,7 +59,8 @@ def effective_rank_bounds(
     >>> str(effective_rank_bounds("relu", digits=6).bound)
     '2.27565'
     """
-    return kernel_bounds(Kernel.of(act, depth, sigma_w2, gamma_b2).checked(), digits)
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    return kernel_bounds(found, digits)
 
 
 def kernel_bounds(kernel: Kernel, digits: int) -> RankBounds:

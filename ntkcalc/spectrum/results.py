@@ -94,6 +94,7 @@ class EffectiveRanks(Result):
     passes: Annotated[int, "products with K that it took"] = field(metadata=INTERNAL)
     seconds: Annotated[float, "time taken"] = field(metadata=INTERNAL)
     finite_width: Annotated[FiniteWidth | None, "networks of one hidden layer (section C.2), with --width"] = None
+    silent: Annotated[str | None, "why bounds are null"] = None
 
     @property
     def kernel(self) -> KernelFacts | None:
@@ -170,7 +171,7 @@ class MatrixEigenvalue:
     normalized: Annotated[Decimal | None, "λ_p/λ_1"]
     gram_normalized: Annotated[Decimal | None, "the same of XXᵀ; null where it was not computed"]
     bound_effrank: Annotated[Decimal, "eff(K)/p ≥ λ_p/λ_1"]
-    bound_tail: Annotated[Decimal, "the bound of Lemma C.20 on λ_p/λ_1"]
+    bound_tail: Annotated[Decimal | None, "the bound of Lemma C.20 on λ_p/λ_1; null for rows of different norms"]
     resolved: Annotated[bool, "whether double precision can see it"]
 
 
@@ -192,3 +193,4 @@ class MatrixSpectrum(Result):
         metadata=INTERNAL
     )
     seconds: Annotated[float, "time taken"] = field(metadata=INTERNAL)
+    silent: Annotated[str | None, "why bounds are null"] = None

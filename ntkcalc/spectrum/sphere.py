@@ -16,7 +16,7 @@ from fractions import Fraction
 from math import floor, sqrt
 
 from ntkcalc.errors import AccuracyError, InputError, one_of
-from ntkcalc.kernel.hyperparameters import Kernel, kernel_facts
+from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.recursion import origin_gap, theta
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import (
@@ -54,8 +54,11 @@ def sphere_eigenvalues(
     sphere_dim: int,
     max_frequency: int = 10,
     measure: str = "uniform",
-    sigma_w2: str | float | Fraction = 1,
-    gamma_b2: str | float | Fraction = 0,
+    sigma_w2: Given = None,
+    gamma_b2: Given = 0,
+    sigma_b2: Given = None,
+    gamma_w2: Given = None,
+    kernel: str = "ntk",
     digits: int = 12,
 ) -> SphereSpectrum:
     r"""Return the eigenvalues λ_k of the NTK on the sphere S^d (Theorem 4.6), every digit right.
@@ -68,7 +71,7 @@ def sphere_eigenvalues(
         T of the bracket; None takes as many terms as serve. The eigenvalues do not depend on it.
     sphere_dim, max_frequency : d from 2 to 10,000, S^d ⊂ R^{d+1}, and the largest k
     measure : ``"uniform"``, the probability measure, or ``"surface"``, which has mass Vol(S^d) (Theorem 4.6)
-    sigma_w2, gamma_b2 : σ_w² in (0, 1/E[φ²]] or ``"max"``, and γ_b² in [0, 1]
+    sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel : variances, and NTK or NNGP kernel: see `ntk_coefficients`
     digits : significant digits, each right to one unit in the last place
 
     Returns
@@ -91,8 +94,8 @@ def sphere_eigenvalues(
     >>> str(first.eigenvalue), first.multiplicity
     ('0.25', 4)
     """
-    kernel = Kernel.of(act, depth, sigma_w2, gamma_b2).checked()
-    return kernel_spectrum(kernel, Sphere(sphere_dim, max_frequency, measure), truncation, digits)
+    found = Kernel.of(act, depth, sigma_w2, gamma_b2, sigma_b2, gamma_w2, kernel).checked()
+    return kernel_spectrum(found, Sphere(sphere_dim, max_frequency, measure), truncation, digits)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ def compositions(engine: Engine, act: str, truncation: int, bits: int) -> tuple[
     kernel = Kernel.of(act, 3)
     first = list(layers(MpmathEngine(bits + 40), Kernel.of(act, 2), truncation))[-1]
     a, delta = first.alpha[0], first.alpha_tail[0]
-    outers = correlation_map_series(kernel, ExpansionPoint.between(a, delta), truncation, bits + 40)[:2]
+    outers = correlation_map_series(
+        kernel.variances.correlation_map(2), ExpansionPoint.between(a, delta), truncation, bits + 40
+    )[:2]
     inner = [0 * a, *(c / delta for c in first.alpha[1:])]
     ours = engine.series(inner)
     wide = context(bits + 80)

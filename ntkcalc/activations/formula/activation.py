@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
-from ntkcalc.activations.activation import Activation
+from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.checks import check
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
@@ -19,7 +20,9 @@ from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.symmetry import same_function
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import Tree, X, text_of
+from ntkcalc.activations.formula.trees import Tree, X, node, number, rebuilt, text_of, times
+
+_AnyDual: TypeAlias = QuadratureDual | PolynomialDual
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -38,7 +41,8 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
             if same_function(found, plain(call)):
                 named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
                 if named is not None:
-                    return replace(_activation(found, dual), dual=named.dual, hermite=named.hermite, parity=dual.parity)
+                    own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
+                    return replace(own, dual=named.dual, hermite=named.hermite)
     jumps, roughness = dual.jumps()
     return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
@@ -49,9 +53,13 @@ _CLOSED_FORMS = ("erf", "gelu", "gaussian", "sin", "cos")
 
 def with_poles(text: str, name: str, distance: float) -> Activation:
     """Return a smooth activation: see `ntkcalc.activations.formula.with_poles`."""
+
+    def dual_of(tree: Tree, scale: float) -> QuadratureDual:
+        return QuadratureDual(Line(Analytic.of(tree, distance / scale)), name)
+
     tree = plain(parsed(text, WORDS))
-    dual = QuadratureDual(Line(Analytic.of(tree, distance)), name)
-    return replace(_activation(tree, dual), parity=dual.parity, pole_distance=lambda: distance)
+    dual = dual_of(tree, 1.0)
+    return replace(_activation(tree, dual, dual_of), parity=dual.parity, pole_distance=lambda: distance)
 
 
 def is_formula(text: str) -> bool:
@@ -61,7 +69,7 @@ def is_formula(text: str) -> bool:
     return "x" in re.split(r"[\s-]", text.lower())
 
 
-def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
+def _dual(tree: Tree, name: str) -> _AnyDual:
     """Return the dual of a plain tree with branches, after looking whether it is a φ for the theory."""
     pieces = rational_pieces(tree)
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
@@ -75,7 +83,20 @@ def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
     return dual if row is None else PolynomialDual(row, name)
 
 
-def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:
-    """Return the activation with this dual; parity, jumps and roughness are left out."""
+def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, float], _AnyDual] | None = None) -> Activation:
+    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out.
+
+    Parameters
+    ----------
+    dual_of
+        From the tree of φ(cx) and c its dual, where there is a shorter way than `_dual`.
+    """
     phi = Phi(tree, dual.name)
-    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite)
+
+    def dilation(q: Fraction) -> tuple[_AnyDual, HermiteFunction]:
+        stretched = times(plain(node("sqrt", number(q))), X)
+        scaled = plain(rebuilt(tree, lambda t: stretched if t is X else t))
+        found = dual_of(scaled, float(q) ** 0.5) if dual_of else _dual(scaled, dual.name)
+        return found, found.hermite
+
+    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)

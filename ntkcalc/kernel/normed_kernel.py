@@ -1,0 +1,416 @@
+r"""Kernel matrices of rows of different norms, in float64: q_1(x) = γ_w² ‖x‖² + γ_b², each row with its own q_l.
+
+With ρ the correlation of two rows, Θ_l/√(Θ_l(x,x) Θ_l(y,y)) is a function f(ρ; x, y) of ρ and both norms.
+
+* φ analytic on the line: f is analytic in all three, and :math:`\sum_k T_k(ρ) \sum_r λ_{kr} v_{kr}(x) v_{kr}(y)` is a
+  sum of Chebyshev polynomials in ρ with symmetric coefficients, each of a few terms in functions of the norm. They
+  come from the recursion at Chebyshev nodes, where :math:`Σ_{l+1}(x, y) = σ_w² \sum_k µ_k(q_x) µ_k(q_y) C^k + σ_b²`.
+* φ homogeneous (`PairRecursion`): the recursion entry by entry, with the layer map of unit variance.
+* φ with a kink at 0 (`PairRecursion` too): with means over the plane in polar coordinates, U = r cos θ,
+  V = r cos(θ − ψ), cut where U or V changes sign: some 50 µs an entry and layer.
+
+The state of the recursion is C with 1 − |C|, in sums of positive terms: with a = σ_w² E[φ_q²], b = σ_b² and R the
+correlation of the two φ_q,
+
+.. math::  \sqrt{q'_x q'_y} - Σ' = \frac{b (\sqrt{a_x} - \sqrt{a_y})²}{\sqrt{q'_x q'_y} + b + \sqrt{a_x a_y}}
+           + \sqrt{a_x a_y} (1 - R) .
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.polynomial.chebyshev import chebval, chebvander
+
+from ntkcalc.activations.activation import Activation
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.layer_interpolant import LayerMap, interpolated_layer_map
+from ntkcalc.kernel.variances import Variances
+from ntkcalc.numerics.types import Array, Flags
+
+_NEGLIGIBLE = 1e-14  # of the largest Chebyshev coefficient
+_DROPPED = 1e-16  # terms that are left out
+_NODES = (12, 128)  # of the norm: first, and most
+_DEGREES = (32, 48, 64, 96, 128, 192, 256, 384, 512)  # in ρ
+_MOST_HERMITE = 4096
+_VANISHING = 42.0  # −ln of what is left out of a sum of powers, beside its first terms
+_QUIET = 6  # successive µ_k that are negligible
+_REACH = 13.0  # |z| beyond which φ √ω is nothing
+
+
+class RowKernel(Protocol):
+    """A kernel between rows of given norms."""
+
+    @property
+    def accuracy(self) -> float:
+        """Bound on the errors of entries over √(Θ(x,x) Θ(y,y)), beside that of correlations; measured."""
+
+    def roots(self, norms: Array) -> Array:
+        """Return √Θ_l(x,x)."""
+
+    def side(self, norms: Array) -> list[Array]:
+        """Return what `between` needs of rows of these norms: arrays with a row for each."""
+
+    def between(self, rows: list[Array], columns: list[Array], negative: Flags, delta: Array) -> Array:
+        """Return Θ_l between rows and columns, given by `side`, at |ρ| = 1 − δ, ρ < 0 where `negative`."""
+
+    def tile(self, rows: Array, columns: Array, negative: Flags, delta: Array) -> Array:
+        """Return the same between rows and columns of these norms."""
+
+
+def row_kernel(kernel: Kernel, least: float, largest: float) -> RowKernel:
+    """Return the kernel between rows with norms from `least` to `largest`."""
+    phi = kernel.activation
+    if phi.homogeneous or phi.jumps:
+        return PairRecursion.of(kernel)
+    if phi.roughness is not None:
+        raise InputError(
+            f"{phi.name}: rows of different norms need a phi without kinks away from 0; leave out --no-normalize"
+        )
+    return SeparableKernel.of(kernel, least, largest)
+
+
+class _Constants(NamedTuple):
+    """The four variances in float64."""
+
+    sigma_w2: float
+    sigma_b2: float
+    gamma_w2: float
+    gamma_b2: float
+
+    @classmethod
+    def of(cls, v: Variances) -> _Constants:
+        return cls(*(float(f(64)) for f in (v.sigma_w2_at, v.sigma_b2_at, v.gamma_w2_at, v.gamma_b2_at)))
+
+
+# ---------------------------------------------------------------- analytic φ
+
+
+class _HermiteTable:
+    """µ_k(q), E[φ_q²] and E[φ_q'²] at several q, by the trapezoidal rule on the line."""
+
+    def __init__(self, phi: Activation, q: Array) -> None:
+        self.functions = phi.on_arrays()
+        self.root = np.sqrt(q)
+        step, squares = 1 / 8, self._squares(1 / 8)
+        while True:
+            step, before, squares = step / 2, squares, self._squares(step / 2)
+            if all(np.abs(a - b).max() < 1e-14 * b.max() for a, b in zip(before, squares, strict=True)):
+                break
+            if step < 1 / 512:
+                raise _too_steep(phi)
+        self.square, self.slope = squares
+        self.mu = self._moments(step / 2)
+
+    def _squares(self, step: float) -> tuple[Array, Array]:
+        z = _line(step)
+        weight = np.exp(-(z**2) / 2) * (step / math.sqrt(2 * math.pi))
+        phi, slope = (f(self.root[:, None] * z) for f in self.functions)
+        return phi**2 @ weight, self.root**2 * (slope**2 @ weight)
+
+    def _moments(self, step: float) -> Array:
+        """Return µ_0, µ_1, … until they are negligible for all q."""
+        z = _line(step)
+        root_weight = np.exp(-(z**2) / 4) / (2 * math.pi) ** 0.25
+        weighted = self.functions[0](self.root[:, None] * z) * (root_weight * step)
+        before, here, columns, quiet = np.zeros_like(z), root_weight, list[Array](), 0
+        least = 5e-9 * np.sqrt(np.maximum(self.square, 1e-300))  # k µ_k² is what counts
+        for k in range(_MOST_HERMITE):
+            columns.append(weighted @ here)
+            quiet = quiet + 1 if (np.abs(columns[-1]) * math.sqrt(k + 1) <= least).all() else 0
+            if quiet == _QUIET:
+                return np.stack(columns, axis=1)
+            before, here = here, (z * here - math.sqrt(k) * before) / math.sqrt(k + 1)
+        raise AccuracyError("too many Hermite coefficients")
+
+    def pairs(self, c: Array) -> tuple[Array, Array]:
+        """Return D and D' at correlations c, shape (n, m, m), of all pairs; as many terms as each of the n needs."""
+        value, slope, count = np.zeros_like(c), np.zeros_like(c), self.mu.shape[1]
+        products = self.mu.T[:, :, None] * self.mu.T[:, None, :]
+        for t, d, rise in zip(c, value, slope, strict=True):
+            size = min(float(np.abs(t).max()), 1 - 1e-9)
+            terms = min(count, math.ceil(_VANISHING / -math.log(max(size, 1e-9))) + 8)
+            for product in products[terms - 1 :: -1] if terms < count else products[::-1]:
+                rise *= t
+                rise += d
+                d *= t
+                d += product
+        return value, slope
+
+
+def _line(step: float) -> Array:
+    return np.asarray(np.arange(-round(_REACH / step), round(_REACH / step) + 1) * step, dtype=np.float64)
+
+
+def _too_steep(phi: Activation) -> AccuracyError:
+    return AccuracyError(f"{phi.name} is too steep for float64 on rows of such norms; scale the data")
+
+
+@dataclass(frozen=True)
+class SeparableKernel:
+    """f(ρ; x, y) as a sum of products; the norm enters as u = asinh(γ_w ‖x‖), from `low` to `high`."""
+
+    scale: float  # γ_w
+    low: float
+    high: float
+    terms: list[tuple[Array, Array]]  # of each T_k: λ, shape (r,), and v as Chebyshev series in u, shape (m, r)
+    diagonal: Array  # of Θ_l(x,x)/(‖x‖² γ_w² + floor), a Chebyshev series in u
+    floor: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, kernel: Kernel, least: float, largest: float) -> SeparableKernel:
+        """Return the kernel for norms between two bounds."""
+        constants = _Constants.of(kernel.variances)
+        scale = math.sqrt(constants.gamma_w2)
+        low, high = math.asinh(scale * least), math.asinh(scale * largest)
+        high = max(high, low + 1e-6 * (1 + low))
+        count, degree = _NODES[0], 0
+        while count <= _NODES[1]:
+            places = _nodes(count)
+            norms = np.sinh(low + (high - low) * (places + 1) / 2)  # times γ_w
+            for degree in (d for d in _DEGREES if d >= degree):
+                theta, roots = _at_nodes(kernel, constants, norms, degree)
+                along_rho = _lobatto_series(theta)
+                if np.abs(along_rho[-3:]).max() <= _NEGLIGIBLE * np.abs(along_rho).max():
+                    break
+            else:
+                raise _too_steep(kernel.activation)
+            to_series = _series_matrix(places)
+            tensor = to_series @ along_rho @ to_series.T
+            floor = _floor(kernel, constants, roots[np.argmin(norms)])
+            diagonal = to_series @ (roots**2 / (norms**2 + floor))
+            tail = max(np.abs(a[..., -2:, :]).max() / np.abs(a).max() for a in (tensor, diagonal[:, None]))
+            if tail <= _NEGLIGIBLE:
+                return cls(scale, low, high, _terms(tensor), diagonal, floor, 1e-13)
+            rate = min(math.log(_NEGLIGIBLE) / math.log(min(tail, 0.5)), 3.0)  # errors fall geometrically
+            count = math.ceil(count * max(rate, 1.2)) + 2
+        raise _too_steep(kernel.activation)
+
+    def _place(self, norms: Array) -> Array:
+        return (np.arcsinh(self.scale * norms) - self.low) * (2 / (self.high - self.low)) - 1
+
+    def roots(self, norms: Array) -> Array:
+        """See `RowKernel.roots`."""
+        size = (self.scale * norms) ** 2 + self.floor
+        return np.sqrt(size * chebval(self._place(norms), self.diagonal))
+
+    def side(self, norms: Array) -> list[Array]:
+        """See `RowKernel.side`: √Θ_l(x,x) and the functions v_{kr} of each T_k."""
+        basis = chebvander(self._place(norms), len(self.diagonal) - 1)
+        return [self.roots(norms), *(basis @ v for _, v in self.terms)]
+
+    def tile(self, rows: Array, columns: Array, negative: Flags, delta: Array) -> Array:
+        """See `RowKernel.tile`."""
+        return self.between(self.side(rows), self.side(columns), negative, delta)
+
+    def between(self, rows: list[Array], columns: list[Array], negative: Flags, delta: Array) -> Array:
+        """See `RowKernel.between`: Clenshaw's rule."""
+        rho = np.where(negative, delta - 1, 1 - delta)
+        return self._sum(rows[1:], columns[1:], rho) * np.outer(rows[0], columns[0])
+
+    def _sum(self, rows: list[Array], columns: list[Array], rho: Array) -> Array:
+        twice = 2 * rho
+        above, here = np.zeros_like(rho), np.zeros_like(rho)
+        for (sizes, _), mine, others in zip(self.terms[:0:-1], rows[:0:-1], columns[:0:-1], strict=True):
+            following = (mine * sizes) @ others.T
+            following -= above
+            above = here
+            following += twice * here
+            here = following
+        found: Array = (rows[0] * self.terms[0][0]) @ columns[0].T
+        return found + rho * here - above
+
+
+def _floor(kernel: Kernel, c: _Constants, least: float) -> float:
+    """Return about Θ_l(0, 0), so that Θ_l(x,x) over its sum with γ_w² ‖x‖² is bounded and far from 0."""
+    silent = c.gamma_b2 + c.sigma_b2 == 0 and not kernel.activation.on_arrays()[0](np.zeros(1))[0]
+    return 0.0 if silent else least**2
+
+
+def _nodes(count: int) -> Array:
+    return np.cos(np.pi * (np.arange(count) + 0.5) / count)
+
+
+def _series_matrix(places: Array) -> Array:
+    """Return the matrix from values at Chebyshev nodes to the coefficients of their interpolant."""
+    n = len(places)
+    found = 2 / n * chebvander(places, n - 1).T
+    found[0] /= 2
+    return np.asarray(found, dtype=np.float64)
+
+
+def _lobatto_series(values: Array) -> Array:
+    """Return Chebyshev coefficients along the first axis, from values at cos(πj/n), j = 0 … n."""
+    n = len(values) - 1
+    transform = np.fft.rfft(np.concatenate([values, values[-2:0:-1]]), axis=0).real / n
+    transform[[0, -1]] /= 2
+    return np.asarray(transform, dtype=np.float64)
+
+
+def _at_nodes(kernel: Kernel, c: _Constants, norms: Array, degree: int) -> tuple[Array, Array]:
+    """Return f at ρ = cos(πj/degree) between all pairs of norms (times γ_w), and √Θ_l(x,x)."""
+    rho = np.cos(np.pi * np.arange(degree + 1) / degree)[:, None, None]
+    q = norms**2 + c.gamma_b2
+    sigma = rho * np.outer(norms, norms) + c.gamma_b2
+    theta, own = sigma, q
+    for _ in range(kernel.depth - 1):
+        table = _HermiteTable(kernel.activation, q)
+        size = np.sqrt(np.outer(q, q))
+        value, slope = table.pairs(np.clip(sigma / size, -1, 1))
+        own = c.sigma_w2 * table.square + c.sigma_b2 + own * c.sigma_w2 * table.slope / q
+        q = c.sigma_w2 * table.square + c.sigma_b2
+        sigma = c.sigma_w2 * value + c.sigma_b2
+        theta = sigma + theta * c.sigma_w2 * slope / size
+    if kernel.name == "nngp":
+        theta, own = sigma, q
+    roots = np.sqrt(own)
+    return np.asarray(theta / np.outer(roots, roots)), roots
+
+
+def _terms(tensor: Array) -> list[tuple[Array, Array]]:
+    """Return λ and v of each symmetric coefficient, without what is negligible."""
+    least, found = _DROPPED * float(np.abs(tensor).max()), []
+    for matrix in tensor:
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        kept = np.abs(values) > least
+        found.append((values[kept], vectors[:, kept]))
+    while len(found) > 2 and not len(found[-1][0]):
+        found.pop()
+    return found
+
+
+# ---------------------------------------------------------------- entry by entry
+
+PairMap = Callable[[Array, Array, Flags, Array], tuple[Array, Array, Array, Array, Array]]
+"""From q_x, q_y, the sign of C and ψ, |C| = cos ψ: E[φ_q²] of both, 1 − R, 1 + R and D'/√(q_x q_y)."""
+
+
+@dataclass(frozen=True)
+class PairRecursion:
+    """The recursion of every entry by itself."""
+
+    kernel: Kernel
+    constants: _Constants
+    pair_map: PairMap
+    accuracy: float
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> PairRecursion:
+        """Return the recursion of a homogeneous φ, or of one with a kink at 0."""
+        phi, constants = kernel.activation, _Constants.of(kernel.variances)
+        if not phi.homogeneous:
+            return cls(kernel, constants, _PolarMeans(phi), 1e-12)
+        unit = Variances(phi, None, None, None, Fraction(0)).correlation_map(2)
+        square = float(phi.dual.mean_square(64))
+        return cls(kernel, constants, _homogeneous(interpolated_layer_map(unit), square), 1e-13)
+
+    def roots(self, norms: Array) -> Array:
+        """See `RowKernel.roots`."""
+        together = np.zeros(len(norms), dtype=np.bool_), np.zeros(len(norms))
+        return np.sqrt(self._values(norms, norms, *together))
+
+    def side(self, norms: Array) -> list[Array]:
+        """See `RowKernel.side`: the norms themselves."""
+        return [norms]
+
+    def between(self, rows: list[Array], columns: list[Array], negative: Flags, delta: Array) -> Array:
+        """See `RowKernel.between`."""
+        return self.tile(rows[0], columns[0], negative, delta)
+
+    def tile(self, rows: Array, columns: Array, negative: Flags, delta: Array) -> Array:
+        """See `RowKernel.tile`."""
+        x, y = (a.reshape(-1) for a in np.broadcast_arrays(rows[:, None], columns[None, :]))
+        return self._values(x, y, negative.reshape(-1), delta.reshape(-1)).reshape(delta.shape)
+
+    def _values(self, x: Array, y: Array, negative: Flags, delta: Array) -> Array:
+        c = self.constants
+        ax, ay, bias = c.gamma_w2 * x**2, c.gamma_w2 * y**2, c.gamma_b2
+        below_one, above = np.where(negative, 2 - delta, delta), np.where(negative, delta, 2 - delta)
+        theta, qx, qy, negative, angle = _joined(ax, ay, bias, below_one, above)
+        for _ in range(self.kernel.depth - 1):
+            dx, dy, below_one, above, slope = self.pair_map(qx, qy, negative, angle)
+            before, (sigma, qx, qy, negative, angle) = (
+                theta,
+                _joined(c.sigma_w2 * dx, c.sigma_w2 * dy, c.sigma_b2, below_one, above),
+            )
+            theta = sigma + (before * c.sigma_w2 * slope if self.kernel.name == "ntk" else 0.0)
+        return theta
+
+
+def _joined(
+    ax: Array, ay: Array, bias: float, below_one: Array, above: Array
+) -> tuple[Array, Array, Array, Flags, Array]:
+    """Return Σ' = √(a_x a_y) R + b, q'_x, q'_y, the sign of C' and ψ' from 1 − R and 1 + R."""
+    root, qx, qy = np.sqrt(ax * ay), ax + bias, ay + bias
+    size = np.sqrt(qx * qy)
+    safe = np.where(size > 0, size, 1.0)
+    apart = bias * (np.sqrt(ax) - np.sqrt(ay)) ** 2 / np.where(size > 0, size + bias + root, 1.0)
+    from_one = np.where(size > 0, (apart + root * below_one) / safe, 0.0)
+    from_minus_one = np.where(size > 0, 2 - from_one, 2.0)
+    if bias == 0:
+        from_minus_one = np.where(size > 0, above, 2.0)
+    sigma = np.where(from_one < 1, size * (1 - from_one), size * (from_minus_one - 1))
+    gap = np.minimum(from_one, from_minus_one)
+    return sigma, qx, qy, from_minus_one < from_one, 2 * np.arcsin(np.sqrt(np.clip(gap, 0, 1) / 2))
+
+
+def _homogeneous(layer: LayerMap, square: float) -> PairMap:
+    """Return the map of a homogeneous φ, D_q = q D, from that of unit variance and E[φ²]."""
+
+    def pair_map(qx: Array, qy: Array, negative: Flags, angle: Array) -> tuple[Array, Array, Array, Array, Array]:
+        below, image, slope = layer(negative, angle)
+        near, far = 2 * np.sin(image / 2) ** 2, 2 * np.cos(image / 2) ** 2
+        return square * qx, square * qy, np.where(below, far, near), np.where(below, near, far), square * slope
+
+    return pair_map
+
+
+class _PolarMeans:
+    """Means over the plane, of a φ that is analytic on either side of 0."""
+
+    def __init__(self, phi: Activation, radii: int = 48, angles: int = 24) -> None:
+        self.phi, self.slope = phi.on_arrays()
+        r, w = np.polynomial.legendre.leggauss(radii)
+        self.radius = (r + 1) * 5.5
+        self.radial = w * 5.5 * self.radius * np.exp(-(self.radius**2) / 2) / (2 * math.pi)
+        self.angle, self.angular = np.polynomial.legendre.leggauss(angles)
+        self.block = max(1, (1 << 21) // (4 * radii * angles))
+
+    def __call__(self, qx: Array, qy: Array, negative: Flags, angle: Array) -> tuple[Array, Array, Array, Array, Array]:
+        parts = [
+            self._means(qx[part], qy[part], np.where(negative[part], math.pi - angle[part], angle[part]))
+            for part in (slice(i, i + self.block) for i in range(0, len(qx), self.block))
+        ]
+        dx, dy, mixed, apart, slope = (np.concatenate(column) for column in zip(*parts, strict=True))
+        size = np.where(dx * dy > 0, np.sqrt(dx * dy), 1.0)
+        below_one = np.maximum(apart - (np.sqrt(dx) - np.sqrt(dy)) ** 2 / 2, 0) / size
+        return dx, dy, below_one, 1 + mixed / size, slope
+
+    def _means(self, qx: Array, qy: Array, angle: Array) -> tuple[Array, ...]:
+        """Return E[φ_x²], E[φ_y²], E[φ_x φ_y], E[(φ_x − φ_y)²]/2 and E[φ'(X) φ'(Y)]."""
+        totals = [np.zeros_like(qx) for _ in range(5)]
+        half = math.pi / 2
+        ends = (
+            (angle - half, half),
+            (0 * angle - half, angle - half),
+            (angle + half, 3 * half),
+            (0 * angle + half, angle + half),
+        )
+        for start, end in ends:
+            width = (end - start) / 2
+            theta = start[:, None] + width[:, None] * (self.angle + 1)
+            u = (np.sqrt(qx)[:, None] * np.cos(theta))[:, :, None] * self.radius
+            v = (np.sqrt(qy)[:, None] * np.cos(theta - angle[:, None]))[:, :, None] * self.radius
+            fu, fv = self.phi(u), self.phi(v)
+            weight = width[:, None] * self.angular
+            products = (fu * fu, fv * fv, fu * fv, (fu - fv) ** 2 / 2, self.slope(u) * self.slope(v))
+            for total, product in zip(totals, products, strict=True):
+                total += ((product @ self.radial) * weight).sum(axis=1)
+        return tuple(totals)
