@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from ntkcalc.activations import formula
 from ntkcalc.activations.activation import Activation, ArrayPair, Family, TwoLayerLaw
+from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.numerics.types import Array
 
 
@@ -25,7 +26,7 @@ def _tanh(name: str) -> Activation:
         return np.tanh, slope
 
     law = TwoLayerLaw("stretched-exponential", "O(exp(−(π/2) √(p−1)))", rate=math.pi / 2)
-    found = formula.with_poles("tanh(x)", name, math.pi / 2)
+    found = formula.with_poles("tanh(x)", name, Ladder(Fraction(1, 2)))
     return replace(found, on_arrays=on_arrays, lemma_3_2=law)
 
 
@@ -47,7 +48,7 @@ def _sigmoid(name: str) -> Activation:
 
         return _logistic_array, slope
 
-    return replace(formula.with_poles("sigmoid(x)", name, math.pi), on_arrays=on_arrays)
+    return replace(formula.with_poles("sigmoid(x)", name, Ladder(Fraction(1))), on_arrays=on_arrays)
 
 
 def _silu(name: str) -> Activation:
@@ -55,7 +56,7 @@ def _silu(name: str) -> Activation:
         s = _logistic_array
         return lambda x: x * s(x), lambda x: s(x) * (1 + x * s(-x))
 
-    return replace(formula.with_poles("x*sigmoid(x)", name, math.pi), on_arrays=on_arrays)
+    return replace(formula.with_poles("x*sigmoid(x)", name, Ladder(Fraction(1), linear=True)), on_arrays=on_arrays)
 
 
 def _softplus(name: str, beta: Fraction) -> Activation:
@@ -70,7 +71,8 @@ def _softplus(name: str, beta: Fraction) -> Activation:
 
         return values, lambda x: _logistic_array(b * x)
 
-    found = formula.with_poles(f"softplus(x, {beta})", name, math.pi / float(beta))
+    poles = Ladder(Fraction(1), amplitude=1 / beta, steepness=beta**2, order=1)
+    found = formula.with_poles(f"softplus(x, {beta})", name, poles)
     return replace(found, on_arrays=on_arrays)
 
 

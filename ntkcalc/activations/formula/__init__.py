@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ntkcalc.activations.formula.ladder import Ladder
+
 if TYPE_CHECKING:
     from ntkcalc.activations.activation import Activation
 
@@ -33,11 +35,11 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return parse(text, named_call)
 
 
-def with_poles(text: str, name: str, distance: float) -> Activation:
-    """Return a smooth formula under some name, the distance of whose nearest pole from the real line is known."""
+def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
+    """Return a smooth formula under some name, of which the poles or the nearest one's distance from ℝ are known."""
     from ntkcalc.activations.formula.activation import with_poles
 
-    return with_poles(text, name, distance)
+    return with_poles(text, name, poles)
 
 
 def is_formula(text: str) -> bool:

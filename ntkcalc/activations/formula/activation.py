@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,8 +13,10 @@ from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.checks import check
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
+from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
@@ -36,7 +39,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     name, found = text_of(tree), plain(tree)
     dual = _dual(found, name)
     if isinstance(dual, QuadratureDual) and not isinstance(dual, PiecewiseDual):
-        for word in _CLOSED_FORMS:
+        for word in _NAMED:
             call = parsed(f"{word}(x)", WORDS)
             if same_function(found, plain(call)):
                 named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
@@ -47,18 +50,22 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
-_CLOSED_FORMS = ("erf", "gelu", "gaussian", "sin", "cos")
-"""Smooth functions whose duals have closed forms; formulas proven to be one of them take its dual."""
+_NAMED = ("erf", "gelu", "gaussian", "sin", "cos", "tanh", "sigmoid", "silu", "softplus")
+"""Smooth functions of whose duals more is known; formulas proven to be one of them take its dual."""
 
 
-def with_poles(text: str, name: str, distance: float) -> Activation:
+def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
     """Return a smooth activation: see `ntkcalc.activations.formula.with_poles`."""
 
-    def dual_of(tree: Tree, scale: float) -> QuadratureDual:
-        return QuadratureDual(Line(Analytic.of(tree, distance / scale)), name)
+    def dual_of(tree: Tree, q: Fraction) -> QuadratureDual:
+        if isinstance(poles, Ladder):
+            ladder = poles.scaled(q)
+            return QuadratureDual(PoleLine(Analytic.of(tree, ladder.distance), ladder), name)
+        return QuadratureDual(Line(Analytic.of(tree, poles / math.sqrt(q))), name)
 
     tree = plain(parsed(text, WORDS))
-    dual = dual_of(tree, 1.0)
+    dual = dual_of(tree, Fraction(1))
+    distance = poles.distance if isinstance(poles, Ladder) else poles
     return replace(_activation(tree, dual, dual_of), parity=dual.parity, pole_distance=lambda: distance)
 
 
@@ -83,20 +90,20 @@ def _dual(tree: Tree, name: str) -> _AnyDual:
     return dual if row is None else PolynomialDual(row, name)
 
 
-def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, float], _AnyDual] | None = None) -> Activation:
+def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None) -> Activation:
     """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out.
 
     Parameters
     ----------
     dual_of
-        From the tree of φ(cx) and c its dual, where there is a shorter way than `_dual`.
+        From the tree of φ(√q x) and q its dual, where there is a shorter way than `_dual`.
     """
     phi = Phi(tree, dual.name)
 
     def dilation(q: Fraction) -> tuple[_AnyDual, HermiteFunction]:
         stretched = times(plain(node("sqrt", number(q))), X)
         scaled = plain(rebuilt(tree, lambda t: stretched if t is X else t))
-        found = dual_of(scaled, float(q) ** 0.5) if dual_of else _dual(scaled, dual.name)
+        found = dual_of(scaled, q) if dual_of else _dual(scaled, dual.name)
         return found, found.hermite
 
     return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)
