@@ -45,6 +45,7 @@ _LN2 = math.log(2)
 _SUSPICIOUS = 256  # bits beyond those asked for of which none is left, before a whole part of φ is looked at
 _MOST_TERMS = 1 << 19
 _COMPOSITION = 1.1e-4  # seconds that one Hermite coefficient takes in three compositions of power series
+_SQUARES = 2e-5  # seconds that the sums of squares take for one Hermite coefficient
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 
 
@@ -307,15 +308,15 @@ class QuadratureDual:
         sizes = {j: max(weight(k, j) for k in _ladder(max(j, 1))) for j in places}
         terms = 2 * degree + 16
         while terms < _MOST_TERMS and not all(
-            weight(terms, j) + 32 + 2 * log2_float(terms) < sizes[j] - bits
+            weight(terms, j) + 16 + 2 * log2_float(terms) < sizes[j] - bits
             and weight(terms, j) >= weight(terms + terms // 4, j)
             for j in places
         ):
-            terms += terms // 12 + 1
+            terms += terms // 24 + 1
         small, extra = min(*sizes.values(), 0.0), 2 * log2_float(terms) + max(0.0, -log_delta)
         by_difference = terms, bits + 24 - small + extra
         while terms < _MOST_TERMS and self._tails.beyond(terms, 1) > small - bits - 8:
-            terms += terms // 12 + 1
+            terms += terms // 24 + 1
         by_bounds = terms, bits + 24 + (extra - small) / 2
         return min(by_difference, by_bounds, key=lambda plan: self._series_work(*plan))
 
@@ -496,7 +497,7 @@ class QuadratureDual:
         if terms > 256 and t.size.near_one and t.size.smaller:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
             local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
-            if local.work() < self._series_work(terms, bits + 40.0):
+            if local.work() < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
                 ctx = context(bits + 16)
                 value, slope = local.value(t.sign)
                 return to_real(ctx, value), to_real(ctx, slope)
