@@ -25,6 +25,7 @@ from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass
 from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
+from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import context, log2
 
@@ -101,14 +102,14 @@ def test_balls_hold_what_twice_the_precision_gives(text: str) -> None:
     assert all(a.overlaps(b) and log2_upper(b.rad()) < -199 for a, b in zip(rough[:41], fine[:41], strict=True))
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("text", ["tanh(x)", "1/(1+exp(-x))", "exp(-x^2)*cos(2*x)", "tanh(20*x)"])
 @pytest.mark.parametrize(("degree", "need"), [(1, 40.0), (700, 90.0)])
 def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, need: float) -> None:
     """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 2000 bits more."""
     dual, step, count = dual_of(text), 1 / 8, 200
-    parity = dual._line.phi.parity
-    kinds = {0: (0, 1), 1: (0,), -1: (1,)}[parity]
-    found = hermite_sums(dual._line.evaluator, (step, count), degree, need, kinds, parity)
+    kinds = {0: (0, 1), 1: (0,), -1: (1,)}[dual._line.phi.parity]
+    found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), degree, need, kinds), degree, need)
     assert max(log2_upper(m.rad()) for m in found) < -need
     with working_precision(2400):
         run, scale = dual._line.evaluator(), step / (2 * arb.pi()).sqrt()
@@ -121,6 +122,27 @@ def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, nee
                 expected[k] += here
                 before, here = here, (x * here - roots[k] * before) / roots[k + 1]
     assert all(a.overlaps(b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.quick(5)
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "softplus", "softplus:beta=3"])
+@pytest.mark.parametrize("q", [Fraction(1), Fraction(9, 4), Fraction(1, 7)])
+def test_poles_give_what_the_line_gives(name: str, q: Fraction) -> None:
+    line = activation(name).scaled(q).dual._line
+    degree, need = 500, 150.0
+    firsts = line._plan(degree, need)[1]
+    assert firsts
+    ours, theirs = line.hermite(degree, need), Line.hermite(line, degree, need + 60)
+    assert all(a.overlaps(b) and log2_upper(a.rad()) < -need for a, b in zip(ours, theirs, strict=True))
+    # the bound on what two poles leave holds
+    with working_precision(300):
+        totals = [arb(0)] * 200
+        order = line.ladder.order
+        for n in (0, 1):
+            line._add(n, 100 - order, 300 - order, 250.0, totals)
+        rests = {k: log2_upper(t * arb(k).fac().rsqrt() - theirs[k]) for k, t in enumerate(totals, 100) if t != 0}
+    assert len(rests) == 100
+    assert all(max(rest, -200.0) <= max(line._log_rest(2, k), -200.0) for k, rest in rests.items())
 
 
 def largest_gap(ours: list[Any], theirs: list[Any]) -> float:

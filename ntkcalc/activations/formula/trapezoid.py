@@ -12,7 +12,7 @@ for E|h_k(Z + iy)|² = L_k(−y²) ≤ e^{2y√k}; for f = φ² ω, M ≤ e^{b²
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flint import arb
@@ -20,7 +20,7 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
-from ntkcalc.activations.formula.hermite_sums import hermite_sums, sums_work
+from ntkcalc.activations.formula.hermite_sums import Block, Nodes, best_width, hermite_sums, sums_work
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
@@ -101,7 +101,8 @@ class Line:
     def hermite_work(self, degree: int, need: float) -> float:
         """Return about the seconds that `hermite` takes."""
         rule = self.hermite_rule(degree, need + 1)
-        return sums_work((rule.step, rule.count), degree, need, self.phi.polynomial_parts.count(None))
+        kinds = self.phi.polynomial_parts.count(None)
+        return sums_work(rule.count, rule.count * rule.step, degree, need, kinds)
 
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree with radii below 2**-need, zeros where a part of φ is a polynomial."""
@@ -118,15 +119,45 @@ class Line:
         """Return µ_k for even or odd k ≤ degree, or both."""
         rule, guard = self.hermite_rule(degree, need + 1), 1.0
         while True:
-            found = hermite_sums(self.evaluator, (rule.step, rule.count), degree, need + guard, kinds, self.phi.parity)
+            found = hermite_sums(self.blocks(rule, degree, need, kinds), degree, need + guard)
             with working_precision(math.ceil(need + guard) + 16):
-                found = [m if m.is_zero() else widened(m, rule.log_error) for m in found]
+                found = [widened(m, rule.log_error) for m in found]
             excess = max(log2_upper(m.rad()) for m in found) + need
             if excess <= 0:
                 return found
             if excess == math.inf:
                 raise AccuracyError("a formula has no value at a node of the quadrature")
             guard += max(excess, 8) + 8
+
+    def blocks(self, rule: Rule, degree: int, need: float, kinds: Sequence[int]) -> Iterator[Block]:
+        """Yield the nodes n·step ≥ 0, with coefficients of the nodes at −n·step too."""
+        width = best_width(rule.count, rule.count * rule.step, degree, need)
+        half = max(1, math.floor(width / rule.step))
+
+        def block(first: int) -> Block:
+            def nodes() -> Nodes:
+                columns = self._columns(rule, range(first, first + 2 * half + 1), kinds)
+                zero = [arb(0)]
+                sides = {i: (c[half:], zero + c[:half][::-1]) for i, c in columns.items()}
+                return [m * arb(rule.step) for m in range(half + 1)], sides
+
+            return Block(arb((first + half) * rule.step), half * rule.step, first * rule.step, nodes)
+
+        yield from map(block, range(0, rule.count + 1, 2 * half + 1))
+
+    def _columns(self, rule: Rule, nodes: range, kinds: Sequence[int]) -> dict[int | None, list[Ball]]:
+        """Return step ω(x) (φ(x) ± φ(−x)) for even k, for odd k."""
+        run, parity, even, odd = self.evaluator(), self.phi.parity, [], []
+        step = arb(rule.step)
+        scale = step / (2 * arb.pi()).sqrt()
+        for n in nodes:
+            x = n * step
+            weight = scale * (-x * x / 2).exp()
+            right = run(x)[0]
+            left = (parity * right if parity else run(-x)[0]) if n else arb(0)
+            even.append(weight * (right + left))
+            odd.append(weight * (right - left))
+        return {kind: (even, odd)[kind] for kind in kinds}
 
     def evaluator(self) -> Program:
         """Return x ↦ [φ(x)] in the present precision."""
