@@ -130,9 +130,11 @@ def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, nee
 def test_poles_give_what_the_line_gives(name: str, q: Fraction) -> None:
     line = activation(name).scaled(q).dual._line
     degree, need = 500, 150.0
-    firsts = line._plan(degree, need)[1]
+    firsts = [n for count in range(1, 20) if (n := line._enough(count, degree, need + 2)) <= degree]
     assert firsts
-    ours, theirs = line.hermite(degree, need), Line.hermite(line, degree, need + 60)
+    firsts = [degree + 1] * (19 - len(firsts)) + firsts
+    theirs = Line.hermite(line, degree, need + 60)
+    ours = theirs[: firsts[-1]] + line._from_poles(firsts, degree, need)
     assert all(a.overlaps(b) and log2_upper(a.rad()) < -need for a, b in zip(ours, theirs, strict=True))
     # the bound on what two poles leave holds
     with working_precision(300):
