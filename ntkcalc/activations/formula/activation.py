@@ -20,8 +20,8 @@ from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.strip import Analytic
-from ntkcalc.activations.formula.symmetry import same_function
+from ntkcalc.activations.formula.strip import Analytic, Parts
+from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, X, node, number, rebuilt, text_of, times
 
@@ -60,10 +60,11 @@ def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
     def dual_of(tree: Tree, q: Fraction) -> QuadratureDual:
         if isinstance(poles, Ladder):
             ladder = poles.scaled(q)
-            return QuadratureDual(PoleLine(Analytic.of(tree, ladder.distance), ladder), name)
-        return QuadratureDual(Line(Analytic.of(tree, poles / math.sqrt(q))), name)
+            return QuadratureDual(PoleLine(Analytic.of(tree, ladder.distance, parts), ladder), name)
+        return QuadratureDual(Line(Analytic.of(tree, poles / math.sqrt(q), parts)), name)
 
     tree = plain(parsed(text, WORDS))
+    parts = polynomial_parts(tree)
     dual = dual_of(tree, Fraction(1))
     distance = poles.distance if isinstance(poles, Ladder) else poles
     return replace(_activation(tree, dual, dual_of), parity=dual.parity, pole_distance=lambda: distance)
@@ -76,13 +77,13 @@ def is_formula(text: str) -> bool:
     return "x" in re.split(r"[\s-]", text.lower())
 
 
-def _dual(tree: Tree, name: str) -> _AnyDual:
+def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     """Return the dual of a plain tree with branches, after looking whether it is a φ for the theory."""
     pieces = rational_pieces(tree)
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
     if row is not None:
         return PolynomialDual(row, name)
-    if (smooth := quadrature_dual(tree, name)) is not None:
+    if (smooth := quadrature_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)
     dual = PiecewiseDual(tree, name)
@@ -100,10 +101,12 @@ def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], 
     """
     phi = Phi(tree, dual.name)
 
+    parts = dual.polynomial_parts if isinstance(dual, QuadratureDual) else None
+
     def dilation(q: Fraction) -> tuple[_AnyDual, HermiteFunction]:
         stretched = times(plain(node("sqrt", number(q))), X)
         scaled = plain(rebuilt(tree, lambda t: stretched if t is X else t))
-        found = dual_of(scaled, q) if dual_of else _dual(scaled, dual.name)
+        found = dual_of(scaled, q) if dual_of else _dual(scaled, dual.name, parts)
         return found, found.hermite
 
     return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)

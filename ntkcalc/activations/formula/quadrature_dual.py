@@ -30,7 +30,7 @@ from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, powe
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.strip import Analytic
+from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
@@ -574,12 +574,15 @@ def _ladder(first: int) -> Sequence[int]:
     return found
 
 
-def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
-    """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip."""
+def quadrature_dual(tree: Tree, name: str, parts: Parts | None = None) -> QuadratureDual | None:
+    """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip.
+
+    The degrees of its parts that are polynomials may be known.
+    """
     if any(branch(t) is not None for t in in_order(tree)) or polynomial(tree) is not None:
         return None
     try:
-        analytic = Analytic.of(tree)
+        analytic = Analytic.of(tree, parts=parts)
         if not analytic.suffices or None not in analytic.polynomial_parts:
             return None
         dual = QuadratureDual(Line(analytic), name)

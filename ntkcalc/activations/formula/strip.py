@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from typing import TypeAlias
 
 from flint import acb, arb
 
@@ -233,6 +234,9 @@ def _far_bounds(tree: Tree) -> tuple[Growth, Growth] | None:
     return None
 
 
+Parts: TypeAlias = tuple[int | None, int | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Analytic:
     """A smooth φ with what is proven of it and of φ'.
@@ -245,16 +249,19 @@ class Analytic:
         φ on strips, its removable singularities removed.
     slope
         φ', which may divide 0 by 0 where φ had a singularity.
+    parts
+        The degrees of φ's even and odd part where they are polynomials, if they are known.
     """
 
     tree: Tree
     phi: Strip
     slope: Tree
+    parts: Parts | None = None
 
     @classmethod
-    def of(cls, tree: Tree, distance: float | None = None) -> Analytic:
-        """Return what is proven of a tree without branches, whose nearest singularity may be known."""
-        return cls(tree, Strip(without_removable_singularities(tree), distance), derivative(tree))
+    def of(cls, tree: Tree, distance: float | None = None, parts: Parts | None = None) -> Analytic:
+        """Return what is proven of a tree without branches, whose nearest singularity and parts may be known."""
+        return cls(tree, Strip(without_removable_singularities(tree), distance), derivative(tree), parts)
 
     @property
     def divides_zeros(self) -> bool:
@@ -288,7 +295,7 @@ class Analytic:
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        return polynomial_parts(self.tree)
+        return self.parts or polynomial_parts(self.tree)
 
     @property
     def parity(self) -> int:
