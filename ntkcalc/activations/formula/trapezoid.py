@@ -176,7 +176,8 @@ class Line:
             (phi.evaluator, phi.far, phi.phi.bounds),
             (phi.slope_evaluator, phi.far_slope, phi.slope_bounds),
         ):
-            assert far is not None
+            if far is None or not sizes:
+                raise AccuracyError("no bounds on a formula far from 0 are proven: does it hardly change?")
             bounds = [(b, n + b * b / (2 * _LN2)) for b, n in sizes]
             found.append(self._square(trapezoidal(bounds, far, need + 2, 0.5, 2), run, need))
         return found[0], found[1]
