@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from flint import arb, arb_series, ctx
 
-from ntkcalc.activations.meromorphic import _known
+from ntkcalc.activations.catalogue import activation
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import Engine
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
@@ -66,7 +66,7 @@ def from_scratch(act: str, truncation: int, digits: int) -> float:
     """Return the time of a whole depth-3 computation with nothing cached, Hermite coefficients included."""
 
     def job() -> None:
-        _known.cache_clear()
+        activation.cache_clear()
         list(layers(MpmathEngine(bits_for(digits)), Kernel.of(act, 3), truncation))
 
     return median_time(job, 3)

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from ntkcalc.activations.meromorphic import _known
+from ntkcalc.activations.catalogue import activation
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import KernelMatrix
@@ -30,11 +30,11 @@ def main() -> None:
     args = parser.parse_args()
     kernel = Kernel.of("tanh", 3)
     for highest in (25, 50, 100, 200):
-        _known.cache_clear()
+        activation.cache_clear()
         start = time.perf_counter()
         found = kernel_spectrum(kernel, Sphere(10, highest), None, 12)
         spent = time.perf_counter() - start
-        _known.cache_clear()
+        activation.cache_clear()
         start = time.perf_counter()
         kappa_and_tails(kernel, found.truncation, bits_for(12) + 16)
         unit = time.perf_counter() - start

@@ -17,8 +17,9 @@ from ntkcalc.activations.formula.balls import log2_upper, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of, rational_kinks
-from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.panels import Panels, _block
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.trees import Tree
@@ -45,6 +46,29 @@ def test_balls_hold_the_coefficients_at_a_higher_precision(text: str) -> None:
     assert max(log2_upper(a.rad()) for a in low) <= -70
     for a, b in zip(panels.squares(70.0), Panels(tree(text), text).squares(150.0), strict=True):
         assert a.overlaps(b)
+
+
+@pytest.mark.parametrize("parity", [0, -1])
+def test_sums_over_panels_are_those_of_the_recurrence(parity: int) -> None:
+    """He_{k+1} = x He_k − k He_{k−1} at every node, with 1500 bits more."""
+    text, degree, need = "x/(1+abs(x))", 150, 80.0
+    kind = 1 if parity else None
+    blocks = [_block(cell, 8, kind) for cell in Panels(tree(text), text, parity).line(need).cells]
+    found = hermite_sums(blocks, degree, need)
+    assert max(log2_upper(a.rad()) for a in found) < -need
+    with working_precision(1600):
+        expected = [arb(0)] * (degree + 1)
+        for block in blocks:
+            offsets, columns = block.nodes()
+            for side, row in zip((1, -1), columns[kind], strict=True):
+                for u, here in zip(offsets, row, strict=True):
+                    x, before = block.middle + side * u, arb(0)
+                    for k in range(degree + 1):
+                        expected[k] += here
+                        before, here = here, x * here - k * before
+        for k in range(degree + 1):
+            value = expected[k] * arb(k).fac().rsqrt() if kind is None or k % 2 else arb(0)
+            assert found[k].overlaps(value)
 
 
 def mean(text: str, k: int, ends: list[str]) -> mpmath.mpf:

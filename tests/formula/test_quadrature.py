@@ -21,9 +21,11 @@ from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass
 from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
+from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import context, log2
 
@@ -98,6 +100,51 @@ def test_balls_hold_what_twice_the_precision_gives(text: str) -> None:
     dual, finer = dual_of(text), dual_of(text)
     rough, fine = dual.moments(40, 60.0), finer.moments(40, 200.0)
     assert all(a.overlaps(b) and log2_upper(b.rad()) < -199 for a, b in zip(rough[:41], fine[:41], strict=True))
+
+
+@pytest.mark.quick(3)
+@pytest.mark.parametrize("text", ["tanh(x)", "1/(1+exp(-x))", "exp(-x^2)*cos(2*x)", "tanh(20*x)"])
+@pytest.mark.parametrize(("degree", "need"), [(1, 40.0), (700, 90.0)])
+def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, need: float) -> None:
+    """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 2000 bits more."""
+    dual, step, count = dual_of(text), 1 / 8, 200
+    kinds = {0: (0, 1), 1: (0,), -1: (1,)}[dual._line.phi.parity]
+    found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), degree, need, kinds), degree, need)
+    assert max(log2_upper(m.rad()) for m in found) < -need
+    with working_precision(2400):
+        run, scale = dual._line.evaluator(), step / (2 * arb.pi()).sqrt()
+        expected = [arb(0)] * (degree + 1)
+        roots = [arb(k).sqrt() for k in range(degree + 2)]
+        for n in range(-count, count + 1):
+            x = arb(n * step)
+            before, here = arb(0), scale * run(x)[0] * (-x * x / 2).exp()
+            for k in range(degree + 1):
+                expected[k] += here
+                before, here = here, (x * here - roots[k] * before) / roots[k + 1]
+    assert all(a.overlaps(b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.quick(5)
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "softplus", "softplus:beta=3"])
+@pytest.mark.parametrize("q", [Fraction(1), Fraction(9, 4), Fraction(1, 7)])
+def test_poles_give_what_the_line_gives(name: str, q: Fraction) -> None:
+    line = activation(name).scaled(q).dual._line
+    degree, need = 500, 150.0
+    firsts = [n for count in range(1, 20) if (n := line._enough(count, degree, need + 2)) <= degree]
+    assert firsts
+    firsts = [degree + 1] * (19 - len(firsts)) + firsts
+    theirs = Line.hermite(line, degree, need + 60)
+    ours = theirs[: firsts[-1]] + line._from_poles(firsts, degree, need)
+    assert all(a.overlaps(b) and log2_upper(a.rad()) < -need for a, b in zip(ours, theirs, strict=True))
+    # the bound on what two poles leave holds
+    with working_precision(300):
+        totals = [arb(0)] * 200
+        order = line.ladder.order
+        for n in (0, 1):
+            line._add(n, 100 - order, 300 - order, 250.0, totals)
+        rests = {k: log2_upper(t * arb(k).fac().rsqrt() - theirs[k]) for k, t in enumerate(totals, 100) if t != 0}
+    assert len(rests) == 100
+    assert all(max(rest, -200.0) <= max(line._log_rest(2, k), -200.0) for k, rest in rests.items())
 
 
 def largest_gap(ours: list[Any], theirs: list[Any]) -> float:
@@ -186,6 +233,36 @@ def test_the_mean_over_a_line_is_below_its_bound(text: str) -> None:
             assert math.log2(mean / 16 / math.sqrt(2 * math.pi)) <= bound + 1e-3
 
 
+REMOVABLE = ["sin(x)/x", "(exp(x)-1)/x", "x/tanh(x)", "(1-cos(x))/x^2", "x/(1-exp(-x))", "log(1+x^2)/x", "sinc(x-1)"]
+
+
+@pytest.mark.parametrize("text", REMOVABLE)
+def test_removable_singularities_are_removed(text: str) -> None:
+    """Boxes that hold one hold the values of φ next to it; the moments are those of φ on a grid that misses it."""
+    dual, place = dual_of(text), acb(text == "sinc(x-1)")
+    strip = dual._line.phi.phi
+    with working_precision(120):
+        run, removed = program([tree(text)], ComplexBalls()), program([strip.tree], ComplexBalls())
+        for side in ("1e-3", "0.1", "0.4"):
+            box = removed(place + acb(arb(0, side), arb(0, side)))[0]
+            for x in (acb(side), acb(0, side), -acb(side, side) / 2):
+                assert box.contains(run(place + x * (1 - acb(2) ** -50))[0])
+        step, offset = arb(1) / 32, arb(1) / 3
+        moments = dual.moments(2, 60.0)
+        real = program([tree(text)], RealBalls())
+        nodes = [(n + offset) * step for n in range(-420, 421)]
+        weights = [step * (-x * x / 2).exp() / (2 * arb.pi()).sqrt() for x in nodes]
+        values = [real(x)[0] for x in nodes]
+        near = arb(0, arb(2) ** -58)
+        assert (sum((w * v for w, v in zip(weights, values, strict=True)), arb(0)) + near).overlaps(moments[0])
+        products = (w * v * x for w, v, x in zip(weights, values, nodes, strict=True))
+        assert (sum(products, arb(0)) + near).overlaps(moments[1])
+    assert dual.slope_square(60) > 0
+    point = ExpansionPoint(CTX.mpf("1e-6"), near_one=True)
+    first = dual.expansion(point, 2, 60)
+    assert abs((first.d[0] + first.tails[0]) / CTX.convert(dual.mean_square(100)) - 1) < 2.0**-58
+
+
 @pytest.mark.parametrize("text", ["1/(x-0.3)", "tan(x)", "exp(x^2/3)", "1/(1+x)^2", "log(x)", "exp(exp(x))"])
 def test_poles_and_growth_have_no_strip(text: str) -> None:
     assert quadrature_dual(tree(text), text) is None
@@ -232,6 +309,9 @@ def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd:
         ("1/(1+exp(-x))", "sigmoid(x)", True),
         ("2/(1+exp(-2*x))-1", "tanh(x)", True),
         ("x/(1+exp(-x))", "silu(x)", True),
+        ("0.5*x*(1+erf(x/sqrt(2)))", "gelu(x)", True),
+        ("1-erfc(x)", "erf(x)", True),
+        ("x*(1+erf(x/sqrt(3)))/2", "gelu(x)", False),
         ("1/(1+exp(-x))+1e-40", "sigmoid(x)", False),
         ("tanh(1.0000000001*x)", "tanh(x)", False),
     ],
@@ -251,6 +331,14 @@ def test_coefficients_far_below_floats_are_none_of_them(w: int) -> None:
     """µ_1 of sin wx is w e^{−w²/2}, 2^{−1150} for w = 40."""
     mu = activation(f"sin({w}*x)").hermite(1, 60)[1]
     assert abs(mu / (w * CTX.exp(-(CTX.mpf(w) ** 2) / 2)) - 1) < 2.0**-60
+
+
+@pytest.mark.parametrize("base", ["200", "1e10", "e"])
+def test_exponentials_of_any_size_have_their_coefficients(base: str) -> None:
+    """µ_k of e^{cx} is c^k e^{c²/2}/√k!."""
+    mu, c = activation(f"{base}^x").hermite(4, 60), CTX.log(CTX.mpf(base)) if base != "e" else CTX.one
+    for k, ours in enumerate(mu):
+        assert abs(ours / (c**k * CTX.exp(c * c / 2) / CTX.sqrt(CTX.factorial(k))) - 1) < 2.0**-58
 
 
 @pytest.mark.parametrize("text", ["1/(1+exp(-x))", "x*sigmoid(1.702*x)", "tanh(6*x)"])

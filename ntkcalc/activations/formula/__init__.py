@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ntkcalc.activations.formula.ladder import Ladder
+
 if TYPE_CHECKING:
     from ntkcalc.activations.activation import Activation
 
@@ -33,11 +35,11 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return parse(text, named_call)
 
 
-def softplus(beta: Fraction, name: str) -> Activation:
-    """Return log(1 + exp(βx))/β under some name, its dual by quadrature, for β > 0 however large."""
-    from ntkcalc.activations.formula.activation import softplus
+def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
+    """Return a smooth formula under some name, of which the poles or the nearest one's distance from ℝ are known."""
+    from ntkcalc.activations.formula.activation import with_poles
 
-    return softplus(beta, name)
+    return with_poles(text, name, poles)
 
 
 def is_formula(text: str) -> bool:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.checks import check, check_growth
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
+from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.symmetry import same_function
-from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of, times, whole_power
+from ntkcalc.activations.formula.strip import Analytic, Parts
+from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
+from ntkcalc.activations.formula.trapezoid import Line
+from ntkcalc.activations.formula.trees import Tree, X, text_of, times, whole_power
+
+_AnyDual: TypeAlias = QuadratureDual | PolynomialDual
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -31,7 +39,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     name, found = text_of(tree), plain(tree)
     dual = _dual(found, name)
     if isinstance(dual, QuadratureDual) and not isinstance(dual, PiecewiseDual):
-        for word in _WITH_POLES:
+        for word in _NAMED:
             call = parsed(f"{word}(x)", WORDS)
             if same_function(found, plain(call)):
                 named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
@@ -42,14 +50,24 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 
 
-_WITH_POLES = ("tanh", "sigmoid", "silu", "softplus", "mish")
-"""Named functions whose duals by poles are faster for long series; formulas proven to be one of them take its dual."""
+_NAMED = ("erf", "gelu", "gaussian", "sin", "cos", "tanh", "sigmoid", "silu", "softplus")
+"""Smooth functions of whose duals more is known; formulas proven to be one of them take its dual."""
 
 
-def softplus(beta: Fraction, name: str) -> Activation:
-    """Return softplus: see `ntkcalc.activations.formula.softplus`."""
-    tree = plain(node("softplus", X, number(beta)))
-    return _activation(tree, _dual(tree, name))
+def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
+    """Return a smooth activation: see `ntkcalc.activations.formula.with_poles`."""
+
+    def dual_of(tree: Tree, q: Fraction) -> QuadratureDual:
+        if isinstance(poles, Ladder):
+            ladder = poles.scaled(q)
+            return QuadratureDual(PoleLine(Analytic.of(tree, ladder.distance, parts), ladder), name)
+        return QuadratureDual(Line(Analytic.of(tree, poles / math.sqrt(q), parts)), name)
+
+    tree = plain(parsed(text, WORDS))
+    parts = polynomial_parts(tree)
+    dual = dual_of(tree, Fraction(1))
+    distance = poles.distance if isinstance(poles, Ladder) else poles
+    return replace(_activation(tree, dual, dual_of), parity=dual.parity, pole_distance=lambda: distance)
 
 
 def is_formula(text: str) -> bool:
@@ -59,13 +77,13 @@ def is_formula(text: str) -> bool:
     return "x" in re.split(r"[\s-]", text.lower())
 
 
-def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
+def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     """Return the dual of a plain tree with branches, after looking whether it is a φ for the theory."""
     pieces = rational_pieces(tree)
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
     if row is not None:
         return PolynomialDual(row, name)
-    if (smooth := quadrature_dual(tree, name)) is not None:
+    if (smooth := quadrature_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)
     dual = PiecewiseDual(tree, name)
@@ -73,24 +91,30 @@ def _dual(tree: Tree, name: str) -> QuadratureDual | PolynomialDual:
     return dual if row is None else PolynomialDual(row, name)
 
 
-def _scaled(tree: Tree, dual: QuadratureDual | PolynomialDual, q: Fraction) -> QuadratureDual | PolynomialDual:
+def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     """Return the dual of φ(√q x) for a φ that has one: kinks and symmetries are φ's, only its growth is another."""
     if isinstance(dual, PolynomialDual):
         row = [polynomial(stretched(times(c, whole_power(X, n)), q)) or [] for n, c in enumerate(dual.row)]
         return PolynomialDual([one[-1] for one in row], dual.name)
     longer = stretched(tree, q)
-    if (smooth := quadrature_dual(longer, dual.name)) is not None:
+    if (smooth := quadrature_dual(longer, dual.name, dual.polynomial_parts)) is not None:
         return smooth
     check_growth(longer, dual.name)
     return PiecewiseDual(tree, dual.name, q)
 
 
-def _activation(tree: Tree, dual: QuadratureDual | PolynomialDual) -> Activation:
-    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out."""
+def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None) -> Activation:
+    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out.
+
+    Parameters
+    ----------
+    dual_of
+        From the tree of φ(√q x) and q its dual, where there is a shorter way than `_scaled`.
+    """
     phi = Phi(tree, dual.name)
 
-    def dilation(q: Fraction) -> tuple[QuadratureDual | PolynomialDual, HermiteFunction]:
-        scaled = _scaled(tree, dual, q)
-        return scaled, scaled.hermite
+    def dilation(q: Fraction) -> tuple[_AnyDual, HermiteFunction]:
+        found = dual_of(stretched(tree, q), q) if dual_of else _scaled(tree, dual, q)
+        return found, found.hermite
 
     return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)

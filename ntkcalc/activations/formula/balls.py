@@ -23,9 +23,9 @@ _NAN = acb(math.nan, math.nan)
 
 @contextmanager
 def working_precision(bits: int) -> Iterator[None]:
-    """Compute balls with so many bits inside a with statement."""
+    """Compute balls with so many bits, 16 at least, inside a with statement."""
     before = flint.ctx.prec
-    flint.ctx.prec = max(bits, 2)
+    flint.ctx.prec = max(bits, 16)
     try:
         yield
     finally:
@@ -55,10 +55,10 @@ def log2_lower(x: Ball) -> float:
 
 def power_of_two(log: float) -> Ball:
     """Return a ball that is at least 2**log, next to it."""
-    if log == math.inf:
-        return arb.pos_inf()
+    if not -math.inf < log < math.inf:
+        return arb(0) if log < 0 else arb.pos_inf()
     exponent = math.floor(log)
-    return arb(2.0 ** (log - exponent) * (1 + 1e-14)) * arb(2) ** exponent if log > -math.inf else arb(0)
+    return arb(2.0 ** (log - exponent) * (1 + 1e-14)) * arb(2) ** exponent
 
 
 def widened(x: Ball, log_error: float) -> Ball:
@@ -100,6 +100,39 @@ class _Balls:
             return 1 / (1 + (-u).exp())
         e = u.exp()
         return e / (1 + e)
+
+
+def _over(name: str, slope: Callable[[Ball], Ball]) -> Callable[[Any, Ball], Ball]:
+    """Return f(u)/u; of coarse balls near 0 by a mean of f' over the segments from 0 to u."""
+
+    def run(self: _Balls, u: Ball) -> Ball:
+        plain = getattr(self, name)(u) / u
+        if u.rad() < abs(u).upper() / 16:
+            return plain
+        zero = arb(0)
+        hull = acb(u.real.union(zero), u.imag.union(zero)) if isinstance(u, acb) else u.union(zero)
+        mean = slope(hull)
+        return mean if not plain.is_finite() or mean.rad() < plain.rad() else plain
+
+    return run
+
+
+def _root_over(u: Ball) -> Ball:
+    """Return 1/√(1 + u²), NaN where the root is not analytic."""
+    return 1 / (1 + u * u).sqrt(analytic=True) if isinstance(u, acb) else 1 / (1 + u * u).sqrt()
+
+
+for _name, _slope in {
+    "sin": lambda u: u.cos(),
+    "sinh": lambda u: u.cosh(),
+    "tanh": lambda u: 1 - u.tanh() ** 2,
+    "expm1": lambda u: u.exp(),
+    "log1p": lambda u: 1 / (1 + u),
+    "asinh": _root_over,
+    "atan": lambda u: 1 / (1 + u * u),
+    "erf": lambda u: 2 / arb.pi().sqrt() * (-u * u).exp(),
+}.items():
+    setattr(_Balls, f"{_name}_over", _over(_name, _slope))
 
 
 class RealBalls(_Balls):

@@ -20,7 +20,7 @@ from flint import arb, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
 from ntkcalc.activations.formula.functions import Program, program
-from ntkcalc.activations.formula.trapezoid import Line
+from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 
 _LN2 = math.log(2)
 _BLOCK = 32  # nodes that share a precision
@@ -113,12 +113,11 @@ class DerivativesAtOne:
     ----------
     line
         φ on the real line.
-    parity
-        1 or −1 for an even or odd φ, else 0.
     """
 
-    def __init__(self, line: Line, parity: int) -> None:
-        self.line, self.parity = line, parity
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self._mirrored = line.phi.parity != 0 and not line.phi.divides_zeros
         self._known: tuple[float, list[Ball]] = (0.0, [])
 
     def log_bound(self, n: int) -> float:
@@ -169,7 +168,7 @@ class DerivativesAtOne:
         plan = self._plan(terms, need)
         if plan is None:
             return math.inf
-        return plan.count * (1 if self.parity else 2) * (terms**2 * _SECONDS + 2e-5) * (1 + need / 1000)
+        return plan.count * (1 if self._mirrored else 2) * (terms**2 * _SECONDS + 2e-5) * (1 + need / 1000)
 
     def values(self, terms: int, need: float) -> list[Ball]:
         """Return balls of G_0 … G_terms, relative radii of about 2**-need; kept."""
@@ -185,7 +184,7 @@ class DerivativesAtOne:
         totals, before = [arb(0)] * (terms + 1), flint.ctx.cap
         try:
             flint.ctx.cap = terms + 1
-            for first in range(0 if self.parity else -plan.count, plan.count, _BLOCK):
+            for first in range(0 if self._mirrored else -plan.count, plan.count, _BLOCK):
                 block = range(first, min(first + _BLOCK, plan.count))
                 with working_precision(bits):
                     parts = self._block(plan, block, terms)
@@ -197,23 +196,24 @@ class DerivativesAtOne:
             for n, total in enumerate(totals):  # Σ c_n² ω h, c_n = φ^(n)/n!
                 factorial *= max(n, 1)
                 error = plan.log_error - 2 * n * math.log2(plan.radius)
-                found.append(factorial * widened(total * (2 if self.parity else 1), error))
+                found.append(factorial * widened(total * (2 if self._mirrored else 1), error))
         return found
 
     def _block(self, plan: _Plan, block: range, terms: int) -> list[Ball]:
         """Return Σ h ω(x) φ^(n)(x)²/n!² over some nodes."""
         run, step = self._evaluator(), arb(plan.step)
+        offset = arb(AVOIDING if self.line.phi.divides_zeros else 0.5)
         scale = step / (2 * arb.pi()).sqrt()
         totals = [arb(0)] * (terms + 1)
         for i in block:
-            x = step * (2 * i + 1) / 2
+            x = step * (i + offset)
             weight = scale * (-x * x / 2).exp()
             series = run(arb_series([x, 1]))[0]
             totals = [t + weight * c * c for t, c in zip(totals, _padded(series, terms), strict=True)]
         return totals
 
     def _evaluator(self) -> Program:
-        return program([self.line.phi.phi.tree], SeriesBalls())
+        return program([self.line.phi.tree], SeriesBalls())
 
     # ---------------------------------------------------------------- expansions
 

@@ -19,6 +19,7 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.functions import Branch, branch, replaced
+from ntkcalc.activations.formula.removable import OVER
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
@@ -146,6 +147,8 @@ class _Region:
         choice = branch(t)
         if choice is not None:
             return self._branch(choice, sign)
+        if t.word in OVER:
+            return self.divide(_RULES[OVER[t.word]](self, *a), a[0])
         rule = _RULES.get(t.word)
         if rule is None:
             raise UnboundedError
@@ -345,6 +348,19 @@ class _Region:
         return self.subtract(self.exp(a), _one())
 
     def sigmoid(self, a: Form) -> Form:
+        try:
+            return self._sigmoid(a)
+        except UnboundedError:
+            self._require_narrow(a)
+            return Algebraic(acb(arb(0, 1), arb(0, 1)), Fraction(0))
+
+    def _require_narrow(self, a: Form) -> None:
+        """Refuse unless |Im u| ≤ 1, where |1 + e^{±u}| ≥ 1 and |ln(1 + e^{−u})| ≤ ln 2 + 1 for Re u ≥ 0."""
+        height = abs(a.factor.real * self.lean.imag * self.start) if isinstance(a, Algebraic) else arb.pos_inf()
+        if not (isinstance(a, Algebraic) and a.power == 1 and a.factor.imag == 0 and height < 1):
+            raise UnboundedError
+
+    def _sigmoid(self, a: Form) -> Form:
         if self._direction(a) < 0:
             e = self.exp(a)
             return self.divide(e, self.add(_one(), e))
@@ -368,9 +384,13 @@ class _Region:
         settled = self.settled(a)
         if isinstance(settled, Algebraic) and settled.power == 0:
             return self._ball(settled, self.field.softplus)
-        if self._direction(a) > 0:
-            return self.add(a, self.log1p(self.exp(self.negate(a))))
-        return self.log1p(self.exp(a))
+        right = self._direction(a) > 0
+        try:
+            rest = self.log1p(self.exp(self.negate(a) if right else a))
+        except UnboundedError:
+            self._require_narrow(a)
+            rest = Algebraic(acb(arb(0, 2), arb(0, 2)), Fraction(0))
+        return self.add(a, rest) if right else rest
 
     def log1p(self, a: Form) -> Form:
         """Return ln(1 + u); of a decaying exponential u (1 + v) with |v| ≤ |u|."""

@@ -25,7 +25,7 @@ from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widene
 from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import polynomial, program, stretched
-from ntkcalc.activations.formula.panel_sums import hermite_guard
+from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.panels import Line, Panels, exact, log_sum
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree

@@ -33,7 +33,8 @@ from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, log2
 
 _LN2 = math.log(2)
-_PRODUCT, _CALL = 1.5e-7, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
+_PRODUCT, _CALL = 8e-8, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
+_LEAST = 1e-280  # a and δ that floats can plan for
 _ROWS = 32  # outer nodes that share a precision
 _SHARES = (1 / 16, 1 / 4, 1 / 2)  # of the strip for the inner rule
 _CIRCLES = (0.0, 0.3, 0.6, 0.8)  # of what is left, for derivatives
@@ -118,6 +119,8 @@ class LocalHermite:
     @cached_property
     def plan(self) -> _Plan | None:
         """The cheapest rules, None where there are none."""
+        if min(self.a, self.delta) < _LEAST:
+            return None
         shifted = dict(self.line.phi.phi.shifted_bounds)
         plans = [
             found

@@ -33,7 +33,7 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, growth
-from ntkcalc.activations.formula.panel_sums import hermite_guard, panel_sums
+from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums
 from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
 from ntkcalc.errors import AccuracyError
 
@@ -248,7 +248,7 @@ class Panels:
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree with radii below 2**-need."""
         line = self.line(need)
-        guard = hermite_guard(degree, line.reach)
+        guard = 0.0
         while True:
             found = self._hermite(line, degree, need + 2, guard)
             excess = max(log2_upper(m.rad()) for m in found) + need
@@ -261,12 +261,12 @@ class Panels:
     def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
         share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
         error = -math.inf
-        nodes: list[tuple[Ball, Ball, float]] = []
+        blocks: list[Block] = []
         for cell in line.cells:
             size = cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)
             count = _count(cell, size + share)
             if count:
-                nodes += _nodes(cell, count, need + guard)
+                blocks.append(_block(cell, count, (self.parity < 0) if self.parity else None))
             else:
                 error = log_sum(error, size + math.log2(cell.half_width) + 1)
         error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
@@ -277,7 +277,7 @@ class Panels:
         for g in line.far[0]:
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
             error = log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
-        totals = panel_sums(nodes, degree, need + guard)
+        totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             return [
                 arb(0) if self.parity and k % 2 == (self.parity > 0) else widened(both * total, error + both - 1)
@@ -497,6 +497,13 @@ def _count(cell: Cell, need: float) -> int:
     return 4 * math.ceil(max(least, 1.0) / 4)
 
 
+def _rule(count: int) -> list[tuple[Ball, Ball]]:
+    """Return the nodes and weights on [−1, 1] in the present precision, from right to left."""
+    import flint
+
+    return _legendre(count, _GRID * math.ceil(flint.ctx.prec / _GRID))
+
+
 @lru_cache(maxsize=128)
 def _legendre(count: int, bits: int) -> list[tuple[Ball, Ball]]:
     with working_precision(bits):
@@ -505,26 +512,33 @@ def _legendre(count: int, bits: int) -> list[tuple[Ball, Ball]]:
 
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
     """Yield nodes, weights and x ↦ [φ(x), φ'(x)], in the present precision."""
-    import flint
-
-    bits = flint.ctx.prec
     middle, half = (cell.left + cell.right) / 2, (cell.right - cell.left) / 2
     run = program([cell.tree, derivative(cell.tree)], RealBalls())
-    for x, weight in _legendre(count, _GRID * math.ceil(bits / _GRID)):
+    for x, weight in _rule(count):
         yield middle + half * x, half * weight, run
 
 
-def _nodes(cell: Cell, count: int, bits: float) -> list[tuple[Ball, Ball, float]]:
-    """Return nodes x, weights times φ(x) ω(x), and the bits that either has."""
-    middle = abs(float(((cell.left + cell.right) / 2).mid()))
-    nearest = max(0.0, middle - cell.half_width)
-    own = max(32.0, bits - nearest**2 / (4 * _LN2) + max(0.0, cell.log_sizes[0]))
-    found = []
-    with working_precision(math.ceil(own)):
-        scale = 1 / (2 * arb.pi()).sqrt()
-        for x, weight, run in _placed(cell, count):
-            found.append((x, scale * weight * (-x * x / 2).exp() * run(x)[0], own))
-    return found
+def _block(cell: Cell, count: int, kind: int | None) -> Block:
+    """Return the nodes of a cell with their weights times φ(x) ω(x), for even or odd k, or all."""
+    middle, bits = (cell.left + cell.right) / 2, _PRECISION
+    while not middle.is_exact():
+        bits *= 2
+        with working_precision(bits):
+            middle = (cell.left + cell.right) / 2
+
+    def nodes() -> Nodes:
+        half, run = (cell.right - cell.left) / 2, program([cell.tree], RealBalls())
+        scale = half / (2 * arb.pi()).sqrt()
+
+        def term(x: Ball, weight: Ball) -> Ball:
+            return scale * weight * (-x * x / 2).exp() * run(x)[0]
+
+        rule = _rule(count)[: count // 2]  # the nodes right of the middle
+        right, left = ([term(middle + side * half * u, weight) for u, weight in rule] for side in (1, -1))
+        return [half * u for u, _ in rule], {kind: (right, left)}
+
+    nearest = max(0.0, abs(float(middle.mid())) - cell.half_width)
+    return Block(middle, max(cell.half_width, 1e-300), nearest, nodes, max(0.0, cell.log_sizes[0]))
 
 
 def log_sum(a: float, b: float) -> float:

@@ -150,6 +150,10 @@ class PiecewiseDual(QuadratureDual):
 
     # ---------------------------------------------------------------- coefficients
 
+    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
+        """Return False: each k is looked at by itself."""
+        return False
+
     def moments(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
         for known, kept in self._moments:

@@ -6,10 +6,10 @@ Three routes, each of which carries the proof of its error; an estimate of their
 * the Hermite series regrouped, with p_k(j) the chance of j hits in k trials of chance δ, and S_i, S'_i what is left of
   E[φ²] = Σ µ_k² and of E[φ'²] = Σ k µ_k² beyond k = i:
 
-  .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = \sum_i S'_{i+1} p_i(j),
+  .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = δ \sum_i S'_{i+1} p_i(j),
 
   where k > K adds at most S_K max_{k>K} p_k(j) to d_j, and S_K times the chance of j hits or fewer in K + 1 trials to
-  q_j. An error ε of all S_i changes q_j by ε at most, for Σ_i p_i(j) = 1/δ;
+  q_j (errors of µ_k: `QuadratureDual._moved`);
 * local Hermite coefficients (`local_hermite`), for a near 1 and narrow strips.
 """
 
@@ -30,8 +30,7 @@ from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, powe
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.strip import Analytic
-from ntkcalc.activations.formula.symmetry import polynomial_parts
+from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
@@ -43,9 +42,10 @@ FLOOR = 4096
 """A coefficient below 2**−FLOOR of √E[φ²] counts as zero."""
 
 _LN2 = math.log(2)
+_SUSPICIOUS = 256  # bits beyond those asked for of which none is left, before a whole part of φ is looked at
 _MOST_TERMS = 1 << 19
-_RECURRENCE, _PRODUCT = 2e-6, 1e-7  # seconds that one node takes a degree: a recurrence in balls, a matrix product
-_CALL = 4e-6  # seconds of one elementary function
+_COMPOSITION = 1.1e-4  # seconds that one Hermite coefficient takes in three compositions of power series
+_SQUARES = 2e-5  # seconds that the sums of squares take for one Hermite coefficient
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 
 
@@ -64,12 +64,14 @@ def to_ball(x: Real) -> Ball:
 
 @dataclass(frozen=True)
 class _Series:
-    """µ_0² … µ_K² with S_i and S'_i, their middles and log2 of bounds on their errors."""
+    """µ_0² … µ_K² with S_i and S'_i, their middles; log2 of bounds on the errors of µ_k, of S_K and of S'_K."""
 
     squares: list[Real]
     rests: list[Real]
     slope_rests: list[Real]
     log_errors: tuple[float, float, float]
+    terms_tell: bool
+    """Whether more terms make S_K and S'_K more accurate, for they are from bounds."""
 
 
 class QuadratureDual:
@@ -91,14 +93,17 @@ class QuadratureDual:
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
         self._below_floor: set[int] = set()
+        self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
+        self._looked_at: set[int] = set()
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
 
-    @cached_property
+    @property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        return polynomial_parts(self._line.phi.phi.tree)
+        parts: tuple[int | None, int | None] = self._line.phi.polynomial_parts
+        return parts
 
     def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
@@ -107,13 +112,18 @@ class QuadratureDual:
     @property
     def parity(self) -> str | None:
         """Whether φ is even or odd."""
+        return {1: "even", -1: "odd", 0: None}[self._parity_sign]
+
+    @property
+    def _parity_sign(self) -> int:
+        """1 or −1 for an even or odd φ, else 0."""
         even, odd = self.polynomial_parts
-        return "even" if odd == -1 else "odd" if even == -1 else None
+        return 1 if odd == -1 else -1 if even == -1 else 0
 
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: by the structure of φ, or below the floor."""
         degree = self.polynomial_parts[k % 2]
-        return (degree is not None and k > degree) or k in self._below_floor
+        return (degree is not None and k > degree) or k in self._below_floor or k % 2 in self._faint
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²]."""
@@ -148,7 +158,7 @@ class QuadratureDual:
             if known >= need and len(kept) > degree:
                 return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        found: list[Ball] = self._line.hermite(degree, need, self._parity_sign)
+        found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
@@ -161,14 +171,27 @@ class QuadratureDual:
             worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
             if worst + bits + 1 <= need:
                 break
+            if need >= _SUSPICIOUS + bits and self._finds_faint_part(found, missing):
+                continue
             if need >= FLOOR - self._log_norm + bits:
                 tiny = {k for k in missing if log2_upper(found[k]) < self._log_norm - FLOOR}
                 if tiny:
                     self._below_floor |= tiny
                     continue
-            need = worst + bits + 8 if worst < math.inf else min(2 * need + 64, need + FLOOR + bits)
+            need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
         ctx = context(bits + 32)
         return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
+
+    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
+        """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""
+        for kind in (0, 1):
+            own = [k for k in missing if k % 2 == kind]
+            if own and kind not in self._looked_at and all(found[k].contains(0) for k in own):
+                self._looked_at.add(kind)
+                if self._line.log_part(1 - 2 * kind, 2 * (FLOOR + 4 - self._log_norm)) < 2 * (self._log_norm - FLOOR):
+                    self._faint.add(kind)
+                    return True
+        return False
 
     def _expected_loss(self, degree: int) -> float:
         """Return about how much smaller than the largest µ_degree is, in bits."""
@@ -215,7 +238,7 @@ class QuadratureDual:
 
     @cached_property
     def _at_one(self) -> DerivativesAtOne:
-        return DerivativesAtOne(self._line, self._parity_sign)
+        return DerivativesAtOne(self._line)
 
     def _beside_one(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return the expansion from derivatives of D at 1."""
@@ -231,7 +254,7 @@ class QuadratureDual:
                 lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            need, extra = need + min(lost, need) + 8, extra + min(lost, 64.0)
+            need, extra = need + min(lost, abs(need) + 64) + 8, extra + min(lost, 64.0)
 
     def _about_zero(self, degree: int, bits: int) -> Expansion:
         """Return µ_k² and the tails of E[φ²] and E[φ'²]."""
@@ -244,22 +267,30 @@ class QuadratureDual:
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row[: degree + 1])
             if lost < -bits - 1:
                 break
-            need = need + (lost + bits + 8 if lost < math.inf else need)
+            need += min(lost + bits, abs(need) + 64) + 8
             self._check_need(need)
         tails, slope_tails = ([to_real(ctx, r) for r in row] for row in rows)
         return Expansion(d, tails[: degree + 1], slope_tails[1 : degree + 2])
 
     def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
-        """Return balls of µ_k², of S_k and of S'_k, k ≤ terms + 1, from Hermite coefficients with radii 2**-need."""
-        total, steepness = self._line.squares(need)
+        """Return balls of µ_k², of S_k and of S'_k, k ≤ terms + 1, from Hermite coefficients with radii 2**-need.
+
+        The last S_K is a difference from E[φ²], or between 0 and its bound, whichever is known better; the others are
+        sums, and so they have the relative accuracy of µ_k².
+        """
         with working_precision(math.ceil(need) + 32):
             mu = self.moments(terms + 1, need)[: terms + 2]
             zero = arb(0)
             squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
-            rests = list(accumulate(squares, lambda left, s: left - s, initial=total))[1:]
-            steep = [k * s for k, s in enumerate(squares)]
-            slope_rests = list(accumulate(steep, lambda left, s: left - s, initial=steepness))[1:]
-        return squares, rests, slope_rests
+            found = []
+            for order, total in enumerate(self._line.squares(need)):
+                row = [k**order * s for k, s in enumerate(squares)]
+                last = total - sum(row, zero)
+                log_bound = self._tails.beyond(terms + 1, order)
+                if log_bound < log2_upper(last.rad()):
+                    last = zero.union(power_of_two(log_bound))
+                found.append(list(accumulate(reversed(row[1:]), initial=last))[::-1])
+        return squares, found[0], found[1]
 
     def _check_need(self, need: float) -> None:
         if need > 1 << 18:
@@ -277,18 +308,22 @@ class QuadratureDual:
         sizes = {j: max(weight(k, j) for k in _ladder(max(j, 1))) for j in places}
         terms = 2 * degree + 16
         while terms < _MOST_TERMS and not all(
-            weight(terms, j) + 8 + 2 * log2_float(terms) < sizes[j] - bits
+            weight(terms, j) + 16 + 2 * log2_float(terms) < sizes[j] - bits
             and weight(terms, j) >= weight(terms + terms // 4, j)
             for j in places
         ):
-            terms += terms // 12 + 1
-        need = bits + 24 - min(sizes.values()) + 2 * log2_float(terms) + max(0.0, -log_delta)
-        return terms, max(need, bits + 24.0)
+            terms += terms // 24 + 1
+        small, extra = min(*sizes.values(), 0.0), 2 * log2_float(terms) + max(0.0, -log_delta)
+        by_difference = terms, bits + 24 - small + extra
+        while terms < _MOST_TERMS and self._tails.beyond(terms, 1) > small - bits - 8:
+            terms += terms // 24 + 1
+        by_bounds = terms, bits + 24 + (extra - small) / 2
+        return min(by_difference, by_bounds, key=lambda plan: self._series_work(*plan))
 
     def _series_work(self, terms: int, need: float) -> float:
         """Return about the seconds that the regrouped series takes."""
-        count: int = self._line.hermite_rule(terms, need).count
-        return count * terms * _RECURRENCE * (1 + need / 2000)
+        work: float = self._line.hermite_work(terms, need)
+        return work + terms * (1 + need / 1000) * _COMPOSITION
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
@@ -302,7 +337,7 @@ class QuadratureDual:
                 self._more = terms / planned[0], need - planned[1]
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:
-                need += min(lost, need) + 8
+                need += min(lost, abs(need) + 64) + 8
             if short > 0:
                 terms += terms // 4 + 8
             self._check_need(need)
@@ -314,14 +349,14 @@ class QuadratureDual:
 
     def _series(self, terms: int, need: float) -> _Series:
         """Return µ_k², S_k and S'_k up to K = terms."""
-        squares, rests, slope_rests = self._rests(terms, need)
+        found = self._rests(terms, need)
         ctx = context(math.ceil(need) + 48)
-        rows, errors = [], []
-        for row in (squares, rests, slope_rests):
-            kept = row[: terms + 1]
-            errors.append(max(log2_upper(r.rad()) for r in kept) + 1)
-            rows.append([max(to_real(ctx, r), ctx.zero) for r in kept])
-        return _Series(rows[0], rows[1], rows[2], (errors[0], errors[1], errors[2]))
+        rows = [[max(to_real(ctx, r), ctx.zero) for r in row[: terms + 1]] for row in found]
+        lasts = [row[terms] for row in found[1:]]
+        moved = max(log2_upper(m.rad()) for m in self.moments(terms + 1, need))
+        errors = moved + 1e-3, *(log2_upper(last.rad()) + 1 for last in lasts)
+        tell = any(last.rad() > last.mid() / 2 for last in lasts)
+        return _Series(rows[0], rows[1], rows[2], (errors[0], errors[1], errors[2]), tell)
 
     def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
@@ -355,13 +390,29 @@ class QuadratureDual:
             return min(left + log_few_hits(terms, j, log_a, log_delta), tails.tail(terms, j, log_delta, row == 2))
 
         lost = short = -math.inf
-        errors = (series.log_errors[0] - log_delta, *series.log_errors[1:])
         for i, row in enumerate((found.d, found.tails, found.slope_tails)):
             for j, c in enumerate(row):
                 size = log2(c) if c else -math.inf
-                lost = max(lost, errors[i] - size + bits + 2)
-                short = max(short, missing(i, j) - size + bits + 2)
+                rounding, last = self._moved(series, i, size, log_delta)
+                lost = max(lost, rounding - size + bits + 3)
+                short = max(short, missing(i, j) - size + bits + 3)
+                if series.terms_tell:
+                    short = max(short, last - size + bits + 4)
+                else:
+                    lost = max(lost, last - size + bits + 4)
         return lost, short
+
+    def _moved(self, series: _Series, row: int, size: float, log_delta: float) -> tuple[float, float]:
+        """Return log2 of bounds on what errors of µ_k, and of S_K or S'_K, change in a number of this size.
+
+        With |µ_k| moved by ε at most, Cauchy and Schwarz give 2ε√(d_j/δ) + ε²/δ of d_j, 2ε√(K q_j) + Kε² of q_j and
+        2εK√q̇_j + K²ε² of q̇_j, for Σ_k p_k(j) = 1/δ.
+        """
+        moved, *lasts = series.log_errors
+        many = math.log2(len(series.squares))
+        factor = (-log_delta, many, 2 * many)[row]
+        rounding = log_sum(moved + 1 + (size + factor) / 2, 2 * moved + factor)
+        return rounding, (-math.inf, *lasts)[row]
 
     @cached_property
     def _tails(self) -> Tails:
@@ -372,7 +423,7 @@ class QuadratureDual:
         a, delta = point.at(context(64))
         log_a, log_delta, j = log2(a), log2(delta), degree + 2
         size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
-        return bits + 24 - size
+        return max(bits + 24 - size, 16.0)
 
     def _local(self, point: ExpansionPoint, degree: int, bits: int, need: float) -> LocalHermite:
         """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
@@ -403,22 +454,19 @@ class QuadratureDual:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
         return all(log2_lower(total) > -math.inf for total in self._line.squares(128.0))
 
-    @property
-    def _parity_sign(self) -> int:
-        return {"even": 1, "odd": -1, None: 0}[self.parity]
-
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
-        need = self._local_need(point, degree, bits)
+        first, more = self._local_need(point, degree, bits), 0.0
         while True:
-            d = self._local(point, degree, bits, need).coefficients()
+            need = first + more
+            d = self._local(point, degree, bits + math.ceil(more), need).coefficients()
             rows = (d[: degree + 2], *self._local_tails(d, point, degree, need))
             lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 ctx = context(bits + 32)
                 return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            need += min(lost, need) + 8
-            self._check_need(need)
+            more += min(lost, abs(need) + 64) + 8
+            self._check_need(first + more)
 
     def _local_tails(
         self, d: list[Ball], point: ExpansionPoint, degree: int, need: float
@@ -449,7 +497,7 @@ class QuadratureDual:
         if terms > 256 and t.size.near_one and t.size.smaller:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
             local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
-            if local.work() < self._series_work(terms, bits + 40.0):
+            if local.work() < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
                 ctx = context(bits + 16)
                 value, slope = local.value(t.sign)
                 return to_real(ctx, value), to_real(ctx, slope)
@@ -526,15 +574,18 @@ def _ladder(first: int) -> Sequence[int]:
     return found
 
 
-def quadrature_dual(tree: Tree, name: str) -> QuadratureDual | None:
-    """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip."""
+def quadrature_dual(tree: Tree, name: str, parts: Parts | None = None) -> QuadratureDual | None:
+    """Return the dual of a plain tree, None where it has branches, is a polynomial or has no useful strip.
+
+    The degrees of its parts that are polynomials may be known.
+    """
     if any(branch(t) is not None for t in in_order(tree)) or polynomial(tree) is not None:
         return None
     try:
-        analytic = Analytic.of(tree)
-        if analytic is None or None not in polynomial_parts(tree):
+        analytic = Analytic.of(tree, parts=parts)
+        if not analytic.suffices or None not in analytic.polynomial_parts:
             return None
         dual = QuadratureDual(Line(analytic), name)
         return dual if dual.is_no_constant() else None
-    except (AccuracyError, OverflowError):  # of floats that plan a rule; the other route has its own refusals
+    except AccuracyError:  # of a rule that is too long; the other route has its own refusals
         return None

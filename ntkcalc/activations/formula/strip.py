@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from typing import TypeAlias
 
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, RealBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.functions import Program, derivative, program
 from ntkcalc.activations.formula.growth import Growth, growth
+from ntkcalc.activations.formula.removable import without_removable_singularities
+from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.trees import Tree
 
 _PRECISION = 53
@@ -26,16 +29,19 @@ _USELESS = 4000.0  # log2 of an N(b) that no rule would take
 _MOST_BOXES = 1500
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
+_STEEP = 4096.0  # by how much log2 N(b) may grow before wider strips are of no use
 _REFINEMENTS = 4  # bisections for the widest strip
+_SLOPE_SHARES = (0.05, 0.2)  # of a strip that Cauchy's formula takes for φ'
+_KNOWN_SHARES = (0.97, 0.85, 0.65, 0.4)  # of the distance of a known singularity
 _LN2 = math.log(2)
 KAPPAS = (0.125, 0.25, 0.45)
-_STARTS = (16.0, 64.0, 512.0, 2.0**14)
+_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 2.0**14)
 
 
 def _gaussian_log_mass(left: float, right: float, shift: float = 0.0) -> float:
     """Return log2 of an upper bound on ∫ sup_{|s| ≤ shift} ω(x − s) dx over an interval."""
     nearest = 0.0 if left <= 0 <= right else max(0.0, min(abs(left), abs(right)) - shift)
-    widest = 2 * shift + 2.51  # over the line sup e^{−(x−s)²/2} has the integral 2 shift + √(2π)
+    widest = 2 * shift + 2.51  # the integral of sup e^{−(x−s)²/2} over the line is 2 shift + √(2π)
     return math.log2(min(right - left, widest)) - nearest**2 / (2 * _LN2) - 1.3257 + 1e-6
 
 
@@ -60,10 +66,12 @@ class Strip:
     ----------
     tree
         φ as a plain tree without branches.
+    distance
+        The distance of the nearest singularity from the real line, where it is known; it only saves looking for it.
     """
 
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
+    def __init__(self, tree: Tree, distance: float | None = None) -> None:
+        self.tree, self.distance = tree, distance
         self._known: dict[float, float] = {}
         self._shifted: dict[float, float] = {}
         self._peaks: dict[float, dict[float, float]] = {}
@@ -80,18 +88,26 @@ class Strip:
     @cached_property
     def bounds(self) -> list[tuple[float, float]]:
         """Heights b, the widest first, with log2 N(b); the widest useful strip is found by bisection."""
+        if self.distance is None:
+            self._search()
+        else:
+            for share in _KNOWN_SHARES:
+                self.log_bound(share * min(self.distance, _WIDEST))
+        return sorted(((b, n) for b, n in self._known.items() if n < math.inf), reverse=True)
+
+    def _search(self) -> None:
         height = 0.25
-        while self.log_bound(height) < math.inf and height < _WIDEST:
+        steep = _STEEP + 2 * max(self.log_bound(height), 0.0)
+        while self.log_bound(height) < steep and height < _WIDEST:
             height *= 2
         while self.log_bound(height) == math.inf and height > _NARROWEST:
             height /= 2
         low, high = height, 2 * height
-        if low < _WIDEST and self.log_bound(low) < math.inf:
+        if low < _WIDEST and self.log_bound(low) < steep:
             for _ in range(_REFINEMENTS):
                 middle = (low + high) / 2
                 low, high = (middle, high) if self.log_bound(middle) < math.inf else (low, middle)
         self.log_bound(low / 1.5)
-        return sorted(((b, n) for b, n in self._known.items() if n < math.inf), reverse=True)
 
     @cached_property
     def shifted_bounds(self) -> list[tuple[float, float]]:
@@ -100,19 +116,6 @@ class Strip:
         By Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N⁺(b), which bounds Σ_{k>K} µ_k² k^n.
         """
         return [(b, self._shifted[b]) for b, _ in self.bounds if self._shifted[b] < math.inf]
-
-    @cached_property
-    def on_line(self) -> tuple[Growth, Growth] | None:
-        """Bounds on |φ(x)| and |φ(−x)| for x beyond some start."""
-        for start in _STARTS:
-            both = [growth(self.tree, start, 0.0, sign) for sign in (1, -1)]
-            if (
-                both[0] is not None
-                and both[1] is not None
-                and all(g and g.log_tail(start, 0.25) < math.inf for g in both)
-            ):
-                return both[0], both[1]
-        return None
 
     def _cover(self, height: float) -> float:
         beyond = self._beyond(height)
@@ -154,7 +157,7 @@ class Strip:
             2 * c.size - kappa * (0.0 if c.left <= 0 <= c.right else min(abs(c.left), abs(c.right)) ** 2) / _LN2
             for c in cells
         )
-        return max(*far, *near)
+        return max(*far, *near) + 1e-6
 
     def peaks(self) -> dict[float, tuple[float, float]]:
         """Return for every height κ < 1/2 and log2 of a bound on |φ|² e^{−κx²} in the strip."""
@@ -187,7 +190,8 @@ class Strip:
         size = -math.inf
         x = _interval(left, right)
         for i in range(count):
-            size = max(size, log2_upper(self._run(acb(x, _interval(i * side, (i + 1) * side)))[0]))
+            top = (i + 1) * side if i + 1 < count else height
+            size = max(size, log2_upper(self._run(acb(x, _interval(i * side, top)))[0]))
             if size == math.inf:
                 break
         key = -(2 * size + _gaussian_log_mass(left, right)) if size < math.inf else -math.inf
@@ -220,27 +224,89 @@ def _grid(start: float, height: float) -> list[tuple[float, float]]:
     return [(-b, -a) for a, b in reversed(right)] + right
 
 
+def _far_bounds(tree: Tree) -> tuple[Growth, Growth] | None:
+    """Return bounds on |φ(x)| and |φ(−x)| for x beyond some start, None where φ may outgrow e^{x²/4}."""
+    for start in _STARTS:
+        both = [growth(tree, start, 0.0, sign) for sign in (1, -1)]
+        found = [g for g in both if g is not None and g.log_tail(start, 0.25) < math.inf]
+        if len(found) == 2:
+            return found[0], found[1]
+    return None
+
+
+Parts: TypeAlias = tuple[int | None, int | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Analytic:
     """A smooth φ with what is proven of it and of φ'.
 
     Parameters
     ----------
-    phi, slope
-        φ and φ' on strips.
+    tree
+        φ.
+    phi
+        φ on strips, its removable singularities removed.
+    slope
+        φ', which may divide 0 by 0 where φ had a singularity.
+    parts
+        The degrees of φ's even and odd part where they are polynomials, if they are known.
     """
 
+    tree: Tree
     phi: Strip
-    slope: Strip
+    slope: Tree
+    parts: Parts | None = None
 
     @classmethod
-    def of(cls, tree: Tree) -> Analytic | None:
-        """Return what is proven of a tree without branches, None where it is too little."""
-        found = cls(Strip(tree), Strip(derivative(tree)))
-        if not (found.phi.bounds and found.slope.bounds and found.phi.on_line and found.slope.on_line):
-            return None
-        return found
+    def of(cls, tree: Tree, distance: float | None = None, parts: Parts | None = None) -> Analytic:
+        """Return what is proven of a tree without branches, whose nearest singularity and parts may be known."""
+        return cls(tree, Strip(without_removable_singularities(tree), distance), derivative(tree), parts)
+
+    @property
+    def divides_zeros(self) -> bool:
+        """Whether φ has removable singularities, which nodes of φ' and of Taylor series have to avoid."""
+        return self.tree is not self.phi.tree
+
+    @property
+    def suffices(self) -> bool:
+        """Whether there is a useful strip, and a bound far out."""
+        return bool(self.phi.bounds and self.far and self.far_slope)
+
+    @cached_property
+    def slope_bounds(self) -> list[tuple[float, float]]:
+        """Heights y with log2 of bounds on sup E|φ'(Z + iy)|²: by Cauchy's formula N⁺(y + r)/r² for every r."""
+        return [
+            ((1 - share) * b, n - 2 * math.log2(share * b) + 1e-6)
+            for b, n in self.phi.shifted_bounds
+            for share in _SLOPE_SHARES
+        ]
+
+    @cached_property
+    def far(self) -> tuple[Growth, Growth] | None:
+        """Bounds on |φ(±x)| far out."""
+        return _far_bounds(self.phi.tree)
+
+    @cached_property
+    def far_slope(self) -> tuple[Growth, Growth] | None:
+        """Bounds on |φ'(±x)| far out."""
+        return _far_bounds(self.slope)
+
+    @cached_property
+    def polynomial_parts(self) -> tuple[int | None, int | None]:
+        """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
+        return self.parts or polynomial_parts(self.tree)
+
+    @property
+    def parity(self) -> int:
+        """1 or −1 for an even or odd φ, else 0."""
+        even, odd = self.polynomial_parts
+        return 1 if odd == -1 else -1 if even == -1 else 0
 
     def evaluator(self) -> Program:
-        """Return x ↦ [φ(x), φ'(x)] on real balls in the present precision."""
-        return program([self.phi.tree, self.slope.tree], RealBalls())
+        """Return x ↦ [φ(x)] on real balls in the present precision."""
+        return program([self.phi.tree], RealBalls())
+
+    def slope_evaluator(self) -> Program:
+        """Return x ↦ [φ'(x)]."""
+        return program([self.slope], RealBalls())

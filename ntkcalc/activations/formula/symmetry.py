@@ -207,8 +207,9 @@ def with_degree(part: Tree) -> int | None:
 
 
 def same_function(a: Tree, b: Tree) -> bool:
-    """Return whether two formulas are proven to be the same function, hyperbolic functions written by exponentials."""
-    one, other = _by_exponentials(a), _by_exponentials(b)
+    """Return whether two formulas are proven to be the same function, in terms of exponentials and erf alone."""
+    kept: list[Tree] = []
+    one, other = (_by_few_functions(tree, kept) for tree in (a, b))
     try:
         field = _Rational((one, other))
         left, right = field.quotient(one), field.quotient(other)
@@ -217,10 +218,19 @@ def same_function(a: Tree, b: Tree) -> bool:
     return bool(left.top * right.bottom == right.top * left.bottom)
 
 
-def _by_exponentials(tree: Tree) -> Tree:
-    """Return a tree in which sigmoid, tanh, sinh, cosh and e^u − 1 are written by e^u."""
+def _by_few_functions(tree: Tree, kept: list[Tree]) -> Tree:
+    """Return a tree in which sigmoid, tanh, sinh, cosh and e^u − 1 are written by e^u, erfc by erf.
+
+    Parameters
+    ----------
+    kept
+        Arguments of erf; it is written by that of one of them where they are equal or opposite, else they grow.
+    """
 
     def change(t: Tree) -> Tree:
+        if t.word in ("erf", "erfc"):
+            value = _error_function(t.arguments[0], kept)
+            return value if t.word == "erf" else simplified("-", number(1), value)
         if t.word not in _WRITTEN:
             return t
         u, one = t.arguments[0], number(1)
@@ -236,6 +246,16 @@ def _by_exponentials(tree: Tree) -> Tree:
         return simplified("/", top if t.word == "sinh" else bottom, number(2))
 
     return rebuilt(tree, change)
+
+
+def _error_function(u: Tree, kept: list[Tree]) -> Tree:
+    """Return erf u by the argument that is kept."""
+    for v in kept:
+        sign = _sign(u, v)
+        if sign is not None:
+            return node("erf", v) if sign > 0 else negated(node("erf", v))
+    kept.append(u)
+    return node("erf", u)
 
 
 _WRITTEN = ("expm1", "sigmoid", "tanh", "sinh", "cosh")

@@ -55,6 +55,11 @@ class Tails:
         )
         return j * log_delta + min(logs, default=math.inf) + 1e-6 * k
 
+    def beyond(self, terms: int, slope: int) -> float:
+        """Return log2 of a bound on S_K or S'_K, K = terms: C_m/(K + 1)_m or C_m/(K)_{m−1}."""
+        logs = (c - _log_falling(terms + 1 - slope, m - slope) for m, c in self._orders(terms, 3))
+        return min(logs, default=math.inf) + 1e-6 * terms
+
     def tail(self, terms: int, j: int, log_delta: float, slope: bool) -> float:
         """Return log2 of a bound on what i > terms adds to q_j, or i ≥ terms to q̇_j δ.
 

@@ -12,22 +12,23 @@ for E|h_k(Z + iy)|² = L_k(−y²) ≤ e^{2y√k}; for f = φ² ω, M ≤ e^{b²
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import mul
 
-import flint
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
-from ntkcalc.activations.formula.panel_sums import hermite_guard, normalised
+from ntkcalc.activations.formula.hermite_sums import Block, Nodes, best_width, hermite_sums, sums_work
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
 _BLOCK = 48  # nodes that share a precision
 _MOST_NODES = 1 << 22
+AVOIDING = 2.0**-3 + 2.0**-20 + 2.0**-45
+"""An offset of nodes, in steps, by which they miss the places that people write into formulas."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def trapezoidal(
         reach *= 1.02
         if reach > 1e6:
             raise AccuracyError("a formula grows too fast for quadrature")
+    if reach > _MOST_NODES * step:
+        raise AccuracyError(f"quadrature would take {reach / step:.2g} nodes: a formula varies too fast")
     return Rule(step, math.floor(reach / step) + 1, -need)
 
 
@@ -87,71 +90,77 @@ class Line:
 
     def __init__(self, phi: Analytic) -> None:
         self.phi = phi
-        far, far_slope = phi.phi.on_line, phi.slope.on_line
-        assert far is not None
-        assert far_slope is not None
-        self.far, self.far_slope = far, far_slope
         self._squares: tuple[float, tuple[Ball, Ball]] | None = None
 
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
         bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.phi.bounds]
-        return trapezoidal(bounds, self.far, need, 0.25, 1)
+        assert self.phi.far is not None
+        return trapezoidal(bounds, self.phi.far, need, 0.25, 1)
 
-    def hermite(self, degree: int, need: float, parity: int = 0) -> list[Ball]:
-        """Return balls of µ_0 … µ_degree with radii below 2**-need.
-
-        Parameters
-        ----------
-        degree
-            The last k.
-        need
-            −log2 of the radii.
-        parity
-            1 or −1 for an even or odd φ, else 0.
-        """
+    def hermite_work(self, degree: int, need: float) -> float:
+        """Return about the seconds that `hermite` takes."""
         rule = self.hermite_rule(degree, need + 1)
-        guard = 16 + hermite_guard(degree, rule.count * rule.step) + math.log2(rule.count + 1)
+        kinds = self.phi.polynomial_parts.count(None)
+        return sums_work(rule.count, rule.count * rule.step, degree, need, kinds)
+
+    def hermite(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree with radii below 2**-need, zeros where a part of φ is a polynomial."""
+        found = [arb(0)] * (degree + 1)
+        lasts = [degree if last is None else min(last, degree) for last in self.phi.polynomial_parts]
+        for last in {*lasts} - {-1}:
+            kinds = [i for i in (0, 1) if lasts[i] == last]
+            for k, value in enumerate(self._hermite(last, need, kinds)):
+                if k % 2 in kinds:
+                    found[k] = value
+        return found
+
+    def _hermite(self, degree: int, need: float, kinds: Sequence[int]) -> list[Ball]:
+        """Return µ_k for even or odd k ≤ degree, or both."""
+        rule, guard = self.hermite_rule(degree, need + 1), 1.0
         while True:
-            found = self._hermite(rule, degree, need + guard, parity)
+            found = hermite_sums(self.blocks(rule, degree, need, kinds), degree, need + guard)
+            with working_precision(math.ceil(need + guard) + 16):
+                found = [widened(m, rule.log_error) for m in found]
             excess = max(log2_upper(m.rad()) for m in found) + need
             if excess <= 0:
                 return found
+            if excess == math.inf:
+                raise AccuracyError("a formula has no value at a node of the quadrature")
             guard += max(excess, 8) + 8
 
-    def _hermite(self, rule: Rule, degree: int, bits: float, parity: int) -> list[Ball]:
-        totals = [arb(0)] * (degree + 1)
-        for first in range(0, rule.count + 1, _BLOCK):
-            x = first * rule.step
-            with working_precision(max(32, math.ceil(bits - x * x / (4 * _LN2)))):
-                block = range(first, min(first + _BLOCK, rule.count + 1))
-                parts = self._block(rule, block, degree, parity)
-            with working_precision(math.ceil(bits)):
-                totals = [t + p for t, p in zip(totals, parts, strict=True)]
-        with working_precision(math.ceil(bits)):
-            return [
-                arb(0) if parity and k % 2 == (parity > 0) else widened(value, rule.log_error)
-                for k, value in enumerate(normalised(totals))
-            ]
+    def blocks(self, rule: Rule, degree: int, need: float, kinds: Sequence[int]) -> Iterator[Block]:
+        """Yield the nodes n·step ≥ 0, with coefficients of the nodes at −n·step too."""
+        width = best_width(rule.count, rule.count * rule.step, degree, need)
+        half = max(1, math.floor(width / rule.step))
 
-    def _block(self, rule: Rule, block: range, degree: int, parity: int) -> list[Ball]:
-        """Return Σ h φ(x) He_k(x) ω(x) over some n ≥ 0 and the nodes at −n."""
-        run, step = self.evaluator(), arb(rule.step)
+        def block(first: int) -> Block:
+            def nodes() -> Nodes:
+                columns = self._columns(rule, range(first, first + 2 * half + 1), kinds)
+                zero = [arb(0)]
+                sides = {i: (c[half:], zero + c[:half][::-1]) for i, c in columns.items()}
+                return [m * arb(rule.step) for m in range(half + 1)], sides
+
+            return Block(arb((first + half) * rule.step), half * rule.step, first * rule.step, nodes)
+
+        yield from map(block, range(0, rule.count + 1, 2 * half + 1))
+
+    def _columns(self, rule: Rule, nodes: range, kinds: Sequence[int]) -> dict[int | None, list[Ball]]:
+        """Return step ω(x) (φ(x) ± φ(−x)) for even k, for odd k."""
+        run, parity, even, odd = self.evaluator(), self.phi.parity, [], []
+        step = arb(rule.step)
         scale = step / (2 * arb.pi()).sqrt()
-        x = [n * step for n in block]
-        even, odd = [], []
-        for n, v in zip(block, x, strict=True):
-            weight = scale * (-v * v / 2).exp()
-            right = run(v)[0]
-            left = parity * right if parity else run(-v)[0]
-            if not n:
-                left = arb(0)
+        for n in nodes:
+            x = n * step
+            weight = scale * (-x * x / 2).exp()
+            right = run(x)[0]
+            left = (parity * right if parity else run(-x)[0]) if n else arb(0)
             even.append(weight * (right + left))
             odd.append(weight * (right - left))
-        return _sums(x, even, odd, degree, parity)
+        return {kind: (even, odd)[kind] for kind in kinds}
 
     def evaluator(self) -> Program:
-        """Return x ↦ [φ(x), φ'(x)] in the present precision."""
+        """Return x ↦ [φ(x)] in the present precision."""
         return self.phi.evaluator()
 
     def squares(self, need: float) -> tuple[Ball, Ball]:
@@ -162,56 +171,70 @@ class Line:
         return self._squares[1]
 
     def _both_squares(self, need: float) -> tuple[Ball, Ball]:
-        found = []
-        for i, (strip, far) in enumerate(((self.phi.phi, self.far), (self.phi.slope, self.far_slope))):
-            bounds = [(b, n + b * b / (2 * _LN2)) for b, n in strip.bounds]
-            rule = trapezoidal(bounds, far, need + 2, 0.5, 2)
-            found.append(self._square(rule, i, need))
+        found, phi = [], self.phi
+        for run, far, sizes in (
+            (phi.evaluator, phi.far, phi.phi.bounds),
+            (phi.slope_evaluator, phi.far_slope, phi.slope_bounds),
+        ):
+            if far is None or not sizes:
+                raise AccuracyError("no bounds on a formula far from 0 are proven: does it hardly change?")
+            bounds = [(b, n + b * b / (2 * _LN2)) for b, n in sizes]
+            found.append(self._square(trapezoidal(bounds, far, need + 2, 0.5, 2), run, need))
         return found[0], found[1]
 
-    def _square(self, rule: Rule, order: int, need: float) -> Ball:
-        guard = 24 + math.log2(rule.count)
+    def log_part(self, sign: int, need: float) -> float:
+        """Return log2 of a bound on E[ψ²], ψ(x) = (φ(x) + sign φ(−x))/2, as far down as 2**-need.
+
+        That is Σ µ_k² over all even k or over all odd k.
+        """
+        phi, total = self.phi, arb(0)
+        assert phi.far is not None
+        rule = trapezoidal([(b, n + b * b / (2 * _LN2)) for b, n in phi.phi.bounds], phi.far, need, 0.5, 2)
+        bits, step = math.ceil(need / 2) + 64, arb(rule.step)
+        for first in range(0, rule.count + 1, _BLOCK):
+            with working_precision(bits - math.floor((first * rule.step) ** 2 / (4 * _LN2))):
+                run = phi.evaluator()
+                for n in range(first, first + _BLOCK):
+                    x = n * step
+                    value = run(x)[0] + sign * run(-x)[0]
+                    total += (-x * x / 2).exp() * value * value
+        return log2_upper(total * step + power_of_two(rule.log_error))
+
+    def _square(self, rule: Rule, evaluator: Callable[[], Program], need: float) -> Ball:
+        """Return Σ step f(x)² ω(x) with the rule's error, of a parity from the nodes x ≥ 0.
+
+        Where there are removable singularities, the nodes are moved off them.
+        """
+        offset = AVOIDING if self.phi.divides_zeros else 0.0
+        mirrored = self.phi.parity != 0 and not offset
+        guard, last = 24 + math.log2(rule.count), rule.count
         while True:
-            with working_precision(math.ceil(need + guard)):
-                step = arb(rule.step)
-                scale = step / (2 * arb.pi()).sqrt()
-            total = arb(0)
-            for first in range(-rule.count, rule.count + 1, _BLOCK):
-                block = range(first, min(first + _BLOCK, rule.count + 1))
-                nearest = min(abs(block.start), abs(block.stop - 1)) * rule.step
-                if block.start <= 0 < block.stop:
-                    nearest = 0.0
-                with working_precision(max(32, math.ceil(need + guard - nearest**2 / (2 * _LN2)))):
-                    run = self.evaluator()
-                    part = arb(0)
-                    for n in block:
-                        x = n * step
-                        value = run(x)[order]
-                        part += (-x * x / 2).exp() * value * value
-                    part *= scale
-                with working_precision(math.ceil(need + guard)):
+            bits, total = math.ceil(need + guard), arb(0)
+            for first in range(0 if mirrored else -last - 1, last + 1, _BLOCK):
+                block = range(first, min(first + _BLOCK, last + 1))
+                nearest = rule.step * (0 if 0 in block else max(0, min(abs(block[0]), abs(block[-1])) - 1))
+                with working_precision(max(32, math.ceil(bits - nearest**2 / (2 * _LN2)))):
+                    part = _part((rule.step, offset), block, evaluator(), mirrored)
+                with working_precision(bits):
                     total += part
-            with working_precision(math.ceil(need + guard)):
+            with working_precision(bits):
                 total = widened(total, rule.log_error)
             excess = log2_upper(total.rad()) + need
             if excess <= 0:
                 return total
+            if excess == math.inf:
+                raise AccuracyError("a formula has no value at a node of the quadrature")
             guard += max(excess, 8) + 8
             if guard > 1 << 17:
                 raise AccuracyError("rounding leaves no digits of a formula")
 
 
-def _sums(x: list[Ball], even: list[Ball], odd: list[Ball], degree: int, parity: int) -> list[Ball]:
-    """Return Σ_n c_n He_k(x_n), c = `even` for even k and `odd` for odd k, k = 0 … degree."""
-    before, here = [arb(0)] * len(x), [arb(1)] * len(x)
-    columns = (even, odd)
-    found = []
-    zero = arb(0)
-    for k in range(degree + 1):
-        if parity and k % 2 == (parity > 0):
-            found.append(zero)
-        else:
-            found.append(sum(map(mul, columns[k % 2], here), zero))
-        factor = flint.fmpz(k)
-        before, here = here, [v * h - factor * b for v, h, b in zip(x, here, before, strict=True)]
-    return found
+def _part(grid: tuple[float, float], block: range, run: Program, mirrored: bool) -> Ball:
+    """Return Σ step f(x)² ω(x) over some nodes x = (n + offset)·step, and their mirror images."""
+    part, size, offset = arb(0), arb(grid[0]), arb(grid[1])
+    for n in block:
+        x = (n + offset) * size
+        value = run(x)[0]
+        term = (-x * x / 2).exp() * value * value
+        part += 2 * term if mirrored and n else term
+    return part * (size / (2 * arb.pi()).sqrt())

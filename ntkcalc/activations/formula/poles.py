@@ -1,0 +1,159 @@
+r"""Hermite coefficients for large k of tanh, sigmoid, silu and softplus, from their poles on the imaginary axis.
+
+With :math:`I_k(w) = \int_0^∞ s^k e^{−s²/2 − sw} ds`, h_k ω is 2 Re of :math:`K_k(x) = (−i)^k I_k(−ix)/(2π\sqrt{k!})` on
+the real line. Two integrations by parts and the residue theorem give, for poles iy_n with residues ρ_n,
+
+.. math::  µ_k = 2 \mathrm{Re} \sum_{y_n < y} ρ_n i(−i)^k I_k(y_n)/\sqrt{k!} + ε, \qquad
+           |ε| ≤ 2 \sqrt{(k−2)!/k!} \, ‖φ''(· + iy)‖_2 \, ‖K_{k−2}(· + iy)‖_2,
+
+and by Plancherel and because 2j ln s − s² − 2sy has a second derivative below −2, with its largest value at s_*,
+
+.. math::  ‖K_j(· + iy)‖_2^2 = \frac{1}{2π j!} \int_0^∞ s^{2j} e^{−s² − 2sy} ds
+                             ≤ \frac{\sqrt π}{2π j!} s_*^{2j} e^{−s_*² − 2 s_* y}.
+
+On the lines Im u = y half-way between poles tanh and sigmoid take the values that they have on the real line, so that
+there ‖tanh''‖² = 16/15, ‖σ''‖² = 1/30, ‖σ'‖² = 1/6, and ‖(uσ)''‖ ≤ 2‖σ'‖ + ‖xe^{−|x|}‖ + y‖σ''‖: all below 2 + y.
+
+The ratios r_k = I_{k+1}/I_k obey r_k = (k + 1)/(w + r_{k+1}), a contraction. They grow with k by the Cauchy–Schwarz
+inequality, whence r_k ≤ u_k with u_k² + w u_k = k + 1, and r_k ≥ (k + 1)/(w + u_{k+1}).
+"""
+
+from __future__ import annotations
+
+import math
+
+from flint import arb
+
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.ladder import Ladder
+from ntkcalc.activations.formula.strip import Analytic
+from ntkcalc.activations.formula.trapezoid import Line
+
+_LN2 = math.log(2)
+_MOST_POLES = 64
+_FIRST = 64  # least k of a sum over poles
+_STEP = 3e-6  # seconds of one ratio and what becomes of it
+
+
+class PoleLine(Line):
+    """Sums over the real line of φ; Hermite coefficients for large k from its poles.
+
+    Parameters
+    ----------
+    phi
+        φ, with its bounds.
+    ladder
+        Its poles.
+    """
+
+    def __init__(self, phi: Analytic, ladder: Ladder) -> None:
+        super().__init__(phi)
+        self.ladder = ladder
+
+    def hermite_work(self, degree: int, need: float) -> float:
+        """Return about the seconds that `hermite` takes."""
+        return self._plan(degree, need)[0]
+
+    def hermite(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree with radii below 2**-need."""
+        firsts = self._plan(degree, need)[1]
+        if not firsts:
+            return super().hermite(degree, need)
+        return super().hermite(firsts[-1] - 1, need) + self._from_poles(firsts, degree, need)
+
+    def _plan(self, degree: int, need: float) -> tuple[float, list[int]]:
+        """Return the seconds, and from which k on 1, 2, … poles are enough."""
+        best: tuple[float, list[int]] = super().hermite_work(degree, need), []
+        firsts: list[int] = []
+        for count in range(1, _MOST_POLES + 1):
+            firsts.append(self._enough(count, degree, need + 2))
+            if firsts[-1] > degree:
+                continue
+            ends = (degree + 1, *firsts[:-1])
+            ratios = sum(_start((2 * n + 1) * self.ladder.distance, end, need) for n, end in enumerate(ends))
+            work = super().hermite_work(firsts[-1], need) + ratios * _STEP * (1 + need / 1000)
+            if work < best[0]:
+                best = work, firsts.copy()
+            elif work > 2 * best[0] or firsts[-1] == _FIRST:
+                break
+        return best
+
+    def _height(self, n: int) -> Ball:
+        """Return y_n."""
+        return (2 * n + 1) * rational(self.ladder.first) * arb.pi() / rational(self.ladder.steepness).sqrt()
+
+    def _term(self, n: int, k: int) -> Ball:
+        """Return 2 Re ρ_n i(−i)^k, an exact 0 for k of one parity."""
+        residue = rational(self.ladder.amplitude)
+        if self.ladder.linear:
+            residue *= self._height(n)
+        elif not self.ladder.order:
+            residue /= rational(self.ladder.steepness).sqrt()
+        # i(−i)^k is i, 1, −i, −1; times i for residues that are imaginary
+        return 2 * residue * ((-1, 0, 1, 0) if self.ladder.linear else (0, 1, 0, -1))[k % 4]
+
+    def _log_rest(self, count: int, k: int) -> float:
+        """Return log2 of a bound on what all but some poles add to µ_k, k ≥ 3."""
+        slope, y, j = math.sqrt(self.ladder.steepness), 2 * count * self.ladder.distance, k - 2
+        place = 2 * j / (y + math.sqrt(y * y + 4 * j))
+        power = 2 * j * math.log(place) - place * (place + 2 * y) - math.lgamma(j + 1)
+        norm = math.log2(self.ladder.amplitude) + 1.5 * math.log2(slope) + math.log2(2 + slope * y)
+        return 1 - math.log2(k * (k - 1)) / 2 + norm + (power / _LN2 - 1.8256) / 2 + 1e-3
+
+    def _enough(self, count: int, degree: int, need: float) -> int:
+        """Return the least k from which on so many poles leave less than 2**-need, degree + 1 where there is none."""
+        low, high = _FIRST, degree + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._log_rest(count, middle) < -need:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _from_poles(self, firsts: list[int], degree: int, need: float) -> list[Ball]:
+        """Return µ_k, k from the last of `firsts` to the degree, of n poles where those from n on add nothing."""
+        first, order, guard = firsts[-1], self.ladder.order, 32.0
+        while True:
+            with working_precision(math.ceil(need + guard)):
+                totals = [arb(0)] * (degree + 1 - first)
+                for n, end in enumerate([degree + 1, *firsts[:-1]]):
+                    if end > first:
+                        self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
+                factorial, found = arb(first - 1).fac(), []
+                for k, total in enumerate(totals, first):
+                    factorial *= k
+                    found.append(widened(total * factorial.rsqrt(), -need - 2) if not total.is_zero() else total)
+            excess = max(log2_upper(m.rad()) for m in found) + need
+            if excess <= 0:
+                return found
+            guard += max(excess, 8) + 8
+
+    def _add(self, n: int, first: int, end: int, bits: float, totals: list[Ball]) -> None:
+        """Add 2 Re ρ_n i(−i)^k I_k(y_n) for first ≤ k < end."""
+        w = self._height(n)
+        terms = [self._term(n, k) for k in range(4)]
+        start = _start(float(w), end, bits)
+        ratio = ((start + 1) / (w + _larger_root(w, start + 2))).union(_larger_root(w, start + 1))
+        ratios = []
+        for k in range(start, -1, -1):  # ratio is r_k, with u_k at the start
+            if k < end:
+                ratios.append(ratio)
+            ratio = k / (w + ratio)
+        value = (arb.pi() / 2).sqrt() * (w * w / 2).exp() * (w / arb(2).sqrt()).erfc()
+        for k, ratio in enumerate(reversed(ratios)):
+            if k >= first and not terms[k % 4].is_zero():
+                totals[k - first] += terms[k % 4] * value
+            value *= ratio
+
+
+def _larger_root(w: Ball, square: int) -> Ball:
+    """Return the positive u with u² + wu = `square`."""
+    return 2 * square / (w + (w * w + 4 * square).sqrt())
+
+
+def _start(w: float, end: int, bits: float) -> int:
+    """Return a k such that errors of r_k, contracted by e^{−2w√k}, are below 2**-bits of 1/I_k(w) at `end`."""
+    root = math.sqrt(end)
+    left = max(bits * _LN2 - w * root, 32.0)
+    return math.ceil((root + left / (2 * w)) ** 2) + 8
