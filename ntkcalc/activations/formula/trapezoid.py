@@ -66,7 +66,9 @@ def trapezoidal(
         if reach > 1e6:
             raise AccuracyError("a formula grows too fast for quadrature")
     if reach > _MOST_NODES * step:
-        raise AccuracyError(f"quadrature would take {reach / step:.2g} nodes: a formula varies too fast")
+        raise AccuracyError(
+            f"quadrature would take {reach / step:.2g} nodes: phi varies too fast; lower the variances, if any"
+        )
     return Rule(step, math.floor(reach / step) + 1, -need)
 
 
