@@ -443,7 +443,7 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
         ("coeffs -a exp(x^2/5) -l 1 --gamma-w2 3", "variance q_1 = 3, which layer 2 has; lower --gamma-w2"),
         (
             "coeffs -a tanh --sigma-w2 1e300 --gamma-w2 sigma --sigma-b2 0",
-            "nodes: phi varies too fast; lower the variances",
+            "phi varies too fast; lower the variances",
         ),
         ("coeffs -a elu -l 3 --sigma-w2 1e30 --sigma-b2 0", "more than 16384 terms; lower the variances"),
         ("coeffs -a relu --kernel ''", "kernel must be one of ntk, nngp, got ''"),
