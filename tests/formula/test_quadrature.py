@@ -364,3 +364,12 @@ def test_a_branch_that_is_not_decided_has_a_bound_on_the_line_alone() -> None:
     assert bound is not None
     assert bound.log_value(20.0) >= 0
     assert growth(formula, 16.0, 0.5, 1) is None
+
+
+@pytest.mark.parametrize(("act", "square"), [("tanh", 1), ("mish", Fraction(9, 25)), ("silu", Fraction(1, 4))])
+@pytest.mark.parametrize("exponent", [-100, -900])
+def test_tiny_variances_see_the_linear_function(act: str, square: Fraction, exponent: int) -> None:
+    q = Fraction(2) ** exponent
+    dual = activation(act).scaled(q).dual
+    for found in (dual.mean_square(80), dual.slope_square(80)):
+        assert abs(found / context(160).mpf(2) ** exponent * square.denominator / square.numerator - 1) < 2.0**-79

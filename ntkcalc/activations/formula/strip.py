@@ -35,7 +35,9 @@ _SLOPE_SHARES = (0.05, 0.2)  # of a strip that Cauchy's formula takes for φ'
 _KNOWN_SHARES = (0.97, 0.85, 0.65, 0.4)  # of the distance of a known singularity
 _LN2 = math.log(2)
 KAPPAS = (0.125, 0.25, 0.45)
-_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 2.0**14)
+_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+_REMOTE = (30, 60, 120, 300, 530)  # log2 of starts beyond which a stretched φ such as tanh(x/10^9) is itself far out
+_BOXES = (1, 4, 16, 64)  # that cover x to 2x
 
 
 def _gaussian_log_mass(left: float, right: float, shift: float = 0.0) -> float:
@@ -181,7 +183,13 @@ class Strip:
             )
             if tails < math.inf:
                 return start, tails + 1, shifted + 1
-        return None
+        start = _STARTS[0] * max(1.0, height / 2)
+        both = [remote_growth(self.tree, start, height, sign) for sign in (1, -1)]
+        tails, shifted = (
+            max(g.log_tail(start, weight, 2) if g is not None else math.inf for g in both)
+            for weight in (0.5, 0.5 * (1 - height / start) ** 2)
+        )
+        return (start, tails + 1, shifted + 1) if tails < math.inf else None
 
     def _cell(self, left: float, right: float, height: float) -> _Cell:
         """Bound φ on [left, right] × [0, height], in boxes no higher than wide."""
@@ -231,7 +239,32 @@ def _far_bounds(tree: Tree) -> tuple[Growth, Growth] | None:
         found = [g for g in both if g is not None and g.log_tail(start, 0.25) < math.inf]
         if len(found) == 2:
             return found[0], found[1]
-    return None
+    right, left = (remote_growth(tree, _STARTS[0], 0.0, sign) for sign in (1, -1))
+    if right is None or left is None or max(g.log_tail(_STARTS[0], 0.25) for g in (right, left)) == math.inf:
+        return None
+    return right, left
+
+
+def remote_growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
+    """Return a bound on |φ(sign · x + iy)| for x ≥ start, |y| ≤ height, by boxes up to where `growth` has one."""
+    for exponent in _REMOTE:
+        if (far := growth(tree, 2.0**exponent, height, sign)) is not None:
+            break
+    else:
+        return None
+    power, size, left = max(far.power, 1.0), far.log_size, start
+    with working_precision(_PRECISION):
+        run, y = program([tree], ComplexBalls()), _interval(-height, height)
+        while left < far.start:
+            for count in _BOXES:
+                ends = [left * (1 + i / count) for i in range(count + 1)]
+                boxes = [acb(sign * _interval(a, b), y) for a, b in pairwise(ends)]
+                if (largest := max(log2_upper(run(box)[0]) for box in boxes)) < math.inf:
+                    break
+            else:
+                return None
+            size, left = max(size, largest - power * math.log2(left) + 1e-6), 2 * left
+    return Growth(start, size, power, max(far.rate, 0.0), far.order)
 
 
 Parts: TypeAlias = tuple[int | None, int | None]
