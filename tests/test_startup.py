@@ -36,7 +36,7 @@ def loaded(line: str) -> set[str]:
         ("eigs --schema", LIGHT | {"msgspec"}),
         ("--list-activations", LIGHT | {"gmpy2"}),
         ("coeffs -a relu --json", EXACT),
-        ("coeffs -a tanh -l 3", EXACT | TABLE),
+        ("coeffs -a tanh -l 3", EXACT | TABLE | {"flint"}),
         ("coeffs -a relu -T 1000 --json", EXACT),
         ("coeffs -a relu -T 1200 --json", ARRAYS),
         ("evaluate -a relu --rho 0.5", EXACT | TABLE),
