@@ -37,11 +37,11 @@ class FixedSeries:
         width = bits + 3 * len(series).bit_length() + 16
         return cls(bits, scale, width, [gmpy2.mpz(int(ctx.ldexp(c, width - scale))) for c in series])
 
-    def at(self, t: Correlation) -> tuple[Real, Real]:
-        """Return Σ c_k t^k and its derivative."""
+    def at(self, t: Correlation, degree: int | None = None) -> tuple[Real, Real]:
+        """Return Σ c_k t^k and its derivative, of all terms or of those up to a degree."""
         ctx, width, c = t.context(self.width), self.width, self.coefficients
         unit, value, slope = gmpy2.mpz(int(ctx.ldexp(t.at(ctx)[0], width))), gmpy2.mpz(0), gmpy2.mpz(0)
-        for k in range(len(c) - 1, 0, -1):
+        for k in range(len(c) - 1 if degree is None else degree, 0, -1):
             value = (value * unit >> width) + c[k]
             slope = (slope * unit >> width) + k * c[k]
         value = (value * unit >> width) + c[0]

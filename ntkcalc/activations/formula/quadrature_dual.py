@@ -91,7 +91,8 @@ class QuadratureDual:
     def __init__(self, line: Any, name: str) -> None:
         self._line, self.name = line, name
         self._moments: list[tuple[float, list[Ball]]] = []
-        self._fixed: dict[tuple[int, int], tuple[float, float, FixedSeries]] = {}
+        self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
+        self._spent: dict[int, float] = {}
         self._below_floor: set[int] = set()
         self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
         self._looked_at: set[int] = set()
@@ -494,10 +495,13 @@ class QuadratureDual:
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * (bits // 32 + 1)
         terms = self._terms_of_values(log_size, bits)
-        if terms > 256 and t.size.near_one and t.size.smaller:
+        ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
+        if terms > 256 and t.size.near_one and t.size.smaller and not ready:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
             local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
-            if local.work() < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
+            spent = self._spent.get(bits, 0.0) + local.work()  # a series would have served all of these values
+            if spent < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
+                self._spent[bits] = spent
                 ctx = context(bits + 16)
                 value, slope = local.value(t.sign)
                 return to_real(ctx, value), to_real(ctx, slope)
@@ -514,31 +518,32 @@ class QuadratureDual:
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         while terms <= _MOST_TERMS:
-            left, steeper, series = self._prepared(terms, bits)
+            series, fixed = self._prepared(terms, bits)
+            left, steeper = (
+                log_sum(log2(rows[terms]) if rows[terms] else -math.inf, error) - log2(total)
+                for rows, error, total in (
+                    (series.rests, series.log_errors[1], self.mean_square(16)),
+                    (series.slope_rests, series.log_errors[2], self.slope_square(16)),
+                )
+            )
             if max(left + (terms + 1) * log_size, steeper + terms * log_size) < -bits - 2:
-                return series.at(t)
+                return fixed.at(t, terms)
             terms += terms // 2
         raise AccuracyError(
             f"{self.name}: its kernel at correlation {float(size):.6g} needs more than {_MOST_TERMS} Hermite "
             "coefficients; lower --digits, or keep away from 1 and -1"
         )
 
-    def _prepared(self, terms: int, bits: int) -> tuple[float, float, FixedSeries]:
-        """Return log2 of what is left of E[φ²] and E[φ'²] beyond K = terms, as shares, and the series; kept."""
-        if (terms, bits) not in self._fixed:
+    def _prepared(self, terms: int, bits: int) -> tuple[_Series, FixedSeries]:
+        """Return the series of so many terms or more, also in fixed point; the longest is kept for other values."""
+        known = self._fixed.get(bits)
+        if known is None or len(known[0].squares) <= terms:
             need = bits + 2 * log2_float(terms) + 16 + max(0.0, -2 * self._log_norm)
             series = self._series(terms, need)
-            shares = [
-                log_sum(log2(rows[-1]) if rows[-1] else -math.inf, error) - log2(total)
-                for rows, error, total in (
-                    (series.rests, series.log_errors[1], self.mean_square(16)),
-                    (series.slope_rests, series.log_errors[2], self.slope_square(16)),
-                )
-            ]
-            if len(self._fixed) > 40:
+            if len(self._fixed) > 8:
                 self._fixed.clear()
-            self._fixed[terms, bits] = shares[0], shares[1], FixedSeries.of(series.squares, bits)
-        return self._fixed[terms, bits]
+            known = self._fixed[bits] = series, FixedSeries.of(series.squares, bits)
+        return known
 
 
 def log2_float(x: float) -> float:
