@@ -22,7 +22,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebval, chebvander
@@ -310,6 +310,10 @@ class PairRecursion:
         unit = Variances(phi, None, None, None, Fraction(0)).correlation_map(2)
         square = float(phi.dual.mean_square(64))
         return cls(kernel, constants, _homogeneous(interpolated_layer_map(unit), square), 1e-13)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Describe the recursion to other processes by its kernel; the pair map is a function."""
+        return type(self).of, (self.kernel,)
 
     def roots(self, norms: Array) -> Array:
         """See `RowKernel.roots`."""

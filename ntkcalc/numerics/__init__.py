@@ -13,5 +13,6 @@ __all__ = [
     "packed_series",
     "precision",
     "quadrature_rules",
+    "tasks",
     "types",
 ]

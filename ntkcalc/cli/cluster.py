@@ -1,0 +1,163 @@
+"""Tasks on a Dask cluster: processes of this machine, or a scheduler that runs somewhere."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
+from typing import Any
+
+import dask
+from distributed import Client, KilledWorker, LocalCluster
+from distributed.comm.core import CommClosedError
+
+from ntkcalc.cli.terminal import remark
+from ntkcalc.errors import NtkcalcError
+from ntkcalc.numerics.tasks import Result, Tasks
+from ntkcalc.numerics.types import Observer
+
+_PATIENCE = 8  # seconds that a scheduler has to answer
+_SAME = ("ntkcalc", "numpy", "python", "dask", "distributed")
+"""Packages whose versions must be the same everywhere: results are the same bytes, and pickles are read."""
+
+_SETTINGS = {
+    "distributed.admin.large-graph-warning-threshold": "1 PB",  # what is shared is sent with a task
+    "distributed.scheduler.active-memory-manager.start": False,  # it would take shared arrays from workers
+    "distributed.comm.timeouts.connect": _PATIENCE,
+}
+
+
+class ClusterTasks(Tasks):
+    """Tasks of a client of Dask."""
+
+    def __init__(self, client: Client) -> None:
+        self.client, self.shared, self.calls = client, dict[int, Any](), count()
+
+    @property
+    def workers(self) -> int:
+        """See `Tasks.workers`."""
+        return max(1, sum(map(int, self.client.nthreads().values())))
+
+    @property
+    def here(self) -> bool:
+        """See `Tasks.here`."""
+        return False
+
+    def share(self, value: Any) -> Any:
+        """Return a task that gives the value, which the scheduler repeats if its workers die; free it with the value.
+
+        (What Client.scatter sends is lost with the workers that have it.)
+        """
+        key = id(value)
+        if key not in self.shared:
+            self.shared[key] = self.client.submit(_itself, value, pure=False)
+            weakref.finalize(value, self.shared.pop, key, None)
+        return self.shared[key]
+
+    def run(
+        self,
+        function: Callable[..., Result],
+        items: Sequence[Any],
+        *shared: Any,
+        observer: Observer | None = None,
+        ahead: int = 64,
+    ) -> Iterator[Result]:
+        """See `Tasks.run`."""
+        name = f"{function.__name__.strip('_')}-{next(self.calls)}-{id(self):x}"
+        room, left, running, done = ahead * self.workers, deque(enumerate(items)), deque[Any](), 0
+        try:
+            while left or running:
+                while left and len(running) < room:
+                    i, item = left.popleft()
+                    running.append(self.client.submit(function, item, *shared, None, key=(name, i), pure=False))
+                result: Result = _result(running.popleft())
+                done += 1
+                if observer is not None:
+                    observer(done, len(items))
+                yield result
+        finally:
+            if running:
+                self.client.cancel(list(running))
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _result(future: Any) -> Any:
+    """Return the result of a task, or raise what it raised."""
+    from concurrent.futures import CancelledError
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        raise NtkcalcError(
+            f"a task ended {error.allowed_failures + 1} workers, the last at {error.last_worker.address}: most likely "
+            "their memory does not suffice; take a smaller --memory or fewer points"
+        ) from None
+    except (CommClosedError, CancelledError, TimeoutError):
+        raise NtkcalcError("the connection to the scheduler was lost") from None
+
+
+@contextmanager
+def cluster_tasks(workers: int | None, scheduler: str | None, quiet: bool) -> Iterator[Tasks]:
+    """Give the tasks of a cluster: so many processes of this machine until the end, or those of a scheduler."""
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # stderr is for remarks
+    with ExitStack() as stack, dask.config.set(_SETTINGS):
+        if scheduler is None:
+            address: Any = stack.enter_context(_local_cluster(workers or 1))
+        else:
+            address = scheduler
+        try:
+            client = Client(
+                address, timeout=_PATIENCE, set_as_default=False, direct_to_workers=scheduler is None or None
+            )
+        except (OSError, ValueError, TimeoutError):
+            said = f"no scheduler of Dask answers at {scheduler}; say where it runs: --scheduler tcp://HOST:PORT"
+            raise NtkcalcError(said) from None
+        stack.callback(_close, client)
+        if scheduler is not None:
+            _check_versions(client.get_versions(packages=["ntkcalc"]), quiet)
+        yield ClusterTasks(client)
+
+
+def _local_cluster(workers: int) -> Any:
+    """Return a cluster of processes with one thread each, which work without limits of Dask's on their memory."""
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        memory_limit=None,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+        env=dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    )
+
+
+def _close(client: Client) -> None:
+    with suppress(Exception):
+        client.close()
+
+
+def _check_versions(versions: Any, quiet: bool) -> None:
+    """Refuse workers that have other versions than the client; say where there are no workers yet."""
+    if not versions["workers"]:
+        remark("the scheduler has no workers yet; waiting for one", quiet)
+    ours = _packages(versions["client"])
+    for address, worker in versions["workers"].items():
+        theirs = _packages(worker)
+        for name in _SAME:
+            if theirs.get(name) != ours[name]:
+                raise NtkcalcError(
+                    f"the worker at {address} has {name} {theirs.get(name)}, this machine has {ours[name]}: "
+                    "install the same versions everywhere"
+                )
+
+
+def _packages(machine: Any) -> dict[str, str]:
+    """Return the versions of packages; of Python the first two numbers, for the third changes nothing."""
+    found = dict(machine["packages"])
+    return found | {"python": ".".join(str(found["python"]).split(".")[:2])}
