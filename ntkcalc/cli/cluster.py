@@ -23,11 +23,12 @@ _PATIENCE = 8  # seconds that a scheduler has to answer
 _SAME = ("ntkcalc", "numpy", "python", "dask", "distributed")
 """Packages whose versions must be the same everywhere: results are the same bytes, and pickles are read."""
 
-_SETTINGS = {
+SETTINGS = {
     "distributed.admin.large-graph-warning-threshold": "1 PB",  # what is shared is sent with a task
     "distributed.scheduler.active-memory-manager.start": False,  # it would take shared arrays from workers
     "distributed.comm.timeouts.connect": _PATIENCE,
 }
+"""Settings of Dask, of the client and of a cluster that it starts."""
 
 
 class ClusterTasks(Tasks):
@@ -73,7 +74,7 @@ class ClusterTasks(Tasks):
                 while left and len(running) < room:
                     i, item = left.popleft()
                     running.append(self.client.submit(function, item, *shared, None, key=(name, i), pure=False))
-                result: Result = _result(running.popleft())
+                result: Result = result_of(running.popleft())
                 done += 1
                 if observer is not None:
                     observer(done, len(items))
@@ -87,7 +88,7 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _result(future: Any) -> Any:
+def result_of(future: Any) -> Any:
     """Return the result of a task, or raise what it raised."""
     from concurrent.futures import CancelledError
 
@@ -107,9 +108,9 @@ def cluster_tasks(workers: int | None, scheduler: str | None, quiet: bool) -> It
     """Give the tasks of a cluster: so many processes of this machine until the end, or those of a scheduler."""
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # stderr is for remarks
-    with ExitStack() as stack, dask.config.set(_SETTINGS):
+    with ExitStack() as stack, dask.config.set(SETTINGS):
         if scheduler is None:
-            address: Any = stack.enter_context(_local_cluster(workers or 1))
+            address: Any = stack.enter_context(local_cluster(workers or 1))
         else:
             address = scheduler
         try:
@@ -121,11 +122,11 @@ def cluster_tasks(workers: int | None, scheduler: str | None, quiet: bool) -> It
             raise NtkcalcError(said) from None
         stack.callback(_close, client)
         if scheduler is not None:
-            _check_versions(client.get_versions(packages=["ntkcalc"]), quiet)
+            check_versions(client.get_versions(packages=["ntkcalc"]), quiet)
         yield ClusterTasks(client)
 
 
-def _local_cluster(workers: int) -> Any:
+def local_cluster(workers: int) -> Any:
     """Return a cluster of processes with one thread each, which work without limits of Dask's on their memory."""
     return LocalCluster(
         n_workers=workers,
@@ -142,7 +143,7 @@ def _close(client: Client) -> None:
         client.close()
 
 
-def _check_versions(versions: Any, quiet: bool) -> None:
+def check_versions(versions: Any, quiet: bool) -> None:
     """Refuse workers that have other versions than the client; say where there are no workers yet."""
     if not versions["workers"]:
         remark("the scheduler has no workers yet; waiting for one", quiet)

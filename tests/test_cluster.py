@@ -1,0 +1,422 @@
+"""Work on a cluster of two processes: the same bytes as in this one, whatever dies in between."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+import zarr
+from distributed import Client, KilledWorker
+from interruption import HANGS, cpu_seconds, interrupted
+from shell import ENVIRONMENT, PROGRAM, Done, inside, one_line_of_error
+
+from ntkcalc import AccuracyError, NtkcalcError, ntk_matrix
+from ntkcalc.cli import cluster
+from ntkcalc.cli.cluster import ClusterTasks
+from ntkcalc.cli.zarr_files import work_identity, zarr_file
+from ntkcalc.kernel import kernel_matrix as matrices
+from ntkcalc.kernel.hyperparameters import Kernel
+from ntkcalc.kernel.matrix_summary import matrix_summary
+from ntkcalc.kernel.points import Points, unit_rows
+from ntkcalc.numerics.tasks import HERE, Tasks
+from ntkcalc.spectrum.matrix_spectrum import data_spectrum
+
+KERNEL = Kernel.of("tanh", 3)
+ROWS = np.random.default_rng(0).standard_normal((300, 4)).round(6)
+ROWS[7] = ROWS[3] + [0, 0, 0, 1e-7]  # nearer than the kernel's table reaches
+FILES = ["few.npy", "x.npy", "y.npy"]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The scheduler of a cluster of two processes."""
+    with dask.config.set(cluster.SETTINGS), cluster.local_cluster(2) as found:
+        yield found.scheduler_address
+
+
+@pytest.fixture
+def tasks(address: str) -> Iterator[ClusterTasks]:
+    with cluster.cluster_tasks(None, address, True) as found:
+        assert isinstance(found, ClusterTasks)
+        yield found
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Points:
+    np.save(tmp_path / "x.npy", ROWS)
+    np.save(tmp_path / "y.npy", ROWS[:150] + 0.1)
+    np.save(tmp_path / "few.npy", ROWS[:20])
+    return unit_rows(ROWS, "x.npy")
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six blocks for 300 points; the client alone cuts matrices into blocks."""
+    monkeypatch.setattr(matrices, "_BLOCK", 128)
+
+
+def printed(done: Done) -> str:
+    assert done.returncode == 0, done.stderr
+    return re.sub(r'"seconds": [0-9.e-]+', "", done.stdout)
+
+
+def both(line: str, address: str, cwd: Path) -> tuple[str, str]:
+    """What a command prints in this process, and on the cluster."""
+    arguments = [*shlex.split(line), "-q", "--json"]
+    return printed(inside(arguments, cwd=cwd)), printed(inside([*arguments, "--scheduler", address], cwd=cwd))
+
+
+# ---------------------------------------------------------------- the same bytes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "eigs -a tanh -l 3 --data x.npy --top 4 --memory 0",
+        "eigs -a relu --data x.npy --top 4",
+        "effrank -a relu --data x.npy --epsilon 0.1 --memory 0",
+        "evaluate -a relu --data x.npy --other y.npy",
+    ],
+)
+@pytest.mark.usefixtures("points", "small_blocks")
+def test_products_and_blocks(line: str, address: str, tmp_path: Path) -> None:
+    here, there = both(line, address, tmp_path)
+    assert here == there
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "-a tanh -l 3 --data x.npy",
+        "-a relu -l 3 --no-normalize --data x.npy",
+        "-a tanh --no-normalize --data x.npy --other y.npy",
+        "-a elu --no-normalize --data few.npy",
+        "-a 'x*tanh(x)' --data x.npy --other y.npy",
+    ],
+)
+@pytest.mark.usefixtures("points", "small_blocks")
+def test_files_of_matrices(more: str, address: str, tmp_path: Path) -> None:
+    written = []
+    for where in ([], ["--scheduler", address]):
+        for name in ("K.npy", "K.zarr"):
+            printed(inside(["evaluate", *shlex.split(more), "-q", "-o", name, *where], cwd=tmp_path))
+        written += [np.load(tmp_path / "K.npy"), zarr.open_array(tmp_path / "K.zarr", mode="r")[:]]
+    assert len({matrix.tobytes() for matrix in written}) == 1
+    assert sorted(os.listdir(tmp_path)) == ["K.npy", "K.zarr", *FILES]
+
+
+def test_a_zarr_holds_the_matrix_in_chunks(points: Points, tmp_path: Path, small_blocks: None) -> None:
+    printed(inside(shlex.split("evaluate -a relu -l 3 --data x.npy -q -o K.zarr"), cwd=tmp_path))
+    found = zarr.open_array(tmp_path / "K.zarr", mode="r")
+    assert (found.shape, found.chunks, found.dtype) == ((300, 300), (128, 128), np.float64)
+    assert (found[:] == ntk_matrix(ROWS, act="relu", depth=3)).all()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "eigs -a relu --data x.npy --width 20 --trials 3 --seed 5 --top 3",
+        "eigs -a tanh --isotropic 20,48 --arch cnn --image-shape 3,4,4 --padding same --width 3 --trials 2 --top 3",
+        "effrank -a relu --isotropic 40,5 --width 30 --trials 4 --outer sign",
+    ],
+)
+@pytest.mark.usefixtures("points")
+def test_trials(line: str, address: str, tmp_path: Path) -> None:
+    here, there = both(line, address, tmp_path)
+    assert here == there
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "coeffs -a relu -a 'x*sigmoid(1.702*x)' -a gaussian:sigma=2 -l 2:3",
+        "coeffs -a tanh --sigma-w2 1:2:3 --sigma-b2 1/4 -d 30",
+        "evaluate -a relu -a tanh --rho 0.5 --rho -1",
+        "effrank -a relu -a tanh -l 2:3",
+        "effrank -a relu -a tanh --data x.npy",
+        "eigs -a relu -a tanh --sphere-dim 2 --max-frequency 3 --sample 20",
+        "eigs -a relu -a tanh --data x.npy --top 2",
+        "evaluate -a relu -a tanh --data x.npy",
+        "effrank -a relu -a tanh --isotropic 40,5 --width 30 --trials 3",
+        "decay -a relu -a tanh -T 100 --sphere-dim 2",
+    ],
+)
+@pytest.mark.usefixtures("points")
+def test_sweeps(line: str, address: str, tmp_path: Path) -> None:
+    here, there = both(line, address, tmp_path)
+    assert here == there
+
+
+def test_workers_of_this_machine(tmp_path: Path) -> None:
+    line = [*PROGRAM, *shlex.split("coeffs -a relu -a tanh -a sigmoid -a gaussian -T 5 --workers 2")]
+    done = subprocess.run(line, capture_output=True, encoding="utf-8", env=ENVIRONMENT, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == inside(line[len(PROGRAM) : -2]).stdout
+    assert not os.listdir(tmp_path)
+
+
+# ---------------------------------------------------------------- tasks
+
+
+def squared(item: int, add: int, observer: object) -> int:
+    assert observer is None
+    return item**2 + add
+
+
+def refused(item: int, observer: object) -> None:
+    raise AccuracyError(f"no digits of {item}")
+
+
+def test_results_come_in_order_and_are_counted(tasks: ClusterTasks) -> None:
+    heard: list[tuple[int, int]] = []
+    found = tasks.run(squared, range(9), 1, observer=lambda done, total, _="": heard.append((done, total)), ahead=2)
+    assert [*found] == [i**2 + 1 for i in range(9)]
+    assert heard == [(i, 9) for i in range(1, 10)]
+
+
+def test_what_is_shared_is_sent_once_and_forgotten_with_its_value(tasks: ClusterTasks) -> None:
+    value = np.arange(4)
+    assert tasks.share(value) is tasks.share(value)
+    del value
+    assert not tasks.shared
+
+
+def test_errors_are_those_of_the_task(tasks: ClusterTasks) -> None:
+    with pytest.raises(AccuracyError, match="no digits of 3"):
+        next(tasks.run(refused, [3, 4]))
+
+
+@pytest.mark.parametrize(("kernels", "whole"), [(1, False), (2, True), (3, True)])
+def test_kernels_are_tasks_where_they_keep_all_workers_busy(tasks: ClusterTasks, kernels: int, whole: bool) -> None:
+    found = [*tasks.sweep(whose, range(kernels))]
+    assert found == [whole] * kernels
+
+
+def whose(item: int, observer: object, tasks: Tasks = HERE) -> bool:
+    """Whether a task is a whole item."""
+    return tasks is HERE
+
+
+# ---------------------------------------------------------------- deaths
+
+
+def killer(tasks: ClusterTasks, at: int) -> Callable[..., None]:
+    """An observer that kills a worker once so many tasks were done."""
+    left = iter([at])
+    wanted = next(left)
+
+    def observe(done: int, total: int, stage: str = "") -> None:
+        nonlocal wanted
+        if total and done == wanted:
+            wanted = 0
+            os.kill(min(tasks.client.run(os.getpid).values()), signal.SIGKILL)
+
+    return observe
+
+
+def test_a_worker_that_dies_does_not_change_a_spectrum(tasks: ClusterTasks, points: Points, small_blocks: None) -> None:
+    more = KERNEL, points, 4, 12, False, 0
+    found = data_spectrum(*more, killer(tasks, 3), tasks)
+    assert found.eigenvalues == data_spectrum(*more).eigenvalues
+
+
+@contextmanager
+def blocks_of(path: Path, points: Points) -> Iterator[Any]:
+    with zarr_file(str(path), (300, 300), work_identity(KERNEL, points, None), True) as blocks:
+        yield blocks
+
+
+def test_a_worker_that_dies_does_not_change_a_file(
+    tasks: ClusterTasks, points: Points, tmp_path: Path, small_blocks: None
+) -> None:
+    with blocks_of(tmp_path / "K.zarr", points) as blocks:
+        found = matrix_summary(KERNEL, points, out=blocks, observer=killer(tasks, 2), tasks=tasks)
+    assert found.mean == matrix_summary(KERNEL, points).mean
+    assert (zarr.open_array(tmp_path / "K.zarr")[:] == ntk_matrix(ROWS, act="tanh", depth=3)).all()
+
+
+CLIENT = """
+import os, sys, signal
+sys.path.insert(0, {here!r})
+import test_cluster as t
+t.matrices._BLOCK = 128
+points = t.unit_rows(t.ROWS, "x.npy")
+with t.cluster.cluster_tasks(None, {address!r}, True) as tasks, t.blocks_of(t.Path("K.zarr"), points) as blocks:
+    def observe(done, total, stage=""):
+        done == 2 and os.kill(os.getpid(), signal.SIGKILL)
+    t.matrix_summary(t.KERNEL, points, out=blocks, observer=observe, tasks=tasks)
+"""
+
+
+def test_a_client_that_dies_leaves_what_the_next_one_completes(
+    address: str, points: Points, tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = CLIENT.format(here=str(Path(__file__).parent), address=address)
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT).returncode == -signal.SIGKILL
+    partial = tmp_path / "K.zarr.partial"
+    with Client(address, set_as_default=False) as client:
+        client.gather([client.submit(os.getpid, workers=w, pure=False) for w in client.nthreads()])  # behind the rest
+    assert not (tmp_path / "K.zarr").exists()
+    spoilt = partial / "matrix" / "c" / "0" / "0"
+    spoilt.write_bytes(bytes(spoilt.stat().st_size))
+    arguments, computed = shlex.split("evaluate -a tanh -l 3 --data x.npy -o K.zarr"), counted(monkeypatch)
+    done = inside([*arguments, "--json"], cwd=tmp_path)
+    known = re.search(r"K\.zarr\.partial: ([0-9]) blocks are there already", done.stderr)
+    assert known
+    assert len(computed) == 6 - int(known[1]) + 1  # and the one that was spoilt
+    anew = printed(inside([*arguments[:-2], "--json", "-q"], cwd=tmp_path))
+    assert printed(done).replace('"K.zarr"', "null") == anew
+    assert (zarr.open_array(tmp_path / "K.zarr")[:] == ntk_matrix(ROWS, act="tanh", depth=3)).all()
+    assert not partial.exists()
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The blocks that are computed in this process from now on."""
+    computed: list[object] = []
+    entries = matrices._entries
+
+    def count(block: Any, *more: Any) -> Any:
+        computed.append(block)
+        return entries(block, *more)
+
+    monkeypatch.setattr(matrices, "_entries", count)
+    return computed
+
+
+@pytest.mark.usefixtures("points")
+def test_what_was_of_another_matrix_is_begun_anew(tmp_path: Path) -> None:
+    arguments = shlex.split("evaluate -a relu --data x.npy -o K.zarr")
+    printed(inside([*arguments, "-q"], cwd=tmp_path))
+    (tmp_path / "K.zarr.partial").mkdir()
+    (tmp_path / "K.zarr.partial" / "identity").write_text("ntkcalc 0: another")
+    arguments[2] = "erf"
+    assert "begun anew" in inside(arguments, cwd=tmp_path).stderr
+    assert (zarr.open_array(tmp_path / "K.zarr")[:] == ntk_matrix(ROWS, act="erf")).all()  # in the place of the old one
+    assert sorted(os.listdir(tmp_path)) == ["K.zarr", *FILES]
+
+
+LONG = "eigs -a tanh -l 3 --isotropic 9000,5 --top 5 --memory 64M -q"
+
+
+def test_an_interrupted_client_leaves_no_task(address: str, tmp_path: Path) -> None:
+    interrupted([*shlex.split(LONG), "--scheduler", address], tmp_path, after=2.5)
+    with Client(address, set_as_default=False) as client:
+        for _ in range(1000):
+            if not client.run_on_scheduler(task_count):
+                return
+            time.sleep(0.1)
+    pytest.fail("tasks are left")
+
+
+def task_count(dask_scheduler: Any) -> int:
+    return len(dask_scheduler.tasks)
+
+
+def test_an_interruption_of_all_processes_is_quiet(tmp_path: Path) -> None:
+    """Ctrl-C on a terminal reaches the workers, too."""
+    line = [*PROGRAM, *shlex.split(LONG), "--workers", "1"]
+    done = subprocess.Popen(
+        line, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    while cpu_seconds(done.pid) < 2.5:
+        assert done.poll() is None
+        time.sleep(0.05)
+    os.killpg(done.pid, signal.SIGINT)
+    assert done.communicate(timeout=HANGS) == (b"", b"")  # the workers have ended, for they hold the same streams
+    assert done.returncode == 130
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ("--workers 2 --scheduler a:1", 2, "give one of them"),
+        ("--workers 0", 2, "workers must lie in 1 to 512, got 0"),
+        ("--workers 513", 2, "workers must lie in 1 to 512, got 513"),
+        ("--scheduler here", 2, "--scheduler is HOST:PORT or tcp://HOST:PORT, got 'here'"),
+        ("--scheduler no.where.invalid:1", 1, "no scheduler of Dask answers at no.where.invalid:1"),
+    ],
+)
+@pytest.mark.parametrize("command", ["coeffs -a relu", "evaluate -a relu --data x.npy -o K.zarr"])
+@pytest.mark.quick
+@pytest.mark.usefixtures("points")
+def test_refused_workers(command: str, more: str, code: int, said: str, tmp_path: Path) -> None:
+    done = inside(shlex.split(f"{command} {more} -q"), cwd=tmp_path)
+    assert done.returncode == code
+    assert said in one_line_of_error(done)
+
+
+def test_a_scheduler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.5)
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens, and nobody else can
+        port = taken.getsockname()[1]
+        done = inside(["coeffs", "-a", "relu", "--scheduler", f"tcp://127.0.0.1:{port}"])
+    assert done.returncode == 1
+    assert f"no scheduler of Dask answers at tcp://127.0.0.1:{port}" in one_line_of_error(done)
+
+
+@pytest.mark.parametrize("option", ["--workers 2", "--scheduler a:1", "--data x.npy -o K.zarr"])
+@pytest.mark.usefixtures("points")
+def test_without_the_extra(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    command = "evaluate" if "--data" in option else "coeffs"
+    done = inside(shlex.split(f"{command} -a relu {option}"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "pip install 'ntkcalc[distributed]'" in one_line_of_error(done)
+
+
+@pytest.mark.parametrize("package", ["ntkcalc", "numpy", "python", "distributed"])
+def test_versions_that_differ(tasks: ClusterTasks, package: str) -> None:
+    versions = tasks.client.get_versions(packages=["ntkcalc"])
+    cluster.check_versions(versions, True)
+    address, worker = next(iter(versions["workers"].items()))
+    worker["packages"][package] = "0.9.1"
+    with pytest.raises(NtkcalcError, match=rf"the worker at {address} has {package} 0.9(.1)?, this machine has "):
+        cluster.check_versions(versions, True)
+
+
+def test_a_task_that_ends_its_workers() -> None:
+    class Dead:
+        def result(self) -> None:
+            raise KilledWorker("x", type("Worker", (), {"address": "tcp://a:1"}), 3, "run")
+
+    with pytest.raises(NtkcalcError, match="a task ended 4 workers, the last at tcp://a:1"):
+        cluster.result_of(Dead())
+
+
+@pytest.mark.parametrize("there", ["folder", "file"])
+@pytest.mark.usefixtures("points")
+def test_a_zarr_replaces_nothing_but_a_zarr(there: str, tmp_path: Path) -> None:
+    path = tmp_path / "K.zarr"
+    path.mkdir() if there == "folder" else path.write_text("mine")
+    done = inside(shlex.split("evaluate -a relu --data x.npy -o K.zarr"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "what is there is no .zarr; move it away" in one_line_of_error(done)
+
+
+@pytest.mark.usefixtures("points")
+def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    done = inside(shlex.split("evaluate -a relu --data x.npy -o K.zarr -q"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "No space left on device; what is there is kept for the next run" in one_line_of_error(done)
+    assert sorted(os.listdir(tmp_path)) == ["K.zarr.partial", *FILES]
