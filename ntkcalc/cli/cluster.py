@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -106,8 +108,7 @@ def result_of(future: Any) -> Any:
 @contextmanager
 def cluster_tasks(workers: int | None, scheduler: str | None, quiet: bool) -> Iterator[Tasks]:
     """Give the tasks of a cluster: so many processes of this machine until the end, or those of a scheduler."""
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # stderr is for remarks
+    _keep_quiet()
     with ExitStack() as stack, dask.config.set(SETTINGS):
         if scheduler is None:
             address: Any = stack.enter_context(local_cluster(workers or 1))
@@ -126,13 +127,21 @@ def cluster_tasks(workers: int | None, scheduler: str | None, quiet: bool) -> It
         yield ClusterTasks(client)
 
 
+def _keep_quiet() -> None:
+    """Keep stderr for remarks: what Dask has to say is said by errors, or does not matter."""
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="distributed")
+    sys.warnoptions.append("ignore:resource_tracker")  # of a process that cleans up after ours, should it be killed
+
+
 def local_cluster(workers: int) -> Any:
     """Return a cluster of processes with one thread each, which work without limits of Dask's on their memory."""
     return LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         memory_limit=None,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # that is never in use
         silence_logs=logging.CRITICAL,
         env=dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     )

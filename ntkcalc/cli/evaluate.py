@@ -7,7 +7,6 @@ from ntkcalc.cli.data_options import DataOptions
 from ntkcalc.cli.files import array_file
 from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, Results, SeriesOptions, check_stdin, command, option, read_text
 from ntkcalc.cli.terminal import progress, remark
-from ntkcalc.cli.zarr_files import check_zarr, work_identity, zarr_file
 from ntkcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +63,11 @@ def _check(o: EvaluateOptions) -> None:
     _check_matrix(o)
     if not (o.data and o.output.endswith(".zarr")):
         o.check_files(o.plot)
-    else:
-        o.check_workers()
-        check_zarr(o.output)
+        return
+    from ntkcalc.cli.zarr_files import check_zarr
+
+    o.check_workers()
+    check_zarr(o.output)
 
 
 def _check_matrix(o: EvaluateOptions) -> None:
@@ -129,6 +130,8 @@ def _matrix_file(options: EvaluateOptions, kernel: "Kernel", x: "Points", y: "Po
     shape = len(x.rows), len((y or x).rows)
     if options.output.endswith(".npy"):
         return array_file(options.output, shape)
+    from ntkcalc.cli.zarr_files import work_identity, zarr_file
+
     return zarr_file(options.output, shape, work_identity(kernel, x, y), options.quiet)
 
 

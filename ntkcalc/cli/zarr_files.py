@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ntkcalc import __version__
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 def check_zarr(path: str) -> None:
     """Refuse a .zarr that cannot be written, or would replace something else."""
+    from importlib.util import find_spec
+
     if find_spec("zarr") is None:
         raise NtkcalcError("a .zarr needs zarr: pip install 'ntkcalc[distributed]'")
     folder = os.path.dirname(os.path.abspath(path))
