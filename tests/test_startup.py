@@ -12,7 +12,7 @@ LIGHT = {"ntkcalc", "typer"}
 EXACT = LIGHT | {"mpmath", "gmpy2"}
 ARRAYS = EXACT | {"numpy"}
 TABLE = {"rich"}
-NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis"}
+NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis", "dask", "distributed", "zarr"}
 HELPERS = {"annotated_doc", "shellingham", "sitecustomize", "typing_extensions", "org"}  # of typer, site and pickle
 
 
