@@ -175,6 +175,10 @@ def squared(item: int, add: int, observer: object) -> int:
     return item**2 + add
 
 
+def least(item: int, value: Any, observer: object) -> int:
+    return item + int(value.min())
+
+
 def refused(item: int, observer: object) -> None:
     raise AccuracyError(f"no digits of {item}")
 
@@ -189,8 +193,9 @@ def test_results_come_in_order_and_are_counted(tasks: ClusterTasks) -> None:
 def test_what_is_shared_is_sent_once_and_forgotten_with_its_value(tasks: ClusterTasks) -> None:
     value = np.arange(4)
     assert tasks.share(value) is tasks.share(value)
+    assert [*tasks.run(least, [3], tasks.share(value))] == [3]
     del value
-    assert not tasks.shared
+    wait(lambda: not tasks.shared)
 
 
 def test_errors_are_those_of_the_task(tasks: ClusterTasks) -> None:
@@ -398,11 +403,24 @@ def test_versions_that_differ(tasks: ClusterTasks, package: str) -> None:
 
 def test_a_task_that_ends_its_workers() -> None:
     class Dead:
-        def result(self) -> None:
+        status = "error"
+
+        def gather(self, futures: object) -> None:
             raise KilledWorker("x", type("Worker", (), {"address": "tcp://a:1"}), 3)
 
+        def map(self, function: object, items: list[int], *more: object, **given: object) -> list[Dead]:
+            return [self for _ in items]
+
+        def nthreads(self) -> dict[str, int]:
+            return {}
+
+        def cancel(self, futures: object) -> None:
+            assert futures == [self]
+
+        client = property(lambda self: self)
+
     with pytest.raises(NtkcalcError, match="a task ended 4 workers, the last at tcp://a:1"):
-        cluster.result_of(Dead())
+        next(ClusterTasks(Dead()).run(squared, [1, 2]))
 
 
 @pytest.mark.parametrize("there", ["folder", "file"])

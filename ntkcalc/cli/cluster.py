@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 import dask
@@ -70,32 +70,40 @@ class ClusterTasks(Tasks):
     ) -> Iterator[Result]:
         """See `Tasks.run`."""
         name = f"{function.__name__.strip('_')}-{next(self.calls)}-{id(self):x}"
-        room, left, running, done = ahead * self.workers, deque(enumerate(items)), deque[Any](), 0
+        room, sent, running, found = ahead * self.workers, 0, deque[Any](), deque[Any]()
         try:
-            while left or running:
-                while left and len(running) < room:
-                    i, item = left.popleft()
-                    running.append(self.client.submit(function, item, *shared, None, key=(name, i), pure=False))
-                result: Result = result_of(running.popleft())
-                done += 1
+            for done in range(len(items)):
+                if len(running) <= room // 2:  # to send and to fetch several at once takes half the time
+                    some = range(sent, min(sent + room - len(running), len(items)))
+                    running += self._sent(function, [items[i] for i in some], shared, [(name, i) for i in some])
+                    sent = some.stop
+                if not found:
+                    ready = len([*takewhile(lambda future: future.status == "finished", running)])
+                    found += _results([running.popleft() for _ in range(min(max(1, ready), room // 2))])
+                result: Result = found.popleft()
                 if observer is not None:
-                    observer(done, len(items))
+                    observer(done + 1, len(items))
                 yield result
         finally:
             if running:
                 self.client.cancel(list(running))
+
+    def _sent(self, function: Callable[..., Any], items: list[Any], shared: tuple[Any, ...], keys: list[Any]) -> Any:
+        """Return tasks, which the cluster knows by these keys."""
+        constants = ([value] * len(items) for value in (*shared, None))
+        return self.client.map(function, items, *constants, key=keys, pure=False) if items else []
 
 
 def _itself(value: Any) -> Any:
     return value
 
 
-def result_of(future: Any) -> Any:
-    """Return the result of a task, or raise what it raised."""
+def _results(futures: list[Any]) -> list[Any]:
+    """Return the results of tasks, or raise what one of them raised."""
     from concurrent.futures import CancelledError
 
     try:
-        return future.result()
+        return list(futures[0].client.gather(futures))
     except KilledWorker as error:
         raise NtkcalcError(
             f"a task ended {error.allowed_failures + 1} workers, the last at {error.last_worker.address}: most likely "
