@@ -281,7 +281,7 @@ class WorkerOptions(Options):
     """Who computes: this process, other processes of this machine, or a cluster."""
 
     workers: int | None = option("--workers N", "Compute in N processes of this machine, one thread each.")
-    scheduler: str | None = option("--scheduler HOST:PORT", "Compute on the cluster of this Dask scheduler.")
+    scheduler: str | None = option("--scheduler ADDRESS", "Compute on the Dask cluster of tcp://HOST:PORT.")
 
     @contextmanager
     def tasks(self) -> "Iterator[Tasks]":
@@ -303,7 +303,7 @@ class WorkerOptions(Options):
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
             raise InputError(f"workers must lie in 1 to {MOST_WORKERS}, got {self.workers}")
         if self.scheduler is not None and not re.fullmatch(_ADDRESS, self.scheduler):
-            raise InputError(f"--scheduler is HOST:PORT or tcp://HOST:PORT, got '{self.scheduler[:40]}'")
+            raise InputError(f"--scheduler takes an address such as tcp://HOST:PORT, got '{self.scheduler[:40]}'")
         if self.workers is None and self.scheduler is None:
             return
         from importlib.util import find_spec
