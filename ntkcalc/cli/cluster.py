@@ -16,7 +16,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.comm.core import CommClosedError
 
-from ntkcalc.cli.terminal import remark
+from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import NtkcalcError
 from ntkcalc.numerics.tasks import Result, Tasks
 from ntkcalc.numerics.types import Observer
@@ -118,27 +118,36 @@ def cluster_tasks(workers: int | None, scheduler: str | None, quiet: bool) -> It
     """Give the tasks of a cluster: so many processes of this machine until the end, or those of a scheduler."""
     _keep_quiet()
     with ExitStack() as stack, dask.config.set(SETTINGS):
-        if scheduler is None:
-            address: Any = stack.enter_context(local_cluster(workers or 1))
-        else:
-            address = scheduler
-        try:
-            client = Client(
-                address, timeout=_PATIENCE, set_as_default=False, direct_to_workers=scheduler is None or None
-            )
-        except (OSError, ValueError, TimeoutError):
-            said = f"no scheduler of Dask answers at {scheduler}; say where it runs: --scheduler tcp://HOST:PORT"
-            raise NtkcalcError(said) from None
-        stack.callback(_close, client)
+        with progress(quiet, "starting workers" if scheduler is None else "reaching the scheduler"):
+            client = _connected(stack, workers, scheduler)
         if scheduler is not None:
             check_versions(client.get_versions(packages=["ntkcalc"]), quiet)
         yield ClusterTasks(client)
 
 
+def _connected(stack: ExitStack, workers: int | None, scheduler: str | None) -> Client:
+    """Return a client, which the stack closes."""
+    direct = None  # a scheduler far away may be all that can be reached
+    try:
+        if scheduler is None:
+            address, direct = stack.enter_context(local_cluster(workers or 1)), True
+        else:
+            address = scheduler
+        client = Client(address, timeout=_PATIENCE, set_as_default=False, direct_to_workers=direct)
+    except (OSError, ValueError, RuntimeError) as error:  # a TimeoutError is an OSError
+        said = f"workers do not start: {error}"
+        if scheduler is not None:
+            said = f"no scheduler of Dask answers at {scheduler}; say where it runs: --scheduler tcp://HOST:PORT"
+        raise NtkcalcError(said) from None
+    stack.callback(_close, client)
+    return client
+
+
 def _keep_quiet() -> None:
     """Keep stderr for remarks: what Dask has to say is said by errors, or does not matter."""
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in [*logging.root.manager.loggerDict]:  # each has a level of its own
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="distributed")
     sys.warnoptions.append("ignore:resource_tracker")  # of a process that cleans up after ours, should it be killed
 
@@ -161,18 +170,17 @@ def _close(client: Client) -> None:
 
 
 def check_versions(versions: Any, quiet: bool) -> None:
-    """Refuse workers that have other versions than the client; say where there are no workers yet."""
+    """Refuse a cluster that has other versions than the client; say where there are no workers yet."""
     if not versions["workers"]:
         remark("the scheduler has no workers yet; waiting for one", quiet)
     ours = _packages(versions["client"])
-    for address, worker in versions["workers"].items():
-        theirs = _packages(worker)
+    machines = {f"the worker at {address}": machine for address, machine in versions["workers"].items()}
+    for who, machine in ({"the scheduler": versions["scheduler"]} | machines).items():
+        theirs = _packages(machine)
         for name in _SAME:
             if theirs.get(name) != ours[name]:
-                raise NtkcalcError(
-                    f"the worker at {address} has {name} {theirs.get(name)}, this machine has {ours[name]}: "
-                    "install the same versions everywhere"
-                )
+                has = f"has {name} {theirs[name]}" if theirs.get(name) else f"lacks {name}"
+                raise NtkcalcError(f"{who} {has}, this machine has {ours[name]}: install the same versions everywhere")
 
 
 def _packages(machine: Any) -> dict[str, str]:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_lookup import KernelLookup, kernel_lookup
 from ntkcalc.kernel.normed_kernel import RowKernel, row_kernel
 from ntkcalc.kernel.points import Points
-from ntkcalc.numerics.tasks import HERE, Tasks
+from ntkcalc.numerics.tasks import HERE, Tasks, aligned
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
@@ -79,6 +79,9 @@ class KernelMatrix:
     y: Annotated[Array | None, "points of unit norm, shape (m, d); None stands for x"] = None
     offset: Annotated[float, "taken off every entry, before any sum is formed"] = 0.0
     closest: Annotated[float, "least δ ≥ 2^{−7} in the tiles computed so far"] = field(default=1.0, init=False)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(aligned(state))
 
     @property
     def entry_error(self) -> float:

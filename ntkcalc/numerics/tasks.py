@@ -60,6 +60,17 @@ class Tasks:
         return HERE.run(partial(function, tasks=self), items, *shared, observer=observer)
 
 
+def aligned(state: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes with arrays at addresses that are multiples of 8.
+
+    What another process sends may stand anywhere. NumPy copies such an array before each use, does not see that the
+    factors of X Xᵀ are one, and the product is rounded otherwise.
+    """
+    import numpy as np
+
+    return {k: np.require(v, requirements="A") if isinstance(v, np.ndarray) else v for k, v in state.items()}
+
+
 HERE = Tasks()
 """This process."""
 
