@@ -162,7 +162,7 @@ def test_sweeps(line: str, address: str, tmp_path: Path) -> None:
 
 
 def test_workers_of_this_machine(tmp_path: Path) -> None:
-    line = [*PROGRAM, *shlex.split("coeffs -a relu -a erf -a gaussian -T 5 --workers 2")]
+    line = [*PROGRAM, *shlex.split("coeffs -a relu -a erf -a gaussian -T 5 --workers 1")]
     done = subprocess.run(line, capture_output=True, encoding="utf-8", env=ENVIRONMENT, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == inside(line[len(PROGRAM) : -2]).stdout
@@ -190,6 +190,12 @@ def test_results_come_in_order_and_are_counted(tasks: ClusterTasks) -> None:
     found = tasks.run(squared, range(9), 1, observer=lambda done, total, _="": heard.append((done, total)), ahead=2)
     assert [*found] == [i**2 + 1 for i in range(9)]
     assert heard == [(i, 9) for i in range(1, 10)]
+
+
+def test_clients_of_one_scheduler_do_not_share_tasks(tasks: ClusterTasks, address: str) -> None:
+    with cluster.cluster_tasks(None, address, True) as others:
+        pairs = zip(tasks.run(squared, range(9), 1), others.run(squared, range(9), 2), strict=True)
+        assert [*pairs] == [(i**2 + 1, i**2 + 2) for i in range(9)]
 
 
 def test_what_is_shared_is_sent_once_and_forgotten_with_its_value(tasks: ClusterTasks) -> None:

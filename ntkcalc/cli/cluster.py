@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count, takewhile
 from typing import Any
+from uuid import uuid4
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster
@@ -38,6 +39,7 @@ class ClusterTasks(Tasks):
 
     def __init__(self, client: Client) -> None:
         self.client, self.shared, self.calls = client, dict[int, Any](), count()
+        self.name = uuid4().hex  # the scheduler may have other clients with tasks of the same functions
 
     @property
     def workers(self) -> int:
@@ -69,7 +71,7 @@ class ClusterTasks(Tasks):
         ahead: int = 64,
     ) -> Iterator[Result]:
         """See `Tasks.run`."""
-        name = f"{function.__name__.strip('_')}-{next(self.calls)}-{id(self):x}"
+        name = f"{function.__name__.strip('_')}-{next(self.calls)}-{self.name}"
         room, sent, running, found = ahead * self.workers, 0, deque[Any](), deque[Any]()
         try:
             for done in range(len(items)):

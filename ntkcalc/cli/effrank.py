@@ -83,7 +83,7 @@ def effrank_data(options: EffrankOptions, digits: int, budget: int, thresholds: 
     strict = options.digits is not None
     more = digits, strict, budget
     with options.tasks() as tasks:
-        with progress(options.quiet, "tiles") as observer:
+        with progress(options.quiet, "blocks") as observer:
             ranks = [*tasks.sweep(effective_ranks, kernels, points, thresholds, *more, observer=observer)]
         if options.width is None:
             return ranks

@@ -100,7 +100,7 @@ def eigs_data(options: EigsOptions, digits: int, budget: int) -> Results:
 
     kernels, sets = options.kernels(), options.data_sets()
     more = options.top, digits, options.digits is not None, budget
-    with options.tasks() as tasks, progress(options.quiet, "tiles") as observer:
+    with options.tasks() as tasks, progress(options.quiet, "blocks") as observer:
         return [s for points in sets for s in tasks.sweep(data_spectrum, kernels, points, *more, observer=observer)]
 
 
