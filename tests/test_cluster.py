@@ -30,7 +30,7 @@ from ntkcalc.cli.cluster import ClusterTasks
 from ntkcalc.cli.zarr_files import ZarrBlocks, work_identity, zarr_file
 from ntkcalc.kernel import kernel_matrix as matrices
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.kernel_matrix import kernel_matrix
+from ntkcalc.kernel.kernel_matrix import BlockEntries, kernel_matrix
 from ntkcalc.kernel.matrix_summary import matrix_summary
 from ntkcalc.kernel.points import Points, unit_rows
 from ntkcalc.numerics.tasks import HERE, Tasks
@@ -294,13 +294,14 @@ def test_a_client_that_dies_leaves_what_the_next_one_completes(
     with Client(address, set_as_default=False) as client:
         client.gather([client.submit(os.getpid, workers=w, pure=False) for w in client.nthreads()])  # behind the rest
     assert not (tmp_path / "K.zarr").exists()
-    spoilt = partial / "matrix" / "c" / "0" / "0"
-    spoilt.write_bytes(bytes(spoilt.stat().st_size))
+    for place in ("0/0", "1/0"):  # the first block, and the mirror image of the second
+        spoilt = partial / "matrix" / "c" / place
+        spoilt.write_bytes(bytes(spoilt.stat().st_size))
     arguments, computed = shlex.split("evaluate -a relu -l 3 --data x.npy -o K.zarr"), counted(monkeypatch)
     done = inside([*arguments, "--json"], cwd=tmp_path)
     known = re.search(r"K\.zarr\.partial: ([0-9]) blocks are there already", done.stderr)
     assert known
-    assert len(computed) == 6 - int(known[1]) + 1  # and the one that was spoilt
+    assert len(computed) == 6 - int(known[1]) + 2  # and those that were spoilt
     anew = printed(inside([*arguments[:-2], "--json", "-q"], cwd=tmp_path))
     assert printed(done).replace('"K.zarr"', "null") == anew
     assert (zarr.open_array(tmp_path / "K.zarr")[:] == ntk_matrix(ROWS, act="relu", depth=3)).all()
@@ -470,8 +471,14 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ZarrBlocks, "_digest", full)
+    monkeypatch.setattr("ntkcalc.cli.zarr_files._digest", full)
     done = inside(shlex.split("evaluate -a relu --data x.npy -o K.zarr -q"), cwd=tmp_path)
     assert done.returncode == 1
     assert "No space left on device; what is there is kept for the next run" in one_line_of_error(done)
     assert sorted(os.listdir(tmp_path)) == ["K.zarr.partial", *FILES]
+
+
+def test_a_folder_that_workers_do_not_see(tmp_path: Path) -> None:
+    blocks, entries = ZarrBlocks(str(tmp_path / "K.zarr.partial")), BlockEntries(0, 0, [0], 1)
+    with pytest.raises(NtkcalcError, match="take a folder that all machines share"):
+        blocks.put((slice(0, 1), slice(0, 1)), np.zeros((1, 1)), False, entries)
