@@ -1,4 +1,7 @@
-"""Work on a cluster of two processes: the same bytes as in this one, whatever dies in between."""
+"""Work on a cluster of two processes: the same bytes as in this one, whatever dies in between.
+
+(README has an example of ``--workers``.)
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,11 @@ FILES = ["few.npy", "x.npy", "y.npy"]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The scheduler of a cluster of two processes."""
-    with dask.config.set(cluster.SETTINGS), cluster.local_cluster(2) as found:
+    with dask.config.set(cluster.SETTINGS), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBLAS_NUM_THREADS", "3")
+        found = cluster.local_cluster(2)
+        assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+    with found:
         yield found.scheduler_address
 
 
@@ -161,14 +168,6 @@ def test_sweeps(line: str, address: str, tmp_path: Path) -> None:
     assert here == there
 
 
-def test_workers_of_this_machine(tmp_path: Path) -> None:
-    line = [*PROGRAM, *shlex.split("coeffs -a relu -a erf -a gaussian -T 5 --workers 1")]
-    done = subprocess.run(line, capture_output=True, encoding="utf-8", env=ENVIRONMENT, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == inside(line[len(PROGRAM) : -2]).stdout
-    assert not os.listdir(tmp_path)
-
-
 # ---------------------------------------------------------------- tasks
 
 
@@ -183,6 +182,11 @@ def least(item: int, value: Any, observer: object) -> int:
 
 def refused(item: int, observer: object) -> None:
     raise AccuracyError(f"no digits of {item}")
+
+
+def test_workers_start_with_one_thread_for_linear_algebra(tasks: ClusterTasks) -> None:
+    for started in tasks.client.run(Path("/proc/self/environ").read_text).values():
+        assert {f"{name}={value}" for name, value in cluster.WORKER_ENVIRONMENT.items()} <= {*started.split("\0")}
 
 
 def test_results_come_in_order_and_are_counted(tasks: ClusterTasks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 import weakref
@@ -32,6 +33,14 @@ SETTINGS = {
     "distributed.comm.timeouts.connect": _PATIENCE,
 }
 """Settings of Dask, of the client and of a cluster that it starts."""
+
+WORKER_ENVIRONMENT = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # Dask has malloc give back what is free at once: then every tile is new memory, which takes twice the time
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+}
+"""Variables that processes of this machine start with, whatever ours are."""
 
 
 class ClusterTasks(Tasks):
@@ -156,14 +165,18 @@ def _keep_quiet() -> None:
 
 def local_cluster(workers: int) -> Any:
     """Return a cluster of processes with one thread each, which work without limits of Dask's on their memory."""
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        memory_limit=None,
-        dashboard_address="127.0.0.1:0",  # that is never in use
-        silence_logs=logging.CRITICAL,
-        env=dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    )
+    ours = {name: os.environ.pop(name) for name in WORKER_ENVIRONMENT if name in os.environ}  # they would prevail
+    try:
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}):
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=None,
+                dashboard_address="127.0.0.1:0",  # that is never in use
+                silence_logs=logging.CRITICAL,
+            )
+    finally:
+        os.environ.update(ours)
 
 
 def _close(client: Client) -> None:
