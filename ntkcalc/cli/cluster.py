@@ -31,6 +31,7 @@ SETTINGS = {
     "distributed.admin.large-graph-warning-threshold": "1 PB",  # what is shared is sent with a task
     "distributed.scheduler.active-memory-manager.start": False,  # it would take shared arrays from workers
     "distributed.comm.timeouts.connect": _PATIENCE,
+    "distributed.worker.profile.enabled": False,  # nobody looks at it
 }
 """Settings of Dask, of the client and of a cluster that it starts."""
 
