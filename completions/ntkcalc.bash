@@ -67,6 +67,8 @@ _ntkcalc() {
         -d|--digits) candidates="" ;;
         --engine) candidates="auto numpy mpmath" ;;
         --which) candidates="kappa alpha beta mu" ;;
+        --workers) candidates="" ;;
+        --scheduler) candidates="" ;;
         --format) candidates="table json csv plain" ;;
         -o|--output) _ntkcalc_files '' ;;
         --plot) _ntkcalc_files '[.](png|svg|pdf)$' ;;
@@ -99,11 +101,11 @@ _ntkcalc() {
         *)
             if [[ -n "$before" ]]; then return; fi
             case "$command" in
-                coeffs) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -d --digits --engine --paper-truncation --which --values --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                evaluate) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs -d --digits --engine --paper-truncation --rho --data --other --columns --header --delimiter --decimal --no-normalize --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                effrank) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -c --coeffs -d --digits --engine --data --columns --header --delimiter --decimal --epsilon --memory --no-normalize --isotropic --width --trials --seed --outer --json --format -o --output --schema -q --quiet -h --help" ;;
-                eigs) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs -d --digits --engine --sphere-dim --max-frequency --measure --sample --data --columns --header --delimiter --decimal --top --memory --no-normalize --isotropic --width --trials --seed --arch --parametrization --image-shape --padding --json --format -o --output --plot --schema -q --quiet -h --help" ;;
-                decay) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs --window --all --sphere-dim --rank --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                coeffs) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -d --digits --engine --paper-truncation --which --values --workers --scheduler --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                evaluate) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs -d --digits --engine --paper-truncation --rho --data --other --columns --header --delimiter --decimal --no-normalize --workers --scheduler --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                effrank) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -c --coeffs -d --digits --engine --data --columns --header --delimiter --decimal --epsilon --memory --no-normalize --isotropic --width --trials --seed --outer --workers --scheduler --json --format -o --output --schema -q --quiet -h --help" ;;
+                eigs) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs -d --digits --engine --sphere-dim --max-frequency --measure --sample --data --columns --header --delimiter --decimal --top --memory --no-normalize --isotropic --width --trials --seed --arch --parametrization --image-shape --padding --workers --scheduler --json --format -o --output --plot --schema -q --quiet -h --help" ;;
+                decay) candidates="-a --act -l --depth --sigma-w2 --sigma-b2 --gamma-w2 --gamma-b2 --kernel -T --truncation -c --coeffs --window --all --sphere-dim --rank --workers --scheduler --json --format -o --output --plot --schema -q --quiet -h --help" ;;
                 *) candidates="coeffs evaluate effrank eigs decay --version --list-activations -h --help" ;;
             esac
             if [[ -n "$command" && "$value" != -* ]]; then return; fi ;;

@@ -46,7 +46,7 @@ def test_help_is_plain_and_fits_80_columns(page) -> None:
 def test_options_are_grouped_and_all_are_there(page) -> None:
     text = inside([*page.path.split()[1:], "--help"]).stdout
     titles = [line for line in text.splitlines() if line in GROUPS]
-    assert titles == ["Kernel", OWN, "Output"]
+    assert titles == ["Kernel", OWN, "Workers", "Output"]
     blocks = dict(block.split("\n", 1) for block in text.rstrip("\n").split("\n\n") if block.split("\n")[0] in titles)
     for entry in page.entries:
         assert re.search(rf"^  {re.escape(entry.usage)}( |$)", blocks[entry.group], re.MULTILINE)

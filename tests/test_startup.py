@@ -13,7 +13,7 @@ EXACT = LIGHT | {"mpmath", "gmpy2"}
 ARRAYS = EXACT | {"numpy"}
 MATRICES = ARRAYS | {"threadpoolctl"}
 TABLE = {"rich"}
-NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis"}
+NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis", "dask", "distributed", "zarr"}
 HELPERS = {"annotated_doc", "shellingham", "sitecustomize", "typing_extensions", "org"}  # of typer, site and pickle
 
 

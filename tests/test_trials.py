@@ -5,19 +5,18 @@ import pytest
 from scipy.stats import t as student
 
 from ntkcalc import InputError
-from ntkcalc.networks.trials import Sample, generators
+from ntkcalc.networks.trials import Sample, generator, numbered_trials
 
 
 def test_each_trial_starts_from_its_child_of_the_seed() -> None:
     children = np.random.SeedSequence(7).spawn(4)
-    for random, child in zip(generators(7, 4), children, strict=True):
-        assert (random.standard_normal(5) == np.random.default_rng(child).standard_normal(5)).all()
+    for trial, child in enumerate(children):
+        assert (generator(7, trial).standard_normal(5) == np.random.default_rng(child).standard_normal(5)).all()
 
 
-def test_more_trials_do_not_change_the_first() -> None:
-    few, many = ([g.integers(1 << 60) for g in generators(3, n)] for n in (2, 5))
-    assert many[:2] == few
-    assert len(set(many)) == 5
+def test_trials_are_numbered_from_0_and_differ() -> None:
+    drawn = [generator(3, trial).integers(1 << 60) for trial in numbered_trials(3, 5)]
+    assert len(set(drawn)) == 5
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
@@ -71,4 +70,4 @@ def test_what_there_is_not() -> None:
 )
 def test_refusals(seed: int, trials: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        generators(seed, trials)
+        numbered_trials(seed, trials)

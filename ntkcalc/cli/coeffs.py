@@ -30,6 +30,6 @@ def coeffs(options: CoeffsOptions) -> None:
     deepest = options.deepest()
     digits = max(digits, 8) if options.style == "table" else digits  # shares have three decimals
     request = SeriesRequest(options.truncation, digits, options.engine, options.which, options.paper_truncation)
-    with progress(options.quiet, "layers") as observer:
-        found = coefficients_of_kernels(deepest, options.depths, request, observer)
+    with options.tasks() as tasks, progress(options.quiet, "layers") as observer:
+        found = coefficients_of_kernels(deepest, options.depths, request, observer, tasks)
     options.report(options.in_order(found), options.digits, every=options.values, plot=options.plot)

@@ -45,8 +45,8 @@ def decay_kernels(options: DecayOptions, window: tuple[int, int] | None) -> Resu
 
     more = options.truncation, window, options.sphere_dim, options.rank
     deepest, depths = options.deepest(), options.depths
-    with progress(options.quiet, "theory") as observer:
-        found = [kernel_decays(kernel, depths, *more, observer) for kernel in deepest]
+    with options.tasks() as tasks, progress(options.quiet, "theory") as observer:
+        found = [*tasks.run(kernel_decays, deepest, depths, *more, observer=observer)]
     return options.in_order(found)
 
 

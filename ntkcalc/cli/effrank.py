@@ -60,8 +60,8 @@ def effrank_kernels(options: EffrankOptions, digits: int) -> Results:
     from ntkcalc.spectrum.rank_bounds import bounds_by_depth
 
     deepest = options.deepest()
-    with progress(options.quiet, "bounds"):
-        return options.in_order([bounds_by_depth(kernel, options.depths, digits) for kernel in deepest])
+    with options.tasks() as tasks, progress(options.quiet, "bounds") as observer:
+        return options.in_order([*tasks.run(bounds_by_depth, deepest, options.depths, digits, observer=observer)])
 
 
 def effrank_series(options: EffrankOptions, digits: int) -> Results:
@@ -81,15 +81,17 @@ def effrank_data(options: EffrankOptions, digits: int, budget: int, thresholds: 
     kernels = options.kernels()
     points = options.data_sets()[0]
     strict = options.digits is not None
-    with progress(options.quiet, "tiles") as observer:
-        ranks = [effective_ranks(k, points, thresholds, digits, strict, budget, observer) for k in kernels]
-    if options.width is None:
-        return ranks
-    from ntkcalc.networks.two_layer import finite_width_ranks
+    more = digits, strict, budget
+    with options.tasks() as tasks:
+        with progress(options.quiet, "blocks") as observer:
+            ranks = [*tasks.sweep(effective_ranks, kernels, points, thresholds, *more, observer=observer)]
+        if options.width is None:
+            return ranks
+        from ntkcalc.networks.two_layer import finite_width_ranks
 
-    networks = options.width, *options.draws, options.outer or "gaussian"
-    with progress(options.quiet, "networks") as observer:
-        found = [finite_width_ranks(k, points, *networks, digits, strict, budget, observer) for k in kernels]
+        networks = options.width, *options.draws, options.outer or "gaussian"
+        with progress(options.quiet, "networks") as observer:
+            found = [*tasks.sweep(finite_width_ranks, kernels, points, *networks, *more, observer=observer)]
     return [replace(r, finite_width=f) for r, f in zip(ranks, found, strict=True)]
 
 

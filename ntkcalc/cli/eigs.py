@@ -79,8 +79,8 @@ def _check_sphere(o: EigsOptions) -> None:
 
 def eigs_sphere(options: EigsOptions, dimension: int, digits: int) -> Results:
     """Return spectra on a sphere, with those of sampled matrices where they are wanted."""
-    from ntkcalc.spectrum.sphere import Sphere, given_spectrum, kernel_spectrum
-    from ntkcalc.spectrum.sphere_sample import with_sample
+    from ntkcalc.spectrum.sphere import Sphere, given_spectrum
+    from ntkcalc.spectrum.sphere_sample import sphere_spectrum
 
     o, digits = options, max(digits, 8) if options.style == "table" else digits  # shares have three decimals
     sphere = Sphere(dimension, 10 if o.max_frequency is None else o.max_frequency, o.measure or "uniform")
@@ -89,12 +89,9 @@ def eigs_sphere(options: EigsOptions, dimension: int, digits: int) -> Results:
         with progress(o.quiet, "frequencies") as observer:
             return [given_spectrum(series, sphere, o.truncation, digits, observer) for series in given]
     kernels = o.kernels()
-    with progress(o.quiet, "steps") as observer:
-        found = [kernel_spectrum(kernel, sphere, o.truncation, digits, observer) for kernel in kernels]
-        if o.sample is None:
-            return found
-        pairs = zip(kernels, found, strict=True)
-        return [with_sample(kernel, f, o.sample, o.seed or 0, o.top, observer) for kernel, f in pairs]
+    sample = None if o.sample is None else (o.sample, o.seed or 0, o.top)
+    with o.tasks() as tasks, progress(o.quiet, "steps") as observer:
+        return [*tasks.run(sphere_spectrum, kernels, sphere, o.truncation, digits, sample, observer=observer)]
 
 
 def eigs_data(options: EigsOptions, digits: int, budget: int) -> Results:
@@ -103,8 +100,8 @@ def eigs_data(options: EigsOptions, digits: int, budget: int) -> Results:
 
     kernels, sets = options.kernels(), options.data_sets()
     more = options.top, digits, options.digits is not None, budget
-    with progress(options.quiet, "tiles") as observer:
-        return [data_spectrum(kernel, points, *more, observer) for points in sets for kernel in kernels]
+    with options.tasks() as tasks, progress(options.quiet, "blocks") as observer:
+        return [s for points in sets for s in tasks.sweep(data_spectrum, kernels, points, *more, observer=observer)]
 
 
 def eigs_networks(options: EigsOptions, width: int, digits: int, budget: int) -> Results:
@@ -120,5 +117,6 @@ def eigs_networks(options: EigsOptions, width: int, digits: int, budget: int) ->
         channels, height, across = sizes(o.image_shape, "--image-shape", "C,H,W")
         sets = [as_images(points, (channels, height, across)) for points in sets]
     more = *o.draws, o.top, digits, o.digits is not None, budget
-    with progress(o.quiet, "layers") as observer:
-        return [network_spectrum(kernel, networks, points, *more, observer) for points in sets for kernel in kernels]
+    with o.tasks() as tasks, progress(o.quiet, "layers") as observer:
+        runs = (tasks.sweep(network_spectrum, kernels, networks, x, *more, observer=observer) for x in sets)
+        return [spectrum for run in runs for spectrum in run]

@@ -1,12 +1,17 @@
 """``ntkcalc evaluate``: values of the kernel and of its series, or the kernel matrix of data."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from ntkcalc.cli.data_options import DataOptions
 from ntkcalc.cli.files import array_file
 from ntkcalc.cli.options import PAPER_TRUNCATION, PLOT, Results, SeriesOptions, check_stdin, command, option, read_text
 from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import InputError
+
+if TYPE_CHECKING:
+    from ntkcalc.kernel.hyperparameters import Kernel
+    from ntkcalc.kernel.points import Points
 
 
 class EvaluateOptions(DataOptions, SeriesOptions):
@@ -56,7 +61,13 @@ def _check(o: EvaluateOptions) -> None:
     if o.coeffs and (o.names_kernel or o.data or o.paper_truncation):
         raise InputError("--coeffs stands for a kernel and goes with --rho: leave out the kernel's options and --data")
     _check_matrix(o)
-    o.check_files(o.plot)
+    if not (o.data and o.output.endswith(".zarr")):
+        o.check_files(o.plot)
+        return
+    from ntkcalc.cli.zarr_files import check_zarr
+
+    o.check_workers()
+    check_zarr(o.output)
 
 
 def _check_matrix(o: EvaluateOptions) -> None:
@@ -64,6 +75,8 @@ def _check_matrix(o: EvaluateOptions) -> None:
         raise InputError("--truncation cuts the series at --rho; the matrix of --data is that of the exact kernel")
     if o.data and o.plot:
         raise InputError("--plot draws the error of the series at --rho values; a matrix has no such picture")
+    if o.data and o.output != "-" and not o.output.endswith((".npy", ".zarr")):
+        raise InputError(f"the matrix of --data is written as a .npy file or a .zarr, got -o '{o.output}'")
 
 
 def evaluate_kernels(options: EvaluateOptions, points: list[Fraction], digits: int) -> Results:
@@ -71,8 +84,8 @@ def evaluate_kernels(options: EvaluateOptions, points: list[Fraction], digits: i
     from ntkcalc.series.values import values_by_depth
 
     deepest, more = options.deepest(), (options.truncation or [10], digits, options.paper_truncation)
-    with progress(options.quiet, "values") as observer:
-        found = [values_by_depth(kernel, options.depths, points, *more, observer) for kernel in deepest]
+    with options.tasks() as tasks, progress(options.quiet, "values") as observer:
+        found = [*tasks.run(values_by_depth, deepest, options.depths, points, *more, observer=observer)]
     return [values for of_kernel in options.in_order(found) for values in of_kernel]
 
 
@@ -94,8 +107,6 @@ def evaluate_series(options: EvaluateOptions, points: list[Fraction], digits: in
 def evaluate_data(options: EvaluateOptions, data: str, digits: int) -> Results:
     """Return summaries of kernel matrices; the matrix of a single kernel goes to --output."""
     kernels, output, strict = options.kernels(), options.output, options.digits is not None
-    if output != "-" and not output.endswith(".npy"):
-        raise InputError(f"the matrix of --data is written as a .npy file, got -o '{output}'")
     if output != "-" and len(kernels) > 1:
         raise InputError(f"one matrix goes to one file, got {len(kernels)} kernels; run them one by one")
     from ntkcalc.kernel.matrix_summary import matrix_summary
@@ -103,13 +114,24 @@ def evaluate_data(options: EvaluateOptions, data: str, digits: int) -> Results:
 
     x = options.points(data)
     y = options.points(options.other) if options.other else None
-    with progress(options.quiet, "tiles") as observer:
+    with options.tasks() as tasks, progress(options.quiet, "blocks") as observer:
         if output == "-":
-            return [matrix_summary(k, x, y, digits, strict, observer=observer) for k in kernels]
-        with array_file(output, (len(x.rows), len((y or x).rows))) as out:
-            summary = matrix_summary(kernels[0], x, y, digits, strict, out, output, observer)
+            more = x, y, digits, strict, None, None
+            return [*tasks.sweep(matrix_summary, kernels, *more, observer=observer)]
+        with _matrix_file(options, kernels[0], x, y) as out:
+            summary = matrix_summary(kernels[0], x, y, digits, strict, out, output, observer, tasks)
             stage(observer, "writing the file")
             return [summary]
+
+
+def _matrix_file(options: EvaluateOptions, kernel: "Kernel", x: "Points", y: "Points | None") -> Any:
+    """Open the file of a matrix: an array that is mapped to a .npy, or the blocks of a .zarr."""
+    shape = len(x.rows), len((y or x).rows)
+    if options.output.endswith(".npy"):
+        return array_file(options.output, shape)
+    from ntkcalc.cli.zarr_files import work_identity, zarr_file
+
+    return zarr_file(options.output, shape, work_identity(kernel, x, y), options.quiet)
 
 
 def _rhos(texts: list[str], digits: int) -> list[Fraction]:

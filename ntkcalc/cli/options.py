@@ -8,9 +8,10 @@ Annotations are not deferred (no ``from __future__ import annotations``): typer 
 """
 
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
 from inspect import Parameter, Signature, signature
 from itertools import product
@@ -21,10 +22,11 @@ from typer import CallbackParam, Context, Exit, Option
 from ntkcalc.cli.files import check_plot, check_writable
 from ntkcalc.cli.pictures import draw_file
 from ntkcalc.cli.terminal import emit, preset, preset_digits, progress, remark, screen
-from ntkcalc.errors import InputError, near_miss
+from ntkcalc.errors import InputError, NtkcalcError, near_miss
 
 if TYPE_CHECKING:
     from ntkcalc.kernel.hyperparameters import Kernel
+    from ntkcalc.numerics.tasks import Tasks
     from ntkcalc.series.given_series import GivenSeries
 
 Item = TypeVar("Item")
@@ -66,6 +68,7 @@ GROUPS = {
         *("data", "other", "columns", "header", "delimiter", "decimal", "epsilon", "top", "memory", "no_normalize"),
         *("isotropic", "width", "trials", "seed", "outer", "arch", "parametrization", "image_shape", "padding"),
     ),
+    "Workers": ("workers", "scheduler"),
     "Output": ("json", "format", "output", "plot", "schema", "quiet", "help"),
 }
 """The options by what they are about, in the order of ``--help``; an option that is missing here is in OWN, last."""
@@ -284,7 +287,49 @@ FORMATS = ("table", "json", "csv", "plain")
 _FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".csv": "csv", ".txt": None, "": None}
 
 
-class OutputOptions(Options):
+class WorkerOptions(Options):
+    """Who computes: this process, other processes of this machine, or a cluster."""
+
+    workers: int | None = option("--workers N", "Compute in N processes of this machine, one thread each.")
+    scheduler: str | None = option("--scheduler ADDRESS", "Compute on the Dask cluster of tcp://HOST:PORT.")
+
+    @contextmanager
+    def tasks(self) -> "Iterator[Tasks]":
+        """Give what runs tasks."""
+        from ntkcalc.numerics.tasks import HERE
+
+        if self.workers is None and self.scheduler is None:
+            yield HERE
+            return
+        from ntkcalc.cli.cluster import cluster_tasks
+
+        with cluster_tasks(self.workers, self.scheduler, getattr(self, "quiet", False)) as found:
+            yield found
+
+    def check_workers(self) -> None:
+        """Refuse workers that make no sense or cannot be had before time is spent."""
+        if self.workers is not None and self.scheduler is not None:
+            raise InputError("--workers starts processes of this machine, --scheduler uses a cluster: give one of them")
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise InputError(f"workers must lie in 1 to {MOST_WORKERS}, got {self.workers}")
+        if self.scheduler is not None and not re.fullmatch(_ADDRESS, self.scheduler):
+            raise InputError(f"--scheduler takes an address such as tcp://HOST:PORT, got '{self.scheduler[:40]}'")
+        if self.workers is None and self.scheduler is None:
+            return
+        from importlib.util import find_spec
+
+        if find_spec("distributed") is None:
+            name = "--workers" if self.scheduler is None else "--scheduler"
+            raise NtkcalcError(f"{name} needs Dask: pip install 'ntkcalc[distributed]'")
+
+
+MOST_WORKERS = 512
+"""Processes that --workers starts."""
+
+_ADDRESS = r"((tcp|tls|ws|wss)://)?([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}"
+
+
+class OutputOptions(WorkerOptions):
     """In which format results are written, and where to."""
 
     json: bool = option("--json", "Same as --format json.", False)
@@ -316,7 +361,8 @@ class OutputOptions(Options):
         return style
 
     def check_files(self, plot: str | None = None) -> None:
-        """Refuse files that cannot be written before time is spent."""
+        """Refuse files that cannot be written, and workers that cannot be had, before time is spent."""
+        self.check_workers()
         if self.output != "-":
             check_writable(self.output)
         if plot:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from ntkcalc.activations.activation import Activation
 from ntkcalc.activations.catalogue import activation
@@ -76,6 +76,10 @@ class Kernel:
         sigma = Fraction(1) if sigma_w2 is None else _variance(sigma_w2, "sigma_w2", "max")
         found = cls(phi, depth, None if isinstance(sigma, str) else sigma, biases, bias, weights, kernel)
         return found if sigma_w2 is not None or found._fits() else replace(found, sigma_w2=None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Describe the kernel to other processes by name and numbers; activations hold functions."""
+        return _again, (self.activation.name, *(getattr(self, f.name) for f in fields(self)[1:]))
 
     def checked(self) -> Self:
         """Return the kernel itself; an InputError refuses what its layers do not admit.
@@ -188,6 +192,10 @@ def _number(value: str | float | Fraction, what: str, instead: str = "") -> Frac
         needed = "be positive" if what == "sigma_w2" else "not be negative"
         raise InputError(f"{what} must {needed}, got {value if isinstance(value, str) else short_text(found):.60}")
     return found
+
+
+def _again(name: str, *more: Any) -> Kernel:
+    return Kernel(activation(name), *more)
 
 
 def kernel_of(facts: KernelFacts) -> Kernel:

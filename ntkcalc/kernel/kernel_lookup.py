@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.layer_interpolant import theta_array
+from ntkcalc.kernel.layer_interpolant import ArrayRecursion
 from ntkcalc.kernel.recursion import theta
 from ntkcalc.numerics.precision import Real, exact
 from ntkcalc.numerics.types import Array, Flags
@@ -36,6 +36,7 @@ class KernelLookup:
     """A kernel in float64."""
 
     kernel: Annotated[Kernel, "the kernel"]
+    recursion: Annotated[ArrayRecursion, "what the table is made from, and where ρ is too near ±1 for it"]
     coefficients: Annotated[Array, "of x^0 … x^8 in each piece, −1 ≤ x ≤ 1, shape (9, 2 · pieces): ρ ≥ 0 first"]
     total: Annotated[float, "S_l"]
     accuracy: Annotated[float, "largest error found at test points, over S_l, with a margin"]
@@ -49,7 +50,7 @@ class KernelLookup:
             _look_up(self.coefficients, signs[block], gaps[block], flat[block])
         near = np.flatnonzero((gaps > 0) & (gaps < 2.0**-_OCTAVES))
         if near.size:
-            flat[near] = theta_array(self.kernel, signs[near], gaps[near])
+            flat[near] = self.recursion(signs[near], gaps[near])
         return out
 
     def slope(self, delta: float) -> float:
@@ -73,7 +74,8 @@ class KernelLookup:
 def kernel_lookup(kernel: Kernel) -> KernelLookup:
     """Return a kernel in float64. The first call for a kernel builds its table; the last 16 tables are kept."""
     known = _references(kernel)
-    lookup = KernelLookup(kernel, _table(kernel), float(kernel.total(_BITS)), math.nan)
+    recursion = ArrayRecursion.of(kernel)
+    lookup = KernelLookup(kernel, recursion, _table(kernel, recursion), float(kernel.total(_BITS)), math.nan)
     return replace(lookup, accuracy=4 * lookup.worst_error(*known))
 
 
@@ -98,7 +100,7 @@ def _look_up(coefficients: Array, negative: Flags, delta: Array, out: Array) -> 
         out += term
 
 
-def _table(kernel: Kernel) -> Array:
+def _table(kernel: Kernel, recursion: ArrayRecursion) -> Array:
     nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
     pieces = np.arange(_BASE, _BASE + (_OCTAVES << _CUTS), dtype=np.int64)
     left = (pieces << (52 - _CUTS)).view(np.float64)
@@ -113,14 +115,14 @@ def _table(kernel: Kernel) -> Array:
         negative = np.full(outer_delta.shape, sign < 0)
         values = np.concatenate(
             [
-                theta_array(kernel, negative, outer_delta),
+                recursion(negative, outer_delta),
                 origin + sign * central_size * np.polynomial.chebyshev.chebval(2 * sign * central_size, rise),
             ]
         )
         middle = values[:, _DEGREE // 2]
         table[:, half + 1 : half + _PIECES - 1] = ((values - middle[:, None]) @ fit).T
         table[0, half + 1 : half + _PIECES - 1] += middle
-        table[0, half] = theta_array(kernel, np.array([sign < 0]), np.zeros(1))[0]
+        table[0, half] = recursion(np.array([sign < 0]), np.zeros(1))[0]
         table[0, half + _PIECES - 1] = origin
     table[0, 0] = float(kernel.total(_BITS))
     return table

@@ -1,5 +1,7 @@
 r"""Kernel matrices Θ(⟨x_i, y_j⟩) in float64, tile by tile, so that the memory they need does not grow with n.
 
+Tiles make up blocks, which are the tasks of matrices and of products. They depend on the shape of the matrix alone.
+
 A correlation near ±1 is only as good as δ = 1 − |ρ|. There 1 − ρ = ‖x − y‖²/2 and 1 + ρ = ‖x + y‖²/2 are taken
 from the points themselves, so that equal rows have δ = 0 exactly and nearly equal ones all their digits.
 
@@ -12,10 +14,10 @@ beside the error of the lookup: a bound for rounding errors as they come, tested
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,9 +26,14 @@ from ntkcalc.kernel.kernel_lookup import KernelLookup, kernel_lookup
 from ntkcalc.kernel.normed_kernel import RowKernel, row_kernel
 from ntkcalc.kernel.points import Points
 from ntkcalc.numerics.blas_threads import blas_threads
+from ntkcalc.numerics.tasks import HERE, Tasks, aligned
 from ntkcalc.numerics.types import Array, Flags, Observer
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
+_BLOCK = 2048  # rows and columns of a block: 0.1 s of work, beside which the few ms of sending a task are little
+_CUTS = 40  # blocks in a row of a large matrix: as many as keep hundreds of workers busy
+_LARGEST = 4096  # rows and columns of a block that is stored: 128 MB
+_AHEAD = 4  # blocks a worker that wait to be taken
 _NEAR = 2.0**-7  # δ below which it is taken from differences: rounding errors of ρ would be seen through √δ
 _UNIT = 2.0**-53
 _PAIRS = 1 << 20  # coordinates of pairs at a time
@@ -41,6 +48,29 @@ class Tile:
     values: Array
 
 
+Block = tuple[slice, slice]
+"""Rows and columns."""
+
+
+class BlockEntries(NamedTuple):
+    """What is known of the entries of a block, counted twice where it stands for its mirror image too."""
+
+    least: float
+    largest: float
+    sums: list[float]  # of each tile
+    closest: float  # least δ ≥ 2^{−7}
+
+
+class BlockStore(Protocol):
+    """A place for blocks that tasks write to, and find again after an interruption."""
+
+    def known(self, block: Block) -> BlockEntries | None:
+        """Return what is known of a block that is there."""
+
+    def put(self, block: Block, values: Array, mirrored: bool, entries: BlockEntries) -> None:
+        """Store a block, its transpose at the mirrored place too, and then what is known of it."""
+
+
 @dataclass
 class KernelMatrix:
     """The matrix Θ(⟨x_i, y_j⟩) − offset."""
@@ -50,6 +80,9 @@ class KernelMatrix:
     y: Annotated[Array | None, "points of unit norm, shape (m, d); None stands for x"] = None
     offset: Annotated[float, "taken off every entry, before any sum is formed"] = 0.0
     closest: Annotated[float, "least δ ≥ 2^{−7} in the tiles computed so far"] = field(default=1.0, init=False)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(aligned(state))
 
     @property
     def entry_error(self) -> float:
@@ -88,51 +121,149 @@ class KernelMatrix:
         """(n, m)."""
         return len(self.x), len(self.x if self.y is None else self.y)
 
-    def tiles(self, observer: Observer | None = None) -> Iterator[Tile]:
-        """Yield all tiles; of a symmetric matrix those on and above the diagonal."""
+    def blocks(self, most: int | None = None) -> list[Block]:
+        """Return the blocks, of at most so many rows; of a symmetric matrix those on and above the diagonal."""
         n, m = self.shape
-        columns = self.x if self.y is None else self.y
-        down, across = -(-n // _TILE), -(-m // _TILE)
-        count = down * (down + 1) // 2 if self.y is None else down * across
-        starts = ((i, j) for i in range(0, n, _TILE) for j in range(i if self.y is None else 0, m, _TILE))
-        for done, (i, j) in enumerate(starts):
-            rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, m))
-            negative, delta = correlations(self.x[rows], columns[cols])
+        return list(_grid(slice(0, n), slice(0, m), block_side(max(n, m), most), self.y is None))
+
+    def tiles(self, block: Block | None = None) -> Iterator[Tile]:
+        """Yield all tiles, or those of a block; of a symmetric matrix those on and above the diagonal."""
+        others = self.x if self.y is None else self.y
+        n, m = self.shape
+        for rows, cols in _grid(*(block or (slice(0, n), slice(0, m))), _TILE, self.y is None):
+            negative, delta = correlations(self.x[rows], others[cols])
             self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
             values = self._values(rows, cols, negative, delta)
             if self.offset:
                 values -= self.offset
-            if self.y is None and i == j:
+            if self.y is None and rows == cols:
                 values = np.triu(values) + np.triu(values, 1).T
             yield Tile(rows, cols, values)
+
+    @blas_threads(_TILE)
+    def fill(
+        self, out: Array | BlockStore | None, observer: Observer | None = None, tasks: Tasks = HERE
+    ) -> tuple[float, float, float]:
+        """Write the matrix to `out`, if there is one, and return its least entry, its mean and its largest.
+
+        Where `out` is a store, the tasks write to it; an array is written to here.
+        """
+        blocks, (n, m) = self.blocks(_LARGEST), self.shape
+        work: Callable[..., tuple[BlockEntries, Array | None]] = _written
+        if out is not None and not isinstance(out, np.ndarray):
+            work = _stored
+        elif not tasks.here and out is not None:
+            work = _returned
+        least, largest, sums = np.inf, -np.inf, list[float]()
+        given = None if work is _returned else out
+        parts = tasks.run(work, blocks, tasks.share(self), given, ahead=_AHEAD)
+        for done, ((rows, columns), (entries, values)) in enumerate(zip(blocks, parts, strict=True), 1):
+            if values is not None and isinstance(out, np.ndarray):
+                out[rows, columns] = values
+                if self.y is None and rows != columns:
+                    out[columns, rows] = values.T
+            least, largest = min(least, entries.least), max(largest, entries.largest)
+            sums += entries.sums
+            self.closest = min(self.closest, entries.closest)
             if observer is not None:
-                observer(done + 1, count)
+                observer(done, len(blocks))
+        return least, math.fsum(sums) / n / m, largest
 
     @blas_threads(_TILE)
-    def fill(self, out: Array | None, observer: Observer | None = None) -> tuple[float, float, float]:
-        """Write the matrix to `out`, if there is one, and return its least entry, its mean and its largest."""
-        least, largest, total = np.inf, -np.inf, 0.0
-        for tile in self.tiles(observer):
-            mirrored = self.y is None and tile.rows != tile.columns
-            if out is not None:
-                out[tile.rows, tile.columns] = tile.values
-                if mirrored:
-                    out[tile.columns, tile.rows] = tile.values.T
-            least = min(least, float(tile.values.min()))
-            largest = max(largest, float(tile.values.max()))
-            total += (1 + mirrored) * float(tile.values.sum())
-        n, m = self.shape
-        return least, total / n / m, largest
-
-    @blas_threads(_TILE)
-    def product(self, vectors: Array, observer: Observer | None = None) -> Array:
-        """Return the symmetric matrix times a block of vectors, shape (n, b), tile by tile."""
+    def product(self, vectors: Array, observer: Observer | None = None, tasks: Tasks = HERE) -> Array:
+        """Return the symmetric matrix times a block of vectors, shape (n, b): sums over blocks, in their order."""
+        vectors, blocks = np.ascontiguousarray(vectors), self.blocks()
         result = np.zeros_like(vectors)
-        for tile in self.tiles(observer):
-            result[tile.rows] += tile.values @ vectors[tile.columns]
-            if tile.rows != tile.columns:
-                result[tile.columns] += tile.values.T @ vectors[tile.rows]
+        parts = tasks.run(_multiplied, blocks, tasks.share(self), tasks.share(vectors), ahead=_AHEAD)
+        for done, ((rows, columns), (own, mirrored, closest)) in enumerate(zip(blocks, parts, strict=True), 1):
+            result[rows] += own
+            if mirrored is not None:
+                result[columns] += mirrored
+            self.closest = min(self.closest, closest)
+            if observer is not None:
+                observer(done, len(blocks))
         return result
+
+
+def block_side(n: int, most: int | None = None) -> int:
+    """Return the rows and columns of a block of a matrix with n rows or columns, at most `most`."""
+    side = max(_BLOCK, -(-n // _CUTS // _TILE) * _TILE)
+    return side if most is None else min(side, most)
+
+
+def stored_side(n: int) -> int:
+    """Return the rows and columns of a block of a matrix that is stored."""
+    return block_side(n, _LARGEST)
+
+
+def _grid(rows: slice, columns: slice, side: int, symmetric: bool) -> Iterator[Block]:
+    """Yield the squares of some rows and columns; of a symmetric matrix those on and above the diagonal."""
+    for i in range(rows.start, rows.stop, side):
+        for j in range(columns.start, columns.stop, side):
+            if j >= i or not symmetric:
+                yield slice(i, min(i + side, rows.stop)), slice(j, min(j + side, columns.stop))
+
+
+def _entries(block: Block, matrix: KernelMatrix, values: Array | None, mirror: Array | None) -> BlockEntries:
+    """Compute a block, into arrays of its shape and of the transposed shape if they are given."""
+    least, largest, sums = np.inf, -np.inf, list[float]()
+    (top, left), symmetric = (part.start for part in block), matrix.y is None
+    for tile in matrix.tiles(block):
+        rows = slice(tile.rows.start - top, tile.rows.stop - top)
+        columns = slice(tile.columns.start - left, tile.columns.stop - left)
+        mirrored = symmetric and tile.rows != tile.columns
+        if values is not None:
+            values[rows, columns] = tile.values
+        if mirror is not None and mirrored:
+            mirror[columns, rows] = tile.values.T
+        least = min(least, float(tile.values.min()))
+        largest = max(largest, float(tile.values.max()))
+        sums.append((1 + mirrored) * float(tile.values.sum()))
+    return BlockEntries(least, largest, sums, matrix.closest)
+
+
+def _written(
+    block: Block, matrix: KernelMatrix, out: Array | None, observer: Observer | None
+) -> tuple[BlockEntries, Array | None]:
+    """Compute a block, into the whole matrix if that is given."""
+    if out is None:
+        return _entries(block, matrix, None, None), None
+    return _entries(block, matrix, out[block], out[block[::-1]] if matrix.y is None else None), None
+
+
+def _returned(
+    block: Block, matrix: KernelMatrix, out: None, observer: Observer | None
+) -> tuple[BlockEntries, Array | None]:
+    """Compute a block and return it."""
+    values = np.empty([part.stop - part.start for part in block])
+    return _entries(block, matrix, values, values if block[0] == block[1] else None), values
+
+
+def _stored(
+    block: Block, matrix: KernelMatrix, store: BlockStore, observer: Observer | None
+) -> tuple[BlockEntries, Array | None]:
+    """Compute a block that is not in a store yet, and put it there."""
+    entries = store.known(block)
+    if entries is None:
+        entries, values = _returned(block, matrix, None, observer)
+        assert values is not None
+        store.put(block, values, matrix.y is None and block[0] != block[1], entries)
+    return entries, None
+
+
+def _multiplied(
+    block: Block, matrix: KernelMatrix, vectors: Array, observer: Observer | None
+) -> tuple[Array, Array | None, float]:
+    """Return a block times vectors, its transpose times vectors where it stands for its mirror image, and δ."""
+    (rows, columns), width = block, vectors.shape[1]
+    own = np.zeros((rows.stop - rows.start, width))
+    mirrored = own if rows == columns else np.zeros((columns.stop - columns.start, width))
+    for tile in matrix.tiles(block):
+        own[tile.rows.start - rows.start : tile.rows.stop - rows.start] += tile.values @ vectors[tile.columns]
+        if tile.rows != tile.columns:
+            start, stop = tile.columns.start - columns.start, tile.columns.stop - columns.start
+            mirrored[start:stop] += tile.values.T @ vectors[tile.rows]
+    return own, None if rows == columns else mirrored, matrix.closest
 
 
 class NormedKernelMatrix(KernelMatrix):

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 
@@ -64,19 +64,35 @@ def angle_from(delta: Array) -> Array:
     return angle
 
 
-def theta_array(kernel: Kernel, negative: Flags, delta: Array) -> Array:
-    """Return Θ_l at |ρ| = 1 − δ, ρ < 0 where `negative`, or Σ_l of the NNGP kernel."""
-    bias, weight = kernel.variances.first_layer(_BITS)
-    gamma_b2, gamma_w2, gap = float(bias), float(weight), float(bias - weight)
-    result = np.where(negative, gap + gamma_w2 * delta, 1 - gamma_w2 * delta)
-    below = result < 0
-    from_one = np.where(negative, gamma_w2 * (2 - delta), gamma_w2 * delta)
-    angle = angle_from(np.where(below, 2 * gamma_b2 + gamma_w2 * delta, from_one))
-    for layer in distinct(kernel.maps()):
-        below, angle, slope = interpolated_layer_map(layer)(below, angle)
-        image = np.cos(angle)
-        result = np.where(below, -image, image) + (result * slope if kernel.name == "ntk" else 0.0)
-    return result * float(kernel.variance(_BITS))
+@dataclass(frozen=True)
+class ArrayRecursion:
+    """Θ_l, or Σ_l of the NNGP kernel, layer by layer: numbers alone, which other processes take as they are."""
+
+    first: Annotated[tuple[float, float, float], "γ_b², γ_w² and γ_b² − γ_w², of unit variance"]
+    maps: Annotated[tuple[LayerMap, ...], "of layers 2 … l"]
+    variance: Annotated[float, "q_l"]
+    name: Annotated[str, '"ntk" or "nngp"']
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> Self:
+        """Return the recursion of a kernel."""
+        bias, weight = kernel.variances.first_layer(_BITS)
+        maps = tuple(interpolated_layer_map(layer) for layer in distinct(kernel.maps()))
+        first = float(bias), float(weight), float(bias - weight)
+        return cls(first, maps, float(kernel.variance(_BITS)), kernel.name)
+
+    def __call__(self, negative: Flags, delta: Array) -> Array:
+        """Return the kernel at |ρ| = 1 − δ, ρ < 0 where `negative`."""
+        gamma_b2, gamma_w2, gap = self.first
+        result = np.where(negative, gap + gamma_w2 * delta, 1 - gamma_w2 * delta)
+        below = result < 0
+        from_one = np.where(negative, gamma_w2 * (2 - delta), gamma_w2 * delta)
+        angle = angle_from(np.where(below, 2 * gamma_b2 + gamma_w2 * delta, from_one))
+        for layer in self.maps:
+            below, angle, slope = layer(below, angle)
+            image = np.cos(angle)
+            result = np.where(below, -image, image) + (result * slope if self.name == "ntk" else 0.0)
+        return result * self.variance
 
 
 def distinct(maps: list[CorrelationMap]) -> list[CorrelationMap]:

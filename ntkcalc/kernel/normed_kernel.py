@@ -22,7 +22,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebval, chebvander
@@ -387,7 +387,12 @@ class PairRecursion:
             return cls(kernel, constants, _PolarMeans(phi), 1e-12)
         unit = Variances(phi, None, None, None, Fraction(0)).correlation_map(2)
         square = float(phi.dual.mean_square(64))
-        return cls(kernel, constants, _homogeneous(interpolated_layer_map(unit), square), 1e-13)
+        return cls(kernel, constants, _HomogeneousMap(interpolated_layer_map(unit), square), 1e-13)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Describe the recursion to other processes without functions."""
+        numbers = self.pair_map if isinstance(self.pair_map, _HomogeneousMap) else None
+        return _again, (self.kernel, self.constants, numbers, self.accuracy)
 
     def roots(self, norms: Array) -> Array:
         """See `RowKernel.roots`."""
@@ -439,15 +444,22 @@ def _joined(
     return sigma, qx, qy, from_minus_one < from_one, 2 * np.arcsin(np.sqrt(np.clip(gap, 0, 1) / 2))
 
 
-def _homogeneous(layer: LayerMap, square: float) -> PairMap:
-    """Return the map of a homogeneous φ, D_q = q D, from that of unit variance and E[φ²]."""
+@dataclass(frozen=True)
+class _HomogeneousMap:
+    """The map of a homogeneous φ, D_q = q D, from that of unit variance and E[φ²]."""
 
-    def pair_map(qx: Array, qy: Array, negative: Flags, angle: Array) -> tuple[Array, Array, Array, Array, Array]:
-        below, image, slope = layer(negative, angle)
+    layer: LayerMap
+    square: float
+
+    def __call__(self, qx: Array, qy: Array, negative: Flags, angle: Array) -> tuple[Array, Array, Array, Array, Array]:
+        below, image, slope = self.layer(negative, angle)
         near, far = 2 * np.sin(image / 2) ** 2, 2 * np.cos(image / 2) ** 2
-        return square * qx, square * qy, np.where(below, far, near), np.where(below, near, far), square * slope
+        from_one, from_minus_one = np.where(below, far, near), np.where(below, near, far)
+        return self.square * qx, self.square * qy, from_one, from_minus_one, self.square * slope
 
-    return pair_map
+
+def _again(kernel: Kernel, constants: _Constants, numbers: _HomogeneousMap | None, accuracy: float) -> PairRecursion:
+    return PairRecursion(kernel, constants, numbers or _PolarMeans(kernel.activation), accuracy)
 
 
 class _PolarMeans:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ntkcalc.errors import InputError
 from ntkcalc.kernel.gram import GramSpectrum
 from ntkcalc.kernel.results import DataFacts
+from ntkcalc.numerics.tasks import aligned
 
 MOST_ENTRIES = 1 << 28
 """Numbers that a data file may hold (2 GB as float64)."""
@@ -30,6 +31,9 @@ class Points:
     image: Annotated[tuple[int, int, int] | None, "channels, height and width, where the points are images"] = None
     channels_last: Annotated[tuple[int, int, int] | None, "height, width and channels that seem to stand last"] = None
     norms: Annotated[NDArray[np.float64] | None, "norms of the points, shape (n,); None where all are 1"] = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(aligned(state))
 
     @property
     def inputs(self) -> NDArray[np.float64]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,9 +30,10 @@ from ntkcalc.networks.network import (
     rounding,
 )
 from ntkcalc.networks.results import NetworkEigenvalue, NetworkFacts, NetworkSpectrum
-from ntkcalc.networks.trials import UNKNOWN, Sample, generators
+from ntkcalc.networks.trials import UNKNOWN, Sample, generator, numbered_trials
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.precision import whole
+from ntkcalc.numerics.tasks import HERE, Tasks
 from ntkcalc.numerics.types import Array, Observer
 from ntkcalc.spectrum.matrix_spectrum import MOST_DENSE, Eigenvalues, array_eigenvalues, matrix_eigenvalues, share_bound
 from ntkcalc.spectrum.results import Interval
@@ -46,6 +50,7 @@ def network_spectrum(
     strict: bool = False,
     memory: int = 1 << 30,
     observer: Observer | None = None,
+    tasks: Tasks = HERE,
 ) -> NetworkSpectrum:
     """Return the spectrum of empirical kernels of networks on data, means over trials (Figure 1, Figure 3).
 
@@ -58,22 +63,15 @@ def network_spectrum(
     elif n > MOST_DENSE:
         raise InputError(f"all eigenvalues of {n} points are too many (at most {MOST_DENSE}): give --top N")
     plans = layer_shapes(kernel.depth, architecture, points)
-    error, budget, steps = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory), 0
+    error, budget = rounding(kernel, architecture, plans), BatchPlan.of(plans, n, memory)
     converges = architecture.arch == "mlp" and architecture.parametrization == "ntk"
     limit = kernel_matrix(kernel, points) if converges else None
-    inputs = network_inputs(architecture, points)
-
-    def tick() -> None:
-        nonlocal steps
-        steps += 1
-        if observer is not None:
-            observer(steps, budget.ticks * trials)
-
+    draw = _Draw(kernel, architecture, budget, trials, seed, top, error)
+    shared = tasks.share(points), None if limit is None else tasks.share(limit)
     measures = _Measures()
-    for random in generators(seed, trials):
-        network = initialised(kernel, architecture, points, random)
-        measures.add(network_kernel(network, inputs, budget.rows, tick), limit, top, error)
-    infinite = matrix_eigenvalues(limit, top, memory, None) if limit is not None else None
+    for measured in tasks.run(_trial, numbered_trials(seed, trials), draw, *shared, observer=observer):
+        measures.add(measured)
+    infinite = matrix_eigenvalues(limit, top, memory, None, tasks) if limit is not None else None
     if strict:
         _check_digits(measures, digits)
     gram = points.gram.effective_rank
@@ -101,6 +99,45 @@ def _check_digits(measures: _Measures, digits: int) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Draw:
+    """What the networks have in common."""
+
+    kernel: Kernel
+    architecture: Architecture
+    plan: BatchPlan
+    trials: int
+    seed: int
+    top: int | None
+    error: float  # relative, of entries of K
+
+
+class _Measured(NamedTuple):
+    """What is measured of one network."""
+
+    values: Array
+    errors: Array
+    trace: float  # of K/n
+    square: float | None  # ‖K − Θ‖²/‖Θ‖²
+
+
+def _trial(trial: int, draw: _Draw, points: Points, limit: KernelMatrix | None, observer: Observer | None) -> _Measured:
+    """Draw a network and measure its kernel."""
+    steps = count(trial * draw.plan.ticks + 1)
+
+    def tick() -> None:
+        if observer is not None:
+            observer(next(steps), draw.plan.ticks * draw.trials)
+
+    network = initialised(draw.kernel, draw.architecture, points, generator(draw.seed, trial))
+    kernel = network_kernel(network, network_inputs(draw.architecture, points), draw.plan.rows, tick)
+    n, diagonal = len(kernel), kernel.diagonal().copy()
+    square = None if limit is None else _square_distance(kernel, limit)
+    kernel /= n
+    found = array_eigenvalues(kernel, draw.top)
+    return _Measured(found.values, found.errors + draw.error * diagonal.max(), float(diagonal.mean()), square)
+
+
 class _Measures:
     """Quantities measured in every trial."""
 
@@ -109,20 +146,17 @@ class _Measures:
         self.errors: Array = np.zeros(1)
         self.relative_error = 0.0
 
-    def add(self, kernel: Array, limit: KernelMatrix | None, top: int | None, error: float) -> None:
-        """Add the quantities of one kernel, then divided by n in place; `error` is relative, of its entries."""
-        n, diagonal = len(kernel), kernel.diagonal().copy()
-        if limit is not None:
-            self.squares.add(_square_distance(kernel, limit))
-        kernel /= n
-        found = array_eigenvalues(kernel, top)
-        errors = found.errors + error * diagonal.max()
-        self.values.add(found.values)
+    def add(self, measured: _Measured) -> None:
+        """Add the quantities of one kernel."""
+        values, errors, trace, square = measured
+        if square is not None:
+            self.squares.add(square)
+        self.values.add(values)
         self.errors = np.maximum(self.errors, errors)
-        largest = found.values[0]
+        largest = values[0]
         if largest > 0:
-            self.shares.add(found.values / largest)
-            self.ranks.add(diagonal.mean() / largest)
+            self.shares.add(values / largest)
+            self.ranks.add(trace / largest)
             self.relative_error = max(self.relative_error, float(errors.max() / largest))
 
 

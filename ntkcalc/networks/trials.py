@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 
@@ -21,12 +20,17 @@ UNKNOWN = Interval(None, None, None, 0)
 _TAIL = 0.975  # quantile whose interval holds 95 %
 
 
-def generators(seed: int, trials: int) -> Iterator[np.random.Generator]:
-    """Yield a generator for each trial: the t-th starts from ``SeedSequence(seed).spawn(trials)[t]``."""
+def numbered_trials(seed: int, trials: int) -> range:
+    """Return the numbers of the trials, from 0; an InputError refuses too many, and a seed out of range."""
     whole(trials, "trials", 1, MOST_TRIALS)
     if not 0 <= whole(seed, "seed") < 1 << 64:
         raise InputError(f"seed must lie in 0 to 2^64 - 1, got {seed}")
-    return (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(t,))) for t in range(trials))
+    return range(trials)
+
+
+def generator(seed: int, trial: int) -> np.random.Generator:
+    """Return the generator of a trial, which starts from ``SeedSequence(seed).spawn(trials)[trial]``."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(trial,)))
 
 
 class Sample:

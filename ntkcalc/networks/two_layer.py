@@ -24,9 +24,10 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.kernel_matrix import correlations
 from ntkcalc.kernel.points import Points
 from ntkcalc.networks.network import size_text
-from ntkcalc.networks.trials import Sample, generators
+from ntkcalc.networks.trials import Sample, generator, numbered_trials
 from ntkcalc.numerics.known_digits import rounded_up
 from ntkcalc.numerics.precision import decimal, whole
+from ntkcalc.numerics.tasks import HERE, Tasks
 from ntkcalc.numerics.types import Array, Observer
 from ntkcalc.spectrum.effective_rank import effective_rank
 from ntkcalc.spectrum.results import FiniteWidth, TheoremCheck
@@ -274,6 +275,7 @@ def finite_width_ranks(
     strict: bool = False,
     memory: int = 1 << 30,
     observer: Observer | None = None,
+    tasks: Tasks = HERE,
 ) -> FiniteWidth:
     """Measure the effective ranks of networks of one hidden layer, beside the theorems of section C.2.
 
@@ -288,8 +290,8 @@ def finite_width_ranks(
     setting = Setting(kernel, width, weights, n, d, gram, limit)
     checks = [_TheoremTrials(name, about) for name, about, _ in THEOREMS]
     ranks, worst = (Sample(), Sample(), Sample()), gram
-    for done, random in enumerate(generators(seed, trials), 1):
-        network = draw(kernel, points, width, weights, random)
+    drawn = tasks.run(_drawn, numbered_trials(seed, trials), kernel, tasks.share(points), width, weights, seed)
+    for done, network in enumerate(drawn, 1):
         values = network.inner_rank, network.outer_rank, network.full_rank
         for sample, value in zip(ranks, values, strict=True):
             if value is not None:
@@ -308,6 +310,13 @@ def finite_width_ranks(
     inner, outer, full = (sample.interval(accuracy * sample.mean, known, 1, n) for sample in ranks)
     theorems = tuple(check.result(setting, known) for check in checks)
     return FiniteWidth(width, trials, seed, weights, inner, outer, full, theorems, rounded_up(accuracy))
+
+
+def _drawn(
+    trial: int, kernel: Kernel, points: Points, width: int, weights: str, seed: int, observer: Observer | None
+) -> TwoLayerNetwork:
+    """Draw the network of a trial."""
+    return draw(kernel, points, width, weights, generator(seed, trial))
 
 
 def _check(n: int, d: int, width: int, weights: str, memory: int) -> None:

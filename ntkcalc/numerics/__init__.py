@@ -1,7 +1,8 @@
 """Numbers and truncated power series of them: precision, decimal text, quadrature rules, the engines.
 
 An engine multiplies and composes power series with nonnegative coefficients, to a relative error that it states:
-`mpmath_engine` to any precision, `numpy_engine` in float64. Nothing here knows what a kernel is.
+`mpmath_engine` to any precision, `numpy_engine` in float64. `tasks` are
+independent pieces of work, here or elsewhere. Nothing here knows what a kernel is.
 """
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "packed_series",
     "precision",
     "quadrature_rules",
+    "tasks",
     "types",
 ]

@@ -24,6 +24,7 @@ from ntkcalc.numerics.precision import (
     whole,
     with_enough_bits,
 )
+from ntkcalc.numerics.tasks import HERE, Tasks
 from ntkcalc.numerics.types import Observer
 from ntkcalc.series.recurrence import LayerSeries, error_bound, layers, paper_layers
 from ntkcalc.series.results import Coefficient, Coefficients
@@ -125,13 +126,17 @@ class SeriesRequest:
 
 
 def coefficients_of_kernels(
-    kernels: Sequence[Kernel], depths: Sequence[int], request: SeriesRequest, observer: Observer | None = None
+    kernels: Sequence[Kernel],
+    depths: Sequence[int],
+    request: SeriesRequest,
+    observer: Observer | None = None,
+    tasks: Tasks = HERE,
 ) -> list[list[Coefficients]]:
     """Return `coefficients_by_depth` of several kernels; little work goes to mpmath, which loads sooner than NumPy."""
     work = len(kernels) * max(1, max(depths) - 2) * request.truncation
     if request.engine == "auto" and work <= _QUICK:
         request = replace(request, engine="mpmath")
-    return [coefficients_by_depth(kernel, depths, request, observer) for kernel in kernels]
+    return [*tasks.run(coefficients_by_depth, kernels, depths, request, observer=observer)]
 
 
 def coefficients_by_depth(

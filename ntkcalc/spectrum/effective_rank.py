@@ -28,6 +28,7 @@ from ntkcalc.numerics.krylov import (
     space_bytes,
 )
 from ntkcalc.numerics.precision import decimal
+from ntkcalc.numerics.tasks import HERE, Tasks
 from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.matrix_spectrum import DIFFERENT_NORMS
@@ -120,6 +121,7 @@ def effective_ranks(
     strict: bool = False,
     memory: int = 1 << 30,
     observer: Observer | None = None,
+    tasks: Tasks = HERE,
 ) -> EffectiveRanks:
     """Measure effective ranks (section 4.1) of the kernel matrix of data, beside the bounds of Theorems 4.1 and 4.3.
 
@@ -136,7 +138,7 @@ def effective_ranks(
         (origin,), tails = kappa_and_tails(matrix.uniform, 0, 64)
         matrix.offset, rest = float(origin), float(tails[0])
     with blas_threads(n):
-        spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer)
+        spectra = _spectra(matrix, [float(e) for e in epsilons], memory, observer, tasks)
     entries = n * matrix.entry_error  # what errors of entries can do to an eigenvalue
     largest, centered = spectra.kernel.values[0], spectra.centered.values[0]
     errors, lost = [_FLOAT, max((spectra.kernel.errors[0] + entries) / largest, _FLOAT)], False
@@ -178,13 +180,15 @@ def _space(n: int, memory: int) -> tuple[int, int, int, int]:
     return width, vectors, rounds, most if vectors == n else min(most, vectors // width)
 
 
-def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, observer: Observer | None) -> _Spectra:
+def _spectra(
+    matrix: KernelMatrix, epsilons: Sequence[float], memory: int, observer: Observer | None, tasks: Tasks
+) -> _Spectra:
     """Find the largest eigenvalues of the kernel matrix and of the centred one, which `matrix` is."""
     n, constant = matrix.shape[0], matrix.offset
     width, vectors, rounds, most = _space(n, memory)
     stored = np.empty((n, n)) if 8 * n * n <= memory else None
     if stored is not None:
-        matrix.fill(stored, observer)
+        matrix.fill(stored, observer, tasks)
         stage(observer, "eigenvalues")
     if stored is not None and n <= _DENSE:
         centered = np.maximum(np.linalg.eigvalsh(stored)[-1:], 0)
@@ -194,7 +198,9 @@ def _spectra(matrix: KernelMatrix, epsilons: Sequence[float], memory: int, obser
         )
 
     def product(v: Array) -> Array:
-        return matrix.product(v, stage(observer, "products with K")) if stored is None else np.asarray(stored @ v)
+        if stored is not None:
+            return np.asarray(stored @ v)
+        return matrix.product(v, stage(observer, "products with K"), tasks)
 
     space = BlockKrylov(product, n, width, vectors)
     while True:

@@ -30,6 +30,7 @@ from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.known_digits import figures, known_digits, rounded_up
 from ntkcalc.numerics.krylov import GOAL, LEAST_VECTORS, BlockKrylov, Product, block_shape, room, space_bytes
 from ntkcalc.numerics.precision import decimal, python_integers, whole
+from ntkcalc.numerics.tasks import HERE, Tasks
 from ntkcalc.numerics.types import Array, Observer, stage
 from ntkcalc.series.coefficients import kappa_and_tails
 from ntkcalc.spectrum.results import MatrixEigenvalue, MatrixSpectrum
@@ -122,11 +123,12 @@ def data_spectrum(
     strict: bool = False,
     memory: int = 1 << 30,
     observer: Observer | None = None,
+    tasks: Tasks = HERE,
 ) -> MatrixSpectrum:
     """Return the spectrum of a kernel on data (see `matrix_spectrum`); with `strict`, fewer digits are an error."""
     start = time.perf_counter()
     matrix = kernel_matrix(kernel, points)
-    found = matrix_eigenvalues(matrix, top, memory, observer)
+    found = matrix_eigenvalues(matrix, top, memory, observer, tasks)
     stage(observer, "singular values of the points")
     n = len(points.rows)
     largest, error = float(found.values[0]), found.errors
@@ -175,7 +177,9 @@ def kernel_eigenvalues(
     return matrix_eigenvalues(kernel_matrix(kernel, points), top, memory, observer)
 
 
-def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, observer: Observer | None) -> Eigenvalues:
+def matrix_eigenvalues(
+    matrix: KernelMatrix, top: int | None, memory: int, observer: Observer | None, tasks: Tasks = HERE
+) -> Eigenvalues:
     """Return the largest eigenvalues of a kernel matrix over n; all of them, by LAPACK, where `top` is None.
 
     Some come from a block Krylov method, whose vectors take `memory` bytes at most, or 64 MB; where the matrix does not
@@ -190,7 +194,7 @@ def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, obser
     wanted, left = min(top or n, n), memory - 8 * n * n
     if left >= 0 and (_all_at_once(n, top) or _Space.of(n, wanted, left, stored=True)):
         stored = np.empty((n, n))
-        matrix.fill(stored, observer)
+        matrix.fill(stored, observer, tasks)
         stored /= n
         stage(observer, "eigenvalues")
         found = array_eigenvalues(stored, top, left)
@@ -201,7 +205,9 @@ def matrix_eigenvalues(matrix: KernelMatrix, top: int | None, memory: int, obser
             what = f"the vectors of the {top} largest eigenvalues of {n} points"
             raise InputError(f"{what} take {needed}M: give --memory {needed}M or a smaller --top")
         with blas_threads(n):
-            found = _largest(lambda v: matrix.product(v, stage(observer, "products with K")) / n, n, wanted, space)
+            found = _largest(
+                lambda v: matrix.product(v, stage(observer, "products with K"), tasks) / n, n, wanted, space
+            )
     entries = matrix.entry_error  # what errors of entries can do to an eigenvalue
     return replace(found, errors=found.errors + entries)
 

@@ -16,6 +16,7 @@ from itertools import accumulate
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
 from ntkcalc.kernel.results import KernelFacts
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, python_integers, real, whole
+from ntkcalc.numerics.types import Observer
 from ntkcalc.series.coefficients import MOST_DIGITS, kappa_by_depth
 from ntkcalc.series.given_series import GivenSeries
 from ntkcalc.spectrum.results import RankBounds
@@ -68,14 +69,16 @@ def kernel_bounds(kernel: Kernel, digits: int) -> RankBounds:
     return bounds_by_depth(kernel, [kernel.depth], digits)[0]
 
 
-def bounds_by_depth(kernel: Kernel, depths: Sequence[int], digits: int) -> list[RankBounds]:
+def bounds_by_depth(
+    kernel: Kernel, depths: Sequence[int], digits: int, observer: Observer | None = None
+) -> list[RankBounds]:
     """Return the bounds of a kernel at several depths ≤ kernel.depth."""
     whole(digits, "digits", 1, MOST_DIGITS)
     bits = bits_for(digits) + 16
     known: dict[int, tuple[list[Real], list[Real]]] = {}
     late = [*depths]
     for degree in _SEARCHED:
-        known |= kappa_by_depth(kernel.at_depth(max(late)), late, degree, bits)
+        known |= kappa_by_depth(kernel.at_depth(max(late)), late, degree, bits, observer)
         late = [depth for depth in late if depth > 1 and not any(known[depth][0][1:]) and known[depth][1][0]]
         if not late:
             break

@@ -17,6 +17,19 @@ from ntkcalc.spectrum.results import SampledEigenvalue, SampledSpectrum, SphereS
 from ntkcalc.spectrum.sphere import Sphere, kernel_spectrum
 
 
+def sphere_spectrum(
+    kernel: Kernel,
+    sphere: Sphere,
+    truncation: int | None,
+    digits: int,
+    sample: tuple[int, int, int | None] | None,
+    observer: Observer | None = None,
+) -> SphereSpectrum:
+    """Return `kernel_spectrum`, and with n, seed and top what `with_sample` adds to it."""
+    found = kernel_spectrum(kernel, sphere, truncation, digits, observer)
+    return found if sample is None else with_sample(kernel, found, *sample, observer)
+
+
 def with_sample(
     kernel: Kernel, theory: SphereSpectrum, n: int, seed: int, top: int | None = None, observer: Observer | None = None
 ) -> SphereSpectrum:

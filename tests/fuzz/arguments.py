@@ -78,6 +78,8 @@ def value(entry: Entry) -> st.SearchStrategy[str]:
         kind = kind | st.sampled_from(entry.choices) if entry.metavar in VALUES else st.sampled_from(entry.choices)
     if entry.names[-1] in ("--output", "--plot"):
         kind = st.sampled_from(["out.json", "out.csv", "out.npy", "out.png", "no/folder", ".", "-", "points.npy/x"])
+    if entry.names[-1] in ("--workers", "--scheduler"):
+        kind = st.sampled_from(["0", "-1", "513", "10**9", "x", "a:b", "tcp://", ""])  # no process is started
     return st.integers(0, 11).flatmap(lambda n: words if n == 0 else kind)
 
 
