@@ -39,7 +39,10 @@ def interrupted(arguments: Sequence[str], cwd: Path, after: float, number: int =
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a running process; none of one that has ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
