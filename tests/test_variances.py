@@ -216,10 +216,12 @@ def test_the_accuracy_of_kernels_of_norms_holds(name: str, depth: int, largest: 
 
 
 def test_rows_of_norms_as_data_have_them_are_no_trouble() -> None:
-    rows = np.array([[1.8, 2.4], [0.3, -0.1], [-3.0, 0.0]])
-    found = ntk_matrix(rows, act="tanh", depth=3, sigma_w2=2, sigma_b2="0.1", normalize=False)
-    same = ntk_matrix(rows[::2], act="tanh", depth=3, sigma_w2=2, sigma_b2="0.1", gamma_w2=9)  # on a sphere
-    assert found[::2, ::2] == pytest.approx(same, rel=1e-12)
+    rows = np.array([[3.0, 4.0], [0.3, -0.1], [-5.0, 0.0]])
+    given = {"act": "erf", "depth": 3, "sigma_w2": 2, "sigma_b2": "0.1"}
+    found = ntk_matrix(rows, **given, normalize=False)
+    assert found[::2, ::2] == pytest.approx(ntk_matrix(rows[::2], **given, gamma_w2=25), rel=1e-12)  # on a sphere
+    steep = ntk_matrix(rows, **given | {"act": "tanh"}, normalize=False)
+    assert (np.linalg.eigvalsh(steep) > 0).all()
 
 
 def test_rows_of_tiny_norms_keep_their_digits() -> None:
