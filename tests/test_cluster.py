@@ -139,17 +139,6 @@ def test_a_zarr_holds_the_matrix_in_chunks(points: Points, tmp_path: Path, small
         "eigs -a relu --data few.npy --width 20 --trials 3 --seed 5 --top 3",
         "eigs -a relu --isotropic 20,48 --arch cnn --image-shape 3,4,4 --padding same --width 3 --trials 2 --top 3",
         "effrank -a relu --isotropic 40,5 --width 30 --trials 4 --outer sign",
-    ],
-)
-@pytest.mark.usefixtures("points")
-def test_trials(line: str, address: str, tmp_path: Path) -> None:
-    here, there = both(line, address, tmp_path)
-    assert here == there
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
         "coeffs -a relu -a 'x*sigmoid(1.702*x)' -a gaussian:sigma=2 -l 2:3",
         "coeffs -a erf --sigma-w2 1:2:3 --sigma-b2 1/4 -d 30",
         "evaluate -a relu -a erf --rho 0.5 --rho -1",
@@ -163,7 +152,7 @@ def test_trials(line: str, address: str, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("points")
-def test_sweeps(line: str, address: str, tmp_path: Path) -> None:
+def test_trials_and_sweeps(line: str, address: str, tmp_path: Path) -> None:
     here, there = both(line, address, tmp_path)
     assert here == there
 

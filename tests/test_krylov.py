@@ -10,6 +10,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.points import isotropic_points
 from ntkcalc.numerics.krylov import BlockKrylov, room, space_bytes
 from ntkcalc.numerics.types import Array
+from ntkcalc.spectrum.effective_rank import _space as planned_space
 from ntkcalc.spectrum.effective_rank import effective_ranks
 from ntkcalc.spectrum.matrix_spectrum import matrix_spectrum
 
@@ -57,6 +58,16 @@ def test_less_memory_gives_the_same_spectrum() -> None:
         assert float(a.eigenvalue or 0) == pytest.approx(float(b.eigenvalue or 0), abs=1e-13)
     whole, in_place = (matrix_spectrum(x, act="tanh", memory=memory) for memory in (1 << 30, 9 * 400**2))
     assert [e.eigenvalue for e in whole.eigenvalues[:20]] == [e.eigenvalue for e in in_place.eigenvalues[:20]]
+
+
+@pytest.mark.parametrize("n", [1500, 5000, 11_000, 20_000, 100_000])
+@pytest.mark.parametrize("beside", [0, 1 << 26, 1 << 27])
+def test_spaces_of_effective_ranks_have_room_for_all_their_passes(n: int, beside: int) -> None:
+    # one that was restarted does not hold (1, …, 1), and serves K − c 11ᵀ alone
+    for memory in (8 * n * n + beside, (1 << 27) + beside):
+        width, vectors, rounds, most = planned_space(n, memory)
+        assert vectors == n or most % rounds == 0
+        assert width * most <= vectors or vectors == n
 
 
 def test_what_memory_does_not_hold_is_refused_before_the_work_with_what_it_needs() -> None:

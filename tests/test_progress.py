@@ -60,6 +60,13 @@ def test_work_names_its_stages_and_counts_their_steps(name: str) -> None:
     assert any(total and done == total for done, total, _ in heard)
 
 
+@pytest.mark.parametrize("name", ["matrix", "largest"])
+def test_a_single_block_of_a_matrix_tells_how_far_it_is(name: str) -> None:
+    heard: set[tuple[int, int]] = set()
+    WORK[name][0](lambda done, total, stage="": heard.add((done, total)))
+    assert {(k, 6) for k in range(1, 7)} <= heard  # 300 rows are three tiles, on and above the diagonal six
+
+
 def test_a_stage_without_an_observer_is_nothing() -> None:
     assert stage(None, "eigenvalues") is None
 

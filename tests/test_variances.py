@@ -233,6 +233,12 @@ def test_rows_of_tiny_norms_keep_their_digits() -> None:
     assert found == pytest.approx(unit * np.outer([1e-100, 1e-100, 1], [1e-100, 1e-100, 1]), rel=1e-12, abs=0)
 
 
+def test_without_weights_in_the_first_layer_all_points_are_one() -> None:
+    found = ntk_matrix([[3.0, 4.0], [0.3, -0.1]], act="erf", sigma_b2="0.5", gamma_w2=0, gamma_b2=1, normalize=False)
+    sigma, slope = 2 / math.pi * math.asin(2 / 3) + 0.5, 4 / math.pi / math.sqrt(5)
+    assert found.reshape(-1) == pytest.approx([sigma + slope] * 4, rel=1e-13)
+
+
 def test_a_row_of_zeros_is_a_point_like_any_other() -> None:
     rows = np.array([[0.0, 0.0], [3.0, 4.0], [0.3, -0.1]])
     found = ntk_matrix(rows, act="sin", sigma_w2=1, sigma_b2="0.5", normalize=False)
@@ -448,6 +454,10 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
             "phi varies too fast; lower the variances",
         ),
         ("coeffs -a elu -l 3 --sigma-w2 1e30 --sigma-b2 0", "more than 16384 terms; lower the variances"),
+        (
+            "coeffs -a relu --sigma-w2 1:2:10000 --sigma-b2 0:1:10000",
+            "100000000 combinations of variances are more than 100000; take fewer at a time",
+        ),
         ("coeffs -a relu --kernel ''", "kernel must be one of ntk, nngp, got ''"),
         ("evaluate -a relu --rho 0 --no-normalize", "--no-normalize is about the rows of --data FILE: give that too"),
         ("eigs -a relu --sphere-dim 2 --no-normalize", "--no-normalize is about the rows of --data FILE"),

@@ -7,6 +7,7 @@ attributes. An option for all commands is one attribute more of `KernelOptions` 
 Annotations are not deferred (no ``from __future__ import annotations``): typer needs the objects.
 """
 
+import math
 import os
 import re
 import sys
@@ -156,6 +157,11 @@ class KernelOptions(Options):
             [value for text in texts for value in numbers(text, name)] if texts else [default]
             for name, (texts, default) in zip(names, given, strict=True)
         ]
+        count = math.prod(map(len, values))
+        if count > MOST_COMBINATIONS:
+            raise InputError(
+                f"{count} combinations of variances are more than {MOST_COMBINATIONS}; take fewer at a time"
+            )
         return [dict(zip(names, row, strict=True)) for row in product(*values)]
 
     def deepest(self) -> "list[Kernel]":
@@ -165,11 +171,8 @@ class KernelOptions(Options):
         largest = max(self.depths)
         from ntkcalc.kernel.hyperparameters import Kernel
 
-        name, found, combinations = (
-            "ntk" if self.kernel is None else self.kernel,
-            [],
-            [*product(self.act, self.variances)],
-        )
+        name, found = "ntk" if self.kernel is None else self.kernel, []
+        combinations = [*product(self.act, self.variances)]
         with progress(getattr(self, "quiet", False), "activations") as observer:
             for done, (act, given) in enumerate(combinations):
                 if observer is not None and len(combinations) > 1:
@@ -209,6 +212,9 @@ def numbers(text: str, what: str) -> "Sequence[str | Fraction]":
 
 MOST_VALUES = 10_000
 """Values of a variance in one range."""
+
+MOST_COMBINATIONS = 100_000
+"""Combinations of variances in one command."""
 
 
 def _depths(text: str) -> range:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import count
 from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -126,8 +127,11 @@ class KernelMatrix:
         n, m = self.shape
         return list(_grid(slice(0, n), slice(0, m), block_side(max(n, m), most), self.y is None))
 
-    def tiles(self, block: Block | None = None) -> Iterator[Tile]:
-        """Yield all tiles, or those of a block; of a symmetric matrix those on and above the diagonal."""
+    def tiles(self, block: Block | None = None, observer: Observer | None = None) -> Iterator[Tile]:
+        """Yield all tiles, or those of a block; of a symmetric matrix those on and above the diagonal.
+
+        The observer is called after each.
+        """
         others = self.x if self.y is None else self.y
         n, m = self.shape
         for rows, cols in _grid(*(block or (slice(0, n), slice(0, m))), _TILE, self.y is None):
@@ -139,6 +143,8 @@ class KernelMatrix:
             if self.y is None and rows == cols:
                 values = np.triu(values) + np.triu(values, 1).T
             yield Tile(rows, cols, values)
+            if observer is not None:
+                observer(1, 1)
 
     @blas_threads(_TILE)
     def fill(
@@ -156,8 +162,8 @@ class KernelMatrix:
             work = _returned
         least, largest, sums = np.inf, -np.inf, list[float]()
         given = None if work is _returned else out
-        parts = tasks.run(work, blocks, tasks.share(self), given, ahead=_AHEAD)
-        for done, ((rows, columns), (entries, values)) in enumerate(zip(blocks, parts, strict=True), 1):
+        parts = self._run(work, blocks, given, observer, tasks)
+        for (rows, columns), (entries, values) in zip(blocks, parts, strict=True):
             if values is not None and isinstance(out, np.ndarray):
                 out[rows, columns] = values
                 if self.y is None and rows != columns:
@@ -165,8 +171,6 @@ class KernelMatrix:
             least, largest = min(least, entries.least), max(largest, entries.largest)
             sums += entries.sums
             self.closest = min(self.closest, entries.closest)
-            if observer is not None:
-                observer(done, len(blocks))
         return least, math.fsum(sums) / n / m, largest
 
     @blas_threads(_TILE)
@@ -174,15 +178,30 @@ class KernelMatrix:
         """Return the symmetric matrix times a block of vectors, shape (n, b): sums over blocks, in their order."""
         vectors, blocks = np.ascontiguousarray(vectors), self.blocks()
         result = np.zeros_like(vectors)
-        parts = tasks.run(_multiplied, blocks, tasks.share(self), tasks.share(vectors), ahead=_AHEAD)
-        for done, ((rows, columns), (own, mirrored, closest)) in enumerate(zip(blocks, parts, strict=True), 1):
+        parts = self._run(_multiplied, blocks, tasks.share(vectors), observer, tasks)
+        for (rows, columns), (own, mirrored, closest) in zip(blocks, parts, strict=True):
             result[rows] += own
             if mirrored is not None:
                 result[columns] += mirrored
             self.closest = min(self.closest, closest)
-            if observer is not None:
-                observer(done, len(blocks))
         return result
+
+    def _run(
+        self, work: Callable[..., Any], blocks: list[Block], given: Any, observer: Observer | None, tasks: Tasks
+    ) -> Iterator[Any]:
+        """Run tasks of blocks; the observer hears of tiles that are done in this process, or of blocks elsewhere."""
+        hear = observer if observer is None or not tasks.here else self._counter(observer)
+        return tasks.run(work, blocks, tasks.share(self), given, observer=hear, ahead=_AHEAD)
+
+    def _counter(self, observer: Observer) -> Observer:
+        """Return an observer that is called for every tile and tells another one how many are done of all."""
+        tiles, (down, across) = count(1), (-(-n // _TILE) for n in self.shape)
+        whole = down * (down + 1) // 2 if self.y is None else down * across
+
+        def hear(done: int, total: int, stage: str = "") -> None:
+            observer(next(tiles), whole)
+
+        return hear
 
 
 def block_side(n: int, most: int | None = None) -> int:
@@ -204,11 +223,13 @@ def _grid(rows: slice, columns: slice, side: int, symmetric: bool) -> Iterator[B
                 yield slice(i, min(i + side, rows.stop)), slice(j, min(j + side, columns.stop))
 
 
-def _entries(block: Block, matrix: KernelMatrix, values: Array | None, mirror: Array | None) -> BlockEntries:
+def _entries(
+    block: Block, matrix: KernelMatrix, values: Array | None, mirror: Array | None, observer: Observer | None
+) -> BlockEntries:
     """Compute a block, into arrays of its shape and of the transposed shape if they are given."""
     least, largest, sums = np.inf, -np.inf, list[float]()
     (top, left), symmetric = (part.start for part in block), matrix.y is None
-    for tile in matrix.tiles(block):
+    for tile in matrix.tiles(block, observer):
         rows = slice(tile.rows.start - top, tile.rows.stop - top)
         columns = slice(tile.columns.start - left, tile.columns.stop - left)
         mirrored = symmetric and tile.rows != tile.columns
@@ -227,8 +248,8 @@ def _written(
 ) -> tuple[BlockEntries, Array | None]:
     """Compute a block, into the whole matrix if that is given."""
     if out is None:
-        return _entries(block, matrix, None, None), None
-    return _entries(block, matrix, out[block], out[block[::-1]] if matrix.y is None else None), None
+        return _entries(block, matrix, None, None, observer), None
+    return _entries(block, matrix, out[block], out[block[::-1]] if matrix.y is None else None, observer), None
 
 
 def _returned(
@@ -236,7 +257,7 @@ def _returned(
 ) -> tuple[BlockEntries, Array | None]:
     """Compute a block and return it."""
     values = np.empty([part.stop - part.start for part in block])
-    return _entries(block, matrix, values, values if block[0] == block[1] else None), values
+    return _entries(block, matrix, values, values if block[0] == block[1] else None, observer), values
 
 
 def _stored(
@@ -248,6 +269,9 @@ def _stored(
         entries, values = _returned(block, matrix, None, observer)
         assert values is not None
         store.put(block, values, matrix.y is None and block[0] != block[1], entries)
+    elif observer is not None:
+        for _ in _grid(*block, _TILE, matrix.y is None):
+            observer(1, 1)
     return entries, None
 
 
@@ -258,7 +282,7 @@ def _multiplied(
     (rows, columns), width = block, vectors.shape[1]
     own = np.zeros((rows.stop - rows.start, width))
     mirrored = own if rows == columns else np.zeros((columns.stop - columns.start, width))
-    for tile in matrix.tiles(block):
+    for tile in matrix.tiles(block, observer):
         own[tile.rows.start - rows.start : tile.rows.stop - rows.start] += tile.values @ vectors[tile.columns]
         if tile.rows != tile.columns:
             start, stop = tile.columns.start - columns.start, tile.columns.stop - columns.start

@@ -177,7 +177,8 @@ def _space(n: int, memory: int) -> tuple[int, int, int, int]:
     if vectors < min(n, MOST_PASSES * width):
         needed = -(-space_bytes(n, MOST_PASSES * width + width, width) >> 20)
         raise InputError(f"the vectors of {n} points take {needed}M: give --memory {needed}M, or take fewer points")
-    return width, vectors, rounds, most if vectors == n else min(most, vectors // width)
+    within = vectors // width // rounds * rounds  # passes come in rounds, and one too many would restart the space
+    return width, vectors, rounds, most if vectors == n else min(most, within)
 
 
 def _spectra(
