@@ -6,7 +6,8 @@ one) a Ritz pair (θ, Qy) has the residual ‖B Eᵀy‖. Some eigenvalue lies w
 next Ritz value is a gap away, within residual²/gap. Blocks need few passes, for the matrix costs more than the vectors.
 
 Where the space would outgrow its room it is replaced by that of its largest Ritz vectors Y (thick restart, Wu and Simon
-2000): K Q Y = Q Y Θ + N B EᵀY, a relation of the same form, whose residuals couple all vectors to the next block.
+2000): K Q Y = Q Y Θ + N B EᵀY, a relation of the same form. With the next block N in the space, that couples all of Y
+to it, and what lies outside the space is again the image of the last block alone.
 """
 
 from __future__ import annotations
@@ -157,13 +158,12 @@ class BlockKrylov:
 
     def _restart(self) -> None:
         """Keep the vectors of the largest Ritz values: those wanted and half of the others that there is room for."""
-        k, spare = len(self.projected), self._vectors.shape[1] - self.wanted
-        keep = min(k, self.wanted + max(self.width, spare // 2 - self.width))
+        spare = self._vectors.shape[1] - self.wanted
+        keep = min(len(self.projected), self.wanted + max(self.width, spare // 2 - self.width))
         values, turn = np.linalg.eigh(self.projected)
         turn = np.ascontiguousarray(turn[:, ::-1][:, :keep])
         for i in range(0, len(self.basis), _ROWS):
             self._vectors[i : i + _ROWS, :keep] = self.basis[i : i + _ROWS] @ turn
-        self.coupling = self.coupling @ turn[k - self.coupling.shape[1] :]
         self.projected = np.diag(values[::-1][:keep])
 
     def _turn(self, rest: Array) -> None:

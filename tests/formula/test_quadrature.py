@@ -23,7 +23,7 @@ from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass
+from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
 from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree
@@ -364,6 +364,35 @@ def test_a_branch_that_is_not_decided_has_a_bound_on_the_line_alone() -> None:
     assert bound is not None
     assert bound.log_value(20.0) >= 0
     assert growth(formula, 16.0, 0.5, 1) is None
+
+
+@pytest.mark.parametrize("text", ["tanh(x/10^9)", "x*tanh(softplus(x/10^6))", "exp(x/10^4)*tanh(x/10^8)"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_bounds_that_boxes_carry_in_hold_from_where_they_start(text: str, sign: int) -> None:
+    phi = tree(text)
+    found = remote_growth(phi, 16.0, 0.25, sign)
+    assert found is not None
+    assert found.start == 16
+    with working_precision(100):
+        run = program([phi], ComplexBalls())
+        for k in range(80):
+            x = 16 * 2.0 ** (k / 4)
+            for y in (0.0, 0.25):
+                assert log2_upper(run(acb(sign * x, y))[0]) <= found.log_value(x)
+
+
+@pytest.mark.parametrize("text", ["tanh(x)", "x*sigmoid(1.702*x)"])
+def test_values_from_a_series_that_was_made_for_others_are_as_right(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [Correlation.of(Fraction(n, 1000), 200) for n in (1, -500, 900, 990, -999)]
+    dual, better = quadrature_dual(tree(text), text), quadrature_dual(tree(text), text)
+    assert dual is not None
+    assert better is not None
+    dual._prepared(1200, 64)
+    monkeypatch.setattr(dual, "_terms_of_values", lambda log_size, bits: 4)  # an estimate, which may be wrong
+    for t in at:
+        pairs = zip(dual.value(t, 63), better.value(t, 160), (dual.mean_square(16), dual.slope_square(16)), strict=True)
+        for found, exact, scale in pairs:
+            assert abs(context(200).convert(found) - exact) <= float(scale) * 2.0**-63
 
 
 @pytest.mark.parametrize(("act", "square"), [("tanh", 1), ("mish", Fraction(9, 25)), ("silu", Fraction(1, 4))])
