@@ -366,7 +366,9 @@ def test_a_branch_that_is_not_decided_has_a_bound_on_the_line_alone() -> None:
     assert growth(formula, 16.0, 0.5, 1) is None
 
 
-@pytest.mark.parametrize("text", ["tanh(x/10^9)", "x*tanh(softplus(x/10^6))", "exp(x/10^4)*tanh(x/10^8)"])
+@pytest.mark.parametrize(
+    "text", ["tanh(x/10^9)", "x*tanh(softplus(x/10^6))", "exp(x/10^4)*tanh(x/10^8)", "1+1000/cosh(x/10^6)"]
+)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_bounds_that_boxes_carry_in_hold_from_where_they_start(text: str, sign: int) -> None:
     phi = tree(text)
