@@ -21,9 +21,11 @@ from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels, _block
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.precision import context
 
 
 def tree(text: str) -> Tree:
@@ -225,6 +227,21 @@ def test_parts_that_are_polynomials(text: str, parts: tuple[int | None, int | No
     pieces = rational_pieces(tree(text))
     assert pieces is not None
     assert polynomial_parts_of(pieces) == parts
+
+
+@pytest.mark.parametrize("h", ["10^-60", "10^-60*pi"])
+def test_a_spike_however_narrow_is_no_polynomial(h: str) -> None:
+    phi = activation(f"x+relu({h}-abs(x))")  # E[relu(h − |Z|)] = h²/√(2π) (1 − h²/12 + …)
+    ctx = context(256)
+    width = ctx.mpf(10) ** -60 * (ctx.pi if "pi" in h else 1)
+    assert abs(ctx.convert(phi.hermite(0, 128)[0]) * ctx.sqrt(2 * ctx.pi) / width**2 - 1) < 2.0**-120
+
+
+def test_branches_that_agree_everywhere_are_the_one_they_are() -> None:
+    assert isinstance(activation("x+sign(x)-sign(x^3)").dual, PolynomialDual)
+    one, other = activation("max(x,exp(x)-1)"), activation("exp(x)-1")  # e^x − 1 − x has a double zero
+    assert not isinstance(one.dual, PiecewiseDual)
+    assert one.hermite(30, 128) == other.hermite(30, 128)
 
 
 @pytest.mark.parametrize("power", ["0.75", "1.5", "0.6"])

@@ -87,8 +87,11 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
         return smooth
     check(tree, name)
     dual = PiecewiseDual(tree, name)
-    row = dual.polynomial
-    return dual if row is None else PolynomialDual(row, name)
+    plain_tree = dual.everywhere
+    if plain_tree is None:
+        return dual
+    row = polynomial(plain_tree)
+    return (quadrature_dual(plain_tree, name) or dual) if row is None else PolynomialDual(row, name)
 
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:

@@ -83,13 +83,16 @@ class PiecewiseDual(QuadratureDual):
         return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
 
     @property
-    def polynomial(self) -> list[Tree] | None:
-        """The coefficients where φ is the same polynomial on all cells, as x + sign(x) − sign(x^3) is."""
+    def everywhere(self) -> Tree | None:
+        """The formula without branches that φ is on the whole line, as x + sign(x) − sign(x^3) is x, if there is one.
+
+        Where a sliver may have another one, however narrow it is, there is none.
+        """
         line = self._whole.line(64.0)
-        trees = [cell.tree for cell in line.cells]
+        first, *trees = [cell.tree for cell in line.cells]
+        trees += [tree for sliver in line.slivers for tree in sliver.trees]
         far = [far_formula(self._whole.tree, line.reach, sign) for sign in (-1, 1)]
-        same = all(t is not None and alike(trees[0], t) for t in (*trees, *far))
-        return polynomial(trees[0]) if same else None
+        return first if all(t is not None and alike(first, t) for t in (*trees, *far)) else None
 
     def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
         """Return kinks of φ with the jumps of derivatives there, none unless all pieces are rational polynomials."""
