@@ -15,7 +15,7 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.balls import log2_upper, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
-from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of, rational_kinks
@@ -24,7 +24,7 @@ from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.errors import AccuracyError
+from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context
 
 
@@ -242,6 +242,27 @@ def test_branches_that_agree_everywhere_are_the_one_they_are() -> None:
     one, other = activation("max(x,exp(x)-1)"), activation("exp(x)-1")  # e^x − 1 − x has a double zero
     assert not isinstance(one.dual, PiecewiseDual)
     assert one.hermite(30, 128) == other.hermite(30, 128)
+
+
+@pytest.mark.parametrize(("text", "same"), [("sign(-(x*x)/x^3)+x", "x-sign(x)"), ("x*sign(x/(1-x)^2)", "abs(x)")])
+def test_signs_of_quotients_and_powers_are_those_of_products_and_factors(text: str, same: str) -> None:
+    one, other = (rational_pieces(tree(t)) for t in (text, same))
+    assert one is not None
+    assert other is not None
+    assert [(p.right, polynomial(p.tree)) for p in one] == [(p.right, polynomial(p.tree)) for p in other]
+
+
+@pytest.mark.parametrize("zero", ["0", "x-x", "2*x-x-x", "0/x"])
+def test_signs_and_steps_of_zero_are_zero(zero: str) -> None:
+    for name in ("sign", "step", "relu", "abs"):
+        dual = activation(f"{name}({zero})+x").dual
+        assert isinstance(dual, PolynomialDual)
+        assert dual.mean_square(64) == 1
+
+
+def test_a_sign_that_is_not_proven_is_named() -> None:
+    with pytest.raises(InputError, match="a sign that decides between branches"):
+        activation("sign(sin(x)*2-sin(x)-sin(x))+x")
 
 
 @pytest.mark.parametrize("power", ["0.75", "1.5", "0.6"])

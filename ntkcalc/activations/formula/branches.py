@@ -52,23 +52,24 @@ class Segment:
 
 def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segment]:
     """Yield the segments of [left, right], from left to right; slivers are no wider than 2**least."""
-    found = first_branch(tree)
-    if found is None:
-        yield Segment(left, right, (tree,))
-        return
-    node, choice = found
-    sign = sign_on(choice.decider, left, right)
-    if sign:
-        yield from segments(replaced(tree, node, choice.above if sign > 0 else choice.below), left, right, least)
-        return
-    if log2_upper(right - left) < least:
-        yield Segment(left, right, tuple(alternatives(tree, left.union(right))))
-        return
-    marks = [left, *_guess(choice.decider, left, right, least), right]
-    if len(marks) == 2:
-        marks.insert(1, between(left, right))
-    for one, other in pairwise(marks):
-        yield from segments(tree, one, other, least)
+    stack = [(tree, left, right)]
+    while stack:
+        tree, left, right = stack.pop()
+        found = first_branch(tree)
+        if found is None:
+            yield Segment(left, right, (tree,))
+            continue
+        node, choice = found
+        sign = sign_on(choice.decider, left, right)
+        if sign:
+            stack.append((replaced(tree, node, choice.above if sign > 0 else choice.below), left, right))
+        elif log2_upper(right - left) < least:
+            yield Segment(left, right, tuple(alternatives(tree, left.union(right))))
+        else:
+            marks = [left, *_guess(choice.decider, left, right, least), right]
+            if len(marks) == 2:
+                marks.insert(1, between(left, right))
+            stack += [(tree, one, other) for one, other in reversed(list(pairwise(marks)))]
 
 
 def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:

@@ -10,10 +10,11 @@ Derivatives of every order follow from the first, for if f' = g then the coeffic
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from typing import Any, Protocol
 
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
@@ -335,6 +336,8 @@ def _plain(t: Tree) -> Tree:
     """Simplify one node whose arguments are plain."""
     if t.head == "^":
         return _power(*t.arguments)
+    if t.word in ("sign", "step") and t.arguments and polynomial(_of_same_sign(t.arguments[0])) == [ZERO]:
+        return ZERO
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
     if t.head == "log":
@@ -402,7 +405,23 @@ def branch(t: Tree) -> Branch | None:
     if texts is None or not t.arguments:
         return None
     values = dict(zip(VARIABLES, t.arguments, strict=False))
-    return Branch(*(rebuilt(substituted(_definition(text), values), _plain) for text in texts))
+    decider, above, below = (rebuilt(substituted(_definition(text), values), _plain) for text in texts)
+    return Branch(_of_same_sign(decider), above, below)
+
+
+def _of_same_sign(u: Tree) -> Tree:
+    """Return a tree with the sign of u, but for single points: products for quotients, polynomials' squares left out."""
+    factors, rest = [], [u]
+    while rest:
+        t = rest.pop()
+        if t.head in ("*", "/", "neg") and not t.constant:
+            rest += t.arguments[::-1]
+            factors += [number(-1)] if t.head == "neg" else []
+        else:
+            factors.append(t)
+    counted = Counter(factors)
+    odd = [t for t, n in counted.items() if n % 2 or t.constant or polynomial(t) in (None, [ZERO])]
+    return reduce(times, odd, ONE)
 
 
 def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:

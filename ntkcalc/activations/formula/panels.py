@@ -35,7 +35,7 @@ from ntkcalc.activations.formula.functions import Program, derivative, polynomia
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums
 from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
-from ntkcalc.errors import AccuracyError
+from ntkcalc.errors import AccuracyError, InputError
 
 _LN2 = math.log(2)
 _RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
@@ -47,6 +47,7 @@ _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
+_MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
 
@@ -228,6 +229,11 @@ class Panels:
         """Cut a segment into cells and slivers."""
         if len(segment.trees) > 1:
             slivers.append(_sliver(segment.left, segment.right, segment.trees))
+            if len(slivers) > _MOST_SLIVERS:
+                raise InputError(
+                    f"{self.text}: near x = {float(segment.left.mid()):.6g} a sign that decides between branches "
+                    "is 0 or not proven; write what has it more simply"
+                )
             return
         tree, stack = segment.trees[0], [(segment.left, segment.right)]
         while stack:
