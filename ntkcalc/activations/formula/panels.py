@@ -179,7 +179,7 @@ class Panels:
     def __init__(self, tree: Tree, text: str, parity: int = 0, most_cells: int = _MOST_CELLS) -> None:
         self.tree, self.text, self.parity, self.most_cells = tree, text, parity, most_cells
         self._lines: list[tuple[float, Line]] = []
-        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
+        self._squares: dict[int, tuple[float, Ball]] = {}
 
     # ---------------------------------------------------------------- cells
 
@@ -290,12 +290,13 @@ class Panels:
                 for k, total in enumerate(totals)
             ]
 
-    def squares(self, need: float) -> tuple[Ball, Ball]:
-        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need; kept for the next demand."""
-        if self._squares is None or self._squares[0] < need:
+    def square(self, order: int, need: float) -> Ball:
+        """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need; kept."""
+        known = self._squares.get(order)
+        if known is None or known[0] < need:
             need = _GRID * math.ceil((need + 32) / _GRID)
-            self._squares = need, (self._mean_square(need, 0), self._mean_square(need, 1))
-        return self._squares[1]
+            known = self._squares[order] = need, self._mean_square(need, order)
+        return known[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
         fine, guard = need, 16.0

@@ -137,7 +137,7 @@ class QuadratureDual:
     def _total(self, bits: int, order: int) -> Real:
         need = bits + 8.0
         while True:
-            ball = self._line.squares(need)[order]
+            ball = self._line.square(order, need)
             lost = -log2_lower(ball)
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
@@ -284,7 +284,8 @@ class QuadratureDual:
             zero = arb(0)
             squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
             found = []
-            for order, total in enumerate(self._line.squares(need)):
+            for order in (0, 1):
+                total = self._line.square(order, need)
                 row = [k**order * s for k, s in enumerate(squares)]
                 last = total - sum(row, zero)
                 log_bound = self._tails.beyond(terms + 1, order)
@@ -453,7 +454,7 @@ class QuadratureDual:
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
-        return all(log2_lower(total) > -math.inf for total in self._line.squares(128.0))
+        return all(log2_lower(self._line.square(order, 128.0)) > -math.inf for order in (0, 1))
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
@@ -483,7 +484,7 @@ class QuadratureDual:
                     beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
                     rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
                 else:
-                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.squares(need)[total]))[1:]
+                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.square(total, need)))[1:]
                 found.append(rests[: degree + 1])
         return found[0], found[1]
 
