@@ -180,7 +180,7 @@ class KernelOptions(Options):
                 found.append(Kernel.of(act, largest, **given, kernel=name).checked())
         if not self.sigma_w2:
             for act in dict.fromkeys(kernel.activation.name for kernel in found if kernel.sigma_w2 is None):
-                said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is more than that (--sigma-b2 admits any)"
+                said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is as much or more (--sigma-b2 admits any)"
                 remark(said, getattr(self, "quiet", False))
         return found
 
