@@ -416,7 +416,9 @@ def test_csv_ends_with_the_phase_where_variances_are_free_and_is_read_back() -> 
 def test_the_largest_weight_is_taken_where_one_is_too_large() -> None:
     done = inside(shlex.split("coeffs -a x^2 -T 2 --format plain"))
     assert done.stdout.split() == ["0.333333333333", "0", "2.00000000000"]
-    assert done.stderr == "ntkcalc: x^2: sigma_w2 = max = 1/E[phi^2], for 1 is as much or more (--sigma-b2 admits any)\n"
+    assert (
+        done.stderr == "ntkcalc: x^2: sigma_w2 = max = 1/E[phi^2], for 1 is as much or more (--sigma-b2 admits any)\n"
+    )
 
 
 def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
