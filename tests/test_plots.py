@@ -21,6 +21,7 @@ from ntkcalc.report.plots import PLOTS
 
 RHOS = [f"{i / 4}" for i in range(-4, 5)]
 POINTS = np.random.default_rng(1).standard_normal((30, 4))
+LONG = "12345" * 4
 
 
 def values(*kernels: str, truncations: tuple[int, ...] = (3, 9)) -> list[Any]:
@@ -34,7 +35,9 @@ RESULTS = {
     "Hermite": [ntk_coefficients("tanh", which="mu")],
     "sphere": [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
     "data": [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
-    "decay": [kernel_decays(Kernel.of(act), [2], 200)[0] for act in ("relu", "tanh", "gelu", "linear")],
+    "decay": [kernel_decays(Kernel.of(act), [2], 200)[0] for act in ("relu", "tanh", "gelu", "linear", "x^3", "sin")],
+    "many": [ntk_coefficients("relu", truncation=8, sigma_w2=f"0.{i}{LONG}") for i in range(1, 10)],
+    "long": values("x/2+relu(x)/3+0.01*relu(x-1)", "relu(x)", truncations=(3,)),
 }
 
 
@@ -62,6 +65,21 @@ def test_the_peak_of_every_curve_is_in_its_panel(name: str) -> None:
         low, high = axes.get_ylim()
         for line in axes.lines:
             assert low < np.nanmax(line.get_ydata()) < high
+
+
+@pytest.mark.parametrize("name", ["values", "many", "long"])
+def test_no_legend_hides_a_curve_and_no_title_reaches_another(name: str) -> None:
+    figure = drawn(name)
+    for row in {a.get_subplotspec().rowspan.start: None for a in figure.axes}:
+        beside = [a for a in figure.axes if a.get_subplotspec().rowspan.start == row and a.get_title()]
+        ends = sorted((t.x0, t.x1) for t in (a.title.get_window_extent() for a in beside))
+        assert all(left[1] < right[0] for left, right in pairwise([(-1, 0), *ends, (figure.bbox.x1, math.inf)]))
+    legends = [a.get_legend() for a in figure.axes if a.get_legend()] + figure.legends
+    assert legends
+    for legend in legends:
+        box = legend.get_window_extent()
+        lines = [(a, line) for a in figure.axes for line in a.lines]
+        assert not any(box.contains(*a.transData.transform(p)) for a, line in lines for p in line.get_xydata())
 
 
 def test_theta_is_drawn_above_its_errors() -> None:
@@ -139,6 +157,22 @@ def test_a_picture_of_coefficients_stands_beside_the_output(tmp_path: Path) -> N
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("line", "stdin"),
+    [
+        ("evaluate -a relu -a tanh --sigma-w2 0.1:1:31 --rho 0.5 --plot p.png", ""),
+        ("decay -c - --plot p.png", output("coeffs -a relu -T 2 --json") * 61),
+    ],
+)
+def test_a_picture_of_too_many_kernels_is_refused_at_once(line: str, stdin: str, tmp_path: Path) -> None:
+    done = inside(line.split(), stdin, tmp_path)
+    assert done.returncode == 2
+    assert "--plot draws 60 kernels at most, got 6" in one_line_of_error(done)
+
+
 def test_what_is_no_decay_has_no_slope() -> None:
-    labels = [line.get_label() for line in drawn("decay").axes[3].lines]
-    assert labels == ["log10 κ_p"]
+    for axes in drawn("decay").axes[3:]:  # finite and entire
+        assert [line.get_label() for line in axes.lines] == ["log10 κ_p"]
+        assert (
+            axes.get_xlim()[0] < axes.lines[0].get_xdata().min() <= axes.lines[0].get_xdata().max() < axes.get_xlim()[1]
+        )
