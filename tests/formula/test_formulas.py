@@ -201,7 +201,6 @@ def test_the_squares_of_kinked_coefficients_approach_the_moment(text: str) -> No
 
 @settings(max_examples=40)
 @given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
-@pytest.mark.quick()
 def test_no_wave_passes_for_a_slower_one(w: Decimal, h: str) -> None:
     """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
     try:
