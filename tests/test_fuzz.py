@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parent / "fuzz" / "arguments.py"
 
 
 def test_whatever_is_typed_or_fed_in_ends_as_the_contract_says(pytestconfig: pytest.Config) -> None:
-    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (100, 3)
+    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (60, 2)
     command = [sys.executable, str(SCRIPT), "--inside", f"{inside}", "--processes", f"{processes}", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert done.stderr == ""
@@ -38,7 +38,7 @@ def test_the_script_sees_what_is_wrong() -> None:
 
 
 def test_damaged_files_are_read_or_refused_without_another_word(pytestconfig: pytest.Config) -> None:
-    count = 5000 if pytestconfig.getoption("--thorough") else 300
+    count = 5000 if pytestconfig.getoption("--thorough") else 150
     command = [sys.executable, str(SCRIPT.parent / "files.py"), "--count", f"{count}", "--seed", "5"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert (done.returncode, done.stderr) == (0, "")
@@ -46,7 +46,7 @@ def test_damaged_files_are_read_or_refused_without_another_word(pytestconfig: py
 
 
 def test_killed_runs_leave_the_old_file_or_the_whole_new_one(pytestconfig: pytest.Config) -> None:
-    count = 48 if pytestconfig.getoption("--thorough") else 9
+    count = 48 if pytestconfig.getoption("--thorough") else 4
     command = [sys.executable, str(SCRIPT.parent / "kills.py"), "--count", f"{count}", "--seed", "3"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert (done.returncode, done.stderr) == (0, "")
