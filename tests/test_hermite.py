@@ -63,7 +63,9 @@ def quadrature(phi: Callable[[Any], Any], degree: int) -> list[Any]:
     found = []
     for k in range(degree + 1):
         found.append(CTX.fsum(here))
-        after = [(x * h - CTX.sqrt(k) * b) / CTX.sqrt(k + 1) for (x, _), h, b in zip(nodes(), here, before, strict=True)]
+        after = [
+            (x * h - CTX.sqrt(k) * b) / CTX.sqrt(k + 1) for (x, _), h, b in zip(nodes(), here, before, strict=True)
+        ]
         before, here = here, after
     return found
 

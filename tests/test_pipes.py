@@ -174,7 +174,7 @@ def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
         ("evaluate -a relu --data points.npy -o out.npy", 1),
     ],
 )
-@pytest.mark.quick(3)
+@pytest.mark.quick(2)
 def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str, after: float, tmp_path: Path) -> None:
     points = 30_000 if "eigs" not in line else 5000
     np.save(tmp_path / "points.npy", np.eye(points, 4, dtype=np.float32) + 1 / np.arange(1, points + 1)[:, None])

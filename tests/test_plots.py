@@ -104,6 +104,7 @@ def test_coefficients_and_the_share_that_is_left() -> None:
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+@pytest.mark.quick(2)
 def test_the_same_results_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
     pictures = [tmp_path / f"{i}.{kind}" for i in (1, 2)]
     for picture in pictures:
