@@ -59,7 +59,8 @@ def nodes() -> Nodes:
 
 
 def quadrature(phi: Callable[[Any], Any], degree: int) -> list[Any]:
-    before, here = [CTX.zero] * len(nodes()), [w * phi(x) for x, w in nodes()]
+    points, here = [x for x, _ in nodes()], [w * phi(x) for x, w in nodes()]
+    before = [CTX.zero] * len(points)
     found = []
     for k in range(degree + 1):
         found.append(CTX.fsum(here))
