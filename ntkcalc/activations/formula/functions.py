@@ -410,7 +410,7 @@ def branch(t: Tree) -> Branch | None:
 
 
 def _of_same_sign(u: Tree) -> Tree:
-    """Return a tree with the sign of u, but for single points: products for quotients, without squares of polynomials."""
+    """Return a tree with the sign of u, but for single points: products for quotients, no squares of polynomials."""
     factors, rest = [], [u]
     while rest:
         t = rest.pop()
