@@ -47,7 +47,7 @@ def close(ours: Decimal, theirs: Decimal, digits: int) -> bool:
 
 @pytest.mark.parametrize("row", ORACLE, ids=lambda row: f"{row['kernel'][0]}-{row['kernel'][1]}")
 @pytest.mark.parametrize("digits", [12, 30])
-@pytest.mark.quick(16)
+@pytest.mark.quick(12)
 def test_every_digit_is_right(row: dict[str, Any], digits: int) -> None:
     act, depth, *given = row["kernel"]
     variances = dict(zip(("sigma_w2", "sigma_b2", "gamma_w2", "gamma_b2"), given, strict=True))
