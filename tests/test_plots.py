@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -28,22 +29,28 @@ def values(*kernels: str, truncations: tuple[int, ...] = (3, 9)) -> list[Any]:
     return [ntk_values(RHOS, act, 2, t) for act in kernels for t in truncations]
 
 
-RESULTS = {
-    "values": values("relu", "tanh", "sigmoid", "linear"),
-    "one value": [ntk_values(["0.5"], "relu")],
-    "coefficients": [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
-    "Hermite": [ntk_coefficients("tanh", which="mu")],
-    "sphere": [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
-    "data": [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
-    "decay": [kernel_decays(Kernel.of(act), [2], 200)[0] for act in ("relu", "tanh", "gelu", "linear", "x^3", "sin")],
-    "many": [ntk_coefficients("relu", truncation=8, sigma_w2=f"0.{i}{LONG}") for i in range(1, 10)],
-    "long": values("x/2+relu(x)/3+0.01*relu(x-1)", "relu(x)", truncations=(3,)),
+DECAYS = ("relu", "tanh", "gelu", "linear", "x^3", "sin")
+RESULTS: dict[str, Callable[[], list[Any]]] = {
+    "values": lambda: values("relu", "tanh", "sigmoid", "linear"),
+    "one value": lambda: [ntk_values(["0.5"], "relu")],
+    "coefficients": lambda: [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
+    "Hermite": lambda: [ntk_coefficients("tanh", which="mu")],
+    "sphere": lambda: [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
+    "data": lambda: [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
+    "decay": lambda: [kernel_decays(Kernel.of(act), [2], 200)[0] for act in DECAYS],
+    "many": lambda: [ntk_coefficients("relu", truncation=8, sigma_w2=f"0.{i}{LONG}") for i in range(1, 10)],
+    "long": lambda: values("x/2+relu(x)/3+0.01*relu(x-1)", "relu(x)", truncations=(3,)),
 }
 
 
 @cache
+def results(name: str) -> list[Any]:
+    return RESULTS[name]()
+
+
+@cache
 def drawn(name: str) -> Figure:
-    found = RESULTS[name]
+    found = results(name)
     figure = PLOTS[type(found[0]).__name__](found)
     figure.canvas.draw()
     return figure
@@ -83,7 +90,7 @@ def test_no_legend_hides_a_curve_and_no_title_reaches_another(name: str) -> None
 
 
 def test_theta_is_drawn_above_its_errors() -> None:
-    figure, r = drawn("values"), RESULTS["values"][0]
+    figure, r = drawn("values"), results("values")[0]
     theta = figure.axes[0].lines[0]
     assert theta.get_label() == "Θ"
     assert theta.get_ydata() == pytest.approx([float(v.theta) for v in r.points])
@@ -102,13 +109,13 @@ def test_an_error_of_zero_is_a_gap_and_no_flat_piece() -> None:
 
 def test_the_eigenvalue_of_k_0_is_drawn() -> None:
     line = next(line for line in drawn("sphere").axes[0].lines if line.get_label() == "λ_k")
-    first = RESULTS["sphere"][0].eigenvalues[0]
+    first = results("sphere")[0].eigenvalues[0]
     assert (line.get_xdata()[0], line.get_ydata()[0]) == (0, pytest.approx(float(first.eigenvalue)))
 
 
 def test_coefficients_and_the_share_that_is_left() -> None:
     left, right = drawn("coefficients").axes
-    r = RESULTS["coefficients"][0]
+    r = results("coefficients")[0]
     known = {c.p: float(c.value) for c in r.coefficients if c.value}
     assert dict(zip(*left.lines[0].get_data(), strict=True)) == pytest.approx(known)
     rest = [1 - float(c.cumulative) for c in r.coefficients]
@@ -116,10 +123,11 @@ def test_coefficients_and_the_share_that_is_left() -> None:
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+@pytest.mark.quick(2)
 def test_the_same_results_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
     pictures = [tmp_path / f"{i}.{kind}" for i in (1, 2)]
     for picture in pictures:
-        draw(RESULTS["sphere"], str(picture), kind)
+        draw(results("sphere"), str(picture), kind)
     one, other = (picture.read_bytes() for picture in pictures)
     assert one == other
     assert not any(word in one for word in (b"dc:date", b"CreationDate"))
