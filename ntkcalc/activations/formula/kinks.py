@@ -168,7 +168,7 @@ class KinkSeries:
         for cell in self._line.cells:
             middle = abs(float(((cell.left + cell.right) / 2).mid()))
             nearest = max(0.0, middle - cell.half_width)
-            mass = -(nearest**2) / (2 * _LN2) - 1.3257 + math.log2(2 * cell.half_width)
+            mass = -(nearest**2) / (2 * _LN2) - 1.3257 + cell.log_half + 1
             size = min(_log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
             total = log_sum(total, 2 * size + mass)
         return total

@@ -79,6 +79,11 @@ class Cell:
         return float(((self.right - self.left) / 2).abs_upper()) * (1 + 1e-12)
 
     @cached_property
+    def log_half(self) -> float:
+        """log2 of an upper bound on r, which no float may hold."""
+        return log2_upper((self.right - self.left) / 2)
+
+    @cached_property
     def nearest(self) -> float:
         """A lower bound on |x| in the ellipse."""
         reach = (self.radius + 1 / self.radius) / 2 * self.half_width
@@ -274,7 +279,7 @@ class Panels:
             if count:
                 blocks.append(_block(cell, count, (self.parity < 0) if self.parity else None))
             else:
-                error = log_sum(error, size + math.log2(cell.half_width) + 1)
+                error = log_sum(error, size + cell.log_half + 1)
         error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
             size = sliver.log_sizes[0] + _log_hermite(degree, 0.0, 0.0)
@@ -325,7 +330,7 @@ class Panels:
             size = 2 * cell.log_sizes[order] + log_density + 1e-6
             count = _count(cell, size + share)
             if not count:
-                error = log_sum(error, size + math.log2(cell.half_width) + 1)
+                error = log_sum(error, size + cell.log_half + 1)
                 continue
             bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, 2 * cell.log_sizes[order])
             with working_precision(max(32, math.ceil(bits))):
@@ -499,7 +504,7 @@ def _log_hermite(degree: int, nearest: float, height: float) -> float:
 
 def _count(cell: Cell, need: float) -> int:
     """Return how many nodes err by less than 2**-need of M, a multiple of 4; 0 where the whole is less than that."""
-    log_half, log_radius = math.log2(cell.half_width), math.log2(cell.radius)
+    log_half, log_radius = cell.log_half, math.log2(cell.radius)
     if need + log_half + 1 < 0:
         return 0
     least = (need + log_half + 2.1 - math.log2(1 - cell.radius**-2)) / (2 * log_radius)
