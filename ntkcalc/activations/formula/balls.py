@@ -7,12 +7,13 @@ holds the values of a function *analytic on the box*: where that is not plain, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import flint
+import gmpy2
 from flint import acb, arb
 
 Ball = Any
@@ -51,6 +52,19 @@ def log2_lower(x: Ball) -> float:
     size = x.abs_lower()
     mantissa, exponent = size.man_exp() if size.is_finite() else (0, 0)
     return math.log2(int(mantissa)) + int(exponent) - 1e-9 if mantissa else -math.inf
+
+
+def middles(balls: Iterable[Ball]) -> list[Any]:
+    """Return the middles of real balls as numbers of MPFR, in the precision of its context."""
+    zero, found = gmpy2.mpfr(0), []
+    for ball in balls:
+        mantissa, exponent = ball.mid().man_exp() if ball else (0, 0)
+        if mantissa:
+            number, places = gmpy2.mpfr(int(mantissa)), int(exponent)
+            found.append(gmpy2.mul_2exp(number, places) if places >= 0 else gmpy2.div_2exp(number, -places))
+        else:
+            found.append(zero)
+    return found
 
 
 def power_of_two(log: float) -> Ball:
