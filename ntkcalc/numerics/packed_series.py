@@ -17,7 +17,6 @@ from typing import Any
 
 import gmpy2
 
-
 _LEAF = 32  # terms of a series on a line that are summed one by one
 
 
@@ -127,7 +126,7 @@ class Packing:
         """Return r(u) for a line u = a + δt, by halves: sums of m terms in pairs, the later one times u^m.
 
         Powers of u are short, so that few products are long. A product adds (2m − 1) ‖r_j‖₁ + 1 to the error, j from
-        the later half; the m of all halves that r_j is in sum to j, so that all products add 2j r_j and their roundings.
+        the later half; the m of all halves that r_j is in sum to j, so that products add 2j r_j, and their roundings.
         """
         powers = [self.pack([unit]), self.pack(line)]
         for i in range(2, _LEAF + 1):

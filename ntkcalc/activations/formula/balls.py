@@ -67,6 +67,12 @@ def middles(balls: Iterable[Ball]) -> list[Any]:
     return found
 
 
+def log2_widest(balls: Iterable[Ball]) -> float:
+    """Return an upper bound of log2 of the largest radius; ∞ where one is not finite, −∞ where all are 0."""
+    radii = [ball.rad() for ball in balls]
+    return log2_upper(max(radii)) if sum(radii, arb(0)).is_finite() else math.inf
+
+
 def power_of_two(log: float) -> Ball:
     """Return a ball that is at least 2**log, next to it."""
     if not -math.inf < log < math.inf:

@@ -24,7 +24,7 @@ import math
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_widest, rational, widened, working_precision
 from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.trapezoid import Line
@@ -120,11 +120,11 @@ class PoleLine(Line):
                 for n, end in enumerate([degree + 1, *firsts[:-1]]):
                     if end > first:
                         self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
-                factorial, found = arb(first - 1).fac(), []
+                factorial, found, rest = arb(first - 1).fac(), [], widened(arb(0), -need - 2)
                 for k, total in enumerate(totals, first):
                     factorial *= k
-                    found.append(widened(total * factorial.rsqrt(), -need - 2) if not total.is_zero() else total)
-            excess = max(log2_upper(m.rad()) for m in found) + need
+                    found.append(total * factorial.rsqrt() + rest if total else total)
+            excess = log2_widest(found) + need
             if excess <= 0:
                 return found
             guard += max(excess, 8) + 8

@@ -27,7 +27,15 @@ from flint import arb
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, middles, power_of_two, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    log2_lower,
+    log2_upper,
+    log2_widest,
+    middles,
+    power_of_two,
+    working_precision,
+)
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
@@ -384,7 +392,7 @@ class QuadratureDual:
         ctx = context(math.ceil(need) + 48)
         with mpfr_context(ctx.prec):
             numbers, last, slope_last = middles(squares), *(max(c, gmpy2.mpfr(0)) for c in middles(lasts))
-        moved = max(log2_upper(m.rad()) for m in self.moments(terms, need))
+        moved = log2_widest(self.moments(terms, need))
         errors = moved + 1e-3, *(log2_upper(c.rad()) + 1 for c in lasts)
         tell = any(c.rad() > c.mid() / 2 for c in lasts)
         return _Series(MpfrSeries(ctx, numbers), (last, slope_last), (errors[0], errors[1], errors[2]), tell)
@@ -417,13 +425,13 @@ class QuadratureDual:
             log_sum(mpfr_log2(rest), error) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
         )
 
-        def missing(row: int, j: int) -> float:
-            if row == 0:
-                return min(
-                    beyond + log_largest_weight(terms, j, log_a, log_delta), tails.coefficient(terms, j, log_delta)
-                )
-            left = beyond if row == 1 else slope_beyond
-            return min(left + log_few_hits(terms, j, log_a, log_delta), tails.tail(terms, j, log_delta, row == 2))
+        def excess(row: int, j: int, goal: float) -> float:
+            """By how many bits the terms left out exceed a goal: as S_K says or, where they do, as derivatives say."""
+            if row:
+                missing = (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
+                return min(missing, tails.tail(terms, j, log_delta, row == 2)) - goal
+            missing = beyond + log_largest_weight(terms, j, log_a, log_delta)
+            return (missing if missing <= goal else min(missing, tails.coefficient(terms, j, log_delta))) - goal
 
         lost = short = -math.inf
         lasts = [(row, degree, mpfr_numbers(q)[degree]) for row, q in ((1, found.tails), (2, found.slope_tails))]
@@ -431,7 +439,7 @@ class QuadratureDual:
             size = mpfr_log2(c)
             rounding, last = self._moved(series, row, size, log_delta)
             lost = max(lost, rounding - size + bits + 3)
-            short = max(short, missing(row, j) - size + bits + 3)
+            short = max(short, excess(row, j, size - bits - 3))
             if series.terms_tell:
                 short = max(short, last - size + bits + 4)
             else:
