@@ -9,7 +9,6 @@ to have its *relative* accuracy; where one has not, the integers are widened.
 
 import math
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 import gmpy2
@@ -38,7 +37,7 @@ from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
 _SHORT = 24  # coefficients that are summed one by one
 _UNSEEN = 60  # bits below the largest term at which terms do not show in a double
-_ENOUGH = 128  # coefficients from which a saddle point is estimated
+_ENOUGH = 64  # coefficients from which a saddle point is estimated
 
 
 class MpmathEngine:
@@ -265,12 +264,15 @@ def _estimates(outers: list[list[tuple[int, float]]], inner: list[tuple[int, flo
 
 def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
     """Return the positive coefficients as (p, log2 c_p); of many the first, the last, and the sums of every few."""
-    logs = mpfr_logs(numbers)
-    few = len(logs) // _ENOUGH + 1
+    places = [p for p, c in enumerate(numbers) if c]
+    few, inner = len(places) // _ENOUGH + 1, places[1:-1]
     if few == 1:
-        return logs
-    groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
-    return [logs[0], *((max(group, key=itemgetter(1))[0], _log_sum(group, 0.0)[0]) for group in groups), logs[-1]]
+        return mpfr_logs(numbers)
+    groups = [inner[i : i + few] for i in range(0, len(inner), few)]
+    with mpfr_context(53):
+        sums = mpfr_logs([numbers[places[0]], *(sum(numbers[p] for p in g) for g in groups), numbers[places[-1]]])
+    largest = [max(group, key=numbers.__getitem__) for group in groups]
+    return [(p, log) for p, (_, log) in zip([places[0], *largest, places[-1]], sums, strict=True)]
 
 
 def _dip(logs: list[tuple[int, float]]) -> float:

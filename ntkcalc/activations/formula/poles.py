@@ -49,6 +49,7 @@ class PoleLine(Line):
     def __init__(self, phi: Analytic, ladder: Ladder) -> None:
         super().__init__(phi)
         self.ladder = ladder
+        self._low: tuple[float, list[Ball]] = 0.0, []  # from the line, with −log2 of their radii
 
     def hermite_work(self, degree: int, need: float) -> float:
         """Return about the seconds that `hermite` takes."""
@@ -59,7 +60,9 @@ class PoleLine(Line):
         firsts = self._plan(degree, need)[1]
         if not firsts:
             return super().hermite(degree, need)
-        return super().hermite(firsts[-1] - 1, need) + self._from_poles(firsts, degree, need)
+        if self._low[0] < need or len(self._low[1]) < firsts[-1]:
+            self._low = need, super().hermite(firsts[-1] - 1, need)
+        return self._low[1][: firsts[-1]] + self._from_poles(firsts, degree, need)
 
     def _plan(self, degree: int, need: float) -> tuple[float, list[int]]:
         """Return the seconds, and from which k on 1, 2, … poles are enough."""
