@@ -3,16 +3,13 @@
 Everything heavy is imported where it is used, so that ``--help`` loads nothing but typer.
 """
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ntkcalc.cli.coeffs import coeffs
-from ntkcalc.cli.decay import decay
-from ntkcalc.cli.effrank import effrank
-from ntkcalc.cli.eigs import eigs
-from ntkcalc.cli.evaluate import evaluate
 from ntkcalc.cli.options import ProgramOptions
 from ntkcalc.errors import InputError, near_miss
 
@@ -50,25 +47,32 @@ class _Program(_Strict, TyperGroup):
         return help_of(context).rstrip("\n")
 
 
-app = typer.Typer(
-    cls=_Program,
-    callback=ProgramOptions,  # the class as a function of its attributes
-    help="""The neural tangent kernel's power series (ICLR 2023), every digit right.
+VERBS = {
+    "coeffs": None,
+    "evaluate": "The kernel, its truncated series, the error's bound; matrices of data.",
+    "effrank": "Effective ranks of kernel matrices, and bounds on them.",
+    "eigs": "The spectrum: on the sphere, or of the kernel matrix of data.",
+    "decay": "The decay law of coefficients and eigenvalues: fit and theory.",
+}
+"""Modules with one command each, with what the list of commands says where that is not its docstring's first line."""
 
-    Example: ntkcalc coeffs --act tanh --depth 3
-    """,
-    add_completion=False,
-    add_help_option=False,  # --help is one of our options
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-)
 
-for verb, summary in {
-    coeffs: None,
-    evaluate: "The kernel, its truncated series, the error's bound; matrices of data.",
-    effrank: "Effective ranks of kernel matrices, and bounds on them.",
-    eigs: "The spectrum: on the sphere, or of the kernel matrix of data.",
-    decay: "The decay law of coefficients and eigenvalues: fit and theory.",
-}.items():
-    app.command(cls=_Command, short_help=summary, add_help_option=False)(verb)
+def application(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """Return the program with some of its commands; typer takes a millisecond for each."""
+    app = typer.Typer(
+        cls=_Program,
+        callback=ProgramOptions,  # the class as a function of its attributes
+        help="""The neural tangent kernel's power series (ICLR 2023), every digit right.
+
+        Example: ntkcalc coeffs --act tanh --depth 3
+        """,
+        add_completion=False,
+        add_help_option=False,  # --help is one of our options
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+    )
+    for verb in verbs:
+        command = getattr(import_module(f"ntkcalc.cli.{verb}"), verb)
+        app.command(cls=_Command, short_help=VERBS[verb], add_help_option=False)(command)
+    return app

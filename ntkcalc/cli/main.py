@@ -25,12 +25,13 @@ def _run() -> tuple[int, str]:
     """Run the application; return the exit code and the message for stderr."""
     import typer
 
-    from ntkcalc.cli.app import app
+    from ntkcalc.cli.app import VERBS, application
     from ntkcalc.cli.terminal import abandon_stdout, fill_closed_streams, one_line
 
     try:
         fill_closed_streams()
-        return app(standalone_mode=False) or 0, ""
+        first = [word for word in sys.argv[1:2] if word in VERBS]  # the only command that is needed
+        return application(first or VERBS)(standalone_mode=False) or 0, ""
     except NtkcalcError as error:
         return error.exit_code, one_line(str(error))
     except typer.Abort:
