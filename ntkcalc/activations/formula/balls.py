@@ -16,6 +16,8 @@ import flint
 import gmpy2
 from flint import acb, arb
 
+from ntkcalc.numerics.precision import power_of_two as binary_power
+
 Ball = Any
 """An `arb` or `acb`; FLINT ships no type for mypy."""
 
@@ -59,11 +61,7 @@ def middles(balls: Iterable[Ball]) -> list[Any]:
     zero, found = gmpy2.mpfr(0), []
     for ball in balls:
         mantissa, exponent = ball.mid().man_exp() if ball else (0, 0)
-        if mantissa:
-            number, places = gmpy2.mpfr(int(mantissa)), int(exponent)
-            found.append(gmpy2.mul_2exp(number, places) if places >= 0 else gmpy2.div_2exp(number, -places))
-        else:
-            found.append(zero)
+        found.append(gmpy2.mpz(int(mantissa)) * binary_power(int(exponent)) if mantissa else zero)
     return found
 
 
