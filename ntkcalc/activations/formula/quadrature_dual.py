@@ -44,7 +44,7 @@ from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.mpfr_series import MpfrSeries, binomial_coefficient, mpfr_numbers
+from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import (
     Context,
@@ -100,6 +100,24 @@ class _Series:
             rests = accumulate((c for _, c in later), initial=self.lasts[0])
             slope_rests = accumulate((k * c for k, c in later), initial=self.lasts[1])
             return [*rests][::-1], [*slope_rests][::-1]
+
+    def tails(self, a: Any, delta: Any, j: int) -> tuple[Any, Any]:
+        """Return q_j and q̇_j, numbers of MPFR, to the precision of its context.
+
+        With W_k = δ Σ_{i<k} p_i(j), the chance of more than j hits in k trials, they are S_K W_{K+1} + Σ_{k≤K} µ_k² W_k
+        and S'_K W_K + Σ_{k≤K} k µ_k² W_{k−1}.
+        """
+        numbers, precision = self.squares.numbers, gmpy2.get_context().precision
+        with mpfr_context(precision + 2 * len(numbers).bit_length()):
+            more = delta ** (j + 1)
+            q = q_dot = here = before = gmpy2.mpfr(0)
+            for k in range(j, len(numbers)):
+                if c := numbers[k]:
+                    q, q_dot = q + c * here, q_dot + k * c * before
+                here, before = here + more, here
+                more = more * a * (k + 1) / (k + 1 - j)
+            last, slope_last = self.lasts
+            return q + last * here, q_dot + slope_last * before
 
 
 class QuadratureDual:
@@ -404,8 +422,7 @@ class QuadratureDual:
         found = engine.regroup(series.squares, a, delta, degree + 2)
         with mpfr_context(ctx.prec):
             d, near, far = found.numbers, to_mpfr(a), to_mpfr(delta)
-            rests, slope_rests = series.rests
-            q, q_dot = (far * binomial_coefficient(row, near, far, degree) for row in (rests, slope_rests[1:]))
+            q, q_dot = series.tails(near, far, degree)
             slopes = [(j + 1) * c / far for j, c in enumerate(d[1:])]
             tails, slope_tails = (
                 [*accumulate(row[degree:0:-1], initial=last)][::-1] for row, last in ((d, q), (slopes, q_dot))
