@@ -62,7 +62,8 @@ class PoleLine(Line):
         if not firsts:
             return super().hermite(degree, need)
         if self._low[0] < need or len(self._low[1]) < firsts[-1]:
-            self._low = need, super().hermite(firsts[-1] - 1, need)
+            rounded = 128.0 * math.ceil(need / 128)  # which serves the next demands too
+            self._low = rounded, super().hermite(firsts[-1] + firsts[-1] // 4, rounded)
         return self._low[1][: firsts[-1]] + self._from_poles(firsts, degree, need)
 
     def _plan(self, degree: int, need: float) -> tuple[float, list[int]]:
