@@ -1,7 +1,6 @@
-"""Tables for people: numbers in line on their decimal points, no digit ever cut, captions below.
+"""Tables for people, drawn by Rich: numbers in line on their decimal points, no digit ever cut, captions below.
 
-Rich draws them in colours. Without these its tables are lines of text, which are written here: to load Rich takes a
-sixth of the time of a short command.
+Rich is imported where a table is drawn, so that other formats do without it.
 """
 
 from __future__ import annotations
@@ -40,37 +39,14 @@ class Column(NamedTuple):
     words: bool = False
 
 
-class _Part(NamedTuple):
-    """Columns that stand side by side so many spaces apart; each cell on a line of its own where that is 0."""
-
-    columns: Sequence[Column]
-    gap: int
-
-
 def table(title: str, columns: Sequence[Column], screen: Screen, keys: int = 1) -> str:
     """Return a table under its title.
 
     Where the screen is narrower the columns stand closer, then in several tables below each other, each with the
     first `keys` columns, then each row by itself, a cell a line.
     """
-    from textwrap import fill
-
-    said = spelled(title, screen)
-    said = fill(said, max(screen.width, _NARROWEST)) if screen.width else said
-    parts = _fitted([_in_line(c, screen) for c in columns], keys, screen)
-    if screen.color:
-        return _tidy(_drawn_by_rich(said, parts, screen))
-    return _tidy("".join(f"{line}\n" for line in (said, *(line for part in parts for line in _lines(part, screen)))))
-
-
-def _tidy(text: str) -> str:
-    """Return a table without spaces at the ends of its lines, its parts an empty line apart."""
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines()).replace("\n\n\n", "\n\n")
-
-
-def _drawn_by_rich(title: str, parts: Iterator[_Part], screen: Screen) -> str:
-    """Return a table in colours."""
     from io import StringIO
+    from textwrap import fill
 
     from rich.console import Console
     from rich.text import Text
@@ -78,45 +54,20 @@ def _drawn_by_rich(title: str, parts: Iterator[_Part], screen: Screen) -> str:
     console = Console(
         file=StringIO(),
         width=_ENDLESS,
-        color_system="standard",
-        force_terminal=True,
+        color_system="standard" if screen.color else None,
+        force_terminal=screen.color,
         markup=False,
         highlight=False,
         emoji=False,
         legacy_windows=False,
         _environ={},
     )
+    said = spelled(title, screen)
     with console.capture() as drawn:
-        console.print(Text(title, "bold"))
-        for part in parts:
-            console.print(
-                _ruled(part.columns, part.gap, screen) if part.gap else _records(part.columns), soft_wrap=True
-            )
-    return drawn.get()
-
-
-def _lines(part: _Part, screen: Screen) -> Iterator[str]:
-    """Yield the lines that Rich draws of a part, without colours."""
-    from rich.cells import cell_len
-
-    yield ""
-    if part.gap:
-        header, *rows = (
-            (" " * part.gap).join(row) for row in zip(*((c.header, *c.cells) for c in part.columns), strict=True)
-        )
-        yield f"  {header}"
-        yield " " + ("─" if screen.unicode else "-") * (sum(part.gap + cell_len(c.header) for c in part.columns) - 1)
-        yield from (f"  {row}" for row in rows)
-        yield ""
-        return
-    filled = [column for column in part.columns if any(cell.strip() for cell in column.cells)]
-    headers = [column.header.strip() for column in filled]
-    width = max(map(cell_len, headers), default=0)
-    for row in zip(*(column.cells for column in filled), strict=True):
-        for header, cell in zip(headers, row, strict=True):
-            if cell.strip():
-                yield f"  {header}{' ' * (width - cell_len(header))}  {cell.strip()}"
-        yield ""
+        console.print(Text(fill(said, max(screen.width, _NARROWEST)) if screen.width else said, "bold"))
+        for part in _fitted([_in_line(c, screen) for c in columns], keys, screen):
+            console.print(part, soft_wrap=True)
+    return "".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()).replace("\n\n\n", "\n\n")
 
 
 def _in_line(column: Column, screen: Screen) -> Column:
@@ -130,7 +81,7 @@ def _in_line(column: Column, screen: Screen) -> Column:
     return Column(padded[0], padded[1:], column.words)
 
 
-def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[_Part]:
+def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[Table]:
     """Yield the table in as many parts as it takes to be no wider than the screen."""
     from rich.cells import cell_len
 
@@ -139,7 +90,7 @@ def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[_P
 
     for gap in (3, 2):
         if fits(columns, gap):
-            yield _Part(columns, gap)
+            yield _ruled(columns, gap, screen)
             return
     parts = [[*columns[: keys + 1]]]
     for column in columns[keys + 1 :]:
@@ -148,9 +99,9 @@ def _fitted(columns: Sequence[Column], keys: int, screen: Screen) -> Iterator[_P
         else:
             parts.append([*columns[:keys], column])
     if all(fits(part, 2) for part in parts):
-        yield from (_Part(part, 2) for part in parts)
+        yield from (_ruled(part, 2, screen) for part in parts)
     else:
-        yield _Part(columns, 0)
+        yield _records(columns)
 
 
 def _ruled(columns: Sequence[Column], gap: int, screen: Screen) -> Table:
