@@ -60,7 +60,7 @@ def middles(balls: Iterable[Ball]) -> list[Any]:
     """Return the middles of real balls as numbers of MPFR, in the precision of its context."""
     zero, found = gmpy2.mpfr(0), []
     for ball in balls:
-        mantissa, exponent = ball.mid().man_exp() if ball else (0, 0)
+        mantissa, exponent = ball.mid().man_exp()
         found.append(gmpy2.mpz(int(mantissa)) * binary_power(int(exponent)) if mantissa else zero)
     return found
 

@@ -140,7 +140,7 @@ class PoleLine(Line):
                 for k in chunk:
                     factorial *= k
                     total = totals[k - first]
-                    found.append(total * factorial.rsqrt() + rest if total else total)
+                    found.append(total if total.is_zero() else total * factorial.rsqrt() + rest)
         return found
 
     def _add(self, n: int, first: int, end: int, bits: float, totals: list[Ball]) -> None:
@@ -150,7 +150,7 @@ class PoleLine(Line):
         with working_precision(math.ceil(bits)):
             w = self._height(n)
             terms = [self._term(n, k) for k in range(4)]
-            ratio = ((start + 1) / (w + _larger_root(w, start + 2))).union(_larger_root(w, start + 1))
+            start, ratio = _narrow_ratio(w, start, end)
             value = (arb.pi() / 2).sqrt() * (w * w / 2).exp() * (w / arb(2).sqrt()).erfc()
         ratios = []
         for chunk in _chunks(range(start + 1))[::-1]:
@@ -165,12 +165,24 @@ class PoleLine(Line):
             found = []
             with working_precision(_precision(height, chunk[0], bits)):
                 for k in chunk:
-                    if k >= first and terms[k % 4]:
+                    if k >= first and not terms[k % 4].is_zero():
                         found.append((k - first, terms[k % 4] * value))
                     value *= ratios[k]
             with working_precision(_precision(nearest, chunk[0], bits)):
                 for place, term in found:
                     totals[place] += term
+
+
+def _narrow_ratio(w: Ball, start: int, end: int) -> tuple[int, Ball]:
+    """Return a k from `start` down to `end`, and r_k to 24 bits where there is one.
+
+    Its two bounds are taken down apart: where balls are wide, FLINT's division adds more than one step takes away.
+    """
+    low, high = (start + 1) / (w + _larger_root(w, start + 2)), _larger_root(w, start + 1)
+    while start > end and high - low > low * 2.0**-24:
+        low, high = start / (w + high), start / (w + low)
+        start -= 1
+    return start, low.union(high)
 
 
 def _chunks(numbers: range) -> list[range]:

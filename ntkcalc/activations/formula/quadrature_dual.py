@@ -340,7 +340,7 @@ class QuadratureDual:
             squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
             totals = self._line.squares(need)
             rest = totals[0] - sum(squares, zero)
-            slope_rest = totals[1] - sum((k * c for k, c in enumerate(squares) if c), zero)
+            slope_rest = totals[1] - sum((k * c for k, c in enumerate(squares) if not c.is_zero()), zero)
             lasts = self._bounded(rest, terms, 0), self._bounded(slope_rest, terms, 1)
         return squares, lasts
 
