@@ -151,7 +151,11 @@ def test_the_end_of_a_word_is_where_it_should_be(shell: Shell) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_every_command_is_completed(shell: Shell, command: str) -> None:
-    page = next(p for p in generate.pages(generate.get_command(generate.application()), "ntkcalc")[1] if p.path.endswith(command))
+    page = next(
+        p
+        for p in generate.pages(generate.get_command(generate.application()), "ntkcalc")[1]
+        if p.path.endswith(command)
+    )
     for entry in page.entries:
         name = entry.names[-1]
         longer = [e.names[-1] for e in page.entries if e.names[-1].startswith(name[:-1])]
