@@ -14,8 +14,8 @@ from typer.main import get_command
 
 from ntkcalc import __version__
 from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, written_usages
+from ntkcalc.cli.app import application
 from ntkcalc.cli.files import PICTURES
-from ntkcalc.cli.main import app
 from ntkcalc.cli.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
 from ntkcalc.cli.terminal import VARIABLES
 
@@ -422,7 +422,7 @@ FILES = {f"{NAME}.bash": bash, f"_{NAME}": zsh, f"{NAME}.fish": fish, f"{NAME}.1
 
 def texts() -> dict[str, str]:
     """Return the text of every file."""
-    top, commands = pages(get_command(app), NAME)
+    top, commands = pages(get_command(application()), NAME)
     return {file: make(top, commands) for file, make in FILES.items()}
 
 

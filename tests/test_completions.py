@@ -151,7 +151,11 @@ def test_the_end_of_a_word_is_where_it_should_be(shell: Shell) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_every_command_is_completed(shell: Shell, command: str) -> None:
-    page = next(p for p in generate.pages(generate.get_command(generate.app), "ntkcalc")[1] if p.path.endswith(command))
+    page = next(
+        p
+        for p in generate.pages(generate.get_command(generate.application()), "ntkcalc")[1]
+        if p.path.endswith(command)
+    )
     for entry in page.entries:
         name = entry.names[-1]
         longer = [e.names[-1] for e in page.entries if e.names[-1].startswith(name[:-1])]
@@ -190,7 +194,7 @@ def test_fish_lists_activations_with_their_formulas() -> None:
 def test_the_man_page_has_no_warnings_and_names_every_option() -> None:
     page = HERE / "ntkcalc.1"
     text = page.read_text(encoding="utf-8").replace("\\-", "-")
-    for command in generate.pages(generate.get_command(generate.app), "ntkcalc")[1]:
+    for command in generate.pages(generate.get_command(generate.application()), "ntkcalc")[1]:
         assert all(f".B {entry.usage}\n" in text.replace(r"\(ha", "^") for entry in command.entries)
     groff = [program("groff"), "-man", "-Tutf8", "-ww", "-z", str(page)]
     done = subprocess.run(groff, capture_output=True, encoding="utf-8")

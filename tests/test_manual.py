@@ -11,11 +11,11 @@ import pytest
 from shell import inside, one_line_of_error
 from typer.main import get_command
 
-from ntkcalc.cli.main import app
+from ntkcalc.cli.app import application
 from ntkcalc.cli.manual import GROUPS, OWN, help_text, pages
 from ntkcalc.cli.terminal import VARIABLES
 
-TOP, COMMANDS = pages(get_command(app), "ntkcalc")
+TOP, COMMANDS = pages(get_command(application()), "ntkcalc")
 NAMES = [page.path for page in COMMANDS]
 
 

@@ -1,7 +1,9 @@
 """The algebra of packed series, against naive sums of exact fractions."""
 
+import random
 from fractions import Fraction
 from itertools import pairwise
+from math import comb
 
 import pytest
 from hypothesis import given
@@ -84,6 +86,21 @@ def test_a_composition_is_low_by_at_most_its_error_bound(
         exact = composition([Fraction(c, unit) for c in outer], [Fraction(c, unit) for c in inner], terms)
         for found, true in zip(packing.unpack(series, terms), exact, strict=True):
             assert 0 <= true * unit - found <= error
+
+
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 64, 97, 200])
+def test_a_long_series_on_a_line_is_low_by_at_most_its_error_bound(length: int) -> None:
+    width, terms, chance = 40, 12, random.Random(length)
+    unit = 1 << width
+    line = [chance.randrange(unit * 9 // 10), unit // 10]
+    outer = [chance.randrange(unit // length) for _ in range(length)]
+    outer[length // 3] //= 2 ** (length - 1)  # 0, of more than a few
+    packing = Packing.fixed_point(width, terms)
+    (found,) = packing.compose([outer], [*line, *[0] * (terms - 2)], unit, 0)
+    a, delta = (Fraction(c, unit) for c in line)
+    for p, c in enumerate(packing.unpack(found, terms)):
+        exact = sum((r * comb(j, p) * a ** (j - p) * delta**p for j, r in enumerate(outer) if j >= p), Fraction(0))
+        assert 0 <= exact - c <= composition_error(length, 1)
 
 
 @pytest.mark.parametrize("terms", range(1, 10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -52,3 +53,19 @@ def test_nothing_is_loaded_that_is_not_needed(line: str, expected: set[str]) -> 
     found = loaded(line)
     assert not found & NEVER
     assert found == expected
+
+
+def test_a_command_does_not_load_the_others() -> None:
+    code = """
+import sys
+from ntkcalc.cli.main import main
+try:
+    main()
+except SystemExit:
+    print(*sys.modules)
+"""
+    command = [sys.executable, "-c", code, "coeffs", "-a", "relu", "-o", os.devnull]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=ENVIRONMENT)
+    names = {*done.stdout.split()}
+    assert {"gmpy2", "ntkcalc.cli.coeffs"} <= names
+    assert not names & {"ntkcalc.cli.eigs", "ntkcalc.cli.decay"}

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
-from html import escape
 from typing import Annotated, Any, ClassVar
 
 from ntkcalc.errors import NtkcalcError
@@ -111,6 +110,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks, of the first records."""
+        from html import escape
+
         records = self.records()
         cells = [[escape(_short(v)) for v in r.values() if not _is_nested(v)] for r in records[:_SHOWN]]
         names = [escape(name) for name, v in records[0].items() if not _is_nested(v)] if records else []

@@ -9,7 +9,6 @@ to have its *relative* accuracy; where one has not, the integers are widened.
 
 import math
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 import gmpy2
@@ -18,6 +17,7 @@ from ntkcalc.errors import NtkcalcError
 from ntkcalc.numerics.engine import ErrorBound
 from ntkcalc.numerics.mpfr_series import (
     MpfrSeries,
+    binomial_coefficient,
     fixed_point,
     mpfr_logs,
     mpfr_numbers,
@@ -35,8 +35,9 @@ from ntkcalc.numerics.packed_series import (
 from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
+_SHORT = 24  # coefficients that are summed one by one
 _UNSEEN = 60  # bits below the largest term at which terms do not show in a double
-_ENOUGH = 128  # coefficients from which a saddle point is estimated
+_ENOUGH = 64  # coefficients from which a saddle point is estimated
 
 
 class MpmathEngine:
@@ -91,6 +92,14 @@ class MpmathEngine:
         with self._numbers(longest):
             composed = self._composed([mpfr_numbers(r) for r in outers], mpfr_numbers(inner))
             return [self._series(row, longest) for row in composed]
+
+    def regroup(self, series: Sequence[Real], a: Real, delta: Real, terms: int) -> MpfrSeries:
+        """Return the polynomial Σ c_k t^k at t = a + δs as a series in s, truncated."""
+        if terms > _SHORT:
+            return self.compose([series], [a, delta, *[0 * a] * (terms - 2)])[0]
+        with self._numbers(len(series)):
+            numbers, near, far = mpfr_numbers(series), to_mpfr(a), to_mpfr(delta)
+            return self._series([binomial_coefficient(numbers, near, far, j) for j in range(terms)], len(series))
 
     def _product(self, a: list[Any], b: list[Any]) -> list[Any]:
         terms, logs_a, logs_b = len(a), _logs(a), _logs(b)
@@ -255,12 +264,15 @@ def _estimates(outers: list[list[tuple[int, float]]], inner: list[tuple[int, flo
 
 def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
     """Return the positive coefficients as (p, log2 c_p); of many the first, the last, and the sums of every few."""
-    logs = mpfr_logs(numbers)
-    few = len(logs) // _ENOUGH + 1
+    places = [p for p, c in enumerate(numbers) if c]
+    few, inner = len(places) // _ENOUGH + 1, places[1:-1]
     if few == 1:
-        return logs
-    groups = [logs[i : min(i + few, len(logs) - 1)] for i in range(1, len(logs) - 1, few)]
-    return [logs[0], *((max(group, key=itemgetter(1))[0], _log_sum(group, 0.0)[0]) for group in groups), logs[-1]]
+        return mpfr_logs(numbers)
+    groups = [inner[i : i + few] for i in range(0, len(inner), few)]
+    with mpfr_context(53):
+        sums = mpfr_logs([numbers[places[0]], *(sum(numbers[p] for p in g) for g in groups), numbers[places[-1]]])
+    largest = [max(group, key=numbers.__getitem__) for group in groups]
+    return [(p, log) for p, (_, log) in zip([places[0], *largest, places[-1]], sums, strict=True)]
 
 
 def _dip(logs: list[tuple[int, float]]) -> float:

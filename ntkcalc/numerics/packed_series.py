@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from math import isqrt
 from typing import Any
 
 import gmpy2
+
+_LEAF = 32  # terms of a series on a line that are summed one by one
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Packing:
         errors of its factors and one rounding), a block of m terms by 3m + 1, and a giant step
         passes on what it got plus 2m ‖r_j, j ≥ (g+1)m‖₁ + 1.
         """
+        if valuation == 0 and not any(inner[2:]):
+            return [self._on_line(outer, inner, unit) for outer in outers]
         length = max(map(len, outers))
         if valuation > 0:
             length = min(length, (self.terms - 1) // valuation + 1)
@@ -116,6 +121,31 @@ class Packing:
                 block += self.shifted(self.truncate(giant, left) * total, step * valuation)
             total = self.rounded(block, terms)
         return total
+
+    def _on_line(self, outer: Sequence[int], line: Sequence[int], unit: int) -> Any:
+        """Return r(u) for a line u = a + δt, by halves: sums of m terms in pairs, the later one times u^m.
+
+        Powers of u are short, so that few products are long. A product adds (2m − 1) ‖r_j‖₁ + 1 to the error, j from
+        the later half; the m of all halves that r_j is in sum to j, so that products add 2j r_j, and their roundings.
+        """
+        powers = [self.pack([unit]), self.pack(line)]
+        for i in range(2, _LEAF + 1):
+            powers.append(self.multiply(powers[i // 2], powers[i - i // 2], self.terms))
+        giant = powers.pop()
+        parts = [self._block(outer[i : i + _LEAF], powers) for i in range(0, len(outer), _LEAF)]
+        while len(parts) > 1:
+            later = [self.multiply(part, giant, self.terms) for part in parts[1::2]]
+            parts = [a + b for a, b in zip_longest(parts[::2], later, fillvalue=gmpy2.mpz(0))]
+            giant = self.multiply(giant, giant, self.terms) if len(parts) > 1 else giant
+        return parts[0]
+
+    def _block(self, outer: Sequence[int], powers: list[Any]) -> Any:
+        """Return the sum of r_j u^j for so many powers as there are, rounded."""
+        block = gmpy2.mpz(0)
+        for power, c in zip(powers, outer, strict=False):
+            if c:
+                block = gmpy2.fma(power, c, block)
+        return self.rounded(block, self.terms)
 
 
 def baby_steps(length: int, outers: int, valuation: int) -> int:

@@ -159,14 +159,13 @@ def mpfr_context(bits: int) -> Any:
 
 def to_mpfr(x: Real) -> Any:
     """Return an mpmath real as a number of MPFR, whose long recurrences are ten times faster."""
-    import gmpy2
-
     sign, mantissa, exponent, _ = x._mpf_
-    return gmpy2.mpfr(-mantissa if sign else mantissa) * _power_of_two(exponent)
+    return (-mantissa if sign else mantissa) * power_of_two(exponent)
 
 
 @lru_cache(maxsize=1 << 14)
-def _power_of_two(exponent: int) -> Any:
+def power_of_two(exponent: int) -> Any:
+    """Return an exact number of MPFR; an integer of GMP times it is made five times faster than by ``gmpy2.mpfr``."""
     import gmpy2
 
     with mpfr_context(2):
@@ -249,7 +248,7 @@ def first_agreement(results: Iterable[Sequence[Real]], bits: int) -> Sequence[Re
     before: list[Any] = []
     for found in results:
         with mpfr_context(bits + 64):
-            numbers, unit = mpfr_numbers(found), _power_of_two(-bits)
+            numbers, unit = mpfr_numbers(found), power_of_two(-bits)
             if before and all(abs(y - x) <= abs(y) * unit for x, y in zip(before, numbers, strict=True)):
                 return found
         before = numbers

@@ -147,6 +147,14 @@ def test_poles_give_what_the_line_gives(name: str, q: Fraction) -> None:
     assert all(max(rest, -200.0) <= max(line._log_rest(2, k), -200.0) for k, rest in rests.items())
 
 
+def test_terms_of_the_first_pole_are_accurate_at_large_k() -> None:
+    line, first = activation("tanh").dual._line, 90_000
+    totals = [arb(0)] * 2
+    line._add(0, first, first + 2, 800.0, totals)
+    (odd,) = (t for t in totals if not t.is_zero())
+    assert log2_upper(odd.rad()) - log2_upper(odd) < -80.0  # 120 of the 800 bits are left at its size
+
+
 def largest_gap(ours: list[Any], theirs: list[Any]) -> float:
     """log2 of the largest relative difference."""
     gaps = [abs(CTX.convert(a) / CTX.convert(b) - 1) for a, b in zip(ours, theirs, strict=True) if b]

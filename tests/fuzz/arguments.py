@@ -29,7 +29,7 @@ from shell import Done, inside, run
 from typer.main import get_command
 
 from ntkcalc.activations.catalogue import FAMILIES
-from ntkcalc.cli.main import app
+from ntkcalc.cli.app import application
 from ntkcalc.cli.manual import Entry, pages
 
 CODES = {0, 1, 2, 3}
@@ -93,7 +93,7 @@ def option(entry: Entry) -> st.SearchStrategy[list[str]]:
     )
 
 
-TOP, COMMANDS = pages(get_command(app), "ntkcalc")
+TOP, COMMANDS = pages(get_command(application()), "ntkcalc")
 
 
 @st.composite

@@ -7,13 +7,16 @@ holds the values of a function *analytic on the box*: where that is not plain, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import flint
+import gmpy2
 from flint import acb, arb
+
+from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
 """An `arb` or `acb`; FLINT ships no type for mypy."""
@@ -51,6 +54,21 @@ def log2_lower(x: Ball) -> float:
     size = x.abs_lower()
     mantissa, exponent = size.man_exp() if size.is_finite() else (0, 0)
     return math.log2(int(mantissa)) + int(exponent) - 1e-9 if mantissa else -math.inf
+
+
+def middles(balls: Iterable[Ball]) -> list[Any]:
+    """Return the middles of real balls as numbers of MPFR, in the precision of its context."""
+    zero, found = gmpy2.mpfr(0), []
+    for ball in balls:
+        mantissa, exponent = ball.mid().man_exp()
+        found.append(gmpy2.mpz(int(mantissa)) * binary_power(int(exponent)) if mantissa else zero)
+    return found
+
+
+def log2_widest(balls: Iterable[Ball]) -> float:
+    """Return an upper bound of log2 of the largest radius; ∞ where one is not finite, −∞ where all are 0."""
+    radii = [ball.rad() for ball in balls]
+    return log2_upper(max(radii)) if sum(radii, arb(0)).is_finite() else math.inf
 
 
 def power_of_two(log: float) -> Ball:

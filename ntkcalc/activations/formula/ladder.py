@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Ladder:
         """Return the poles of φ(√q x)."""
         return replace(self, steepness=self.steepness * q)
 
-    @property
+    @cached_property
     def distance(self) -> float:
         """The distance of the first pole from the real line."""
         return math.pi * float(self.first) / math.sqrt(self.steepness)

@@ -24,7 +24,7 @@ import math
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_widest, rational, widened, working_precision
 from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.trapezoid import Line
@@ -32,6 +32,7 @@ from ntkcalc.activations.formula.trapezoid import Line
 _LN2 = math.log(2)
 _MOST_POLES = 64
 _FIRST = 64  # least k of a sum over poles
+_CHUNK = 128  # numbers of terms that share a precision
 _STEP = 3e-6  # seconds of one ratio and what becomes of it
 
 
@@ -49,6 +50,7 @@ class PoleLine(Line):
     def __init__(self, phi: Analytic, ladder: Ladder) -> None:
         super().__init__(phi)
         self.ladder = ladder
+        self._low: tuple[float, list[Ball]] = 0.0, []  # from the line, with −log2 of their radii
 
     def hermite_work(self, degree: int, need: float) -> float:
         """Return about the seconds that `hermite` takes."""
@@ -59,7 +61,10 @@ class PoleLine(Line):
         firsts = self._plan(degree, need)[1]
         if not firsts:
             return super().hermite(degree, need)
-        return super().hermite(firsts[-1] - 1, need) + self._from_poles(firsts, degree, need)
+        if self._low[0] < need or len(self._low[1]) < firsts[-1]:
+            rounded = 128.0 * math.ceil(need / 128)  # which serves the next demands too
+            self._low = rounded, super().hermite(firsts[-1] + firsts[-1] // 4, rounded)
+        return self._low[1][: firsts[-1]] + self._from_poles(firsts, degree, need)
 
     def _plan(self, degree: int, need: float) -> tuple[float, list[int]]:
         """Return the seconds, and from which k on 1, 2, … poles are enough."""
@@ -113,38 +118,81 @@ class PoleLine(Line):
 
     def _from_poles(self, firsts: list[int], degree: int, need: float) -> list[Ball]:
         """Return µ_k, k from the last of `firsts` to the degree, of n poles where those from n on add nothing."""
-        first, order, guard = firsts[-1], self.ladder.order, 32.0
+        first, order, guard = firsts[-1], self.ladder.order, 40.0
         while True:
-            with working_precision(math.ceil(need + guard)):
-                totals = [arb(0)] * (degree + 1 - first)
-                for n, end in enumerate([degree + 1, *firsts[:-1]]):
-                    if end > first:
-                        self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
-                factorial, found = arb(first - 1).fac(), []
-                for k, total in enumerate(totals, first):
-                    factorial *= k
-                    found.append(widened(total * factorial.rsqrt(), -need - 2) if not total.is_zero() else total)
-            excess = max(log2_upper(m.rad()) for m in found) + need
+            totals = [arb(0)] * (degree + 1 - first)
+            for n, end in enumerate([degree + 1, *firsts[:-1]]):
+                if end > first:
+                    self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
+            found = self._normalised(totals, first, need, guard)
+            excess = log2_widest(found) + need
             if excess <= 0:
                 return found
             guard += max(excess, 8) + 8
 
+    def _normalised(self, totals: list[Ball], first: int, need: float, guard: float) -> list[Ball]:
+        """Return totals over √k!, k from the first, with the error of the poles that are left out."""
+        factorial, found, rest = arb(1), [], widened(arb(0), -need - 2)
+        with working_precision(math.ceil(need + guard)):
+            factorial = arb(first - 1).fac()
+        for chunk in _chunks(range(first, first + len(totals))):
+            with working_precision(_precision(float(self._height(0)), chunk[0], need + guard)):
+                for k in chunk:
+                    factorial *= k
+                    total = totals[k - first]
+                    found.append(total if total.is_zero() else total * factorial.rsqrt() + rest)
+        return found
+
     def _add(self, n: int, first: int, end: int, bits: float, totals: list[Ball]) -> None:
-        """Add 2 Re ρ_n i(−i)^k I_k(y_n) for first ≤ k < end."""
-        w = self._height(n)
-        terms = [self._term(n, k) for k in range(4)]
-        start = _start(float(w), end, bits)
-        ratio = ((start + 1) / (w + _larger_root(w, start + 2))).union(_larger_root(w, start + 1))
+        """Add 2 Re ρ_n i(−i)^k I_k(y_n) for first ≤ k < end, with an error of 2**-bits √k! or so."""
+        height = float(self._height(n))
+        start = _start(height, end, bits)
+        with working_precision(math.ceil(bits)):
+            w = self._height(n)
+            terms = [self._term(n, k) for k in range(4)]
+            start, ratio = _narrow_ratio(w, start, end)
+            value = (arb.pi() / 2).sqrt() * (w * w / 2).exp() * (w / arb(2).sqrt()).erfc()
         ratios = []
-        for k in range(start, -1, -1):  # ratio is r_k, with u_k at the start
-            if k < end:
-                ratios.append(ratio)
-            ratio = k / (w + ratio)
-        value = (arb.pi() / 2).sqrt() * (w * w / 2).exp() * (w / arb(2).sqrt()).erfc()
-        for k, ratio in enumerate(reversed(ratios)):
-            if k >= first and not terms[k % 4].is_zero():
-                totals[k - first] += terms[k % 4] * value
-            value *= ratio
+        for chunk in _chunks(range(start + 1))[::-1]:
+            with working_precision(_precision(height, chunk[0], bits)):
+                for k in reversed(chunk):  # ratio is r_k, with u_k at the start
+                    if k < end:
+                        ratios.append(ratio)
+                    ratio = k / (w + ratio)
+        ratios.reverse()
+        nearest = float(self._height(0))
+        for chunk in _chunks(range(end)):
+            found = []
+            with working_precision(_precision(height, chunk[0], bits)):
+                for k in chunk:
+                    if k >= first and not terms[k % 4].is_zero():
+                        found.append((k - first, terms[k % 4] * value))
+                    value *= ratios[k]
+            with working_precision(_precision(nearest, chunk[0], bits)):
+                for place, term in found:
+                    totals[place] += term
+
+
+def _narrow_ratio(w: Ball, start: int, end: int) -> tuple[int, Ball]:
+    """Return a k from `start` down to `end`, and r_k to 24 bits where there is one.
+
+    Its two bounds are taken down apart: where balls are wide, FLINT's division adds more than one step takes away.
+    """
+    low, high = (start + 1) / (w + _larger_root(w, start + 2)), _larger_root(w, start + 1)
+    while start > end and high - low > low * 2.0**-24:
+        low, high = start / (w + high), start / (w + low)
+        start -= 1
+    return start, low.union(high)
+
+
+def _chunks(numbers: range) -> list[range]:
+    """Return parts of a range that share a precision."""
+    return [numbers[i : i + _CHUNK] for i in range(0, len(numbers), _CHUNK)]
+
+
+def _precision(w: float, k: int, bits: float) -> int:
+    """Return the bits that I_k(w)/√k!, of about e^{w²/4 − w√k}, takes for an error of 2**-bits."""
+    return max(64, math.ceil(bits + (w * w / 4 - w * math.sqrt(k)) / _LN2))
 
 
 def _larger_root(w: Ball, square: int) -> Ball:

@@ -9,7 +9,7 @@ Three routes, each of which carries the proof of its error; an estimate of their
   .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = δ \sum_i S'_{i+1} p_i(j),
 
   where k > K adds at most S_K max_{k>K} p_k(j) to d_j, and S_K times the chance of j hits or fewer in K + 1 trials to
-  q_j (errors of µ_k: `QuadratureDual._moved`);
+  q_j (errors of µ_k: `QuadratureDual._moved`); only the last q_j is summed so, those before it are q_{j−1} = q_j + d_j;
 * local Hermite coefficients (`local_hermite`), for a near 1 and narrow strips.
 """
 
@@ -22,11 +22,20 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+import gmpy2
 from flint import arb
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, power_of_two, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    log2_lower,
+    log2_upper,
+    log2_widest,
+    middles,
+    power_of_two,
+    working_precision,
+)
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
@@ -35,8 +44,19 @@ from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
-from ntkcalc.numerics.precision import Context, Real, context, log2, log_binomial, log_chance
+from ntkcalc.numerics.precision import (
+    Context,
+    Real,
+    context,
+    log2,
+    log_binomial,
+    log_chance,
+    mpfr_context,
+    mpfr_log2,
+    to_mpfr,
+)
 
 FLOOR = 4096
 """A coefficient below 2**−FLOOR of √E[φ²] counts as zero."""
@@ -44,7 +64,7 @@ FLOOR = 4096
 _LN2 = math.log(2)
 _SUSPICIOUS = 256  # bits beyond those asked for of which none is left, before a whole part of φ is looked at
 _MOST_TERMS = 1 << 19
-_COMPOSITION = 1.1e-4  # seconds that one Hermite coefficient takes in three compositions of power series
+_COMPOSITION = 1.2e-5  # seconds that one Hermite coefficient takes in a composition with a line
 _SQUARES = 2e-5  # seconds that the sums of squares take for one Hermite coefficient
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 
@@ -64,14 +84,40 @@ def to_ball(x: Real) -> Ball:
 
 @dataclass(frozen=True)
 class _Series:
-    """µ_0² … µ_K² with S_i and S'_i, their middles; log2 of bounds on the errors of µ_k, of S_K and of S'_K."""
+    """µ_0² … µ_K², S_K and S'_K, the middles of balls, with log2 of bounds on the errors of µ_k, of S_K and of S'_K."""
 
-    squares: list[Real]
-    rests: list[Real]
-    slope_rests: list[Real]
+    squares: MpfrSeries
+    lasts: tuple[Any, Any]  # numbers of MPFR
     log_errors: tuple[float, float, float]
     terms_tell: bool
     """Whether more terms make S_K and S'_K more accurate, for they are from bounds."""
+
+    @cached_property
+    def rests(self) -> tuple[list[Any], list[Any]]:
+        """S_0 … S_K and S'_0 … S'_K."""
+        later = [*enumerate(self.squares.numbers)][:0:-1]
+        with mpfr_context(self.squares.ctx.prec):
+            rests = accumulate((c for _, c in later), initial=self.lasts[0])
+            slope_rests = accumulate((k * c for k, c in later), initial=self.lasts[1])
+            return [*rests][::-1], [*slope_rests][::-1]
+
+    def tails(self, a: Any, delta: Any, j: int) -> tuple[Any, Any]:
+        """Return q_j and q̇_j, numbers of MPFR, to the precision of its context.
+
+        With W_k = δ Σ_{i<k} p_i(j), the chance of more than j hits in k trials, they are S_K W_{K+1} + Σ_{k≤K} µ_k² W_k
+        and S'_K W_K + Σ_{k≤K} k µ_k² W_{k−1}.
+        """
+        numbers, precision = self.squares.numbers, gmpy2.get_context().precision
+        with mpfr_context(precision + 2 * len(numbers).bit_length()):
+            more = delta ** (j + 1)
+            q = q_dot = here = before = gmpy2.mpfr(0)
+            for k in range(j, len(numbers)):
+                if c := numbers[k]:
+                    q, q_dot = q + c * here, q_dot + k * c * before
+                here, before = here + more, here
+                more = more * a * (k + 1) / (k + 1 - j)
+            last, slope_last = self.lasts
+            return q + last * here, q_dot + slope_last * before
 
 
 class QuadratureDual:
@@ -273,7 +319,7 @@ class QuadratureDual:
         d = [ctx.convert(m) ** 2 for m in mu]
         need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
         while True:
-            rows = self._rests(degree + 1, need)[1:]
+            rows = self._rests(degree + 1, need)
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row[: degree + 1])
             if lost < -bits - 1:
                 break
@@ -282,26 +328,36 @@ class QuadratureDual:
         tails, slope_tails = ([to_real(ctx, r) for r in row] for row in rows)
         return Expansion(d, tails[: degree + 1], slope_tails[1 : degree + 2])
 
-    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
-        """Return balls of µ_k², of S_k and of S'_k, k ≤ terms + 1, from Hermite coefficients with radii 2**-need.
+    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
+        """Return balls of S_k and of S'_k, k ≤ terms + 1, with the relative accuracy of µ_k², for they are sums."""
+        with working_precision(math.ceil(need) + 32):
+            squares, lasts = self._squares(terms + 1, need)
+            slopes = [k * c for k, c in enumerate(squares)]
+            rests, slope_rests = (
+                [*accumulate(reversed(row[1:]), initial=last)][::-1]
+                for row, last in zip((squares, slopes), lasts, strict=True)
+            )
+        return rests, slope_rests
 
-        The last S_K is a difference from E[φ²], or between 0 and its bound, whichever is known better; the others are
-        sums, and so they have the relative accuracy of µ_k².
+    def _squares(self, terms: int, need: float) -> tuple[list[Ball], tuple[Ball, Ball]]:
+        """Return balls of µ_0² … µ_K², K = terms, from µ_k with radii 2**-need, and of S_K and S'_K.
+
+        These are differences from E[φ²] and E[φ'²], or between 0 and their bounds, whichever is known better.
         """
         with working_precision(math.ceil(need) + 32):
-            mu = self.moments(terms + 1, need)[: terms + 2]
-            zero = arb(0)
+            mu, zero = self.moments(terms, need)[: terms + 1], arb(0)
             squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
-            found = []
-            for order in (0, 1):
-                total = self._line.square(order, need)
-                row = [k**order * s for k, s in enumerate(squares)]
-                last = total - sum(row, zero)
-                log_bound = self._tails.beyond(terms + 1, order)
-                if log_bound < log2_upper(last.rad()):
-                    last = zero.union(power_of_two(log_bound))
-                found.append(list(accumulate(reversed(row[1:]), initial=last))[::-1])
-        return squares, found[0], found[1]
+            rest = self._line.square(0, need) - sum(squares, zero)
+            slope_rest = self._line.square(1, need) - sum(
+                (k * c for k, c in enumerate(squares) if not c.is_zero()), zero
+            )
+            lasts = self._bounded(rest, terms, 0), self._bounded(slope_rest, terms, 1)
+        return squares, lasts
+
+    def _bounded(self, rest: Ball, terms: int, order: int) -> Ball:
+        """Return S_K or S'_K as it is known from a difference, or from its bound where that is less than the error."""
+        log_bound = self._tails.beyond(terms, order)
+        return arb(0).union(power_of_two(log_bound)) if log_bound < log2_upper(rest.rad()) else rest
 
     def _check_need(self, need: float) -> None:
         if need > 1 << 18:
@@ -359,58 +415,62 @@ class QuadratureDual:
                 )
 
     def _series(self, terms: int, need: float) -> _Series:
-        """Return µ_k², S_k and S'_k up to K = terms."""
-        found = self._rests(terms, need)
+        """Return µ_k² up to K = terms, S_K and S'_K."""
+        squares, lasts = self._squares(terms, need)
         ctx = context(math.ceil(need) + 48)
-        rows = [[max(to_real(ctx, r), ctx.zero) for r in row[: terms + 1]] for row in found]
-        lasts = [row[terms] for row in found[1:]]
-        moved = max(log2_upper(m.rad()) for m in self.moments(terms + 1, need))
-        errors = moved + 1e-3, *(log2_upper(last.rad()) + 1 for last in lasts)
-        tell = any(last.rad() > last.mid() / 2 for last in lasts)
-        return _Series(rows[0], rows[1], rows[2], (errors[0], errors[1], errors[2]), tell)
+        with mpfr_context(ctx.prec):
+            numbers, last, slope_last = middles(squares), *(max(c, gmpy2.mpfr(0)) for c in middles(lasts))
+        moved = log2_widest(self.moments(terms, need))
+        errors = moved + 1e-3, *(log2_upper(c.rad()) + 1 for c in lasts)
+        tell = any(c.rad() > c.mid() / 2 for c in lasts)
+        return _Series(MpfrSeries(ctx, numbers), (last, slope_last), (errors[0], errors[1], errors[2]), tell)
 
     def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
-        ctx = context(bits + 48)
+        engine, ctx = MpmathEngine(bits + 5), context(bits + 48)
         a, delta = point.at(ctx)
-        outers = [series.squares, series.rests, series.slope_rests[1:]]
-        d, q, q_dot = MpmathEngine(bits + 4).compose(outers, [a, delta, *[ctx.zero] * degree])
-        return Expansion(d, [delta * c for c in q[: degree + 1]], [delta * c for c in q_dot[: degree + 1]])
+        found = engine.regroup(series.squares, a, delta, degree + 2)
+        with mpfr_context(ctx.prec):
+            d, near, far = found.numbers, to_mpfr(a), to_mpfr(delta)
+            q, q_dot = series.tails(near, far, degree)
+            slopes = [(j + 1) * c / far for j, c in enumerate(d[1:])]
+            tails, slope_tails = (
+                [*accumulate(row[degree:0:-1], initial=last)][::-1] for row, last in ((d, q), (slopes, q_dot))
+            )
+        return Expansion(found, MpfrSeries(ctx, tails), MpfrSeries(ctx, slope_tails))
 
     def _errors(
         self, series: _Series, point: ExpansionPoint, found: Expansion, degree: int, bits: int
     ) -> tuple[float, float]:
-        """Return by how many bits rounding and the terms left out exceed 2**-(bits + 2) of any number, at worst."""
-        a, delta = point.at(context(64))
-        log_a, log_delta, terms = log2(a), log2(delta), len(series.squares) - 1
-        beyond, slope_beyond = (
-            log_sum(log2(rest) if rest else -math.inf, error)
-            for rest, error in (
-                (series.rests[-1], series.log_errors[1]),
-                (series.slope_rests[-1], series.log_errors[2]),
-            )
-        )
-        tails = self._tails
+        """Return by how many bits rounding and the terms left out exceed 2**-(bits + 2) of any number, at worst.
 
-        def missing(row: int, j: int) -> float:
-            if row == 0:
-                return min(
-                    beyond + log_largest_weight(terms, j, log_a, log_delta), tails.coefficient(terms, j, log_delta)
-                )
-            left = beyond if row == 1 else slope_beyond
-            return min(left + log_few_hits(terms, j, log_a, log_delta), tails.tail(terms, j, log_delta, row == 2))
+        Of q and q̇ only the last are looked at: the others are sums of them and of d_j.
+        """
+        log_a, log_delta = (log2(x) for x in point.at(context(64)))
+        terms, tails = len(series.squares) - 1, self._tails
+        beyond, slope_beyond = (
+            log_sum(mpfr_log2(rest), error) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
+        )
+
+        def excess(row: int, j: int, goal: float) -> float:
+            """By how many bits the terms left out exceed a goal: as S_K says or, where they do, as derivatives say."""
+            if row:
+                missing = (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
+                return min(missing, tails.tail(terms, j, log_delta, row == 2)) - goal
+            missing = beyond + log_largest_weight(terms, j, log_a, log_delta)
+            return (missing if missing <= goal else min(missing, tails.coefficient(terms, j, log_delta))) - goal
 
         lost = short = -math.inf
-        for i, row in enumerate((found.d, found.tails, found.slope_tails)):
-            for j, c in enumerate(row):
-                size = log2(c) if c else -math.inf
-                rounding, last = self._moved(series, i, size, log_delta)
-                lost = max(lost, rounding - size + bits + 3)
-                short = max(short, missing(i, j) - size + bits + 3)
-                if series.terms_tell:
-                    short = max(short, last - size + bits + 4)
-                else:
-                    lost = max(lost, last - size + bits + 4)
+        lasts = [(row, degree, mpfr_numbers(q)[degree]) for row, q in ((1, found.tails), (2, found.slope_tails))]
+        for row, j, c in (*((0, j, c) for j, c in enumerate(mpfr_numbers(found.d))), *lasts):
+            size = mpfr_log2(c)
+            rounding, last = self._moved(series, row, size, log_delta)
+            lost = max(lost, rounding - size + bits + 3)
+            short = max(short, excess(row, j, size - bits - 3))
+            if series.terms_tell:
+                short = max(short, last - size + bits + 4)
+            else:
+                lost = max(lost, last - size + bits + 4)
         return lost, short
 
     def _moved(self, series: _Series, row: int, size: float, log_delta: float) -> tuple[float, float]:
@@ -530,10 +590,9 @@ class QuadratureDual:
         while terms <= _MOST_TERMS:
             series, fixed = self._prepared(terms, bits)
             left, steeper = (
-                log_sum(log2(rows[terms]) if rows[terms] else -math.inf, error) - log2(total)
-                for rows, error, total in (
-                    (series.rests, series.log_errors[1], self.mean_square(16)),
-                    (series.slope_rests, series.log_errors[2], self.slope_square(16)),
+                log_sum(mpfr_log2(row[terms]), error) - log2(total)
+                for row, error, total in zip(
+                    series.rests, series.log_errors[1:], (self.mean_square(16), self.slope_square(16)), strict=True
                 )
             )
             if max(left + (terms + 1) * log_size, steeper + terms * log_size) < -bits - 2:

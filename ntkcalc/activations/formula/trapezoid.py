@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, log2_widest, power_of_two, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, best_width, hermite_sums, sums_work
@@ -123,8 +123,9 @@ class Line:
         while True:
             found = hermite_sums(self.blocks(rule, degree, need, kinds), degree, need + guard)
             with working_precision(math.ceil(need + guard) + 16):
-                found = [widened(m, rule.log_error) for m in found]
-            excess = max(log2_upper(m.rad()) for m in found) + need
+                rest = widened(arb(0), rule.log_error)
+                found = [m + rest for m in found]
+            excess = log2_widest(found) + need
             if excess <= 0:
                 return found
             if excess == math.inf:
