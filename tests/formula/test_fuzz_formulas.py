@@ -24,12 +24,11 @@ def run(*arguments: str) -> str:
 
 
 def test_a_sample_ends_in_results_and_refusals() -> None:
-    # a busy machine is slower, and so are other kernels than those of the script: time is not the matter here
-    assert run("--count", "250", "--seed", "6", "--limit", "30").startswith("250 inputs, 0 faults")
+    assert run("--count", "250", "--seed", "6").startswith("250 inputs, 0 faults")
 
 
 def test_what_once_failed_ends_in_results_and_refusals() -> None:
-    assert run("--corpus", "--limit", "30").startswith(f"{len(corpus())} inputs, 0 faults")
+    assert run("--corpus").startswith(f"{len(corpus())} inputs, 0 faults")
 
 
 def test_every_case_depends_on_its_number_alone() -> None:
