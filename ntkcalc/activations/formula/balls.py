@@ -16,6 +16,8 @@ import flint
 import gmpy2
 from flint import acb, arb
 
+from ntkcalc.activations.formula.functions import OVER, outer_derivative, program
+from ntkcalc.activations.formula.trees import X, node
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
@@ -120,8 +122,9 @@ class _Balls:
         return e / (1 + e)
 
 
-def _over(name: str, slope: Callable[[Ball], Ball]) -> Callable[[Any, Ball], Ball]:
+def _over(name: str) -> Callable[[Any, Ball], Ball]:
     """Return f(u)/u; of coarse balls near 0 by a mean of f' over the segments from 0 to u."""
+    slope = outer_derivative(node(name, X))
 
     def run(self: _Balls, u: Ball) -> Ball:
         plain = getattr(self, name)(u) / u
@@ -129,28 +132,14 @@ def _over(name: str, slope: Callable[[Ball], Ball]) -> Callable[[Any, Ball], Bal
             return plain
         zero = arb(0)
         hull = acb(u.real.union(zero), u.imag.union(zero)) if isinstance(u, acb) else u.union(zero)
-        mean = slope(hull)
+        mean = program([slope], self)(hull)[0]
         return mean if not plain.is_finite() or mean.rad() < plain.rad() else plain
 
     return run
 
 
-def _root_over(u: Ball) -> Ball:
-    """Return 1/√(1 + u²), NaN where the root is not analytic."""
-    return 1 / (1 + u * u).sqrt(analytic=True) if isinstance(u, acb) else 1 / (1 + u * u).sqrt()
-
-
-for _name, _slope in {
-    "sin": lambda u: u.cos(),
-    "sinh": lambda u: u.cosh(),
-    "tanh": lambda u: 1 - u.tanh() ** 2,
-    "expm1": lambda u: u.exp(),
-    "log1p": lambda u: 1 / (1 + u),
-    "asinh": _root_over,
-    "atan": lambda u: 1 / (1 + u * u),
-    "erf": lambda u: 2 / arb.pi().sqrt() * (-u * u).exp(),
-}.items():
-    setattr(_Balls, f"{_name}_over", _over(_name, _slope))
+for _name, _of in OVER.items():
+    setattr(_Balls, _name, _over(_of))
 
 
 class RealBalls(_Balls):

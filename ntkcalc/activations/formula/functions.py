@@ -1,6 +1,6 @@
 r"""What the functions in formulas are: their values on any kind of number, their derivatives, and where they bend.
 
-A smooth function is one line of `_SMOOTH`: its value written against a `Field`, and its derivative as a formula.
+A smooth function is one line of `SMOOTH`, with what is known of it; its values are methods of every `Field`.
 Functions that bend or jump are branches of smooth ones (`_BRANCHES`), and all others are abbreviations (`_SHORT`).
 Derivatives of every order follow from the first, for if f' = g then the coefficients of f(u(t)) = Σ f_k t^k obey
 
@@ -55,7 +55,7 @@ class Field(Protocol):
         """Return an exact number, rounded once."""
 
     def __getattr__(self, function: str) -> Callable[..., Any]:
-        """The functions of `_SMOOTH` that are not made of others, and divide and power."""
+        """The functions of `SMOOTH`, divide and power."""
 
 
 _HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
@@ -201,32 +201,50 @@ def _near(u: Real) -> str:
 
 
 @dataclass(frozen=True)
-class _Smooth:
-    """A smooth function: its derivative, and where no field has it, its value in terms of others."""
+class Smooth:
+    """What is known of a smooth function f.
+
+    Parameters
+    ----------
+    derivative
+        f'(x), as a formula.
+    reflected
+        f(−x) in terms of x and of y = f(x), if that is another way to write it.
+    positive
+        Whether f > 0 on the line.
+    vanishes
+        Whether f(0) = 0 with f analytic there, so that f(x)/x is a function too.
+    """
 
     derivative: str
-    value: str = ""
+    reflected: str = ""
+    positive: bool = False
+    vanishes: bool = False
 
 
-_SMOOTH = {
-    "exp": _Smooth("exp(x)"),
-    "expm1": _Smooth("exp(x)"),
-    "log": _Smooth("1/x"),
-    "log1p": _Smooth("1/(1 + x)"),
-    "sqrt": _Smooth("sqrt(x)/(2*x)"),
-    "sin": _Smooth("cos(x)"),
-    "cos": _Smooth("-sin(x)"),
-    "sinc": _Smooth("(cos(x) - sinc(x))/x"),
-    "sinh": _Smooth("cosh(x)"),
-    "cosh": _Smooth("sinh(x)"),
-    "tanh": _Smooth("1 - tanh(x)*tanh(x)"),
-    "asinh": _Smooth("1/sqrt(1 + x*x)"),
-    "atan": _Smooth("1/(1 + x*x)"),
-    "erf": _Smooth("2/sqrt(pi)*exp(-(x*x))"),
-    "erfc": _Smooth("-2/sqrt(pi)*exp(-(x*x))"),
-    "sigmoid": _Smooth("sigmoid(x)*sigmoid(-x)"),
-    "softplus": _Smooth("sigmoid(x)"),
+SMOOTH = {
+    "exp": Smooth("exp(x)", "1/y", positive=True),
+    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True),
+    "log": Smooth("1/x"),
+    "log1p": Smooth("1/(1 + x)", vanishes=True),
+    "sqrt": Smooth("sqrt(x)/(2*x)"),
+    "sin": Smooth("cos(x)", "-y", vanishes=True),
+    "cos": Smooth("-sin(x)", "y"),
+    "sinc": Smooth("(cos(x) - sinc(x))/x", "y"),
+    "sinh": Smooth("cosh(x)", "-y", vanishes=True),
+    "cosh": Smooth("sinh(x)", "y", positive=True),
+    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True),
+    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True),
+    "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True),
+    "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True),
+    "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True),
+    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True),
+    "softplus": Smooth("sigmoid(x)", "y - x", positive=True),
 }
+"""The smooth functions; each has a method in every `Field`, and a bound far out in `growth`."""
+
+OVER = {f"{name}_over": name for name, f in SMOOTH.items() if f.vanishes}
+"""Names of the functions f(x)/x."""
 
 _BRANCHES = {  # what decides (its sign), the value where that is positive, and where it is negative
     "relu": ("x", "x", "0"),
@@ -273,7 +291,7 @@ def _signature(name: str) -> Signature:
 
 
 WORDS = Vocabulary(
-    {name: _signature(name) for name in (*_SMOOTH, *_BRANCHES, *_SHORT)},
+    {name: _signature(name) for name in (*SMOOTH, *_BRANCHES, *_SHORT)},
     ("pi", "e"),
     ("x",),
     {"swish": "silu", "ln": "log"},
@@ -281,7 +299,7 @@ WORDS = Vocabulary(
 """The words of users' formulas."""
 
 _OWN_WORDS = Vocabulary(
-    {name: Signature(n.least, n.least) if name in _SMOOTH else n for name, n in WORDS.functions.items()},
+    {name: Signature(n.least, n.least) if name in SMOOTH else n for name, n in WORDS.functions.items()},
     WORDS.constants,
     VARIABLES,
     {},
@@ -430,7 +448,7 @@ def _of_same_sign(u: Tree) -> Tree:
 
 def _positive(t: Tree, n: int) -> bool:
     """Return whether t^n is known to be positive but for single points."""
-    if t.word in ("exp", "erfc", "sigmoid", "softplus", "cosh"):
+    if t.word in SMOOTH and SMOOTH[t.word].positive:
         return polynomial(t.arguments[0]) is not None
     return n % 2 == 0 and polynomial(t) not in (None, [ZERO])
 
@@ -484,7 +502,15 @@ def outer_derivative(t: Tree) -> Tree:
     a = t.arguments[0]
     if t.head == "power":
         return over(times(t.arguments[1], t), a)
-    return substituted(_definition(_SMOOTH[str(t.head)].derivative), {"x": a})
+    return substituted(_definition(SMOOTH[t.word].derivative), {"x": a})
+
+
+def reflected_function(t: Tree) -> Tree | None:
+    """Return f(−u) in terms of u and f(u), for the node f(u), where there is such a formula."""
+    known = SMOOTH.get(t.word)
+    if known is None or not known.reflected:
+        return None
+    return substituted(_definition(known.reflected), {"x": t.arguments[0], "y": t})
 
 
 Program = Callable[[Any], list[Any]]

@@ -18,8 +18,7 @@ from fractions import Fraction
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import Branch, branch, replaced
-from ntkcalc.activations.formula.removable import OVER
+from ntkcalc.activations.formula.functions import OVER, SMOOTH, Branch, branch, replaced
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
@@ -455,7 +454,7 @@ class _Region:
         half = Algebraic(acb(arb("0.5")), Fraction(0))
         return self.multiply(half, self.add(self.exp(a), self.exp(self.negate(a))))
 
-    def sine(self, a: Form) -> Form:
+    def sin(self, a: Form) -> Form:
         """Return a bound on sin u and cos u: e^{|Im u|}."""
         a = self.settled(a)
         if self.lean.imag == 0 and self._phase(a).imag == 0:
@@ -474,8 +473,10 @@ class _Region:
             raise UnboundedError
         return Exponential(arb(0), arb(1), Fraction(0), -rate, rate, a.power, _ANY_PHASE)
 
+    cos = sin
+
     def sinc(self, a: Form) -> Form:
-        return self.divide(self.sine(a), a)
+        return self.divide(self.sin(a), a)
 
     def erfc(self, a: Form) -> Form:
         """Return erfc: |erfc(u)| ≤ |e^{−u²}| for Re u ≥ 0."""
@@ -529,17 +530,11 @@ def _one(value: int = 1) -> Algebraic:
     return Algebraic(acb(value), Fraction(0))
 
 
-_OWN_NAMES = (
-    *("exp", "expm1", "log", "log1p", "sqrt", "sinc", "sinh", "cosh", "tanh", "asinh", "atan"),
-    *("erf", "erfc", "sigmoid", "softplus"),
-)
 _RULES: dict[str, Callable[..., Form]] = {
     "+": _Region.add,
     "-": _Region.subtract,
     "*": _Region.multiply,
     "/": _Region.divide,
     "neg": _Region.negate,
-    "sin": _Region.sine,
-    "cos": _Region.sine,
-    **{name: getattr(_Region, name) for name in _OWN_NAMES},
+    **{name: getattr(_Region, name) for name in SMOOTH},
 }

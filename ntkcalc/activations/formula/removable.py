@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ntkcalc.activations.formula.functions import OVER
 from ntkcalc.activations.formula.trees import ONE, Tree, node, number, rebuilt, simplified
-
-OVER = {f"{name}_over": name for name in ("sin", "sinh", "tanh", "expm1", "log1p", "asinh", "atan", "erf")}
-"""Names of the functions f(w)/w, for f with f(0) = 0 and a derivative there."""
 
 _NAME = {name: over for over, name in OVER.items()}
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import flint
 
-from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.functions import polynomial, reflected_function
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
@@ -30,8 +30,6 @@ from ntkcalc.activations.formula.trees import (
     whole_power,
 )
 
-_ODD = {"sin", "sinh", "tanh", "erf", "atan", "asinh"}
-_EVEN = {"cos", "cosh", "sinc", "abs"}
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
 _MOST_TERMS = 400
 _MOST_ATOMS = 12
@@ -81,22 +79,10 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
 
 def _of_negative(t: Tree) -> Tree:
     """Return f(−u) in terms of f(u)."""
-    one, u = number(1), t.arguments[0]
-    if t.word in _ODD:
-        return negated(t)
-    if t.word in _EVEN:
+    if t.word == "abs":
         return t
-    if t.word == "exp":
-        return simplified("/", one, t)
-    if t.word == "expm1":  # e^−u − 1 = −v/(1 + v), v = e^u − 1
-        return simplified("/", negated(t), simplified("+", one, t))
-    if t.word == "sigmoid":
-        return simplified("-", one, t)
-    if t.word == "erfc":
-        return simplified("-", number(2), t)
-    if t.word == "softplus":
-        return simplified("-", t, u)
-    return node(t.head, negated(u), *t.arguments[1:])
+    found = reflected_function(t)
+    return node(t.head, negated(t.arguments[0]), *t.arguments[1:]) if found is None else found
 
 
 def _sign(mirrored: Tree, own: Tree) -> int | None:
