@@ -53,7 +53,8 @@ def representatives(family: list[pytest.Item]) -> list[pytest.Item]:
     if mark is None:
         return family
     most = mark.args[0] if mark.args else len(family)
-    values = {item: {*item.callspec.indices.items()} if hasattr(item, "callspec") else set() for item in family}
+    sets = {item: item.callspec.params if hasattr(item, "callspec") else {} for item in family}
+    values = {item: {(name, id(value)) for name, value in chosen.items()} for item, chosen in sets.items()}
     # multiples of the golden ratio are spread evenly, and in step with no parameter
     order = sorted(family, key=lambda item: family.index(item) * 0.6180339887 % 1)
     chosen: list[pytest.Item] = []

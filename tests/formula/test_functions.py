@@ -280,6 +280,8 @@ def test_what_is_not_finite_and_real_is_refused(text: str, x: str) -> None:
     ("one", "other"),
     [
         ("log(1+exp(x))", "softplus(x)"),
+        *((text, "softplus(x)") for text in ("log1p(exp(x))", "-log(sigmoid(-x))", "log(1/sigmoid(-x))")),
+        ("log(x+sqrt(x^2+1))", "asinh(x)"),
         ("log(exp(x)+1)", "softplus(x)"),
         ("exp(x)-1", "expm1(x)"),
         ("log(1+x)", "log1p(x)"),

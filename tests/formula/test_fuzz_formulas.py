@@ -27,6 +27,7 @@ def test_a_sample_ends_in_results_and_refusals() -> None:
     assert run("--count", "250", "--seed", "6").startswith("250 inputs, 0 faults")
 
 
+@pytest.mark.thorough
 def test_what_once_failed_ends_in_results_and_refusals() -> None:
     assert run("--corpus").startswith(f"{len(corpus())} inputs, 0 faults")
 

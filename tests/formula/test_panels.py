@@ -272,6 +272,39 @@ def test_branches_that_are_plain_are_taken(text: str, same: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "zeros"), [("0.8944*relu(x)^2-0.4472", {0, 4}), ("relu(x)^3/4-relu(-x)", {5}), ("relu(x)^2-x", {4})]
+)
+def test_early_coefficients_that_vanish_are_known_exactly(text: str, zeros: set[int]) -> None:
+    dual = activation(text).dual
+    assert isinstance(dual, PiecewiseDual)
+    assert {k for k in range(6) if dual.vanishes(k)} == zeros
+    with working_precision(100):
+        balls = Panels(tree(text), text).hermite(5, 90.0)
+    assert {k for k in range(6) if balls[k].contains(0)} == zeros
+
+
+@pytest.mark.parametrize(
+    "text", ["x/(1+abs(x))", "abs(x)^1.5", "relu(x-0.3)+sin(x)", "clip(x,-1,2)", "max(x,sin(2*x))"]
+)
+def test_values_at_the_ends_are_those_next_to_them(text: str) -> None:
+    dual = activation(text).dual
+    for sign in (1, -1):
+        end, near = (
+            dual.value(Correlation.of(t, 200), 60) for t in (Fraction(sign), Fraction(sign) * (1 - Fraction(1, 2**12)))
+        )
+        slope = max(abs(end[1]), abs(near[1]))
+        assert abs(end[0] - near[0]) <= 2 * slope / 2**12
+        assert abs(end[1] - near[1]) <= 0.1 * dual.slope_square(32)
+
+
+@pytest.mark.parametrize(("text", "name"), [("max(x,0)", "relu"), ("(x+abs(x))/2", "relu"), ("max(x,-x)", "abs")])
+def test_lines_bent_at_0_have_the_closed_dual(text: str, name: str) -> None:
+    one, other = activation(text), activation(name)
+    assert type(one.dual) is type(other.dual)
+    assert one.hermite(9, 90) == other.hermite(9, 90)
+
+
+@pytest.mark.parametrize(
     ("text", "same"),
     [
         *(("x*x/x", "x"), ("(x^2-1)/(x-1)", "x+1"), ("x+1/x-1/x", "x"), ("x*sin(x)/(x*cosh(x))", "sin(x)/cosh(x)")),

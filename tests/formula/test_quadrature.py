@@ -18,13 +18,14 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
-from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
+from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
+from ntkcalc.activations.formula.functions import WORDS, RealField, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass, remote_growth
-from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
+from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected, same_function
 from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import context, log2
@@ -309,6 +310,36 @@ def test_taylor_series_are_derivatives(text: str) -> None:
 )
 def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd: int | None) -> None:
     assert polynomial_parts(tree(text)) == (even, odd)
+
+
+WORDS_AND_SIGNS = [
+    *(f"{name}(x)" for name in FUNCTIONS if name not in ("log", "log1p", "sqrt")),
+    *("max(sin(x),2*sin(x))", "min(x,exp(x))", "max(-x,2*x)", "clip(x,-x,x^2)", "relu(x-1)", "sign(x)*x", "step(x+1)"),
+    *(
+        "(1+x^2)^0.3",
+        "log(1+x^2)",
+        "log1p(x^4)",
+        "sqrt(2+sin(x))",
+        "max(sinh(x),x^2)/cosh(x)",
+        "x/x",
+        "min(x,max(x,0.3))",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", WORDS_AND_SIGNS)
+def test_reflections_are_values_at_the_opposite_point(text: str) -> None:
+    field = RealField(context(200))
+    one, other = program([tree(text)], field), program([reflected(tree(text))], field)
+    for x in ("0.37", "-1.9", "2.6"):
+        value, mirrored = one(field.ctx.mpf(x))[0], other(-field.ctx.mpf(x))[0]
+        assert abs(value - mirrored) <= 2.0**-180 * (1 + abs(value))
+
+
+def test_a_larger_one_of_two_functions_is_not_even_for_its_first() -> None:
+    one, other = (activation(t) for t in ("max(sin(x),2*sin(x))+max(-sin(x),2*sin(x))", "4*relu(sin(x))"))
+    assert one.parity is None
+    assert one.hermite(5, 64) == other.hermite(5, 64)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,11 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
                 if named is not None:
                     own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
                     return replace(own, dual=named.dual, hermite=named.hermite)
+    if isinstance(dual, PiecewiseDual) and (slope := dual.bent_line()) is not None:
+        named = named_call("leaky_relu", [slope])
+        if named is not None:
+            own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
+            return replace(own, dual=named.dual, hermite=named.hermite, jumps=named.jumps, roughness=named.roughness)
     jumps, roughness = dual.jumps()
     return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
 

@@ -18,8 +18,11 @@ class ArrayField:
     max, min, abs, sign = np.maximum, np.minimum, np.abs, np.sign
 
     def number(self, value: Fraction) -> Any:
-        """Return an exact number, rounded once."""
-        return np.float64(value)
+        """Return an exact number, rounded once; ∞ beyond the range of floats."""
+        try:
+            return np.float64(value)
+        except OverflowError:
+            return np.float64(np.inf if value > 0 else -np.inf)
 
     def constant(self, name: str) -> Any:
         """Return pi or e."""

@@ -360,6 +360,8 @@ def _plain(t: Tree) -> Tree:
         return _exponential_minus_one(t)
     if t.head == "log":
         return _logarithm(t.arguments[0])
+    if t.head == "log1p":
+        return _logarithm_of_one_and(t.arguments[0])
     if t.head == "sqrt":
         return _root(t.arguments[0])
     return t
@@ -401,11 +403,24 @@ def _root(u: Tree) -> Tree:
 
 
 def _logarithm(u: Tree) -> Tree:
-    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus."""
+    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus, of v + √(1 + v²) as asinh."""
     if u.head == "+" and ONE in u.arguments:
-        v = u.arguments[1] if u.arguments[0] is ONE else u.arguments[0]
-        return node("softplus", *v.arguments) if v.head == "exp" else node("log1p", v)
+        return _logarithm_of_one_and(u.arguments[1] if u.arguments[0] is ONE else u.arguments[0])
+    if u.head == "+":
+        for v, root in (u.arguments, u.arguments[::-1]):
+            row = polynomial(root.arguments[0]) if root.head == "sqrt" else None
+            if row is not None and row == polynomial(plus(times(v, v), ONE)):
+                return node("asinh", v)
+    if u.head == "sigmoid":
+        return negated(node("softplus", negated(u.arguments[0])))
+    if u.head == "/" and u.arguments[0] is ONE:
+        return negated(_logarithm(u.arguments[1]))
     return node("log", u)
+
+
+def _logarithm_of_one_and(v: Tree) -> Tree:
+    """Return ln(1 + v)."""
+    return node("softplus", *v.arguments) if v.head == "exp" else node("log1p", v)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.splines import Spline
-from ntkcalc.activations.formula.symmetry import polynomial_parts
+from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected
 from ntkcalc.activations.formula.tails import Tails
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import Tree, number, plus, times
 from ntkcalc.numerics.precision import Context, Real, context, log2, real
 
 _MOST_TERMS = 1 << 17
@@ -96,6 +96,14 @@ class PiecewiseDual(QuadratureDual):
         far = [far_formula(self._whole.tree, line.reach, sign) for sign in (-1, 1)]
         return first if all(t is not None and alike(first, t) for t in (*trees, *far)) else None
 
+    def bent_line(self) -> Fraction | None:
+        """Return the s with φ(x) = max(x, 0) + s min(x, 0), if there is one: its dual has a closed form."""
+        pieces = self._pieces or []
+        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in pieces]
+        if len(pieces) != 2 or pieces[0].right != 0 or rows[1] != [0, 1]:
+            return None
+        return Fraction(0) if rows[0] == [0] else rows[0][1] if len(rows[0]) == 2 and rows[0][0] == 0 else None
+
     def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
         """Return kinks of φ with the jumps of derivatives there, none unless all pieces are rational polynomials."""
         rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
@@ -123,7 +131,33 @@ class PiecewiseDual(QuadratureDual):
         modulus = next((p for p in _PRIMES if all(part.denominator % p for part in parts)), None)
         likely = _zeros(kinks, self.q, _MOST_EXACT, modulus)
         last = max((k for k in likely if not QuadratureDual.vanishes(self, k)), default=0)
-        return likely & _zeros(kinks, self.q, last, None)
+        return likely & _zeros(kinks, self.q, last, None) | self._early_zeros()
+
+    def _early_zeros(self) -> frozenset[int]:
+        """Return the k up to the degree with µ_k = 0 where rational polynomials meet at 0: √k! µ_k = r + s/√(2π)."""
+        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
+        if (
+            len(rows) != 2
+            or self._pieces is None
+            or self._pieces[0].right != 0
+            or self.q != 1
+            or None in rows[0] + rows[1]
+        ):
+            return frozenset()
+        found = []
+        for k in range(max(map(len, rows))):
+            parts = [Fraction(0), Fraction(0)]
+            for sign, row in zip((-1, 1), rows, strict=True):
+                for n, c in enumerate(row):
+                    for i in range(k // 2 + 1):  # He_k = Σ (−1)^i k!/(i! (k − 2i)! 2^i) x^{k−2i}
+                        weight = Fraction(
+                            (-1) ** i * math.factorial(k), math.factorial(i) * math.factorial(k - 2 * i) * 2**i
+                        )
+                        m = n + k - 2 * i  # E[Z^m; Z > 0] is (m − 1)!!/2, over √(π/2) for odd m
+                        parts[m % 2] += weight * (c or 0) * sign**m * Fraction(_double_factorial(m - 1), 2 - m % 2)
+            if parts == [0, 0]:
+                found.append(k)
+        return frozenset(found)
 
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: where all is rational also by exact sums over the kinks."""
@@ -215,6 +249,8 @@ class PiecewiseDual(QuadratureDual):
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * (bits // 32 + 1)
+        if t.size.near_one and not t.size.smaller:
+            return self._at_an_end(t.sign, bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
         if terms <= _FEW_TERMS:
             return self._series_value(t, bits, terms)
@@ -226,6 +262,18 @@ class PiecewiseDual(QuadratureDual):
         value, slope = spline.spline.dual(spline.spline.ctx.convert(x), spline.spline.ctx.sqrt(gap), spline.bits)
         more, steeper = spline.correction.at(t)
         return value + more, slope + steeper
+
+    def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:
+        """Return D and D' at ±1: E[φ²] and E[φ'²], less twice what odd k, or even ones, have of them."""
+        ctx = context(bits + 16)
+        totals = [ctx.convert(total) for total in (self.mean_square(bits + 16), self.slope_square(bits + 16))]
+        if sign > 0:
+            return totals[0], totals[1]
+        if self._parity_sign:
+            return self._parity_sign * totals[0], -self._parity_sign * totals[1]
+        even = Panels(times(number(Fraction(1, 2)), plus(self._whole.tree, reflected(self._whole.tree))), self.name, 1)
+        value, slope = (to_real(ctx, even.square(order, bits + 8 - log2(total))) for order, total in enumerate(totals))
+        return 2 * value - totals[0], totals[1] - 2 * slope
 
     def _spline(self, bits: int) -> _Spline | None:
         if bits not in self._splines:
@@ -247,7 +295,8 @@ class PiecewiseDual(QuadratureDual):
         ours, theirs = self.moments(last, need + 2 * log2_float(last)), spline.hermite(last)
         pairs = zip(ours[: last + 1], theirs, strict=True)
         squares = [to_real(ctx, a) ** 2 - b * b for a, b in pairs]
-        return _Spline(spline, FixedSeries.of(squares, math.ceil(need)), shared)
+        largest = max(0.0, *(log2(abs(c)) for c in squares if c))  # what cancels between the spline and the rest
+        return _Spline(spline, FixedSeries.of(squares, math.ceil(need + largest)), shared)
 
     def _knots(self, series: KinkSeries, order: int, ctx: Context) -> Spline:
         """Return the spline with φ's jumps up to an order."""
@@ -257,6 +306,11 @@ class PiecewiseDual(QuadratureDual):
             assert row is not None
             knots.append((_place(ctx, kink), [ctx.zero, *(to_real(ctx, jump) for jump in row[1:])]))
         return Spline(ctx, [ctx.zero], knots)
+
+
+def _double_factorial(n: int) -> int:
+    """Return n(n − 2)(n − 4)…"""
+    return math.prod(range(n, 0, -2))
 
 
 def _zeros(kinks: list[tuple[Fraction, list[Fraction]]], q: Fraction, last: int, modulus: int | None) -> frozenset[int]:

@@ -74,15 +74,10 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
         return node(t.head, *a)
     if sign > 0:
         return node(t.head, t.arguments[0], *a[1:])
-    return _of_negative(t)
-
-
-def _of_negative(t: Tree) -> Tree:
-    """Return f(−u) in terms of f(u)."""
     if t.word == "abs":
         return t
-    found = reflected_function(t)
-    return node(t.head, negated(t.arguments[0]), *t.arguments[1:]) if found is None else found
+    found = reflected_function(t)  # f(−u) in terms of f(u)
+    return node(t.head, negated(t.arguments[0]), *a[1:]) if found is None else found
 
 
 def _sign(mirrored: Tree, own: Tree) -> int | None:
