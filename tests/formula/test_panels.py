@@ -272,7 +272,13 @@ def test_branches_that_are_plain_are_taken(text: str, same: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "zeros"), [("0.8944*relu(x)^2-0.4472", {0, 4}), ("relu(x)^3/4-relu(-x)", {5}), ("relu(x)^2-x", {4})]
+    ("text", "zeros"),
+    [
+        ("0.8944*relu(x)^2-0.4472", {0, 4}),
+        ("relu(x)^3/4-relu(-x)", {5}),
+        ("relu(x)^2-x", {4}),
+        ("relu(x)*exp(-x)", set()),
+    ],
 )
 def test_early_coefficients_that_vanish_are_known_exactly(text: str, zeros: set[int]) -> None:
     dual = activation(text).dual

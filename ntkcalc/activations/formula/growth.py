@@ -248,6 +248,8 @@ class _Region:
         size = m * self.power_of_start(p - power) + n * self.power_of_start(q - power)
         if not size.is_finite():
             raise UnboundedError
+        if size.is_zero():
+            return Algebraic(acb(0), Fraction(0))
         return Exponential(arb(0), size.abs_upper(), power, -rate, rate, s, _ANY_PHASE)
 
     def negate(self, a: Form) -> Form:
@@ -440,6 +442,8 @@ class _Region:
             rates = sorted([a.slow * share, a.fast * share], key=lambda v: float(v.mid()))
             phase = a.phase.pow(exponent)
             return Exponential(sizes[0], sizes[1], a.power * r, rates[0], rates[1], a.order, phase)
+        if a.factor.is_zero() and r > 0:
+            return Algebraic(acb(0), Fraction(0))
         self._off_cut(a)
         factor = a.factor.pow(exponent, analytic=True)
         if not factor.is_finite():

@@ -96,23 +96,31 @@ class PiecewiseDual(QuadratureDual):
         far = [far_formula(self._whole.tree, line.reach, sign) for sign in (-1, 1)]
         return first if all(t is not None and alike(first, t) for t in (*trees, *far)) else None
 
+    @cached_property
+    def _rows(self) -> list[list[Fraction]]:
+        """The coefficients of φ's pieces, none unless all pieces are rational polynomials with rational ends."""
+        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
+        known = [[c for c in row if c is not None] for row in rows]
+        return known if all(known) and known == rows else []
+
+    @property
+    def _bend_at_zero(self) -> bool:
+        """Whether φ is two rational polynomials that meet at 0."""
+        return len(self._rows) == 2 and self._pieces is not None and self._pieces[0].right == 0
+
     def bent_line(self) -> Fraction | None:
         """Return the s with φ(x) = max(x, 0) + s min(x, 0), if there is one: its dual has a closed form."""
-        pieces = self._pieces or []
-        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in pieces]
-        if len(pieces) != 2 or pieces[0].right != 0 or rows[1] != [0, 1]:
+        if not self._bend_at_zero or self._rows[1] != [0, 1]:
             return None
-        return Fraction(0) if rows[0] == [0] else rows[0][1] if len(rows[0]) == 2 and rows[0][0] == 0 else None
+        left = self._rows[0]
+        return left[-1] if left in ([0], [0, left[-1]]) else None
 
     def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
         """Return kinks of φ with the jumps of derivatives there, none unless all pieces are rational polynomials."""
-        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
-        if any(not row or None in row for row in rows):
-            return []
-        found = []
+        found, rows = [], self._rows
         for piece, left, right in zip(self._pieces or [], rows, rows[1:], strict=False):
             assert piece.right is not None
-            apart = [(b or Fraction(0)) - (a or Fraction(0)) for a, b in zip_longest(left, right)]
+            apart = [b - a for a, b in zip_longest(left, right, fillvalue=Fraction(0))]
             jumps = []
             while apart:
                 jumps.append(sum((c * piece.right**n for n, c in enumerate(apart)), Fraction(0)))
@@ -135,15 +143,9 @@ class PiecewiseDual(QuadratureDual):
 
     def _early_zeros(self) -> frozenset[int]:
         """Return the k up to the degree with µ_k = 0 where rational polynomials meet at 0: √k! µ_k = r + s/√(2π)."""
-        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
-        if (
-            len(rows) != 2
-            or self._pieces is None
-            or self._pieces[0].right != 0
-            or self.q != 1
-            or None in rows[0] + rows[1]
-        ):
+        if not self._bend_at_zero or self.q != 1:
             return frozenset()
+        rows = self._rows
         found = []
         for k in range(max(map(len, rows))):
             parts = [Fraction(0), Fraction(0)]
@@ -154,7 +156,7 @@ class PiecewiseDual(QuadratureDual):
                             (-1) ** i * math.factorial(k), math.factorial(i) * math.factorial(k - 2 * i) * 2**i
                         )
                         m = n + k - 2 * i  # E[Z^m; Z > 0] is (m − 1)!!/2, over √(π/2) for odd m
-                        parts[m % 2] += weight * (c or 0) * sign**m * Fraction(_double_factorial(m - 1), 2 - m % 2)
+                        parts[m % 2] += weight * c * sign**m * Fraction(_double_factorial(m - 1), 2 - m % 2)
             if parts == [0, 0]:
                 found.append(k)
         return frozenset(found)
