@@ -14,8 +14,8 @@ from typer.main import get_command
 
 from ntkcalc import __version__
 from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, written_usages
-from ntkcalc.cli.app import app
 from ntkcalc.cli.files import PICTURES
+from ntkcalc.cli.main import app
 from ntkcalc.cli.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
 from ntkcalc.cli.terminal import VARIABLES
 

@@ -144,10 +144,12 @@ def check_json(text: str) -> None:
 def output(line: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> str:
     """What a successful and silent run prints; `line` is what stands behind ``ntkcalc``.
 
-    It runs in this process, but for an environment that is read when a process starts.
+    It runs in this process, but for the number of threads, which is read when a process starts.
     """
-    start = run if environment.keys() & {*ASCII, "OPENBLAS_NUM_THREADS"} else inside
-    done = start(shlex.split(line), stdin, cwd, **environment)
+    if "OPENBLAS_NUM_THREADS" in environment:
+        done = run(shlex.split(line), stdin, cwd, **environment)
+    else:
+        done = inside(shlex.split(line), stdin, cwd, environment.get("PYTHONIOENCODING", "utf-8"), **environment)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -62,6 +62,7 @@ def test_every_entry_is_right_to_1e_13(act: str) -> None:
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_entries_at_one_are_the_total(act: str) -> None:
     depth = DEPTHS[act][0]
     assert ntk([1.0], act, depth)[0] == total(Kernel.of(act, depth))
@@ -155,6 +156,7 @@ def exact_rho(x: Sequence[float], y: Sequence[float]) -> Fraction:
 
 
 @pytest.mark.parametrize("act", FAMILIES)
+@pytest.mark.quick(8)
 def test_matrices_are_positive_semidefinite_symmetric_with_the_total_on_the_diagonal(act: str) -> None:
     x = unit_points(460, 10)
     x = np.concatenate([x, x[:20], -x[20:40]])  # duplicates and antipodal rows
@@ -272,6 +274,7 @@ ACTIVATIONS = ["relu", "abs", "tanh", "gelu", "selu", "cos"]
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
 @pytest.mark.parametrize(("depth", "variance"), [(2, "1"), (6, "max"), (10, "max")])
+@pytest.mark.quick(8)
 def test_the_stated_error_of_entries_holds_from_nearly_equal_rows_to_orthogonal_ones(
     act: str, depth: int, variance: str
 ) -> None:

@@ -100,3 +100,16 @@ def test_code_and_misspelt_names_are_refused_with_a_hint(typed: str, expected: s
 def test_the_hint_on_cases_holds() -> None:
     cases = ntk_coefficients("x/2 + (x - x/2)*step(x)", 3, 6).values
     assert cases == ntk_coefficients("leaky-relu:slope=0.5", 3, 6).values
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("leaky-relu:slope=1,slope=2", "once each with a value"),
+        ("gaussian:sigma", "once each with a value"),
+        ("leaky-relu:slope=1e-40", "within 1e-30 and 1e30"),
+    ],
+)
+def test_parameters_are_given_once_with_a_value_of_a_size_that_makes_sense(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        activation(name)

@@ -190,7 +190,7 @@ def test_a_closed_stderr_changes_nothing_but_the_message() -> None:
 
 def test_ctrl_c_exits_130_without_a_word_or_half_a_file(tmp_path: Path) -> None:
     (tmp_path / "k.txt").write_text("old")
-    interrupted(shlex.split("coeffs -a sigmoid -l 4 -T 3000 -d 200 -o k.txt"), tmp_path, 1.5)
+    interrupted(shlex.split("coeffs -a sigmoid -l 4 -T 3000 -d 200 -o k.txt"), tmp_path, 1)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("k.txt", "old")]
 
 
@@ -266,13 +266,13 @@ def test_help_is_printed_on_request() -> None:
 
 
 def test_without_arguments_the_help_is_the_error() -> None:
-    done = run([])
+    done = inside([])
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage:" in done.stderr
 
 
 def test_version() -> None:
-    done = run(["--version"])
+    done = inside(["--version"])
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ntkcalc {ntkcalc.__version__}\n", "")
 
 

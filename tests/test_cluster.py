@@ -244,6 +244,7 @@ def killer(tasks: ClusterTasks, at: int) -> Callable[..., None]:
     return observe
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_does_not_change_a_spectrum(tasks: ClusterTasks, points: Points, small_blocks: None) -> None:
     more = KERNEL, points, 4, 12, False, 0
     found = data_spectrum(*more, killer(tasks, 3), tasks)

@@ -410,7 +410,7 @@ def test_theory_is_asked_for_no_nonsense(options: dict[str, int], said: str) -> 
 
 
 def test_json_has_the_fields_of_the_contract() -> None:
-    record = json.loads(shell.output("decay -a elu --sphere-dim 2 --rank 8 --json"))
+    record = json.loads(shell.output("decay -a elu -T 300 --sphere-dim 2 --rank 8 --json"))
     own = ["model", "oscillating", "parameters", "classes", "parity", "window", "degree", "theory"]
     assert list(record) == [*shell.ENVELOPE, *own]
     assert record["schema"] == "ntkcalc.decay/1"
@@ -421,16 +421,16 @@ def test_json_has_the_fields_of_the_contract() -> None:
 
 
 def test_plain_and_csv_hold_what_json_holds() -> None:
-    record = json.loads(shell.output("decay -a tanh --json"))
-    named = dict(line.split() for line in shell.output("decay -a tanh --format plain").splitlines())
+    record = json.loads(shell.output("decay -a tanh -T 300 --json"))
+    named = dict(line.split() for line in shell.output("decay -a tanh -T 300 --format plain").splitlines())
     assert (named["model"], named["parity"]) == (record["model"], record["parity"])
     assert float(named["rate"]) == record["parameters"]["rate"]["value"]
-    header, row = (line.split(",") for line in shell.output("decay -a tanh --format csv").splitlines())
+    header, row = (line.split(",") for line in shell.output("decay -a tanh -T 300 --format csv").splitlines())
     assert float(dict(zip(header, row, strict=True))["rate"]) == record["parameters"]["rate"]["value"]
 
 
 def test_a_table_shows_fit_and_theory_and_all_models_on_request() -> None:
-    line = "decay -a relu -a gaussian --sphere-dim 3"
+    line = "decay -a relu -a gaussian -T 300 --sphere-dim 3"
     text = shell.output(line)
     assert "0.126987" in text
     assert "Corollary 4.7" in text
@@ -446,7 +446,7 @@ def test_a_series_is_fitted_from_a_pipe() -> None:
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
-    shell.output(f"decay -a relu -a tanh -a linear --plot {tmp_path / 'd.png'}")
+    shell.output(f"decay -a relu -a tanh -a linear -T 100 --plot {tmp_path / 'd.png'}")
     assert (tmp_path / "d.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parent / "fuzz" / "arguments.py"
 
 
 def test_whatever_is_typed_or_fed_in_ends_as_the_contract_says(pytestconfig: pytest.Config) -> None:
-    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (100, 3)
+    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (60, 2)
     command = [sys.executable, str(SCRIPT), "--inside", f"{inside}", "--processes", f"{processes}", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert done.stderr == ""
@@ -37,17 +37,15 @@ def test_the_script_sees_what_is_wrong() -> None:
     assert all(verdict(Done([], *case)) for case in bad)
 
 
-def test_damaged_files_are_read_or_refused_without_another_word(pytestconfig: pytest.Config) -> None:
-    count = 5000 if pytestconfig.getoption("--thorough") else 300
-    command = [sys.executable, str(SCRIPT.parent / "files.py"), "--count", f"{count}", "--seed", "5"]
+@pytest.mark.parametrize(
+    ("script", "few", "many", "seed", "said"),
+    [("files.py", 150, 5000, 5, "damaged files"), ("kills.py", 4, 48, 3, "killed runs")],
+)
+def test_damaged_files_and_killed_runs_end_as_their_scripts_say(
+    script: str, few: int, many: int, seed: int, said: str, pytestconfig: pytest.Config
+) -> None:
+    count = many if pytestconfig.getoption("--thorough") else few
+    command = [sys.executable, str(SCRIPT.parent / script), "--count", f"{count}", "--seed", f"{seed}"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{count} damaged files" in done.stdout
-
-
-def test_killed_runs_leave_the_old_file_or_the_whole_new_one(pytestconfig: pytest.Config) -> None:
-    count = 48 if pytestconfig.getoption("--thorough") else 9
-    command = [sys.executable, str(SCRIPT.parent / "kills.py"), "--count", f"{count}", "--seed", "3"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"{count} killed runs" in done.stdout
+    assert f"{count} {said}" in done.stdout

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from ntkcalc.errors import InputError
 from ntkcalc.kernel import gram
 from ntkcalc.kernel.gram import GramSpectrum
 from ntkcalc.kernel.hyperparameters import Kernel
@@ -80,3 +81,8 @@ def test_a_data_set_is_decomposed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = points.gram
     monkeypatch.setattr(GramSpectrum, "of", None)
     assert points.gram is first
+
+
+def test_points_that_are_all_zero_are_refused() -> None:
+    with pytest.raises(InputError, match="all points are zero"):
+        GramSpectrum.of(np.zeros((3, 2)))

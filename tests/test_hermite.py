@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import arb_ntk
@@ -40,22 +42,31 @@ PHI: dict[str, Callable[[Any], Any]] = {
 SELU_ALPHA, SELU_SCALE = CTX.mpf("1.6732632423543772848170429916717"), CTX.mpf("1.0507009873554804934193349852946")
 
 
-def nodes() -> list[tuple[Any, Any]]:
-    """Gauss-Legendre on [-14, 14] in pieces with a joint at the kink; e^{-98} is left outside."""
+Nodes = list[tuple[Any, Any]]
+
+
+def gauss_legendre(ends: list[Any]) -> Nodes:
+    """Nodes and weights, the normal density among these, on the pieces between some ends."""
     rule = GaussLegendre(CTX).get_nodes(-1, 1, 5, CTX.prec)
-    weight = 1 / CTX.sqrt(2 * CTX.pi)
-    return [(c + x, w * weight * CTX.exp(-((c + x) ** 2) / 2)) for c in range(-13, 14, 2) for x, w in rule]
+    pieces = [((high + low) / 2, (high - low) / 2) for low, high in pairwise(ends)]
+    return [(m + h * x, h * w * CTX.npdf(m + h * x)) for m, h in pieces for x, w in rule]
 
 
-NODES = nodes()
+@cache
+def nodes() -> Nodes:
+    """On [-14, 14] in pieces with a joint at the kink; e^{-98} is left outside."""
+    return gauss_legendre([CTX.mpf(end) for end in range(-14, 15, 2)])
 
 
 def quadrature(phi: Callable[[Any], Any], degree: int) -> list[Any]:
-    before, here = [CTX.zero] * len(NODES), [w * phi(x) for x, w in NODES]
+    points, here = [x for x, _ in nodes()], [w * phi(x) for x, w in nodes()]
+    before = [CTX.zero] * len(points)
     found = []
     for k in range(degree + 1):
         found.append(CTX.fsum(here))
-        after = [(x * h - CTX.sqrt(k) * b) / CTX.sqrt(k + 1) for (x, _), h, b in zip(NODES, here, before, strict=True)]
+        after = [
+            (x * h - CTX.sqrt(k) * b) / CTX.sqrt(k + 1) for (x, _), h, b in zip(nodes(), here, before, strict=True)
+        ]
         before, here = here, after
     return found
 
@@ -102,15 +113,11 @@ def test_softplus_that_hardly_bends(beta: str) -> None:
 def test_softplus_that_is_steep(beta: int) -> None:
     """By quadrature of the definition next to the bend and away from it."""
     b = CTX.mpf(beta)
-    ends = [s * x for x in (14, 1, 40 / b, 8 / b, 1 / b) for s in (-1, 1)]
+    rule = gauss_legendre(sorted([CTX.zero, *(s * x for x in (14, 1, 40 / b, 8 / b, 1 / b) for s in (-1, 1))]))
+    phi = [(max(x, CTX.zero) + CTX.log1p(CTX.exp(-b * abs(x))) / b) * w for x, w in rule]
     for k, found in enumerate(activation(f"softplus:beta={beta}").hermite(4, 100)):
-
-        def integrand(x: Any, k: int = k) -> Any:
-            z = b * x
-            value = (max(z, CTX.zero) + CTX.log1p(CTX.exp(-abs(z)))) / b
-            return value * CTX.hermite(k, x / CTX.sqrt(2)) / CTX.sqrt(2) ** k * CTX.npdf(x)
-
-        defined = CTX.quad(integrand, sorted([CTX.zero, *ends]), maxdegree=8) / CTX.sqrt(CTX.factorial(k))
+        mean = CTX.fsum(v * CTX.hermite(k, x / CTX.sqrt(2)) for v, (x, _) in zip(phi, rule, strict=True))
+        defined = mean / CTX.sqrt(2**k * CTX.factorial(k))
         assert abs(found - defined) < CTX.mpf("1e-25")
 
 

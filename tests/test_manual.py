@@ -11,7 +11,7 @@ import pytest
 from shell import inside, one_line_of_error
 from typer.main import get_command
 
-from ntkcalc.cli.app import app
+from ntkcalc.cli.main import app
 from ntkcalc.cli.manual import GROUPS, OWN, help_text, pages
 from ntkcalc.cli.terminal import VARIABLES
 

@@ -109,7 +109,7 @@ def test_eigenvalues_of_digits_are_those_of_the_dense_matrix(act: str, options: 
 
 
 def test_all_the_largest_and_those_of_a_matrix_that_does_not_fit_are_the_same() -> None:
-    x = digits(1797)
+    x = digits(900)
     truth = dense(x, act="relu", depth=3)
     assert_same(matrix_spectrum(x, act="relu", depth=3, digits=16), truth)
     for memory in (1 << 30, 1 << 20):
@@ -339,7 +339,7 @@ def test_an_eigenvalue_is_found_as_often_as_it_occurs(act: str, memory: int) -> 
 @pytest.mark.parametrize("memory", [1 << 30, 0])
 @pytest.mark.quick(1)
 def test_many_eigenvalues_that_occur_often_are_all_found(memory: int) -> None:
-    x = orthogonal_groups(76, 20, 5)
+    x = orthogonal_groups(76, 17, 5)
     found = matrix_spectrum(x, act="relu", digits=16, top=160, memory=memory)
     truth = dense(x, act="relu")
     assert_same(found, truth)

@@ -6,7 +6,6 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd.scipy.signal import convolve
 from scipy.signal import correlate
 
 from ntkcalc import InputError, NtkcalcError, empirical_ntk, ntk_matrix
@@ -64,7 +63,7 @@ def explicit_kernel(made: Network, x: np.ndarray) -> np.ndarray:
 )
 @pytest.mark.parametrize("kind", ["ntk", "standard"])
 @pytest.mark.parametrize("act", [*FAMILIES, "leaky-relu:slope=-0.5", "elu:alpha=0.3", "softplus:beta=3"])
-@pytest.mark.quick(40)
+@pytest.mark.quick(24)
 def test_the_kernel_is_that_of_an_explicit_jacobian(act: str, kind: str, architecture: Architecture) -> None:
     architecture = Architecture(
         architecture.widths, architecture.arch, kind, architecture.padding, architecture.filter_size
@@ -81,18 +80,15 @@ def test_the_kernel_is_that_of_an_explicit_jacobian(act: str, kind: str, archite
 
 
 def differentiable(made: Network, act: str, padding: int, kind: str) -> object:
-    """The same network for autograd, written anew: full convolutions and sums."""
+    """The same network for autograd, written anew: convolutions as sums of shifted images."""
     phi = {"relu": lambda x: anp.maximum(x, 0), "tanh": anp.tanh, "sin": anp.sin}[act]
 
     def convolved(image: object, weights: object) -> object:
         padded = anp.pad(image, ((padding, padding), (padding, padding), (0, 0)), mode="constant")
-        flipped = weights[::-1, ::-1]  # type: ignore[index]
-        out = weights.shape[3]  # type: ignore[attr-defined]
-        channels = [
-            sum(convolve(padded[:, :, c], flipped[:, :, c, o], mode="valid") for c in range(image.shape[2]))  # type: ignore[attr-defined]
-            for o in range(out)
-        ]
-        return anp.stack(channels, axis=2)
+        down, across = weights.shape[:2]  # type: ignore[attr-defined]
+        high, wide = padded.shape[0] - down + 1, padded.shape[1] - across + 1
+        shifts = [(i, j) for i in range(down) for j in range(across)]
+        return sum(anp.tensordot(padded[i : i + high, j : j + wide], weights[i, j], axes=1) for i, j in shifts)  # type: ignore[index]
 
     def output(theta: list[object], x: object) -> object:
         h = x
@@ -195,13 +191,13 @@ def test_the_mean_of_shallow_networks_is_the_kernel_at_any_width(act: str, sigma
     kernel, architecture = Kernel.of(act, 2, sigma_w2, gamma_b2), Architecture(3)
     trials = [
         network_kernel(initialised(kernel, architecture, points, np.random.default_rng(s)), points.rows, 3)
-        for s in range(3000)
+        for s in range(1000)
     ]
     expected = ntk_matrix(points.rows, act=act, sigma_w2=sigma_w2, gamma_b2=gamma_b2)
     error = np.std(trials, axis=0) / len(trials) ** 0.5
-    # six entries within 4 standard errors each: missed once in 3000 seeds, and these seeds are fixed
+    # six entries within 4 standard errors each: missed once in 3000 sets of seeds, and these seeds are fixed
     assert (np.abs(np.mean(trials, axis=0) - expected) <= 4 * error).all()
-    assert error.max() < 0.03 * expected.max()
+    assert error.max() < 0.06 * expected.max()
 
 
 @pytest.mark.parametrize("act", FAMILIES)

@@ -100,7 +100,7 @@ def test_an_alias_of_stdout_is_written_where_stdout_is(output: str, redirection:
     line = f"{{ echo a; {SHELL} coeffs -a relu -T 1 --format plain -o {output}; echo b; }} {redirection} f"
     assert run(line, "", tmp_path).stderr == ""
     kept = ["before"] * (redirection == ">>")
-    numbers = run(["coeffs", "-a", "relu", "-T", "1", "--format", "plain"]).stdout.splitlines()
+    numbers = inside(["coeffs", "-a", "relu", "-T", "1", "--format", "plain"]).stdout.splitlines()
     assert (tmp_path / "f").read_text().splitlines() == [*kept, "a", *numbers, "b"]
     assert os.listdir(tmp_path) == ["f"]
 
@@ -125,13 +125,13 @@ def test_a_named_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
 def test_a_link_to_a_regular_file_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("old")
     (tmp_path / "link").symlink_to("there")
-    run(["coeffs", "-a", "relu", "-o", "link", "--json"], "", tmp_path)
+    inside(["coeffs", "-a", "relu", "-o", "link", "--json"], "", tmp_path)
     assert (tmp_path / "link").is_symlink()
     assert json.loads((tmp_path / "there").read_text())["kernel"]["activation"] == "relu"
 
 
 def test_a_descriptor_that_is_not_open_is_a_line_and_exit_1(tmp_path: Path) -> None:
-    done = run(["coeffs", "-a", "relu", "-o", "/dev/fd/99"])
+    done = inside(["coeffs", "-a", "relu", "-o", "/dev/fd/99"])
     assert (done.returncode, one_line_of_error(done)) == (1, "ntkcalc: cannot write /dev/fd/99: Bad file descriptor\n")
 
 
@@ -154,7 +154,7 @@ def test_bytes_that_are_no_text_are_refused_on_stdin(option: str) -> None:
 
 
 def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
-    for name in ("coeffs", "values", "bounds", "decay"):
+    for name in ("coeffs", "values", "decay"):
         line = [*PROGRAM, *shlex.split(LINES[name])]
         with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT) as process:
             assert process.wait(timeout=HANGS) == 0  # with a pipe that nobody writes to and nobody closes
@@ -166,15 +166,15 @@ def test_no_command_reads_a_stdin_that_it_was_not_asked_to_read() -> None:
 @pytest.mark.parametrize(
     ("line", "after"),
     [
-        ("coeffs -a sigmoid -l 4 -T 3000 -d 200 -o out.json", 1.5),
-        ("evaluate -a mish -l 9 --rho -1:1:99999 -d 100 -o out.json", 1.5),
-        ("effrank -a relu --data points.npy -o out.json --memory 1M", 2),
+        ("coeffs -a sigmoid -l 4 -T 3000 -d 200 -o out.json", 1),
+        ("evaluate -a mish -l 9 --rho -1:1:99999 -d 100 -o out.json", 1),
+        ("effrank -a relu --data points.npy -o out.json --memory 1M", 1.2),
         ("eigs -a relu --data points.npy --memory 2G -o out.json", 4),  # in LAPACK, half a minute
-        ("decay -a mish -a sigmoid -l 9 -T 9000 -o out.json", 1.5),
-        ("evaluate -a relu --data points.npy -o out.npy", 1.5),
+        ("decay -a mish -a sigmoid -l 9 -T 9000 -o out.json", 1),
+        ("evaluate -a relu --data points.npy -o out.npy", 1),
     ],
 )
-@pytest.mark.quick(3)
+@pytest.mark.quick(2)
 def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str, after: float, tmp_path: Path) -> None:
     points = 30_000 if "eigs" not in line else 5000
     np.save(tmp_path / "points.npy", np.eye(points, 4, dtype=np.float32) + 1 / np.arange(1, points + 1)[:, None])
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_a_long_run_at_once_without_a_word_or_half_a_file(line: str,
 def test_other_signals_leave_the_old_file_too_and_nothing_else(number: int, tmp_path: Path) -> None:
     np.save(tmp_path / "points.npy", np.random.default_rng(0).standard_normal((9000, 3)))
     (tmp_path / "out.npy").write_text("old")
-    interrupted(shlex.split("evaluate -a relu --data points.npy -o out.npy -q"), tmp_path, 1.5, number)
+    interrupted(shlex.split("evaluate -a relu --data points.npy -o out.npy -q"), tmp_path, 1, number)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.npy", "points.npy"]
     assert (tmp_path / "out.npy").read_text() == "old"
 
@@ -351,7 +351,7 @@ def test_on_terminals(name: str, environment: dict[str, str], columns: int, colo
 
 def test_a_locale_that_is_not_utf_8() -> None:
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    for name in SIMPLEST:
+    for name in ("coeffs", "decay"):
         done = run(shlex.split(LINES[name]), **environment)
         assert (done.returncode, done.stderr, done.stdout.isascii()) == (0, "", True), name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -21,26 +22,35 @@ from ntkcalc.report.plots import PLOTS
 
 RHOS = [f"{i / 4}" for i in range(-4, 5)]
 POINTS = np.random.default_rng(1).standard_normal((30, 4))
+LONG = "12345" * 4
 
 
 def values(*kernels: str, truncations: tuple[int, ...] = (3, 9)) -> list[Any]:
     return [ntk_values(RHOS, act, 2, t) for act in kernels for t in truncations]
 
 
-RESULTS = {
-    "values": values("relu", "tanh", "sigmoid", "linear"),
-    "one value": [ntk_values(["0.5"], "relu")],
-    "coefficients": [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
-    "Hermite": [ntk_coefficients("tanh", which="mu")],
-    "sphere": [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
-    "data": [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
-    "decay": [kernel_decays(Kernel.of(act), [2], 200)[0] for act in ("relu", "tanh", "gelu", "linear")],
+DECAYS = ("relu", "tanh", "gelu", "linear", "x^3", "sin")
+RESULTS: dict[str, Callable[[], list[Any]]] = {
+    "values": lambda: values("relu", "tanh", "sigmoid", "linear"),
+    "one value": lambda: [ntk_values(["0.5"], "relu")],
+    "coefficients": lambda: [ntk_coefficients(act, depth, 40) for act in ("relu", "sin") for depth in (2, 3)],
+    "Hermite": lambda: [ntk_coefficients("tanh", which="mu")],
+    "sphere": lambda: [sphere_eigenvalues(act, sphere_dim=2, max_frequency=5) for act in ("relu", "linear")],
+    "data": lambda: [matrix_spectrum(POINTS, act=act) for act in ("relu", "tanh")],
+    "decay": lambda: [kernel_decays(Kernel.of(act), [2], 200)[0] for act in DECAYS],
+    "many": lambda: [ntk_coefficients("relu", truncation=8, sigma_w2=f"0.{i}{LONG}") for i in range(1, 10)],
+    "long": lambda: values("x/2+relu(x)/3+0.01*relu(x-1)", "relu(x)", truncations=(3,)),
 }
 
 
 @cache
+def results(name: str) -> list[Any]:
+    return RESULTS[name]()
+
+
+@cache
 def drawn(name: str) -> Figure:
-    found = RESULTS[name]
+    found = results(name)
     figure = PLOTS[type(found[0]).__name__](found)
     figure.canvas.draw()
     return figure
@@ -64,8 +74,23 @@ def test_the_peak_of_every_curve_is_in_its_panel(name: str) -> None:
             assert low < np.nanmax(line.get_ydata()) < high
 
 
+@pytest.mark.parametrize("name", ["values", "many", "long"])
+def test_no_legend_hides_a_curve_and_no_title_reaches_another(name: str) -> None:
+    figure = drawn(name)
+    for row in {a.get_subplotspec().rowspan.start: None for a in figure.axes}:
+        beside = [a for a in figure.axes if a.get_subplotspec().rowspan.start == row and a.get_title()]
+        ends = sorted((t.x0, t.x1) for t in (a.title.get_window_extent() for a in beside))
+        assert all(left[1] < right[0] for left, right in pairwise([(-1, 0), *ends, (figure.bbox.x1, math.inf)]))
+    legends = [a.get_legend() for a in figure.axes if a.get_legend()] + figure.legends
+    assert legends
+    for legend in legends:
+        box = legend.get_window_extent()
+        lines = [(a, line) for a in figure.axes for line in a.lines]
+        assert not any(box.contains(*a.transData.transform(p)) for a, line in lines for p in line.get_xydata())
+
+
 def test_theta_is_drawn_above_its_errors() -> None:
-    figure, r = drawn("values"), RESULTS["values"][0]
+    figure, r = drawn("values"), results("values")[0]
     theta = figure.axes[0].lines[0]
     assert theta.get_label() == "Θ"
     assert theta.get_ydata() == pytest.approx([float(v.theta) for v in r.points])
@@ -84,13 +109,13 @@ def test_an_error_of_zero_is_a_gap_and_no_flat_piece() -> None:
 
 def test_the_eigenvalue_of_k_0_is_drawn() -> None:
     line = next(line for line in drawn("sphere").axes[0].lines if line.get_label() == "λ_k")
-    first = RESULTS["sphere"][0].eigenvalues[0]
+    first = results("sphere")[0].eigenvalues[0]
     assert (line.get_xdata()[0], line.get_ydata()[0]) == (0, pytest.approx(float(first.eigenvalue)))
 
 
 def test_coefficients_and_the_share_that_is_left() -> None:
     left, right = drawn("coefficients").axes
-    r = RESULTS["coefficients"][0]
+    r = results("coefficients")[0]
     known = {c.p: float(c.value) for c in r.coefficients if c.value}
     assert dict(zip(*left.lines[0].get_data(), strict=True)) == pytest.approx(known)
     rest = [1 - float(c.cumulative) for c in r.coefficients]
@@ -98,10 +123,11 @@ def test_coefficients_and_the_share_that_is_left() -> None:
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+@pytest.mark.quick(2)
 def test_the_same_results_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
     pictures = [tmp_path / f"{i}.{kind}" for i in (1, 2)]
     for picture in pictures:
-        draw(RESULTS["sphere"], str(picture), kind)
+        draw(results("sphere"), str(picture), kind)
     one, other = (picture.read_bytes() for picture in pictures)
     assert one == other
     assert not any(word in one for word in (b"dc:date", b"CreationDate"))
@@ -139,6 +165,22 @@ def test_a_picture_of_coefficients_stands_beside_the_output(tmp_path: Path) -> N
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("line", "stdin"),
+    [
+        ("evaluate -a relu -a tanh --sigma-w2 0.1:1:31 --rho 0.5 --plot p.png", ""),
+        ("decay -c - --plot p.png", output("coeffs -a relu -T 2 --json") * 61),
+    ],
+)
+def test_a_picture_of_too_many_kernels_is_refused_at_once(line: str, stdin: str, tmp_path: Path) -> None:
+    done = inside(line.split(), stdin, tmp_path)
+    assert done.returncode == 2
+    assert "--plot draws 60 kernels at most, got 6" in one_line_of_error(done)
+
+
 def test_what_is_no_decay_has_no_slope() -> None:
-    labels = [line.get_label() for line in drawn("decay").axes[3].lines]
-    assert labels == ["log10 κ_p"]
+    for axes in drawn("decay").axes[3:]:  # finite and entire
+        assert [line.get_label() for line in axes.lines] == ["log10 κ_p"]
+        assert (
+            axes.get_xlim()[0] < axes.lines[0].get_xdata().min() <= axes.lines[0].get_xdata().max() < axes.get_xlim()[1]
+        )

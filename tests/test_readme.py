@@ -11,29 +11,41 @@ import sys
 from pathlib import Path
 
 import pytest
-from shell import inside, program
+from shell import Done, inside, program
 
 README = Path(__file__).parent.parent / "README.md"
 CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
+PIPE = r" \| (?=(?:[^']*'[^']*')*[^']*$)"
+"""A pipe of the shell, not one inside quotes."""
+
+
 @pytest.mark.parametrize(("command", "output"), CONSOLE, ids=[command for command, _ in CONSOLE])
 def test_console_examples_print_what_readme_shows(command: str, output: str, tmp_path: Path) -> None:
-    if not re.search("[|<>&;$]", command):  # no shell is needed
-        done = inside(shlex.split(command)[1:])
-        assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
-        return
-    if "| jq " in command:
+    """The program runs in this process where no shell is needed for it, all else in the shell."""
+    text = ""
+    for part in re.split(PIPE, command):
+        if part.startswith("ntkcalc ") and not re.search("[<>&;$]", part):
+            done = inside(shlex.split(part)[1:], text)
+        else:
+            done = in_shell(part, text, tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        text = done.stdout
+    assert text == output
+
+
+def in_shell(line: str, stdin: str, folder: Path) -> Done:
+    """Run a line of the shell that may call ntkcalc."""
+    if line.startswith("jq "):
         program("jq")
-    ours = tmp_path / "ntkcalc"
+    ours = folder / "ntkcalc"
     ours.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkcalc "$@"\n')
     ours.chmod(0o755)
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        command, shell=True, capture_output=True, encoding="utf-8", env=environment, timeout=900, check=True
+    environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        line, shell=True, input=stdin, capture_output=True, encoding="utf-8", env=environment, timeout=900
     )
-    assert done.stdout == output
-    assert done.stderr == ""
 
 
 def test_there_are_console_examples() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_MOST_DRAWN = 60
 PICTURES = (".png", ".svg", ".pdf")
 """Files that --plot draws."""
 
@@ -58,6 +59,12 @@ def check_plot(path: str, output: str) -> None:
     if find_spec("matplotlib") is None:
         raise InputError("--plot needs matplotlib: pip install 'ntkcalc[plot]'")
     check_writable(path)
+
+
+def check_drawn(count: int) -> None:
+    """Refuse a picture of more kernels than it has room for: it would take minutes."""
+    if count > _MOST_DRAWN:
+        raise InputError(f"--plot draws {_MOST_DRAWN} kernels at most, got {count}; take fewer, or leave out --plot")
 
 
 @contextmanager

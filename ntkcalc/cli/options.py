@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typer import CallbackParam, Context, Exit, Option
 
-from ntkcalc.cli.files import check_plot, check_writable
+from ntkcalc.cli.files import check_drawn, check_plot, check_writable
 from ntkcalc.cli.pictures import draw_file
 from ntkcalc.cli.terminal import emit, preset, preset_digits, progress, remark, screen
 from ntkcalc.errors import InputError, NtkcalcError, near_miss
@@ -164,6 +164,11 @@ class KernelOptions(Options):
             )
         return [dict(zip(names, row, strict=True)) for row in product(*values)]
 
+    @property
+    def combinations(self) -> int:
+        """How many kernels the options describe."""
+        return len(self.act or [""]) * len(self.depths) * len(self.variances)
+
     def deepest(self) -> "list[Kernel]":
         """Return a kernel of the largest depth for every activation and variances."""
         if not self.act:
@@ -180,7 +185,7 @@ class KernelOptions(Options):
                 found.append(Kernel.of(act, largest, **given, kernel=name).checked())
         if not self.sigma_w2:
             for act in dict.fromkeys(kernel.activation.name for kernel in found if kernel.sigma_w2 is None):
-                said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is more than that (--sigma-b2 admits any)"
+                said = f"{act}: sigma_w2 = max = 1/E[phi^2], for 1 is as much or more (--sigma-b2 admits any)"
                 remark(said, getattr(self, "quiet", False))
         return found
 
@@ -248,7 +253,10 @@ class SeriesOptions(KernelOptions):
             from ntkcalc.cli.data_files import load_array
 
             return array_series(load_array(source), shown)
-        return parse_series(read_text(source, MOST_CHARACTERS), shown)
+        found = parse_series(read_text(source, MOST_CHARACTERS), shown)
+        if getattr(self, "plot", None):
+            check_drawn(len(found))
+        return found
 
 
 def _array_on_stdin() -> bool:
@@ -373,6 +381,7 @@ class OutputOptions(WorkerOptions):
             check_writable(self.output)
         if plot:
             check_plot(plot, self.output)
+            check_drawn(self.combinations if isinstance(self, KernelOptions) else 1)
 
     def report(
         self,
@@ -387,7 +396,8 @@ class OutputOptions(WorkerOptions):
 
         from ntkcalc.report.formats import text_of
 
-        text = text_of(results, self.style, replace(screen(self.output, digits, rows), every=every))
+        with progress(self.quiet, "writing numbers"):  # Rich takes seconds for a table of thousands of rows
+            text = text_of(results, self.style, replace(screen(self.output, digits, rows), every=every))
         if plot:
             with progress(self.quiet, "picture"):
                 draw_file(results, plot)

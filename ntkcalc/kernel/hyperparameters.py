@@ -13,7 +13,7 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.errors import InputError, near_miss, one_of
 from ntkcalc.kernel.phase import fixed_point, limits
 from ntkcalc.kernel.results import KernelFacts
-from ntkcalc.kernel.variances import SIGMA, CorrelationMap, Number, SigmaError, Variances
+from ntkcalc.kernel.variances import SIGMA, CorrelationMap, Number, SigmaError, UnresolvedSigmaError, Variances
 from ntkcalc.numerics.precision import Real, bits_for, context, decimal, dyadic, rational, real, short_text, whole
 
 MOST_LAYERS = 1000
@@ -51,7 +51,7 @@ class Kernel:
     ) -> Self:
         """Return the kernel that names and numbers describe.
 
-        Without `sigma_w2`, σ_w² is 1, or 1/E[φ²] where Assumption 2 allows no more than that and that is less.
+        Without `sigma_w2`, σ_w² is 1, or 1/E[φ²] where Assumption 2 allows no more than that and that is no larger.
         An InputError refuses an unknown activation or a value that no activation admits; see also `checked`.
         """
         if not isinstance(act, str | Activation):
@@ -75,7 +75,11 @@ class Kernel:
         bias = None if sigma_b2 is None else _number(sigma_b2, "sigma_b2")
         sigma = Fraction(1) if sigma_w2 is None else _variance(sigma_w2, "sigma_w2", "max")
         found = cls(phi, depth, None if isinstance(sigma, str) else sigma, biases, bias, weights, kernel)
-        return found if sigma_w2 is not None or found._fits() else replace(found, sigma_w2=None)
+        try:
+            given = sigma_w2 is not None or found._fits()
+        except UnresolvedSigmaError:
+            given = False
+        return found if given else replace(found, sigma_w2=None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Describe the kernel to other processes by name and numbers; activations hold functions."""

@@ -243,7 +243,7 @@ class SeparableKernel:
 
     def _measured(self, kernel: Kernel, constants: _Constants) -> float:
         """Return four times the largest difference from the recursion, between some norms and correlations."""
-        places = np.cos(np.arange(_SAMPLES) + 0.5)
+        places = np.concatenate([[-1.0, 1.0], np.cos(np.arange(_SAMPLES - 2) + 0.5)])  # errors peak at the ends
         recursion = _Recursion(kernel, constants, _norms(self.low, self.high, places))
         side = self.side(recursion.norms / self.scale) if self.scale else self.side(np.zeros(_SAMPLES))
         rho = np.concatenate([[-1.0, 0.0, 1.0], np.cos(np.arange(40) + 0.25)])

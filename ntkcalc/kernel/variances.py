@@ -77,7 +77,7 @@ class Variances:
 
         found = with_enough_bits(difference, bits, 32, dual.most_bits)
         if found is None:
-            raise InputError("sigma_w2 is too close to its largest value; say 'max'")
+            raise UnresolvedSigmaError("sigma_w2 is too close to its largest value; say 'max'")
         if found < 0:
             raise SigmaError
         return found
@@ -160,6 +160,10 @@ class Variances:
         while layer > 2 and known.at(layer - 1) == known.at(layer - 2) and known.at(layer - 1)[1] == -math.inf:
             layer -= 1
         return CorrelationMap(self, layer)
+
+
+class UnresolvedSigmaError(InputError):
+    """All the bits that there are do not tell σ_w² E[φ²] from 1."""
 
 
 class SigmaError(InputError):

@@ -23,8 +23,8 @@ class Observer(Protocol):
 
 
 def stage(observer: Observer | None, name: str) -> Observer | None:
-    """Say that a stage begins, whose length is unknown; return an observer of its steps, should it have some."""
+    """Say that a stage begins, whose length is unknown; return an observer of its steps and stages, if it has some."""
     if observer is None:
         return None
     observer(0, 0, name)
-    return lambda done, total, _="": observer(done, total, name)
+    return lambda done, total, inner="": observer(done, total, f"{name}, {inner}" if inner else name)

@@ -1,6 +1,7 @@
 """Figures and their axes: panels side by side, logarithmic scales with labels that do not touch, zero as a gap."""
 
 import math
+import textwrap
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,8 @@ MOST_COLUMNS = 3
 _ROUND = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _NARROW = 100  # the largest index up to which an axis has room for 1, 2 and 5 of each decade
 _MOST_LABELS = 8  # of a logarithmic axis
+_TITLE = 42  # characters that a panel is wide
+_ENTRIES = 18  # of a legend beside two panels, above each other
 _AIR = 1.6  # factor between a curve and the end of its axis
 
 
@@ -94,11 +97,24 @@ def linear_axis(axis: Any, whole: bool = False) -> None:
 
 
 def finish(axis: Any, title: str) -> None:
-    """Set the title (file names and formulas as they are, no TeX), the grid and the legend."""
-    axis.set_title(printable(title), fontsize="medium", parse_math=False)
+    """Set the title (file names and formulas as they are, no TeX; long ones on several lines), grid and legend."""
+    whole = (part.replace(" ", "\N{NO-BREAK SPACE}") for part in printable(title).split(", "))
+    lines = textwrap.wrap(", ".join(whole), _TITLE)
+    axis.set_title("\n".join(lines), fontsize="medium", parse_math=False)
     axis.grid(alpha=0.3)
     if any(not str(line.get_label()).startswith("_") for line in axis.lines):
         axis.legend(fontsize="small")
+
+
+def legend_beside(figure: Figure, axis: Any) -> None:
+    """Move the legend of an axis with many curves to the right of the figure, which becomes wider."""
+    handles, labels = axis.get_legend_handles_labels()
+    columns, longest = -(-len(labels) // _ENTRIES), max(map(len, labels))
+    shown = ["\n".join(textwrap.wrap(label, _TITLE)) for label in labels]
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width + columns * (0.7 + 0.075 * min(longest, _TITLE)), height)
+    axis.get_legend().remove()
+    figure.legend(handles, shown, loc="outside right upper", ncols=columns, fontsize="small")
 
 
 def panel_title(k: KernelFacts | None) -> str:

@@ -19,6 +19,7 @@ from ntkcalc.report.axes import (
     grid,
     index_axis,
     label_decades,
+    legend_beside,
     linear_axis,
     panel_title,
     panels,
@@ -33,6 +34,7 @@ _ASYMPTOTIC = 10  # the index from which on a law of decay is fitted
 _FLOOR = 1e-6  # of λ_1: what a picture of networks shows
 _LEAST = 1e-20  # of the largest value: what a picture shows of errors that reach zero
 _SOME = 1e-4  # of the peak of each curve that it shows at least
+_INSIDE = 6  # kernels whose legend finds room between their coefficients
 _MARKED = 60  # degrees up to which coefficients have large marks
 _MARKERS = "o^s"  # for every ten colours another
 
@@ -78,15 +80,14 @@ def _theta_panel(axis: Any, lines: Sequence[KernelValues]) -> None:
 
 
 def _error_panel(axis: Any, lines: Sequence[KernelValues], ends: tuple[float, float]) -> None:
-    """Draw the error and its bound; where one of them is zero, its curve has a gap."""
+    """Draw the error and its bound, in the colours of Θ_T; where one of them is zero, its curve has a gap."""
     for i, r in enumerate(lines):
         for name, style, mark in (("error", "-", "o"), ("bound", ":", "x")):
             points = sorted((float(v.rho), size_of(getattr(v, name))) for v in r.points)
             if any(y == y for _, y in points):
-                width, label = (1.5, f"T = {r.truncation}") if name == "error" else (0.8, None)
-                look: dict[str, Any] = {"color": f"C{i}", "linestyle": style, "linewidth": width}
-                look["marker"] = mark if len(points) == 1 else ""
-                axis.semilogy(*zip(*points, strict=True), label=label, **look)
+                look: dict[str, Any] = {"color": f"C{i}", "linestyle": style}
+                look |= {"linewidth": 1.5 if name == "error" else 0.8, "marker": mark if len(points) == 1 else ""}
+                axis.semilogy(*zip(*points, strict=True), **look)
     if not axis.lines:
         unknown = all(v.error is None for r in lines for v in r.points)
         said = "the error is unknown" if unknown else "the error is 0"
@@ -111,9 +112,9 @@ def _error_limits(results: Sequence[KernelValues]) -> tuple[float, float]:
 
 def coefficients_plot(results: Sequence[Coefficients]) -> Figure:
     """Draw coefficients against p on a logarithmic scale, and beside them the share that all later ones have."""
+    labels = names(results) if len(results) > 1 else [panel_title(results[0].kernel)]
     figure, (left, right) = grid(1, 2, (1.2, 4.2), (0.9, 3.2))
     symbol = {"kappa": "κ_p", "alpha": "α_p", "beta": "β_p", "mu": "|µ_k|"}[results[0].which]
-    labels = names(results) if len(results) > 1 else [panel_title(results[0].kernel)]
     size = 4 if results[0].truncation <= _MARKED else 2
     for i, (name, r) in enumerate(zip(labels, results, strict=True)):
         look = {"color": f"C{i}", "markersize": size, "linewidth": 0.7, "label": name}
@@ -135,6 +136,8 @@ def coefficients_plot(results: Sequence[Coefficients]) -> Figure:
         linear_axis(axis, whole=True)
         decade_axis(axis)
         finish(axis, "")
+    if len(results) > _INSIDE:
+        legend_beside(figure, left)
     return figure
 
 
@@ -253,7 +256,7 @@ def _decay_panel(axis: Any, r: Decay) -> None:
     scale = {"power": np.log10, "stretched-exponential": np.sqrt}.get(r.fit.model, np.asarray)
     axis.plot(scale(p), y, ".", markersize=2, label="log10 κ_p")
     law = next((s for s in r.theory.coefficients[::-1] if s.model == r.fit.model), None)
-    if law is not None and law.model != "finite" and len(p):  # its slope, through the last coefficient
+    if law is not None and (law.exponent or law.rate or law.ratio) and len(p):  # its slope, through the last one
         course = (law.exponent or 0.0) * np.log(p) - (law.rate or 0.0) * np.sqrt(p) - np.log(law.ratio or 1.0) * p
         course = (course - course[-1]) / np.log(10) + y[-1]
         axis.plot(scale(p), course, "--", color="k", linewidth=0.8, label="theory's slope")
@@ -268,7 +271,7 @@ def _decay_panel(axis: Any, r: Decay) -> None:
     axis.set_xlabel({"power": "log10 p", "stretched-exponential": "√p"}.get(r.fit.model, "p"))
     if r.fit.model == "finite":
         linear_axis(axis, whole=True)
-        axis.set_xlim(0, len(p) + 1)
+        axis.set_xlim(0, p.max(initial=1) + 1)
     finish(axis, panel_title(r.kernel))
 
 

@@ -207,14 +207,14 @@ def kappa_and_tails(kernel: Kernel, truncation: int, bits: int) -> tuple[list[Re
 
 
 def paper_kappa_by_depth(
-    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int
+    kernel: Kernel, depths: Sequence[int], truncation: int, bits: int, observer: Observer | None = None
 ) -> dict[int, tuple[list[Real], list[Real] | None]]:
     """Return the paper's κ_0 … κ_T, which are too small, and what they leave of S_l, at several depths.
 
     For γ_b > 0 they are not the coefficients of the kernel, and there are no tails.
     """
     engine, found = _mpmath_engine(kernel, truncation, bits, paper=True), {}
-    for layer in paper_layers(engine, kernel, truncation):
+    for layer in paper_layers(engine, kernel, truncation, observer):
         if layer.depth in depths:
             series, total = [*getattr(layer, _own_series(kernel))], kernel.at_depth(layer.depth).total(engine.bits)
             tails = None if kernel.input_bias else [total - part for part in accumulate(series)]

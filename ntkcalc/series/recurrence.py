@@ -28,7 +28,7 @@ from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
 from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
 from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpfr
-from ntkcalc.numerics.types import Observer
+from ntkcalc.numerics.types import Observer, stage
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,10 @@ def layers(
         return
     point, total = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one
     for depth, layer in enumerate(kernel.maps(), 2):
+        inside = stage(observer, f"layer {depth} of {kernel.depth}")
+        stage(inside, "expansion")
         outers = correlation_map_series(layer, point, truncation, bits)
+        stage(inside, "products")
         state = _next_layer(engine, state, outers, total)
         point = ExpansionPoint.between(outers[0][0], outers[2][0])
         total = 1 + ctx.convert(layer.slope(bits)) * total
@@ -169,6 +172,7 @@ def paper_layers(
     bits = engine.bits + 40
     ctx = context(bits)
     own = kernel.variances.correlation_map(2)
+    stage(observer, "expansion")
     outers = correlation_map_series(own, ExpansionPoint.origin(), truncation, bits)[:2]
     gamma_b2, gamma_w2 = (real(ctx, x) for x in kernel.variances.first_layer(bits))
     state = _first_layer(engine, gamma_b2, gamma_w2, truncation)
@@ -176,6 +180,7 @@ def paper_layers(
     yield layer
     for depth in range(2, kernel.depth + 1):
         first = depth == 2
+        stage(observer, f"layer {depth} of {kernel.depth}, products")
         alpha, beta = [engine.series(r) for r in outers] if first else engine.compose(outers, layer.alpha)
         kappa = engine.add(alpha, engine.multiply(layer.kappa, beta))
         layer = LayerSeries(depth, alpha, beta, kappa, nothing, nothing, nothing)

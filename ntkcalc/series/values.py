@@ -26,7 +26,7 @@ from ntkcalc.numerics.precision import (
     whole,
     with_enough_bits,
 )
-from ntkcalc.numerics.types import Observer
+from ntkcalc.numerics.types import Observer, stage
 from ntkcalc.series.coefficients import (
     MOST_DIGITS,
     MOST_TERMS,
@@ -133,7 +133,8 @@ def values_by_depth(
     def coefficients(paper: bool, bits: int) -> Mapping[int, tuple[list[Real], list[Real] | None]]:
         own = [depth for depth in depths if cut[depth] == paper]
         length = longest if paper else _useful_length(rhos, longest, bits_for(digits))
-        return (paper_kappa_by_depth if paper else kappa_by_depth)(kernel.at_depth(max(own)), own, length, bits)
+        steps = stage(observer, "series")
+        return (paper_kappa_by_depth if paper else kappa_by_depth)(kernel.at_depth(max(own)), own, length, bits, steps)
 
     def series(depth: int) -> Callable[[int], TruncatedSeries]:
         return cache(lambda bits: TruncatedSeries(bits, *coefficients(cut[depth], bits)[depth], sharp=not cut[depth]))
@@ -141,6 +142,8 @@ def values_by_depth(
     columns = [_Column(kernel.at_depth(depth), series(depth), [*truncations], digits) for depth in depths]
     for done, rho in enumerate(rhos, 1):
         for column in columns:
+            if done == 1:  # others need little beyond what is known then
+                stage(observer, f"kernel of depth {column.kernel.depth} at rho = {float(rho):g}")
             column.add(rho)
         if observer is not None:
             observer(done, len(rhos))

@@ -12,9 +12,9 @@ import resource
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from statistics import median
 
 import numpy as np
+from matrices import seconds
 
 from ntkcalc import empirical_ntk
 from ntkcalc.kernel.hyperparameters import Kernel
@@ -23,16 +23,6 @@ from ntkcalc.networks.ensembles import network_spectrum
 from ntkcalc.networks.network import Architecture
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
-
-
-def seconds(work: Callable[[], object], runs: int = 7) -> float:
-    """Return the median time of some runs."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return median(times)
 
 
 def main() -> None:

@@ -46,7 +46,8 @@ def test_balls_hold_the_coefficients_at_a_higher_precision(text: str) -> None:
     low, high = panels.hermite(24, 70.0), panels.hermite(24, 150.0)
     assert all(a.contains(b) for a, b in zip(low, high, strict=True))
     assert max(log2_upper(a.rad()) for a in low) <= -70
-    for a, b in zip(panels.squares(70.0), Panels(tree(text), text).squares(150.0), strict=True):
+    for order in (0, 1):
+        a, b = panels.square(order, 70.0), Panels(tree(text), text).square(order, 150.0)
         assert a.overlaps(b)
 
 
@@ -260,6 +261,44 @@ def test_signs_and_steps_of_zero_are_zero(zero: str) -> None:
         assert dual.mean_square(64) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("clip(x,6,x)-softplus(x)", "x-softplus(x)"), ("x+sign(Phi(x))", "x+1"), ("max(sin(x),sin(x))", "sin(x)")],
+)
+def test_branches_that_are_plain_are_taken(text: str, same: str) -> None:
+    one, other = activation(text), activation(same)
+    assert type(one.dual) is type(other.dual)
+    assert one.hermite(9, 64) == other.hermite(9, 64)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        *(("x*x/x", "x"), ("(x^2-1)/(x-1)", "x+1"), ("x+1/x-1/x", "x"), ("x*sin(x)/(x*cosh(x))", "sin(x)/cosh(x)")),
+        *(("(x*exp(x)-x)/x", "exp(x)-1"), ("x*relu(x)/x", "relu(x)")),
+    ],
+)
+def test_factors_that_a_quotient_shares_cancel(text: str, same: str) -> None:
+    assert activation(text).hermite(9, 64) == activation(same).hermite(9, 64)
+
+
+def test_roots_that_a_quotient_shares_stay_for_they_may_not_be_real() -> None:
+    with pytest.raises(InputError, match=r"sqrt of -0\.03125 is not real"):
+        activation("x*sqrt(x)/sqrt(x)")
+
+
+@pytest.mark.parametrize("text", ["x/0", "x/(x-x)", "sqrt(-1)*x", "x+log(0)", "x/sin(pi)"])
+def test_polynomials_with_a_coefficient_that_is_no_number_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not real, or a divisor is 0"):
+        activation(text)
+
+
+@pytest.mark.parametrize("text", ["x*sin(pi)", "x*(exp(1)-e)", "x/x", "erfc(x/x)^2", "sign(Phi(x))"])
+def test_what_is_constant_in_disguise_is_said_to_be(text: str) -> None:
+    with pytest.raises(InputError, match="is constant"):
+        activation(text)
+
+
 def test_a_sign_that_is_not_proven_is_named() -> None:
     with pytest.raises(InputError, match="a sign that decides between branches"):
         activation("sign(sin(x)*2-sin(x)-sin(x))+x")
@@ -268,7 +307,7 @@ def test_a_sign_that_is_not_proven_is_named() -> None:
 @pytest.mark.parametrize("power", ["0.75", "1.5", "0.6"])
 def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
     phi = tree(f"abs(x)^{power}")
-    square, slope = Panels(phi, "power", 1).squares(60.0)
+    square, slope = (Panels(phi, "power", 1).square(order, 60.0) for order in (0, 1))
     with working_precision(200):
         r = arb(power)
         moment, of_slope = (2**p * (p + arb("0.5")).gamma() / arb.pi().sqrt() for p in (r, r - 1))  # E|Z|^{2p}
@@ -278,4 +317,4 @@ def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
 
 def test_a_slope_that_is_not_square_integrable_is_no_number() -> None:
     with pytest.raises(AccuracyError, match="not proven to be finite"):
-        Panels(tree("sqrt(abs(x))"), "sqrt(abs(x))").squares(60.0)
+        Panels(tree("sqrt(abs(x))"), "sqrt(abs(x))").square(1, 60.0)

@@ -83,7 +83,7 @@ def test_hermite_coefficients_and_squares_are_those_of_the_definition(text: str)
     dual = dual_of(text)
     with working_precision(140):
         balls = dual.moments(8, 90.0)
-        square, slope = dual._line.squares(90.0)
+        square, slope = (dual._line.square(order, 90.0) for order in (0, 1))
         run, steep = (program([t], ComplexBalls()) for t in (tree(text), derivative(tree(text))))
         # beyond 14 the normal law leaves e^{−98} and φ² at most e^{49} of it, k ≤ 8
         small = arb(0, arb("1e-14")) if "x^2/8" in text else arb(0, arb("1e-30"))
@@ -201,7 +201,7 @@ def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:
     with working_precision(200):
         size, wave = arb(h), arb(str(w))
         fourth = (-2 * wave**2).exp()
-        square, slope = dual._line.squares(100.0)
+        square, slope = (dual._line.square(order, 100.0) for order in (0, 1))
         assert (1 + size**2 * (1 + fourth) / 2).overlaps(square)
         assert (1 + size**2 * wave**2 * (1 - fourth) / 2).overlaps(slope)
         assert (size * (-(wave**2) / 2).exp()).overlaps(dual.moments(0, 100.0)[0])

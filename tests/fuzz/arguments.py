@@ -29,7 +29,7 @@ from shell import Done, inside, run
 from typer.main import get_command
 
 from ntkcalc.activations.catalogue import FAMILIES
-from ntkcalc.cli.app import app
+from ntkcalc.cli.main import app
 from ntkcalc.cli.manual import Entry, pages
 
 CODES = {0, 1, 2, 3}

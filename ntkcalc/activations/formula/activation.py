@@ -21,7 +21,7 @@ from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.strip import Analytic, Parts
-from ntkcalc.activations.formula.symmetry import polynomial_parts, same_function
+from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, same_function
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, X, text_of, times, whole_power
 
@@ -36,7 +36,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         numbers = [v for v in values if v is not None]
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
-    name, found = text_of(tree), plain(tree)
+    name, found = text_of(tree), plain(cancelled(plain(tree)))
     dual = _dual(found, name)
     if isinstance(dual, QuadratureDual) and not isinstance(dual, PiecewiseDual):
         for word in _NAMED:
@@ -89,6 +89,7 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     dual = PiecewiseDual(tree, name)
     plain_tree = dual.everywhere
     if plain_tree is None:
+        dual.slope_square(16)  # a φ that the normal law does not see bend is refused
         return dual
     row = polynomial(plain_tree)
     return (quadrature_dual(plain_tree, name) or dual) if row is None else PolynomialDual(row, name)

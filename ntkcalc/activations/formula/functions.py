@@ -336,8 +336,8 @@ def _plain(t: Tree) -> Tree:
     """Simplify one node whose arguments are plain."""
     if t.head == "^":
         return _power(*t.arguments)
-    if t.word in ("sign", "step") and t.arguments and polynomial(_of_same_sign(t.arguments[0])) == [ZERO]:
-        return ZERO
+    if t.word in _BRANCHES and t.arguments and _decided_by_zero(t):
+        return ZERO if len(t.arguments) == 1 else t.arguments[0]
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
     if t.head == "log":
@@ -409,8 +409,13 @@ def branch(t: Tree) -> Branch | None:
     return Branch(_of_same_sign(decider), above, below)
 
 
+def _decided_by_zero(t: Tree) -> bool:
+    """Return whether what decides a branch is plainly 0 everywhere, as in max(u, u); sign and step are 0 at 0."""
+    return polynomial(_of_same_sign(reduce(minus, t.arguments))) == [ZERO]
+
+
 def _of_same_sign(u: Tree) -> Tree:
-    """Return a tree with the sign of u, but for single points: products for quotients, polynomials' squares left out."""
+    """Return a tree with u's sign, but for single points: products for quotients, without factors that are positive."""
     factors, rest = [], [u]
     while rest:
         t = rest.pop()
@@ -420,8 +425,14 @@ def _of_same_sign(u: Tree) -> Tree:
         else:
             factors.append(t)
     counted = Counter(factors)
-    odd = [t for t, n in counted.items() if n % 2 or t.constant or polynomial(t) in (None, [ZERO])]
-    return reduce(times, odd, ONE)
+    return reduce(times, (t for t, n in counted.items() if t.constant or not _positive(t, n)), ONE)
+
+
+def _positive(t: Tree, n: int) -> bool:
+    """Return whether t^n is known to be positive but for single points."""
+    if t.word in ("exp", "erfc", "sigmoid", "softplus", "cosh"):
+        return polynomial(t.arguments[0]) is not None
+    return n % 2 == 0 and polynomial(t) not in (None, [ZERO])
 
 
 def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:
@@ -535,7 +546,7 @@ def polynomial(tree: Tree) -> list[Tree] | None:
 def _polynomial(t: Tree, parts: list[list[Tree] | None]) -> list[Tree] | None:
     if t is X:
         return [ZERO, ONE]
-    a, *rest = parts
+    a, *rest = parts or [None]
     if a is None or None in rest or t.head not in ("+", "-", "*", "/", "neg"):
         return None
     if t.head == "neg":

@@ -114,7 +114,7 @@ class LocalHermite:
 
     @cached_property
     def _log_total(self) -> float:
-        return log2_upper(self.line.squares(32.0)[0])
+        return log2_upper(self.line.square(0, 32.0))
 
     @cached_property
     def plan(self) -> _Plan | None:

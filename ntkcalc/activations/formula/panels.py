@@ -34,7 +34,7 @@ from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums
-from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, over, plus, simplified, times
 from ntkcalc.errors import AccuracyError, InputError
 
 _LN2 = math.log(2)
@@ -179,7 +179,7 @@ class Panels:
     def __init__(self, tree: Tree, text: str, parity: int = 0, most_cells: int = _MOST_CELLS) -> None:
         self.tree, self.text, self.parity, self.most_cells = tree, text, parity, most_cells
         self._lines: list[tuple[float, Line]] = []
-        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
+        self._squares: dict[int, tuple[float, Ball]] = {}
 
     # ---------------------------------------------------------------- cells
 
@@ -290,12 +290,13 @@ class Panels:
                 for k, total in enumerate(totals)
             ]
 
-    def squares(self, need: float) -> tuple[Ball, Ball]:
-        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need; kept for the next demand."""
-        if self._squares is None or self._squares[0] < need:
+    def square(self, order: int, need: float) -> Ball:
+        """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need; kept."""
+        known = self._squares.get(order)
+        if known is None or known[0] < need:
             need = _GRID * math.ceil((need + 32) / _GRID)
-            self._squares = need, (self._mean_square(need, 0), self._mean_square(need, 1))
-        return self._squares[1]
+            known = self._squares[order] = need, self._mean_square(need, order)
+        return known[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
         fine, guard = need, 16.0
@@ -318,6 +319,8 @@ class Panels:
         share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
         error, total = -math.inf, arb(0)
         for cell in line.cells:
+            if order and derivative(cell.tree) is ZERO:
+                continue
             log_density = (cell.height**2 - cell.nearest**2) / (2 * _LN2) - _HALF_LOG_TAU
             size = 2 * cell.log_sizes[order] + log_density + 1e-6
             count = _count(cell, size + share)
@@ -495,25 +498,27 @@ def _log_hermite(degree: int, nearest: float, height: float) -> float:
 
 
 def _count(cell: Cell, need: float) -> int:
-    """Return how many nodes err by less than 2**-need of M, a multiple of four; 0 where the whole is less than that."""
+    """Return how many nodes err by less than 2**-need of M, a multiple of 4; 0 where the whole is less than that."""
     log_half, log_radius = math.log2(cell.half_width), math.log2(cell.radius)
     if need + log_half + 1 < 0:
         return 0
     least = (need + log_half + 2.1 - math.log2(1 - cell.radius**-2)) / (2 * log_radius)
-    return 4 * math.ceil(max(least, 1.0) / 4)
+    grain = 1 << max(2, math.ceil(least).bit_length() - (4 if least < 256 else 2))  # cells share rules, which are dear
+    return grain * math.ceil(max(least, 1.0) / grain)
 
 
 def _rule(count: int) -> list[tuple[Ball, Ball]]:
-    """Return the nodes and weights on [−1, 1] in the present precision, from right to left."""
+    """Return the positive nodes on [−1, 1] with their weights, in the present precision; the count is even."""
     import flint
 
-    return _legendre(count, _GRID * math.ceil(flint.ctx.prec / _GRID))
+    grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))  # rules of many bits are dear, and shared
+    return _legendre(count, grid * math.ceil(flint.ctx.prec / grid))
 
 
 @lru_cache(maxsize=128)
 def _legendre(count: int, bits: int) -> list[tuple[Ball, Ball]]:
     with working_precision(bits):
-        return [arb.legendre_p_root(count, k, weight=True) for k in range(count)]
+        return [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
 
 
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
@@ -522,6 +527,7 @@ def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
     run = program([cell.tree, derivative(cell.tree)], RealBalls())
     for x, weight in _rule(count):
         yield middle + half * x, half * weight, run
+        yield middle - half * x, half * weight, run
 
 
 def _block(cell: Cell, count: int, kind: int | None) -> Block:
@@ -539,7 +545,7 @@ def _block(cell: Cell, count: int, kind: int | None) -> Block:
         def term(x: Ball, weight: Ball) -> Ball:
             return scale * weight * (-x * x / 2).exp() * run(x)[0]
 
-        rule = _rule(count)[: count // 2]  # the nodes right of the middle
+        rule = _rule(count)
         right, left = ([term(middle + side * half * u, weight) for u, weight in rule] for side in (1, -1))
         return [half * u for u, _ in rule], {kind: (right, left)}
 

@@ -61,7 +61,7 @@ class PiecewiseDual(QuadratureDual):
         To take φ(√q x) in place of φ. Its kinks b/√q, its parity and its zeros follow exactly from those of φ.
     """
 
-    most_bits = 2048
+    most_bits = 1024
 
     def __init__(self, tree: Tree, name: str, q: Fraction = Fraction(1)) -> None:
         self.tree, self.q = tree, q

@@ -64,10 +64,13 @@ class PolynomialDual(ClosedFormDual):
                 row = [program([c], RealBalls())(arb(0))[0] for c in self.row]
                 found = [_moment(row, k, arb(0)) for k in range(len(row))]
             size = max(log2_upper(m) for m in found)
-            found = [arb(0) if log2_upper(m) < size - FLOOR else m for m in found]
-            lost = max(log2_upper(m.rad()) - log2_lower(m) for m in found if m != 0)
-            if lost < -bits:
-                return found
+            if size < math.inf:
+                cancelled = wide > 2 * FLOOR
+                found = [arb(0) if log2_upper(m) < size - FLOOR or (cancelled and m.contains(0)) else m for m in found]
+                if max((log2_upper(m.rad()) - log2_lower(m) for m in found if m != 0), default=-math.inf) < -bits:
+                    return found
+            elif wide > 2 * FLOOR:
+                raise InputError(f"{self.name} is not finite: a number in it is not real, or a divisor is 0")
             wide *= 2
 
     def hermite(self, degree: int, bits: int) -> list[Real]:

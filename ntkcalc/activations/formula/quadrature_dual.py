@@ -94,6 +94,7 @@ class QuadratureDual:
         self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
         self._spent: dict[int, float] = {}
         self._below_floor: set[int] = set()
+        self._above_floor: set[int] = set()
         self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
         self._looked_at: set[int] = set()
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
@@ -137,7 +138,7 @@ class QuadratureDual:
     def _total(self, bits: int, order: int) -> Real:
         need = bits + 8.0
         while True:
-            ball = self._line.squares(need)[order]
+            ball = self._line.square(order, need)
             lost = -log2_lower(ball)
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
@@ -172,16 +173,24 @@ class QuadratureDual:
             worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
             if worst + bits + 1 <= need:
                 break
-            if need >= _SUSPICIOUS + bits and self._finds_faint_part(found, missing):
-                continue
-            if need >= FLOOR - self._log_norm + bits:
-                tiny = {k for k in missing if log2_upper(found[k]) < self._log_norm - FLOOR}
-                if tiny:
-                    self._below_floor |= tiny
+            if need >= _SUSPICIOUS + bits:
+                if self._finds_faint_part(found, missing):
+                    continue
+                lost = [k for k in missing if found[k].contains(0)]
+                if lost and self._is_below_floor(lost[0]):
+                    self._below_floor.add(lost[0])
                     continue
             need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
         ctx = context(bits + 32)
         return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
+
+    def _is_below_floor(self, k: int) -> bool:
+        """Return whether |µ_k| is below the floor, looked at once."""
+        if k not in self._above_floor and log2_upper(self._line.hermite(k, FLOOR + 2 - self._log_norm)[k]) >= (
+            self._log_norm - FLOOR
+        ):
+            self._above_floor.add(k)
+        return k not in self._above_floor
 
     def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
         """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""
@@ -284,7 +293,8 @@ class QuadratureDual:
             zero = arb(0)
             squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
             found = []
-            for order, total in enumerate(self._line.squares(need)):
+            for order in (0, 1):
+                total = self._line.square(order, need)
                 row = [k**order * s for k, s in enumerate(squares)]
                 last = total - sum(row, zero)
                 log_bound = self._tails.beyond(terms + 1, order)
@@ -453,7 +463,7 @@ class QuadratureDual:
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
-        return all(log2_lower(total) > -math.inf for total in self._line.squares(128.0))
+        return all(log2_lower(self._line.square(order, 128.0)) > -math.inf for order in (0, 1))
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
@@ -483,7 +493,7 @@ class QuadratureDual:
                     beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
                     rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
                 else:
-                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.squares(need)[total]))[1:]
+                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.square(total, need)))[1:]
                 found.append(rests[: degree + 1])
         return found[0], found[1]
 

@@ -28,9 +28,10 @@ from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import gmpy2
+from flint import arb
 from gmpy2 import mpfr
 
-from ntkcalc.activations.formula.error_function import erfc
+from ntkcalc.activations.formula.balls import working_precision
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Context, Real, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
 from ntkcalc.numerics.quadrature_rules import gauss_legendre
@@ -261,10 +262,20 @@ def _density(x: Any) -> Any:
     return gmpy2.exp(-x * x / 2) / gmpy2.sqrt(2 * gmpy2.const_pi())
 
 
+def _erfc(x: Any) -> Any:
+    """Return erfc x; MPFR's takes long for many bits, and for √3 to 2048 bits it stops the process."""
+    bits = int(gmpy2.get_context().precision)
+    mantissa, exponent = x.as_mantissa_exp()
+    with working_precision(bits + 16):
+        found = (arb(int(mantissa)) * arb(2) ** int(exponent)).erfc()
+    mantissa, exponent = found.mid().man_exp()
+    return mpfr(int(mantissa)) * gmpy2.exp2(int(exponent))
+
+
 def _repeated_integrals(b: Any) -> Iterator[Any]:
     """Yield I_0(b), I_1(b), …, 0 and the powers that they come to where that is all that there is to see."""
     beyond = b * b > 1.5 * gmpy2.get_context().precision
-    first = mpfr(b < 0) if beyond else erfc(b / gmpy2.sqrt(mpfr(2))) / 2
+    first = mpfr(b < 0) if beyond else _erfc(b / gmpy2.sqrt(mpfr(2))) / 2
     before, here, n = mpfr(0) if beyond else _density(b), first, 0
     while True:
         yield here

@@ -26,7 +26,7 @@ from ntkcalc.activations.formula.trees import Tree
 _PRECISION = 53
 _CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
 _USELESS = 4000.0  # log2 of an N(b) that no rule would take
-_MOST_BOXES = 1500
+_MOST_BOXES = 20_000
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
 _STEEP = 4096.0  # by how much log2 N(b) may grow before wider strips are of no use
@@ -127,9 +127,10 @@ class Strip:
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
-        if seen > _USELESS:
-            return math.inf
-        for _ in range(_MOST_BOXES):
+        boxes = 0
+        while boxes < _MOST_BOXES:
+            if seen > _USELESS:
+                return math.inf
             worst = found[0]
             if -worst.key < seen + _CLOSE and -worst.key < math.inf:
                 break
@@ -139,6 +140,7 @@ class Strip:
             middle = (worst.left + worst.right) / 2
             for a, b in ((worst.left, middle), (middle, worst.right)):
                 part = self._cell(a, b, height)
+                boxes += _boxes(b - a, height)
                 seen = max(seen, self._seen(part, height))
                 heappush(found, part)
         top = max(-found[0].key, tails)
@@ -193,7 +195,7 @@ class Strip:
 
     def _cell(self, left: float, right: float, height: float) -> _Cell:
         """Bound φ on [left, right] × [0, height], in boxes no higher than wide."""
-        count = max(1, min(round(height / (right - left)), 256)) if height else 1
+        count = _boxes(right - left, height)
         side = height / count
         size = -math.inf
         x = _interval(left, right)
@@ -210,6 +212,11 @@ class Strip:
         x, mass = (cell.left + cell.right) / 2, _gaussian_log_mass(cell.left, cell.right)
         sizes = [log2_upper(self._run(acb(x, y))[0]) for y in (0.0, height / 2, height)]
         return max((2 * s + mass for s in sizes if s < math.inf), default=-math.inf)
+
+
+def _boxes(width: float, height: float) -> int:
+    """Return how many boxes no higher than wide stand on an interval."""
+    return max(1, min(round(height / width), 256))
 
 
 def _log_total(logs: list[float]) -> float:

@@ -8,12 +8,27 @@ denominator the part is one, by exact rational arithmetic.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import flint
 
 from ntkcalc.activations.formula.functions import polynomial
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, negated, node, number, rebuilt, simplified
+from ntkcalc.activations.formula.trees import (
+    ZERO,
+    Tree,
+    X,
+    in_order,
+    negated,
+    node,
+    number,
+    rebuilt,
+    simplified,
+    times,
+    total,
+    whole_power,
+)
 
 _ODD = {"sin", "sinh", "tanh", "erf", "atan", "asinh"}
 _EVEN = {"cos", "cosh", "sinc", "abs"}
@@ -128,6 +143,14 @@ class _Rational:
             raise _UnknownError
         return known[tree]
 
+    def tree(self, polynomial: Any) -> Tree:
+        """Return a polynomial in the generators as a tree."""
+        terms = []
+        for powers, c in polynomial.to_dict().items():
+            factors = [whole_power(a, n) for a, n in zip(self.generators, powers, strict=True) if n]
+            terms.append(reduce(times, factors, number(Fraction(int(c.p), int(c.q)))))
+        return total(terms)
+
     def _combined(self, head: str, a: list[_Quotient]) -> _Quotient:
         one, other = a[0], a[-1]
         if head == "neg":
@@ -204,6 +227,39 @@ def with_degree(part: Tree) -> int | None:
     if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
         return None
     return int(max(powers[0] for powers in quotient.to_dict()))
+
+
+def cancelled(tree: Tree) -> Tree:
+    """Return a tree in whose quotients factors that both parts share are left out, so that x·x/x is x."""
+    return rebuilt(tree, _cancelled)
+
+
+def _cancelled(t: Tree) -> Tree:
+    if t.constant or not (t.word == "/" or (t.word in ("+", "-") and any(a.word == "/" for a in t.arguments))):
+        return t
+    try:
+        field = _Rational((t,))
+        found = field.quotient(t)
+    except _UnknownError:
+        return t
+    if found.top == 0:
+        return ZERO
+    shared = found.top.gcd(found.bottom)
+    for atom, generator in field.generators.items():
+        while atom.word == "exp" and shared % generator == 0:  # which is never 0
+            shared //= generator
+    degrees = dict(zip(field.generators, shared.degrees(), strict=True))
+    if not any(degrees.values()) or any(n and _partly_real(atom) for atom, n in degrees.items()):
+        return t
+    top, bottom = (part // shared for part in (found.top, found.bottom))
+    if t.word != "/" and bottom.total_degree():  # a sum whose parts are better apart
+        return t
+    return simplified("/", field.tree(top), field.tree(bottom))
+
+
+def _partly_real(atom: Tree) -> bool:
+    """Return whether a function may have no real value somewhere."""
+    return any(t.word in ("log", "log1p", "sqrt", "power", "/") for t in in_order(atom))
 
 
 def same_function(a: Tree, b: Tree) -> bool:

@@ -92,7 +92,7 @@ class Line:
 
     def __init__(self, phi: Analytic) -> None:
         self.phi = phi
-        self._squares: tuple[float, tuple[Ball, Ball]] | None = None
+        self._squares: dict[int, tuple[float, Ball]] = {}
 
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
@@ -165,24 +165,21 @@ class Line:
         """Return x ↦ [φ(x)] in the present precision."""
         return self.phi.evaluator()
 
-    def squares(self, need: float) -> tuple[Ball, Ball]:
-        """Return balls of E[φ²] and E[φ'²] with radii below 2**-need; kept for the next demand."""
-        if self._squares is None or self._squares[0] < need:
+    def square(self, order: int, need: float) -> Ball:
+        """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need; kept."""
+        known = self._squares.get(order)
+        if known is None or known[0] < need:
             need = 64 * math.ceil((need + 32) / 64)
-            self._squares = need, self._both_squares(need)
-        return self._squares[1]
+            known = self._squares[order] = need, self._mean_square(need, order)
+        return known[1]
 
-    def _both_squares(self, need: float) -> tuple[Ball, Ball]:
-        found, phi = [], self.phi
-        for run, far, sizes in (
-            (phi.evaluator, phi.far, phi.phi.bounds),
-            (phi.slope_evaluator, phi.far_slope, phi.slope_bounds),
-        ):
-            if far is None or not sizes:
-                raise AccuracyError("no bounds on a formula far from 0 are proven: does it hardly change?")
-            bounds = [(b, n + b * b / (2 * _LN2)) for b, n in sizes]
-            found.append(self._square(trapezoidal(bounds, far, need + 2, 0.5, 2), run, need))
-        return found[0], found[1]
+    def _mean_square(self, need: float, order: int) -> Ball:
+        phi = self.phi
+        far, sizes = (phi.far_slope, phi.slope_bounds) if order else (phi.far, phi.phi.bounds)
+        if far is None or not sizes:
+            raise AccuracyError("no bounds on a formula far from 0 are proven: does it hardly change?")
+        rule = trapezoidal([(b, n + b * b / (2 * _LN2)) for b, n in sizes], far, need + 2, 0.5, 2)
+        return self._square(rule, phi.slope_evaluator if order else phi.evaluator, need)
 
     def log_part(self, sign: int, need: float) -> float:
         """Return log2 of a bound on E[ψ²], ψ(x) = (φ(x) + sign φ(−x))/2, as far down as 2**-need.
