@@ -11,20 +11,13 @@ the same command with other options, or a second.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from processes import NTKCALC, PYTHON, ended
 from sklearn.datasets import load_digits
-
-HERE = Path(__file__).parents[2]
-UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
-ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONPATH": str(HERE)}
 
 ARB = """
 from flint import arb, arb_series, ctx
@@ -72,11 +65,9 @@ ROWS = (
 
 def cpu_seconds(what: str, folder: str) -> float:
     """User and system time of a command of ntkcalc, or of a Python program."""
-    command = [sys.executable, *(["-m", *what.split(), "-q"] if what.startswith("ntkcalc") else ["-c", what])]
-    process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    assert status == 0, what
-    return used.ru_utime + used.ru_stime
+    found = ended([*NTKCALC, *what.split()[1:], "-q"] if what.startswith("ntkcalc") else [*PYTHON, what], folder)
+    assert found.status == 0, f"{what}: {found.said}"
+    return found.seconds
 
 
 def prepare(folder: str) -> None:
