@@ -58,7 +58,7 @@ LARGEST = {name: "max" if name == "selu" else "1" for name in WRITTEN}
 # ---------------------------------------------------------------- every digit
 
 
-@pytest.mark.quick(28)
+@pytest.mark.quick(16)
 @pytest.mark.parametrize("reference", references(), ids=lambda r: f"{r['expression']},{r['depth']}")
 def test_twelve_digits_of_ball_arithmetic(reference: dict[str, Any]) -> None:
     for name, ours, theirs in pairs(reference, computed(reference, 50, 12)):
@@ -88,7 +88,7 @@ def test_every_named_activation_is_written_out() -> None:
     assert all(activation(text).name not in FAMILIES for text in WRITTEN.values())
 
 
-@pytest.mark.quick(16)
+@pytest.mark.quick(10)
 @pytest.mark.parametrize("depth", [2, 3])
 @pytest.mark.parametrize("digits", [15, 30])
 @pytest.mark.parametrize("name", [name for name in WRITTEN if name != "selu"])
@@ -107,7 +107,7 @@ def test_selu_written_out_has_the_same_coefficients() -> None:  # µ_0 = 0, whic
     test_written_out_the_coefficients_are_the_same("selu", 15, 3)
 
 
-@pytest.mark.quick(8)
+@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     ("name", "digits", "depth"), [(name, *DRAW.choice([(15, 3), (30, 2)])) for name in WRITTEN if name != "selu"]
 )
@@ -156,7 +156,6 @@ def test_a_plain_call_is_the_named_activation(call: str, name: str) -> None:
         ["sinc(x)", "sin(x)/x"],
         ["max(exp(x)-x,x/x)+x", "exp(x)", "x+abs(expm1(x)-x+x/x)"],
         ["elu(sqrt(relu(x*x)))", "elu(abs(x))", "elu(sqrt(x^2))", "abs(x)"],
-        ["selu(sqrt(max(x*x,1)))-2*x", "selu(max(abs(x),1))-2*x"],
     ],
     ids=lambda texts: texts[0],
 )
@@ -168,8 +167,14 @@ def test_equal_functions_give_equal_numbers(equal: list[str], digits: int) -> No
 
 
 @pytest.mark.thorough
-def test_equal_powers_give_equal_numbers() -> None:
-    equal = ["abs(relu(x)/(1+x^2))^1.5", "(relu(x)/(1+x^2))^1.5", "relu(x)^1.5/(1+x^2)^1.5+0/x"]
+@pytest.mark.parametrize(
+    "equal",
+    [
+        ["selu(sqrt(max(x*x,1)))-2*x", "selu(max(abs(x),1))-2*x"],
+        ["abs(relu(x)/(1+x^2))^1.5", "(relu(x)/(1+x^2))^1.5", "relu(x)^1.5/(1+x^2)^1.5+0/x"],
+    ],
+)
+def test_equal_functions_that_take_long_give_equal_numbers(equal: list[str]) -> None:
     test_equal_functions_give_equal_numbers(equal, 12)
 
 
@@ -277,7 +282,7 @@ def test_the_dual_of_a_spline_is_that_of_the_definition(text: str) -> None:
     assert abs(found - by_definition(knots, phi, "0.6")) < 1e-13
 
 
-@pytest.mark.quick(4)
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("t", ["0.999", "-0.995", "0.99"])
 @pytest.mark.parametrize("text", SPLINES)
 def test_the_dual_of_a_spline_is_its_hermite_series(text: str, t: str) -> None:

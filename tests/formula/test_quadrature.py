@@ -372,7 +372,7 @@ def test_coefficients_far_below_floats_are_none_of_them(w: int) -> None:
     assert abs(mu / (w * CTX.exp(-(CTX.mpf(w) ** 2) / 2)) - 1) < 2.0**-60
 
 
-@pytest.mark.parametrize("base", ["200", "1e10", "e"])
+@pytest.mark.parametrize("base", ["200", "0.01", "e"])
 def test_exponentials_of_any_size_have_their_coefficients(base: str) -> None:
     """µ_k of e^{cx} is c^k e^{c²/2}/√k!."""
     mu, c = activation(f"{base}^x").hermite(4, 60), CTX.log(CTX.mpf(base)) if base != "e" else CTX.one
