@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from typer import CallbackParam, Context, Exit, Option
 
 from ntkcalc.cli.files import check_drawn, check_plot, check_writable
+from ntkcalc.cli.light_import import import_gmpy2
 from ntkcalc.cli.pictures import draw_file
 from ntkcalc.cli.terminal import emit, preset, preset_digits, progress, remark, screen
 from ntkcalc.errors import InputError, NtkcalcError, near_miss
@@ -442,6 +443,7 @@ def command(function: Callable[[Any], None]) -> Callable[..., None]:
     options = given.annotation
 
     def call(**typed: Any) -> None:  # typer reads its annotations: no option may bear this name
+        import_gmpy2()  # all commands need it
         function(options(**typed))
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
