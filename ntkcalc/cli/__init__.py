@@ -1,6 +1,6 @@
 """The command line: options, the terminal, files, and one module a command: parse, compute, report.
 
-`main` lists the commands and runs them, `interruption` ends them on signals, `options` declares what they share.
+`main` runs it, `interruption` ends it on signals; `app` lists the commands, `options` declares what they share.
 """
 
 __all__ = ["interruption", "main"]

@@ -417,6 +417,12 @@ def test_errors_are_those_of_the_package() -> None:
         ntk_coefficients("x^2*sin(1/x)")
 
 
+@pytest.mark.parametrize("text", ["tan(1.1e702+x)", "erf(clip(x,-1e400,1e400))"])
+def test_numbers_beyond_floats_are_infinite_there(text: str) -> None:
+    with pytest.raises(AccuracyError, match="no bound"):
+        activation(text)
+
+
 def test_words_are_names_not_formulas() -> None:
     with pytest.raises(
         InputError, match=r"unknown activation 'reul'\. Did you mean 'relu'\?.* Or write a formula in x"

@@ -141,6 +141,18 @@ def test_kinks_that_the_normal_law_does_not_see_are_left_out() -> None:
     assert all(a.contains(b) for a, b in zip(series.moments(2, 12, 58.0), panels.hermite(12, 200.0)[2:], strict=True))
 
 
+def test_constant_factors_do_not_hide_what_vanishes() -> None:
+    one, other = (activation(text).dual for text in ("-sqrt(2)*relu(x)/pi", "relu(x-1)*e/7"))
+    assert isinstance(one, PiecewiseDual)
+    assert isinstance(other, PiecewiseDual)
+    assert {k for k in range(10) if one.vanishes(k)} == {3, 5, 7, 9}
+    assert {k for k in range(10) if other.vanishes(k)} == {4}
+
+
+def test_a_slope_that_the_named_one_refuses_is_a_formula_like_any_other() -> None:
+    assert isinstance(activation("relu(x)+10^-199*min(x,0)").dual, PiecewiseDual)
+
+
 @pytest.mark.parametrize(
     ("text", "zeros"),
     [
@@ -289,25 +301,33 @@ def test_early_coefficients_that_vanish_are_known_exactly(text: str, zeros: set[
     assert {k for k in range(6) if balls[k].contains(0)} == zeros
 
 
-@pytest.mark.parametrize("text", ["relu(x-0.3)+sin(x)", "clip(x,-1,2)"])
-def test_values_at_the_ends_are_those_next_to_them(text: str) -> None:
-    dual = activation(text).dual
+@pytest.mark.parametrize("text", ["relu(x-0.3)+sin(x)", "clip(x,-1,2)", "exp(-8*abs(x))"])
+def test_values_at_the_ends_are_sums_of_squares_and_near_those_next_to_them(text: str) -> None:
+    dual, gap = activation(text).dual, Fraction(1, 2**12)
+    squares = [m * m for m in activation(text).hermite(80, 90)]
+    most, steepest = (total(90) for total in (dual.mean_square, dual.slope_square))
+    left, steep_left = most - sum(squares), steepest - sum(k * c for k, c in enumerate(squares))
     for sign in (1, -1):
-        end, near = (
-            dual.value(Correlation.of(t, 200), 60) for t in (Fraction(sign), Fraction(sign) * (1 - Fraction(1, 2**12)))
-        )
-        slope = max(abs(end[1]), abs(near[1]))
-        assert abs(end[0] - near[0]) <= 2 * slope / 2**12
-        assert abs(end[1] - near[1]) <= 0.1 * dual.slope_square(32)
+        end, near = (dual.value(Correlation.of(t, 200), 60) for t in (Fraction(sign), sign * (1 - gap)))
+        assert abs(end[0] - sum(sign**k * c for k, c in enumerate(squares))) <= left + 2.0**-50
+        slopes = sum(k * sign ** (k - 1) * c for k, c in enumerate(squares) if k)
+        assert abs(end[1] - slopes) <= steep_left + 2.0**-50
+        assert abs(end[0] - near[0]) <= steepest * gap.numerator / gap.denominator
+        assert abs(near[1]) <= steepest
+        if sign > 0:  # D is convex for t ≥ 0
+            assert near[1] <= (end[0] - near[0]) * 2**12 <= end[1]
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("text", ["x/(1+abs(x))", "abs(x)^1.5", "max(x,sin(2*x))"])  # whose splines have large jumps
 def test_values_at_the_ends_of_long_series_are_those_next_to_them(text: str) -> None:
-    test_values_at_the_ends_are_those_next_to_them(text)
+    test_values_at_the_ends_are_sums_of_squares_and_near_those_next_to_them(text)
 
 
-@pytest.mark.parametrize(("text", "name"), [("max(x,0)", "relu"), ("(x+abs(x))/2", "relu"), ("max(x,-x)", "abs")])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("max(x,0)", "relu"), ("(x+abs(x))/2", "relu"), ("max(x,-x)", "abs"), ("min(x,0)*5+relu(x)", "leaky-relu:5")],
+)
 def test_lines_bent_at_0_have_the_closed_dual(text: str, name: str) -> None:
     one, other = activation(text), activation(name)
     assert type(one.dual) is type(other.dual)

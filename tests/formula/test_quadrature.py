@@ -216,6 +216,13 @@ def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:
         assert (size * (-(wave**2) / 2).exp()).overlaps(dual.moments(0, 100.0)[0])
 
 
+def test_what_is_zero_far_out_is_known_to_be() -> None:
+    for t in (tree("abs(relu(x)/(1+x^2))^1.5"), derivative(tree("abs(relu(x)/(1+x^2))^1.5"))):
+        bound = growth(t, 16.0, 0.0, -1)
+        assert bound is not None
+        assert bound.log_value(20.0) == -math.inf
+
+
 @pytest.mark.parametrize("text", SMOOTH)
 def test_bounds_far_out_hold(text: str) -> None:
     with working_precision(1600):  # for differences of what is nearly equal far out

@@ -24,6 +24,7 @@ from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, same_function
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, X, text_of, times, whole_power
+from ntkcalc.errors import InputError
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual
 
@@ -38,21 +39,36 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
             return named
     name, found = text_of(tree), plain(cancelled(plain(tree)))
     dual = _dual(found, name)
-    if isinstance(dual, QuadratureDual) and not isinstance(dual, PiecewiseDual):
-        for word in _NAMED:
-            call = parsed(f"{word}(x)", WORDS)
-            if same_function(found, plain(call)):
-                named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
-                if named is not None:
-                    own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
-                    return replace(own, dual=named.dual, hermite=named.hermite)
-    if isinstance(dual, PiecewiseDual) and (slope := dual.bent_line()) is not None:
-        named = named_call("leaky_relu", [slope])
-        if named is not None:
-            own = replace(_activation(found, dual), dilation=named.dilation, parity=dual.parity)
-            return replace(own, dual=named.dual, hermite=named.hermite, jumps=named.jumps, roughness=named.roughness)
-    jumps, roughness = dual.jumps()
-    return replace(_activation(found, dual), parity=dual.parity, jumps=jumps, roughness=roughness)
+    own = replace(_activation(found, dual), parity=dual.parity)
+    named = _same_named(found, dual, named_call)
+    if named is None:
+        jumps, roughness = dual.jumps()
+        return replace(own, jumps=jumps, roughness=roughness)
+    return replace(
+        own,
+        dual=named.dual,
+        hermite=named.hermite,
+        dilation=named.dilation,
+        jumps=named.jumps,
+        roughness=named.roughness,
+    )
+
+
+def _same_named(
+    tree: Tree, dual: _AnyDual, named_call: Callable[[str, Sequence[Fraction]], Activation | None]
+) -> Activation | None:
+    """Return the named activation that a plain tree is proven to be, if there is one of whose dual more is known."""
+    if isinstance(dual, PiecewiseDual):
+        slope = dual.bent_line()
+        try:
+            return None if slope is None else named_call("leaky_relu", [slope])
+        except InputError:  # a slope that the named one does not take
+            return None
+    for word in _NAMED if isinstance(dual, QuadratureDual) else ():
+        call = parsed(f"{word}(x)", WORDS)
+        if same_function(tree, plain(call)):
+            return named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
+    return None
 
 
 _NAMED = ("erf", "gelu", "gaussian", "sin", "cos", "tanh", "sigmoid", "silu", "softplus")

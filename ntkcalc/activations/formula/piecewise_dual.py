@@ -61,7 +61,7 @@ class PiecewiseDual(QuadratureDual):
         To take φ(√q x) in place of φ. Its kinks b/√q, its parity and its zeros follow exactly from those of φ.
     """
 
-    most_bits = 1024
+    most_bits = 1024  # rules for more take long
 
     def __init__(self, tree: Tree, name: str, q: Fraction = Fraction(1)) -> None:
         self.tree, self.q = tree, q
@@ -98,25 +98,24 @@ class PiecewiseDual(QuadratureDual):
 
     @cached_property
     def _rows(self) -> list[list[Fraction]]:
-        """The coefficients of φ's pieces, none unless all pieces are rational polynomials with rational ends."""
-        rows = [[c.number for c in polynomial(piece.tree) or []] for piece in self._pieces or []]
-        known = [[c for c in row if c is not None] for row in rows]
-        return known if all(known) and known == rows else []
+        """The coefficients of φ's pieces over a constant factor, none unless these are rational, and their ends."""
+        return _rational_rows(rational_pieces(_without_constant_factor(self.tree)))
 
     @property
     def _bend_at_zero(self) -> bool:
-        """Whether φ is two rational polynomials that meet at 0."""
+        """Whether φ is, but for a constant factor, two rational polynomials that meet at 0."""
         return len(self._rows) == 2 and self._pieces is not None and self._pieces[0].right == 0
 
     def bent_line(self) -> Fraction | None:
         """Return the s with φ(x) = max(x, 0) + s min(x, 0), if there is one: its dual has a closed form."""
-        if not self._bend_at_zero or self._rows[1] != [0, 1]:
+        rows = _rational_rows(self._pieces) if self._bend_at_zero else []
+        if rows[1:] != [[0, 1]]:
             return None
-        left = self._rows[0]
+        left = rows[0]
         return left[-1] if left in ([0], [0, left[-1]]) else None
 
     def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
-        """Return kinks of φ with the jumps of derivatives there, none unless all pieces are rational polynomials."""
+        """Return kinks of φ with the jumps of derivatives there, over a constant factor, if `_rows` has any."""
         found, rows = [], self._rows
         for piece, left, right in zip(self._pieces or [], rows, rows[1:], strict=False):
             assert piece.right is not None
@@ -142,7 +141,7 @@ class PiecewiseDual(QuadratureDual):
         return likely & _zeros(kinks, self.q, last, None) | self._early_zeros()
 
     def _early_zeros(self) -> frozenset[int]:
-        """Return the k up to the degree with µ_k = 0 where rational polynomials meet at 0: √k! µ_k = r + s/√(2π)."""
+        """Return the k up to the degree with µ_k = 0 where rational polynomials meet at 0: √k! µ_k = r/2 + s/√(2π)."""
         if not self._bend_at_zero or self.q != 1:
             return frozenset()
         rows = self._rows
@@ -155,8 +154,8 @@ class PiecewiseDual(QuadratureDual):
                         weight = Fraction(
                             (-1) ** i * math.factorial(k), math.factorial(i) * math.factorial(k - 2 * i) * 2**i
                         )
-                        m = n + k - 2 * i  # E[Z^m; Z > 0] is (m − 1)!!/2, over √(π/2) for odd m
-                        parts[m % 2] += weight * c * sign**m * Fraction(_double_factorial(m - 1), 2 - m % 2)
+                        m = n + k - 2 * i  # E[Z^m; Z > 0] is (m − 1)!!/2, of odd m (m − 1)!!/√(2π)
+                        parts[m % 2] += weight * c * sign**m * _double_factorial(m - 1)
             if parts == [0, 0]:
                 found.append(k)
         return frozenset(found)
@@ -308,6 +307,23 @@ class PiecewiseDual(QuadratureDual):
             assert row is not None
             knots.append((_place(ctx, kink), [ctx.zero, *(to_real(ctx, jump) for jump in row[1:])]))
         return Spline(ctx, [ctx.zero], knots)
+
+
+def _rational_rows(pieces: list[Piece] | None) -> list[list[Fraction]]:
+    """Return the coefficients of pieces, none unless all of them are rational polynomials."""
+    rows = [[c.number for c in polynomial(piece.tree) or []] for piece in pieces or []]
+    known = [[c for c in row if c is not None] for row in rows]
+    return known if all(known) and known == rows else []
+
+
+def _without_constant_factor(tree: Tree) -> Tree:
+    """Return ψ where a tree is plainly c ψ or ψ/c: its zeros, kinks and parity are the same."""
+    while tree.word in ("*", "/", "neg") and not tree.constant:
+        factors = [a for a in tree.arguments if not a.constant]
+        if len(factors) > 1 or (tree.word == "/" and tree.arguments[0].constant):
+            break
+        tree = factors[0]
+    return tree
 
 
 def _double_factorial(n: int) -> int:

@@ -65,12 +65,10 @@ class PolynomialDual(ClosedFormDual):
                 found = [_moment(row, k, arb(0)) for k in range(len(row))]
             size = max(log2_upper(m) for m in found)
             if size < math.inf:
-                cancelled = wide > 2 * FLOOR
-                found = [arb(0) if log2_upper(m) < size - FLOOR or (cancelled and m.contains(0)) else m for m in found]
-                if (
-                    max((log2_upper(m.rad()) - log2_lower(m) for m in found if not m.is_zero()), default=-math.inf)
-                    < -bits
-                ):
+                spent = wide > 2 * FLOOR
+                found = [arb(0) if log2_upper(m) < size - FLOOR or (spent and m.contains(0)) else m for m in found]
+                lost = [log2_upper(m.rad()) - log2_lower(m) for m in found if not m.is_zero()]
+                if max(lost, default=-math.inf) < -bits:
                     return found
             elif wide > 2 * FLOOR:
                 raise InputError(f"{self.name} is not finite: a number in it is not real, or a divisor is 0")

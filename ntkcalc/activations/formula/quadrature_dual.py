@@ -140,7 +140,7 @@ class QuadratureDual:
         self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
         self._spent: dict[int, float] = {}
         self._below_floor: set[int] = set()
-        self._above_floor: set[int] = set()
+        self._seen_to_the_floor: set[int] = set()
         self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
         self._looked_at: set[int] = set()
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
@@ -219,24 +219,24 @@ class QuadratureDual:
             worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
             if worst + bits + 1 <= need:
                 break
-            if need >= _SUSPICIOUS + bits:
-                if self._finds_faint_part(found, missing):
-                    continue
-                lost = [k for k in missing if found[k].contains(0)]
-                if lost and self._is_below_floor(lost[0]):
-                    self._below_floor.add(lost[0])
-                    continue
+            suspicious = need >= _SUSPICIOUS + bits
+            if suspicious and (self._finds_faint_part(found, missing) or self._finds_zeros(found, missing)):
+                continue
             need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
         ctx = context(bits + 32)
         return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
 
-    def _is_below_floor(self, k: int) -> bool:
-        """Return whether |µ_k| is below the floor, looked at once."""
-        if k not in self._above_floor and log2_upper(self._line.hermite(k, FLOOR + 2 - self._log_norm)[k]) >= (
-            self._log_norm - FLOOR
-        ):
-            self._above_floor.add(k)
-        return k not in self._above_floor
+    def _finds_zeros(self, found: list[Ball], missing: list[int]) -> bool:
+        """Return whether some coefficients turn out to be below the floor; all that may be 0 are looked at, once."""
+        lost = [k for k in missing if found[k].contains(0) and k not in self._seen_to_the_floor]
+        if not lost:
+            return False
+        floor = self._log_norm - FLOOR
+        finer = self.moments(lost[-1], 2 - floor)
+        self._seen_to_the_floor.update(lost)
+        tiny = {k for k in lost if log2_upper(finer[k]) < floor}
+        self._below_floor |= tiny
+        return bool(tiny)
 
     def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
         """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""

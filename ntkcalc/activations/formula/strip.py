@@ -26,7 +26,7 @@ from ntkcalc.activations.formula.trees import Tree
 _PRECISION = 53
 _CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
 _USELESS = 4000.0  # log2 of an N(b) that no rule would take
-_MOST_BOXES = 20_000
+_MOST_BOXES = 20_000  # that one cover is halved into
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
 _STEEP = 4096.0  # by how much log2 N(b) may grow before wider strips are of no use

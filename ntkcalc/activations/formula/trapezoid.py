@@ -175,6 +175,7 @@ class Line:
         return known[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
+        """Return the same, computed."""
         phi = self.phi
         far, sizes = (phi.far_slope, phi.slope_bounds) if order else (phi.far, phi.phi.bounds)
         if far is None or not sizes:
