@@ -9,7 +9,7 @@ _METADATA = "importlib.metadata"
 def import_gmpy2() -> None:
     """Import gmpy2 without ``importlib.metadata``, which it asks for its own version, and for nothing else.
 
-    With email, zipfile, csv, random and tempfile that takes a tenth of the time in which a command starts. In this
+    With email, zipfile, csv, random and tempfile that takes a tenth to a fifth of the time of a short command. In this
     process ``gmpy2.version()`` is empty; nothing reads it.
     """
     if "gmpy2" in sys.modules or _METADATA in sys.modules:
