@@ -18,8 +18,9 @@ from ntkcalc.activations.formula.branches import segments, sign_on
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
-from ntkcalc.activations.formula.kinks import KinkSeries, kinks_of, rational_kinks
-from ntkcalc.activations.formula.panels import Panels, _block
+from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
+from ntkcalc.activations.formula.matched_spline import MatchedSpline
+from ntkcalc.activations.formula.panels import Panels, _block, _groups
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
@@ -56,7 +57,8 @@ def test_sums_over_panels_are_those_of_the_recurrence(parity: int) -> None:
     """He_{k+1} = x He_k − k He_{k−1} at every node, with 1500 bits more."""
     text, degree, need = "x/(1+abs(x))", 150, 80.0
     kind = 1 if parity else None
-    blocks = [_block(cell, 8, kind) for cell in Panels(tree(text), text, parity).line(need).cells]
+    groups = _groups([(cell, 8) for cell in Panels(tree(text), text, parity).line(need).cells])
+    blocks = [_block(group, kind) for group in groups]
     found = hermite_sums(blocks, degree, need)
     assert max(log2_upper(a.rad()) for a in found) < -need
     with working_precision(1600):
@@ -114,7 +116,7 @@ def test_coefficients_are_those_of_quadrature(text: str, ends: list[str], k: int
 @pytest.mark.parametrize("text", ["max(x,sin(x))", "elu(x)", "relu(sin(3*x))", "x*clip(x/6+0.5,0,1)", "max(x,-1/3)"])
 def test_late_coefficients_follow_from_jumps(text: str) -> None:
     panels = Panels(tree(text), text)
-    series = KinkSeries(panels, kinks_of(panels, 80.0), 60.0)
+    series = MatchedSpline(panels, kinks_of(panels, 136.0), 60.0)
     assert series.first is not None
     k = series.first[0]
     late, whole = series.moments(k, k + 8, 58.0), panels.hermite(k + 8, 90.0)[k:]
@@ -123,7 +125,7 @@ def test_late_coefficients_follow_from_jumps(text: str) -> None:
 
 def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:
     panels = Panels(tree("exp(-x^2/2)+sin(x)"), "entire")
-    series = KinkSeries(panels, kinks_of(panels, 80.0), 60.0)
+    series = MatchedSpline(panels, kinks_of(panels, 136.0), 60.0)
     assert series.kinks == []
     assert series.first is not None
     k = series.first[0]
@@ -136,9 +138,9 @@ def test_kinks_that_the_normal_law_does_not_see_are_left_out() -> None:
     formula = tree("relu(x)+relu(x-1000)^3")
     panels, pieces = Panels(formula, "far"), rational_pieces(formula)
     assert pieces is not None
-    series = KinkSeries(panels, rational_kinks(pieces), 60.0)
+    series = MatchedSpline(panels, rational_kinks(pieces), 60.0)
     assert [kink.near for kink in series.kinks] == [0.0]
-    assert all(a.contains(b) for a, b in zip(series.moments(2, 12, 58.0), panels.hermite(12, 200.0)[2:], strict=True))
+    assert all(a.overlaps(b) for a, b in zip(series.moments(2, 12, 58.0), panels.hermite(12, 200.0)[2:], strict=True))
 
 
 def test_constant_factors_do_not_hide_what_vanishes() -> None:

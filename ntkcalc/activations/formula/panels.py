@@ -47,6 +47,7 @@ _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
+_WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
@@ -272,14 +273,15 @@ class Panels:
     def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
         share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
         error = -math.inf
-        blocks: list[Block] = []
+        kept: list[tuple[Cell, int]] = []
         for cell in line.cells:
             size = cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)
             count = _count(cell, size + share)
             if count:
-                blocks.append(_block(cell, count, (self.parity < 0) if self.parity else None))
+                kept.append((cell, count))
             else:
                 error = log_sum(error, size + cell.log_half + 1)
+        blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept)]
         error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
             size = sliver.log_sizes[0] + _log_hermite(degree, 0.0, 0.0)
@@ -535,27 +537,46 @@ def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
         yield middle - half * x, half * weight, run
 
 
-def _block(cell: Cell, count: int, kind: int | None) -> Block:
-    """Return the nodes of a cell with their weights times φ(x) ω(x), for even or odd k, or all."""
-    middle, bits = (cell.left + cell.right) / 2, _PRECISION
+def _groups(cells: list[tuple[Cell, int]]) -> Iterator[list[tuple[Cell, int]]]:
+    """Yield neighbours on one side of 0 that are so narrow together that they may share a centre."""
+    group: list[tuple[Cell, int]] = []
+    for cell, count in cells:
+        first = group[0][0] if group else cell
+        wide = cell.right - first.left > _WIDEST or (first.left < 0) != (cell.left < 0)
+        if group and wide:
+            yield group
+            group = []
+        group.append((cell, count))
+    if group:
+        yield group
+
+
+def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
+    """Return the nodes of some cells with their weights times φ(x) ω(x), for even or odd k, or all."""
+    left, right, bits = cells[0][0].left, cells[-1][0].right, _PRECISION
+    middle = (left + right) / 2
     while not middle.is_exact():
         bits *= 2
         with working_precision(bits):
-            middle = (cell.left + cell.right) / 2
+            middle = (left + right) / 2
 
     def nodes() -> Nodes:
-        half, run = (cell.right - cell.left) / 2, program([cell.tree], RealBalls())
-        scale = half / (2 * arb.pi()).sqrt()
+        offsets: list[Ball] = []
+        sides: tuple[list[Ball], list[Ball]] = [], []
+        zero = arb(0)
+        scale = 1 / (2 * arb.pi()).sqrt()
+        for cell, count in cells:
+            for x, weight, run in _placed(cell, count):
+                value = scale * weight * (-x * x / 2).exp() * run(x)[0]
+                before = x < middle
+                offsets.append(middle - x if before else x - middle)
+                sides[before].append(value)
+                sides[not before].append(zero)
+        return offsets, {kind: sides}
 
-        def term(x: Ball, weight: Ball) -> Ball:
-            return scale * weight * (-x * x / 2).exp() * run(x)[0]
-
-        rule = _rule(count)
-        right, left = ([term(middle + side * half * u, weight) for u, weight in rule] for side in (1, -1))
-        return [half * u for u, _ in rule], {kind: (right, left)}
-
-    nearest = max(0.0, abs(float(middle.mid())) - cell.half_width)
-    return Block(middle, max(cell.half_width, 1e-300), nearest, nodes, max(0.0, cell.log_sizes[0]))
+    width = float(((right - left) / 2).abs_upper()) * (1 + 1e-12)
+    nearest = max(0.0, abs(float(middle.mid())) - width)
+    return Block(middle, max(width, 1e-300), nearest, nodes, max(0.0, *(cell.log_sizes[0] for cell, _ in cells)))
 
 
 def log_sum(a: float, b: float) -> float:

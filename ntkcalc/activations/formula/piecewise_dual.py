@@ -1,51 +1,44 @@
 r"""The dual of a φ with kinks or narrow features, from Hermite coefficients by panels.
 
 The coefficients fall like a power of k, so that expansions about a take all k up to about (j + bits)/δ: up to some K
-from panels, beyond it from the jumps of derivatives (`kinks`). Next to ±1 the spline S with the same jumps gives
+from panels, beyond it from the spline S that has the jumps of φ (`matched_spline`). Where these are many, S gives
 
-.. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k + ε, \qquad |ε| ≤ \sum_{k>K} |µ_k(φ)² − µ_k(S)²|.
+.. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k + ε, \qquad |ε| ≤ e (2 ‖φ‖ + e),
+
+with e the norm of what φ − S has beyond K. A φ that is a spline itself takes nothing else.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import Any
 
+from flint import arb_poly
+
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
-from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import Ball, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, widened, working_precision
 from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
-from ntkcalc.activations.formula.kinks import Kink, KinkSeries, kinks_of, rational_kinks
-from ntkcalc.activations.formula.panels import Panels
-from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_real
+from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
+from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
+from ntkcalc.activations.formula.panels import Panels, log_sum
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_ball, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
-from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trees import Tree, number, plus, times
-from ntkcalc.numerics.precision import Context, Real, context, log2, real
+from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
-_FEW_TERMS, _SHORT = 1024, 8192  # of a series, summed faster than any spline's dual; where there is no spline
+_FEW_TERMS = 2048  # of a series that is faster than a spline's dual
 _MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
-
-
-@dataclass(frozen=True, eq=False)
-class _Spline:
-    """A spline with φ's jumps, Σ (µ_k(φ)² − µ_k(S)²) t^k, and the bits that two rules for its dual must share."""
-
-    spline: Spline
-    correction: FixedSeries
-    bits: int
 
 
 class PiecewiseDual(QuadratureDual):
@@ -66,10 +59,11 @@ class PiecewiseDual(QuadratureDual):
     def __init__(self, tree: Tree, name: str, q: Fraction = Fraction(1)) -> None:
         self.tree, self.q = tree, q
         scaled = stretched(tree, q)
-        super().__init__(Panels(scaled, name, self._parity_sign), name)
+        super().__init__(self._spline_itself or Panels(scaled, name, self._parity_sign), name)
         self._whole = Panels(scaled, name)
-        self._series_of: dict[int, KinkSeries | None] = {}
-        self._splines: dict[int, _Spline | None] = {}
+        self._matched_of: dict[int, MatchedSpline | None] = {}
+        self._corrections: dict[int, Any] = {}
+        self._precisions: dict[int, int] = {}  # of values, by the bits asked for
 
     # ---------------------------------------------------------------- structure
 
@@ -95,6 +89,13 @@ class PiecewiseDual(QuadratureDual):
         trees += [tree for sliver in line.slivers for tree in sliver.trees]
         far = [far_formula(self._whole.tree, line.reach, sign) for sign in (-1, 1)]
         return first if all(t is not None and alike(first, t) for t in (*trees, *far)) else None
+
+    @cached_property
+    def _spline_itself(self) -> OwnSpline | None:
+        """φ as a spline, if its formulas are polynomials that meet at rational places."""
+        pieces = self._pieces or []
+        rows = [row for piece in pieces if (row := polynomial(stretched(piece.tree, self.q))) is not None]
+        return OwnSpline(rational_kinks(pieces, self.q), rows) if 1 < len(pieces) == len(rows) else None
 
     @cached_property
     def _rows(self) -> list[list[Fraction]]:
@@ -200,21 +201,21 @@ class PiecewiseDual(QuadratureDual):
             if known >= need and len(kept) > degree:
                 return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        series = self._kink_series(need) if degree > 64 else None
-        last = degree if series is None or series.first is None else min(degree, series.first[0])
+        matched = self._matched(need) if degree > 64 and self._spline_itself is None else None
+        last = degree if matched is None else min(degree, matched.last)
         found: list[Ball] = self._line.hermite(last, need)
-        if series is not None and last < degree:
-            found += series.moments(last + 1, degree, need)
+        if matched is not None and last < degree:
+            found += matched.moments(last + 1, degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
-    def _kink_series(self, need: float) -> KinkSeries | None:
-        """Return the series of jumps for so many bits, None where there is none."""
-        need = 64 * math.ceil((need + 8) / 64)
-        if need not in self._series_of:
-            found = KinkSeries(self._whole, self.kinks(need + 8), need)
-            self._series_of[need] = found if found.jumps is not None else None
-        return self._series_of[need]
+    def _matched(self, need: float) -> MatchedSpline | None:
+        """Return the spline with φ's jumps, for norms of 2**-need; None where there is none."""
+        need = 32 * math.ceil((need + 8) / 32)
+        if need not in self._matched_of:
+            found = MatchedSpline(self._whole, self.kinks(2 * need + 16), need)
+            self._matched_of[need] = found if found.first is not None else None
+        return self._matched_of[need]
 
     @cached_property
     def _fall(self) -> tuple[float, float]:
@@ -236,8 +237,66 @@ class PiecewiseDual(QuadratureDual):
         a, delta = point.at(context(64))
         if not a:
             return self._about_zero(degree, bits)
-        terms = math.ceil(1.1 * (degree + 2) / float(delta)) + math.ceil((bits + 20) / -log2(a)) + 16
-        return self._regrouped(point, degree, bits, min(terms, _MOST_TERMS), bits + 24.0)
+        log_delta = log2(delta)
+        terms = 1.1 * (degree + 2) * 2.0 ** min(-log_delta, 64.0) + (bits + 20) / max(-log2(a), 2.0**-64) + 16
+        if terms > _FEW_TERMS and (found := self._split_expansion(point, degree, bits)) is not None:
+            return found
+        return self._regrouped(point, degree, bits, math.ceil(min(terms, _MOST_TERMS)), bits + 24.0)
+
+    def _split_expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion | None:
+        """Return the expansion of the spline's dual and of what is beside it, None where there is no spline."""
+        log_delta = log2(point.at(context(64))[1])
+        need = bits + 32 - 2 * min(0.0, self._log_norm) - 1.5 * log_delta + 2 * log2_float(degree)
+        while True:
+            split = self._split(need)
+            if split is None:
+                return None
+            precision = 64 * math.ceil((need + 64 + split.log_loss) / 64)
+            with working_precision(precision):
+                delta = to_ball(point.at(context(precision + math.ceil(-log_delta)))[1])
+                spline, correction = (
+                    split.spline(precision).series(1, delta, degree + 1),
+                    self._correction(split, precision),
+                )
+                beside = correction(arb_poly([1 - delta, delta]))
+                error = self._log_errors(split)[0]
+                d = [widened(c + beside[j], error) for j, c in enumerate(spline)]
+                slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+                tails, slope_tails = (
+                    list(accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need)))[
+                        1 : degree + 2
+                    ]
+                    for order, row in enumerate((d, slopes))
+                )
+                rows = (d, tails, slope_tails)
+                lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
+            if lost <= 0:
+                ctx = context(bits + 32)
+                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
+            need += min(lost, need) + 8
+            self._check_need(need)
+
+    def _split(self, need: float) -> OwnSpline | MatchedSpline | None:
+        """Return a spline, of which φ has norms of 2**-need beyond its `last`; None where there is none."""
+        return self._spline_itself or self._matched(need)
+
+    def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> Any:
+        """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k as a polynomial in balls of so many bits; the last is kept."""
+        if bits not in self._corrections or self._corrections[bits][0] is not split:
+            last = split.last
+            ours, theirs = self.moments(last, bits), split.spline(bits).hermite(last)
+            squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
+            self._corrections = {bits: (split, arb_poly(squares))}
+        return self._corrections[bits][1]
+
+    def _log_errors(self, split: OwnSpline | MatchedSpline) -> tuple[float, float]:
+        """Return log2 of bounds on what is left out of D and of D', by Cauchy and Schwarz."""
+        sizes = self._log_norm, log2(self.slope_square(16)) / 2
+        beyond = [split.log_beyond(split.last, slope) for slope in (0, 1)]
+        return (
+            beyond[0] + log_sum(sizes[0] + 1.01, beyond[0]),
+            beyond[1] + log_sum(sizes[1] + 1.01, beyond[1]),
+        )
 
     @cached_property
     def _tails(self) -> Tails:
@@ -253,16 +312,32 @@ class PiecewiseDual(QuadratureDual):
         if t.size.near_one and not t.size.smaller:
             return self._at_an_end(t.sign, bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
-        if terms <= _FEW_TERMS:
-            return self._series_value(t, bits, terms)
-        spline = None if terms <= _SHORT and self._pieces is None else self._spline(bits)
-        if spline is None:
-            return self._series_value(t, bits, min(terms, _MOST_TERMS))
-        ctx = t.context(spline.spline.ctx.prec)
-        x, gap = t.at(ctx)
-        value, slope = spline.spline.dual(spline.spline.ctx.convert(x), spline.spline.ctx.sqrt(gap), spline.bits)
-        more, steeper = spline.correction.at(t)
-        return value + more, slope + steeper
+        if terms > _FEW_TERMS and (found := self._split_value(t, bits)) is not None:
+            return found
+        return self._series_value(t, bits, min(terms, _MOST_TERMS))
+
+    def _split_value(self, t: Correlation, bits: int) -> tuple[Real, Real] | None:
+        """Return D and D' as the spline's dual and what is beside it, None where there is no spline."""
+        sizes = self._log_norm, log2(self.slope_square(16)) / 2
+        need = bits + 16.0 - 2 * min(0.0, *sizes)
+        split = self._split(need)
+        if split is None:
+            return None
+        precision = self._precisions.get(bits, 64 * math.ceil((need + 32 + split.log_loss) / 64))
+        while True:
+            with working_precision(precision):
+                x, gap = (to_ball(u) for u in t.size.at(context(precision + 64)))
+                spline, correction = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
+                beside = correction(t.sign * x), correction.derivative()(t.sign * x)
+                found = [
+                    widened(a + b, error) for a, b, error in zip(spline, beside, self._log_errors(split), strict=True)
+                ]
+            lost = max(log2_upper(c.rad()) - 2 * size for c, size in zip(found, sizes, strict=True)) + bits + 2
+            if lost <= 0:
+                self._precisions[bits] = precision
+                return to_real(context(bits + 16), found[0]), to_real(context(bits + 16), found[1])
+            precision += 64 * math.ceil(lost / 64)
+            self._check_need(precision)
 
     def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:
         """Return D and D' at ±1: E[φ²] and E[φ'²], less twice what odd k, or even ones, have of them."""
@@ -275,38 +350,6 @@ class PiecewiseDual(QuadratureDual):
         even = Panels(times(number(Fraction(1, 2)), plus(self._whole.tree, reflected(self._whole.tree))), self.name, 1)
         value, slope = (to_real(ctx, even.square(order, bits + 8 - log2(total))) for order, total in enumerate(totals))
         return 2 * value - totals[0], totals[1] - 2 * slope
-
-    def _spline(self, bits: int) -> _Spline | None:
-        if bits not in self._splines:
-            self._splines[bits] = self._matched(bits)
-        return self._splines[bits]
-
-    def _matched(self, bits: int) -> _Spline | None:
-        sizes = self._log_norm, log2(self.slope_square(16)) / 2
-        need = bits + 24.0 - 2 * min(0.0, *sizes)
-        series = self._kink_series(need)
-        if series is None or series.first is None or series.jumps is None:
-            return None
-        last, order = series.first
-        rough = self._knots(series, order, context(128))
-        lost = max(0, math.ceil(2 * rough.log_size() - 2 * min(sizes)))
-        shared = math.ceil(1.25 * (bits + 8 + lost))  # four fifths of which are asked for
-        ctx = context(max(math.ceil(need) + lost, shared) + 64)
-        spline = self._knots(series, order, ctx)
-        ours, theirs = self.moments(last, need + 2 * log2_float(last)), spline.hermite(last)
-        pairs = zip(ours[: last + 1], theirs, strict=True)
-        squares = [to_real(ctx, a) ** 2 - b * b for a, b in pairs]
-        largest = max(0.0, *(log2(abs(c)) for c in squares if c))  # what cancels between the spline and the rest
-        return _Spline(spline, FixedSeries.of(squares, math.ceil(need + largest)), shared)
-
-    def _knots(self, series: KinkSeries, order: int, ctx: Context) -> Spline:
-        """Return the spline with φ's jumps up to an order."""
-        knots = []
-        for kink in series.kinks:
-            row = kink.jumps(order - 1, ctx.prec + 64)
-            assert row is not None
-            knots.append((_place(ctx, kink), [ctx.zero, *(to_real(ctx, jump) for jump in row[1:])]))
-        return Spline(ctx, [ctx.zero], knots)
 
 
 def _rational_rows(pieces: list[Piece] | None) -> list[list[Fraction]]:
@@ -352,10 +395,3 @@ def _zeros(kinks: list[tuple[Fraction, list[Fraction]]], q: Fraction, last: int,
             row[k] = reduced(row[k] + sum(weight * h[k - 1 - i] for i, weight in enumerate(weights)))
     late = range(first, last + 1) if kinks else ()
     return frozenset(k for k in late if not any(row[k] for row in sums.values()))
-
-
-def _place(ctx: Context, kink: Kink) -> Real:
-    if kink.exact is not None:
-        return real(ctx, kink.exact) / ctx.sqrt(real(ctx, kink.q))
-    with working_precision(ctx.prec):
-        return to_real(ctx, kink.place())

@@ -46,7 +46,7 @@ class PolynomialDual(ClosedFormDual):
         """√(k!) µ_k where all c_n are rational."""
         row = [c.number for c in self.row]
         known = [c for c in row if c is not None]
-        return [_moment(known, k, Fraction(0)) for k in range(len(known))] if known == row else None
+        return [hermite_moment(known, k, Fraction(0)) for k in range(len(known))] if known == row else None
 
     def moments(self, bits: int) -> list[Ball]:
         """Return balls of √(k!) µ_k, relative radii below 2**-bits; what is below the floor as zero."""
@@ -62,7 +62,7 @@ class PolynomialDual(ClosedFormDual):
         while True:
             with working_precision(wide):
                 row = [program([c], RealBalls())(arb(0))[0] for c in self.row]
-                found = [_moment(row, k, arb(0)) for k in range(len(row))]
+                found = [hermite_moment(row, k, arb(0)) for k in range(len(row))]
             size = max(log2_upper(m) for m in found)
             if size < math.inf:
                 spent = wide > 2 * FLOOR
@@ -123,7 +123,7 @@ class PolynomialDual(ClosedFormDual):
         return (), None
 
 
-def _moment(row: list[Any], k: int, zero: Any) -> Any:
+def hermite_moment(row: list[Any], k: int, zero: Any) -> Any:
     """Return Σ_n c_n n!/(((n − k)/2)! 2^{(n−k)/2})."""
     total = zero
     for n in range(k, len(row), 2):

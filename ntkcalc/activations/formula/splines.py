@@ -1,319 +1,209 @@
-r"""Piecewise polynomials: Hermite coefficients of any degree in O(1), and their duals as integrals over an angle.
+r"""Splines S(x) = Σ_b Σ_{i≥1} J_{b,i} (x − b)_+^i/i! in balls: Hermite coefficients, and E[S(U)S(V)] as power series.
 
-.. math::  S(x) = P(x) + \sum_b \sum_{i≥1} J_{b,i} (x − b)_+^i/i!, \qquad
-           E[S(Z) He_k(Z)] = E[P He_k] + \sum_{b,i} J_{b,i} I_{i−k}(b),
+By k integrations by parts
 
-by k integrations by parts, with I_n(b) = E[(Z − b)_+^n]/n!, n I_n = I_{n−2} − b I_{n−1}, and for negative index
-:math:`I_{−1−j}(b) = He_j(b) w(b)`, w the Gaussian density.
+.. math::  E[S(Z) He_k(Z)] = \sum_{b,i} J_{b,i} I_{i−k}(b), \qquad I_n(b) = E[(Z − b)_+^n]/n!, \quad I_{−1−j} = He_j ω.
 
-With S_j the j-th derivative off the knots, :math:`\frac{d}{dt} E[S_j S_j] = E[S_{j+1} S_{j+1}] + X_{j+1}(t)`, where
+Let S_j be the j-th derivative off the knots, n the degree, and A_j(t) = E[S_j(U)S_j(V)] with corr(U, V) = t. With
+w = √(1 − t²), z = (c − tb)/w and V_l = ω(b) w^l I_l(z) Dirac's δ at the knots gives
 
-.. math::  X_{j+1}(t) = \sum_{b,b'} J_{b,j} J_{b',j} p_t(b, b')
-                     + 2 \sum_b J_{b,j} w(b) E[S_{j+1}(tb + \sqrt{1 − t²} Z)]
+.. math::  A_j' = A_{j+1} + \sum_{b,c} J_{b,j} \Big( J_{c,j} V_{−1} + 2 \sum_{m>j} J_{c,m} V_{m−j−1} \Big), \qquad
+           V_{−1} = \frac{1}{2πw} \exp\Big(−\frac{(b − c)²}{4(1 − t)} − \frac{(b + c)²}{4(1 + t)}\Big), \qquad
+           V_0' = \frac{b − ct}{w²} V_{−1}, \qquad l V_l = w² V_{l−2} − (c − tb) V_{l−1},
 
-comes from Dirac's δ at the knots (p_t is the bivariate normal density), and so
-
-.. math::  D(t) = \sum_j (E S_j)² \frac{t^j}{j!} + \sum_{j≥1} \int_0^t \frac{(t − s)^j}{j!} X_{j+1}(s) ds ,
-
-whose integrand is smooth in the angle arcsin s.
+and A_{n+1} = 0. So the series about any ±a follow from the A_j(±a). These are known at 0, and are carried on from
+1 − 2^{−i} to 1 − 2^{−i−1}: what a series about a leaves out beyond s^n at a + δs is at most s^{n+1} A_j(1), because all
+coefficients about a ≥ 0 are positive and add up to A_j(1), and those about −a are not larger.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-import gmpy2
-from flint import arb
-from gmpy2 import mpfr
+import flint
+from flint import arb, arb_poly, arb_series
 
-from ntkcalc.activations.formula.balls import working_precision
-from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.precision import Context, Real, from_mpfr, mpfr_context, mpfr_log2, to_mpfr
-from ntkcalc.numerics.quadrature_rules import gauss_legendre
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, working_precision
 
-_MOST_NODES = 2000
-_NEAR = 0.96875  # |t| beyond which integrals start there
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-
-
-def _precisely(
-    method: Callable[Concatenate[Spline, Given], Result],
-) -> Callable[Concatenate[Spline, Given], Result]:
-    """Run a method in the precision of its spline."""
-
-    def run(self: Spline, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        with mpfr_context(self.ctx.prec):
-            return method(self, *args, **kwargs)
-
-    run.__doc__ = method.__doc__
-    return run
+_SPARE = 24  # terms of a series beyond the precision
 
 
 @dataclass(frozen=True)
-class _Start:
-    """A t, its angle arcsin t, and E[S_j S_j] there, j = 0, 1, …"""
+class _Chart:
+    """A point ±a, its δ, and A_0, A_1, … about it as polynomials in s."""
 
-    t: Any
-    angle: Any
-    values: list[Any]
+    a: Ball
+    delta: Ball
+    rows: list[Any]
 
 
-@dataclass(frozen=True, eq=False)
 class Spline:
-    """A continuous piecewise polynomial, in the precision of one context.
+    """One spline, computed in a fixed precision.
 
     Parameters
     ----------
-    ctx
-        The context.
-    polynomial
-        P's coefficients, constant term first.
     knots
-        Pairs of b and J_{b,0}, J_{b,1}, …; J_{b,0} = 0.
+        Pairs of b and J_{b,1} … J_{b,n}.
+    bits
+        The precision.
     """
 
-    ctx: Context
-    polynomial: list[Real]
-    knots: list[tuple[Real, list[Real]]]
+    def __init__(self, knots: Sequence[tuple[Ball, Sequence[Ball]]], bits: int) -> None:
+        self.bits = bits
+        self.degree = max((len(jumps) for _, jumps in knots), default=0)
+        self.knots = [(b, [arb(0), *jumps, *[arb(0)] * (self.degree - len(jumps))]) for b, jumps in knots]
+        self._charts: dict[int, list[_Chart]] = {1: [], -1: []}
 
-    @cached_property
-    def order(self) -> int:
-        """The largest degree."""
-        return max(len(self.polynomial), *(len(jumps) for _, jumps in self.knots), 1) - 1
+    # ---------------------------------------------------------------- Hermite coefficients
 
-    @_precisely
-    def hermite(self, degree: int) -> list[Real]:
-        """Return µ_0 … µ_degree."""
-        low = min(self.order, degree)
-        series = [self._low_moment(k) / gmpy2.sqrt(mpfr(math.factorial(k))) for k in range(low + 1)]
-        series += [mpfr(0)] * (degree - low)
-        for b, jumps, density in self._knots:
-            _add_knot(series, low + 1, b, jumps, density)
-        return [from_mpfr(self.ctx, mu) for mu in series]
-
-    @_precisely
-    def dual(self, t: Real, width: Real, bits: int) -> tuple[Real, Real]:
-        """Return D(t) and D'(t), to absolute errors of about 2**-bits of D(1) and D'(1).
-
-        Parameters
-        ----------
-        t
-            In [−1, 1].
-        width
-            √(1 − t²), to its own relative accuracy.
-        bits
-            Bits asked for.
-        """
-        here, across = to_mpfr(self.ctx.convert(t)), to_mpfr(self.ctx.convert(width))
-        end = gmpy2.atan2(here, across)
-        value, slope = self._advanced(self._start(here, bits), here, end, 2, bits)
-        return from_mpfr(self.ctx, value), from_mpfr(self.ctx, slope)
-
-    @_precisely
-    def mean(self) -> tuple[Real, float]:
-        """Return E[S], which may jump at its knots here, and log2 of the largest of its parts."""
-        parts = [
-            _gaussian_mean(self._row, mpfr(0), mpfr(1)),
-            _gaussian_mean([abs(c) for c in self._row], mpfr(0), mpfr(1)),
-        ]
-        for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
-            parts += [jump * integral for jump, integral in zip(jumps, row, strict=False)]
-        size = max(map(abs, parts))
-        return from_mpfr(self.ctx, self._mean(0)), mpfr_log2(size) if size else 0.0
-
-    @_precisely
-    def log_size(self) -> float:
-        """Return log2 of the largest of the parts of E[S_j], between which cancellation takes place."""
-        sizes = [abs(m) for m in self._means]
-        for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
-            sizes += [abs(jump) * integral for jump, integral in zip(jumps, row, strict=False)]
-        return max((mpfr_log2(s) for s in sizes if s), default=0.0)
-
-    @cached_property
-    def _knots(self) -> list[tuple[Any, list[Any], Any]]:
-        """b, its jumps, and w(b)."""
-        return [(to_mpfr(b), [to_mpfr(j) for j in jumps], _density(to_mpfr(b))) for b, jumps in self.knots]
-
-    @cached_property
-    def _row(self) -> list[Any]:
-        return [to_mpfr(c) for c in self.polynomial]
-
-    @cached_property
-    def _slopes(self) -> list[list[Any]]:
-        """The coefficients of P, P', …, one more than the order."""
-        found = [self._row]
-        for _ in range(self.order + 1):
-            found.append([n * c for n, c in enumerate(found[-1])][1:])
+    def hermite(self, degree: int) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree."""
+        with working_precision(self.bits):
+            totals = [arb(0)] * (degree + 1)
+            for b, jumps in self.knots:
+                integrals = [*reversed(_repeated_integrals(b, self.degree)), *_hermite_densities(b, degree)]
+                product = arb_poly(jumps) * arb_poly(integrals)
+                totals = [total + product[k + self.degree] for k, total in enumerate(totals)]
+            factorial, found = arb(1), []
+            for k, total in enumerate(totals):
+                factorial *= max(k, 1)
+                found.append(total * factorial.rsqrt())
         return found
 
-    @cached_property
-    def _below(self) -> list[list[Any]]:
-        """For each knot I_{−1}, I_{−2}, …"""
-        return [list(islice(_hermite_functions(b, density), self.order)) for b, _, density in self._knots]
+    # ---------------------------------------------------------------- E[S(U)S(V)]
+
+    def series(self, sign: int, delta: Ball, degree: int) -> list[Ball]:
+        """Return d_0 … d_degree with E[S(U)S(V)] = Σ d_j s^j at t = ±(1 − δ + δs)."""
+        with working_precision(self.bits):
+            chart = self._chart(sign, delta)
+            starts = self._moved(chart, 1 - delta / chart.delta)
+            row = self._about(sign, 1 - delta, delta, starts, degree + 1).rows[0]
+            return [row[j] for j in range(degree + 1)]
+
+    def value(self, sign: int, delta: Ball) -> tuple[Ball, Ball]:
+        """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1."""
+        with working_precision(self.bits):
+            chart = self._chart(sign, delta)
+            value, slope, *_ = self._moved(chart, 1 - delta / chart.delta)
+            return value, slope
+
+    @property
+    def log_size(self) -> float:
+        """log2 of a bound on E[S²] or E[S'²], whichever is larger."""
+        with working_precision(self.bits):
+            return max(map(log2_upper, self._sizes[:2]), default=-math.inf)
 
     @cached_property
-    def _above(self) -> list[list[Any]]:
-        """For each knot I_0 … I_order."""
-        return [list(islice(_repeated_integrals(b), self.order + 1)) for b, _, _ in self._knots]
+    def _sizes(self) -> list[Ball]:
+        """Bounds on A_0(1), A_1(1), …, by the triangle inequality."""
+        found = []
+        for j in range(self.degree + 1):
+            total = arb(0)
+            for b, jumps in self.knots:
+                integrals = _repeated_integrals(b, 2 * self.degree)
+                for m in range(j, self.degree + 1):
+                    total += abs(jumps[m]) * (integrals[2 * (m - j)] * arb(math.comb(2 * (m - j), m - j))).sqrt()
+            found.append((total * total).upper())
+        return found
 
-    @cached_property
-    def _means(self) -> list[Any]:
-        """E[S_0], E[S_1], …"""
-        return [self._mean(j) for j in range(self.order + 1)]
+    def _chart(self, sign: int, delta: Ball) -> _Chart:
+        """Return the series about the last 1 − 2^{−i} that is not beyond 1 − δ."""
+        mantissa, exponent = delta.upper().man_exp()
+        index = max(0, -int(exponent) - int(mantissa).bit_length())
+        charts = self._charts[sign]
+        length = self.bits + _SPARE
+        if not charts:
+            starts = []
+            for j in range(self.degree + 1):
+                mean = arb(0)
+                for b, jumps in self.knots:
+                    integrals = _repeated_integrals(b, self.degree)
+                    mean += sum((jumps[m] * integrals[m - j] for m in range(j, self.degree + 1)), arb(0))
+                starts.append(mean * mean)
+            charts.append(self._about(sign, arb(0), arb(1), starts, length))
+        while len(charts) <= index:
+            half = arb(1) / 2
+            starts = self._moved(charts[-1], half)
+            delta = half ** len(charts)
+            charts.append(self._about(sign, 1 - delta, delta, starts, length))
+        return charts[index]
 
-    def _mean(self, j: int) -> Any:
-        """Return E[S_j]."""
-        total = _gaussian_mean(self._slopes[j], mpfr(0), mpfr(1))
-        for (_, jumps, _), row in zip(self._knots, self._above, strict=True):
-            total += sum((jump * integral for jump, integral in zip(jumps[j:], row, strict=False)), mpfr(0))
-        return total
+    def _moved(self, chart: _Chart, s: Ball) -> list[Ball]:
+        """Return A_0, A_1, … at ±(a + δs)."""
+        length = self.bits + _SPARE
+        left = power_of_two(length * log2_upper(s))
+        return [row(s) + arb(0, left * size) for row, size in zip(chart.rows, self._sizes, strict=True)]
 
-    def _low_moment(self, k: int) -> Any:
-        """Return E[S He_k] for k up to the order: what the knots' δ add to E[S_k]."""
-        total = self._mean(k)
-        for (_, jumps, _), row in zip(self._knots, self._below, strict=True):
-            total += sum((jump * row[k - i - 1] for i, jump in enumerate(jumps[:k])), mpfr(0))
-        return total
+    def _about(self, sign: int, a: Ball, delta: Ball, starts: list[Ball], length: int) -> _Chart:
+        """Return A_0, A_1, … about ±a, from their values there, to so many terms."""
+        before = flint.ctx.cap
+        try:
+            flint.ctx.cap = length
+            sources = self._sources(sign, a, delta, starts)
+            rows, above = [], arb_series([0])
+            for j in range(self.degree, -1, -1):
+                above = starts[j] + (sign * delta * (above + sources[j])).integral()
+                rows.append(arb_poly(list(above.coeffs())))
+        finally:
+            flint.ctx.cap = before
+        return _Chart(a, delta, rows[::-1])
 
-    def _start(self, t: Any, bits: int) -> _Start:
-        """Return a place before t where all E[S_j S_j] are known: 0, or next to ±1 a place there, found once."""
-        origin = _Start(mpfr(0), mpfr(0), [m * m for m in self._means])
-        if not self.knots or abs(t) <= _NEAR:
-            return origin
-        side = (t > 0, 64 * (bits // 64))
-        if side not in self._starts:
-            place = mpfr(_NEAR if t > 0 else -_NEAR)
-            angle = gmpy2.asin(place)
-            self._starts[side] = _Start(place, angle, self._advanced(origin, place, angle, self.order + 1, bits + 64))
-        return self._starts[side]
-
-    @cached_property
-    def _starts(self) -> dict[tuple[bool, int], _Start]:
-        return {}
-
-    def _advanced(self, start: _Start, t: Any, end: Any, count: int, bits: int) -> list[Any]:
-        """Return E[S_j S_j] at t = sin(end), j < count: Taylor's formula about another place, its integrals over the
-        angle by Gauss–Legendre rules of which two must agree.
-        """
-        far, fixed = t - start.t, []
-        for j in range(count):
-            total = mpfr(0)
-            for i in range(self.order, j - 1, -1):
-                total = total * far / (i - j + 1) + start.values[i]
-            fixed.append(total)
-        if not self.knots:
-            return fixed
-        size, nodes, found = max(m * m for m in self._means[:2]), 16 + bits // 6, None
-        while nodes < _MOST_NODES:
-            better = self._rule(start.angle, t, end, count, nodes)
-            size = max(size, abs(better[0]), abs(better[1]))
-            if found and all(
-                abs(a - b) <= size * gmpy2.exp2(-(4 * bits) // 5) for a, b in zip(found[:2], better[:2], strict=True)
-            ):
-                return [a + b for a, b in zip(fixed, better, strict=True)]
-            found, nodes = better, 4 * nodes // 3
-        raise AccuracyError("the dual of a piecewise polynomial does not settle; lower --digits")
-
-    def _rule(self, first: Any, t: Any, end: Any, count: int, nodes: int) -> list[Any]:
-        """Return the integrals of (t − s)^{i−j}/(i − j)! X_{i+1}(s), summed over i, by one rule."""
-        sums, half = [mpfr(0)] * count, (end - first) / 2
-        for x, weight in gauss_legendre(nodes, self.ctx.prec):
-            s, w = gmpy2.sin_cos(first + half * (1 + x))
-            sources = list(self._sources(s, w))
-            far, powers = t - s, [half * weight]
-            for i in range(1, self.order + 1):
-                powers.append(powers[-1] * far / i)
-            for j in range(count):
-                sums[j] += sum((powers[i - j] * sources[i - 1] for i in range(max(j, 1), self.order + 1)), mpfr(0))
-        return sums
-
-    def _sources(self, s: Any, w: Any) -> Iterator[Any]:
-        """Yield X_2(s) w, X_3(s) w, …, w = √(1 − s²)."""
-        order, total = self.order, [mpfr(0)] * (self.order + 1)
-        powers = [w]
-        for _ in range(order):
-            powers.append(powers[-1] * w)
-        for b, jumps, density in self._knots:
-            means = [mpfr(0)] * (order + 1)  # E[S_{j+1}(sb + wZ)] w
-            if len(self._row) > 2:
-                means = [w * _gaussian_mean(slope, s * b, w) for slope in self._slopes[1:]]
-            for c, others, _ in self._knots:
-                apart = (c - s * b) / w
-                touching = density * gmpy2.exp(-apart * apart / 2) / gmpy2.sqrt(2 * gmpy2.const_pi())
-                integrals = [p * i for p, i in zip(powers[: order - 1], _repeated_integrals(apart), strict=False)]
-                for j in range(1, min(len(jumps), len(others))):
-                    total[j] += jumps[j] * others[j] * touching
-                for j in range(1, len(jumps)):
-                    means[j] += sum((a * i for a, i in zip(others[j + 1 :], integrals, strict=False)), mpfr(0))
-            for j in range(1, len(jumps)):
-                total[j] += 2 * jumps[j] * density * means[j]
-        yield from total[1:]
+    def _sources(self, sign: int, a: Ball, delta: Ball, starts: list[Ball]) -> list[Any]:
+        """Return the sums over pairs of knots in A_0', A_1', …"""
+        found: list[Any] = [arb_series([0])] * (self.degree + 1)
+        square = arb_series([delta * (1 + a), delta * (delta - 1 - a), -delta * delta])  # w²
+        t, inverse = arb_series([sign * a, sign * delta]), 1 / square
+        scale = inverse.sqrt() / (2 * arb.pi())
+        for b, jumps in self.knots:
+            density = (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
+            for c, others in self.knots:
+                apart, along = b - sign * c, b + sign * c
+                exponent = apart * apart / arb_series([delta, -delta]) + along * along / arb_series([1 + a, delta])
+                before = (-exponent / 4).exp() * scale
+                integrals = [before]
+                if self.degree > 1:
+                    z = (c - sign * a * b) / (delta * (1 + a)).sqrt()
+                    first = density * _tail(z)
+                    integrals.append(first - (sign * delta * before * (c * t - b) * inverse).integral())
+                for n in range(1, self.degree - 1):
+                    integrals.append((square * integrals[-2] - (c - b * t) * integrals[-1]) / n)
+                for j in range(1, self.degree + 1):
+                    if jumps[j].is_zero():
+                        continue
+                    total = others[j] * before
+                    for m in range(j + 1, self.degree + 1):
+                        if not others[m].is_zero():
+                            total += 2 * others[m] * integrals[m - j]
+                    found[j] += jumps[j] * total
+        return found
 
 
-def _density(x: Any) -> Any:
-    """Return w(x)."""
-    return gmpy2.exp(-x * x / 2) / gmpy2.sqrt(2 * gmpy2.const_pi())
+def _tail(z: Ball) -> Ball:
+    """Return P(Z > z)."""
+    return (z / arb(2).sqrt()).erfc() / 2
 
 
-def _erfc(x: Any) -> Any:
-    """Return erfc x; MPFR's takes long for many bits, and for √3 to 2048 bits it stops the process."""
-    bits = int(gmpy2.get_context().precision)
-    mantissa, exponent = x.as_mantissa_exp()
-    with working_precision(bits + 16):
-        found = (arb(int(mantissa)) * arb(2) ** int(exponent)).erfc()
-    mantissa, exponent = found.mid().man_exp()
-    return mpfr(int(mantissa)) * gmpy2.exp2(int(exponent))
+def _repeated_integrals(b: Ball, last: int) -> list[Ball]:
+    """Return I_0(b) … I_last(b), l I_l = I_{l−2} − b I_{l−1}."""
+    before, here, found = _density(b), _tail(b), []
+    for n in range(last + 1):
+        found.append(here)
+        before, here = here, (before - b * here) / (n + 1)
+    return found
 
 
-def _repeated_integrals(b: Any) -> Iterator[Any]:
-    """Yield I_0(b), I_1(b), …, 0 and the powers that they come to where that is all that there is to see."""
-    beyond = b * b > 1.5 * gmpy2.get_context().precision
-    first = mpfr(b < 0) if beyond else _erfc(b / gmpy2.sqrt(mpfr(2))) / 2
-    before, here, n = mpfr(0) if beyond else _density(b), first, 0
-    while True:
-        yield here
-        n += 1
-        before, here = here, (before - b * here) / n
+def _hermite_densities(b: Ball, last: int) -> list[Ball]:
+    """Return He_n(b) ω(b) for n < last."""
+    before, here, found = arb(0), _density(b), []
+    for n in range(last):
+        found.append(here)
+        before, here = here, b * here - n * before
+    return found
 
 
-def _hermite_functions(b: Any, density: Any) -> Iterator[Any]:
-    """Yield He_0(b) w(b), He_1(b) w(b), …"""
-    before, here, k = mpfr(0), density, 0
-    while True:
-        yield here
-        before, here = here, b * here - k * before
-        k += 1
-
-
-def _add_knot(series: list[Any], first: int, b: Any, jumps: list[Any], density: Any) -> None:
-    """Add Σ_i J_i He_{k−1−i}(b) w(b)/√k! to series[k], for all k ≥ first > order.
-
-    With q_k = He_k(b) w(b)/√k! that is s_k (J_0 q_{k−1} + s_{k−1} (J_1 q_{k−2} + …)), s_k = 1/√k.
-    """
-    order, last = len(jumps) - 1, len(series) - 1
-    shrink = [mpfr(0), *(1 / gmpy2.sqrt(mpfr(k)) for k in range(1, last + 1))]
-    before, here, q = mpfr(0), density, []
-    for k in range(last):
-        q.append(here)
-        before, here = here, (b * here - before * k * shrink[k]) * shrink[k + 1]
-    for k in range(first, last + 1):
-        total = mpfr(0)
-        for i in range(min(order, k - 1), -1, -1):
-            total = (total + jumps[i] * q[k - 1 - i]) * shrink[k - i]
-        series[k] += total
-
-
-def _gaussian_mean(row: Sequence[Any], mean: Any, width: Any) -> Any:
-    """Return E[p(mean + width · Z)]: M_n = mean · M_{n−1} + (n − 1) width² M_{n−2}."""
-    before, here, total = mpfr(0), mpfr(1), mpfr(0)
-    for n, c in enumerate(row):
-        total += c * here
-        before, here = here, mean * here + n * width**2 * before
-    return total
+def _density(b: Ball) -> Ball:
+    return (-b * b / 2).exp() / (2 * arb.pi()).sqrt()

@@ -1,0 +1,261 @@
+r"""The spline S that has the jumps J_{b,i} of φ^{(i)}, i < m, at its kinks b, and bounds on what φ − S adds.
+
+r = φ − S has no jumps below the m-th derivative, which is φ^{(m)} off the kinks, so that m integrations by parts give
+
+.. math::  \sum_{k>K} µ_k(r)² ≤ \frac{C_m}{(K + 1)_m}, \qquad \sum_{k>K} k µ_k(r)² ≤ \frac{C_m}{(K)_{m−1}}, \qquad
+           C_m = E[(φ^{(m)})²; \text{ off the kinks}],
+
+with (k)_m the falling factorial. By Cauchy's formula on circles of radius r, |φ^{(m)}| ≤ m!/r^m times a bound of φ on
+boxes. Beyond ±X φ is replaced by its Taylor polynomial at ±X. Next to a kink whose place is not known exactly, φ is
+replaced by the formulas on both sides that meet, but for a constant, at an exact point. Both differences are bounded in
+the norm of the normal law, and so is their slope.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+from flint import arb, arb_poly
+
+from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, log2_widest, widened, working_precision
+from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.hermite_sums import hermite_guard
+from ntkcalc.activations.formula.kinks import Kink
+from ntkcalc.activations.formula.panels import Panels, Sliver, log_sum
+from ntkcalc.activations.formula.polynomial_dual import hermite_moment
+from ntkcalc.activations.formula.splines import Spline
+from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.errors import AccuracyError
+
+_LN2 = math.log(2)
+_HALF_LOG_TAU = math.log2(2 * math.pi) / 2
+_ORDERS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160)
+_LATEST = 1 << 16  # first k of a series that is any use
+
+
+class _Split:
+    """A spline in any precision.
+
+    Parameters
+    ----------
+    kinks
+        Its knots.
+    """
+
+    last: int
+    """The largest k for which φ and the spline have different Hermite coefficients, up to a known error."""
+
+    def __init__(self, kinks: list[Kink]) -> None:
+        self.kinks = kinks
+        self._splines: dict[int, Spline] = {}
+
+    @property
+    def _degree(self) -> int:
+        return self.last
+
+    def spline(self, bits: int) -> Spline:
+        """Return the spline in a precision; kept."""
+        if bits not in self._splines:
+            with working_precision(bits):
+                knots = [(kink.centre(), (kink.jumps(self._degree, bits) or [])[1:]) for kink in self.kinks]
+            self._splines = {bits: Spline(knots, bits)}
+        return self._splines[bits]
+
+    @cached_property
+    def log_loss(self) -> float:
+        """log2 of by how much the spline is larger than φ usually is: bits that their difference takes."""
+        return max(0.0, self.spline(64).log_size)
+
+
+class OwnSpline(_Split):
+    """Sums over the real line of a φ that is a spline and a polynomial; what `panels.Panels` is for any.
+
+    Parameters
+    ----------
+    kinks
+        All its kinks, from left to right.
+    rows
+        The coefficients of its formulas, constant trees, one row more.
+    """
+
+    def __init__(self, kinks: list[Kink], rows: list[list[Tree]]) -> None:
+        super().__init__(kinks)
+        self.rows, self.last = rows, max(map(len, rows)) - 1
+
+    def hermite(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree, radii below 2**-need."""
+
+        def sums(bits: int) -> list[Ball]:
+            with working_precision(bits):
+                found, row = self.spline(bits).hermite(degree), _values(self.rows[0])
+                for k in range(min(len(row), degree + 1)):
+                    found[k] += hermite_moment(row, k, arb(0)) / arb(math.factorial(k)).sqrt()
+            return found
+
+        return _precisely(sums, need, hermite_guard(degree, max(abs(kink.near) for kink in self.kinks)))
+
+    def square(self, order: int, need: float) -> Ball:
+        """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need."""
+
+        def sums(bits: int) -> list[Ball]:
+            with working_precision(bits):
+                rows = [arb_poly(_values(row)) for row in self.rows]
+                squares = [p * p for p in (row.derivative() if order else row for row in rows)]
+                total = hermite_moment(list(squares[0]), 0, arb(0))
+                for kink, left, right in zip(self.kinks, squares, squares[1:], strict=False):
+                    jump = right - left
+                    moments = _moments_beyond(kink.place(), len(jump))
+                    total += sum((c * m for c, m in zip(jump, moments, strict=False)), arb(0))
+            return [total]
+
+        return _precisely(sums, need, 0.0)[0]
+
+    def log_beyond(self, last: int, slope: int) -> float:
+        """Return −∞, log2 of the norm of what φ has beside the spline and the polynomial."""
+        return -math.inf
+
+
+class MatchedSpline(_Split):
+    """S, and from which k on its Hermite coefficients are those of φ.
+
+    Parameters
+    ----------
+    panels
+        φ on the whole line.
+    kinks
+        Its kinks; those beyond ±X are left out.
+    need
+        −log2 of the norms of what φ − S, and its slope, have beyond `last`.
+    """
+
+    def __init__(self, panels: Panels, kinks: list[Kink], need: float) -> None:
+        self.need = need
+        self._line = panels.line(2 * need + 16)  # for norms are roots of integrals
+        super().__init__([kink for kink in kinks if abs(kink.near) < self._line.reach])
+        self._sizes: dict[int, float] = {}
+
+    def log_size(self, m: int) -> float:
+        """Return log2 of a bound on C_m."""
+        if m not in self._sizes:
+            total = -math.inf
+            for cell in self._line.cells:
+                middle = abs(float(((cell.left + cell.right) / 2).mid()))
+                nearest = max(0.0, middle - cell.half_width)
+                mass = -(nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + cell.log_half + 1
+                row = polynomial(cell.tree)
+                if row is not None and len(row) <= m:
+                    continue
+                size = min(_log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
+                total = log_sum(total, 2 * size + mass)
+            self._sizes[m] = total
+        return self._sizes[m]
+
+    def log_beyond(self, last: int, slope: int) -> float:
+        """Return log2 of a bound on the norm of what φ − S has beyond k = last, or of its slope."""
+        assert self.first is not None
+        m = self.first[1]
+        size = self.log_size(m)
+        smooth = (size - _log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
+        return log_sum(smooth, self._left_out(m)[slope])
+
+    @cached_property
+    def first(self) -> tuple[int, int] | None:
+        """The last k before both norms are small enough, and the m that it takes; None where there is none."""
+        best, least = None, math.inf
+        for m in _ORDERS:
+            size = self.log_size(m)
+            if size == math.inf or max(self._left_out(m)) > -self.need - 1:
+                continue
+            k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
+            work = k + (m * len(self.kinks)) ** 2  # about the same time for one k and for one pair of jumps
+            if k < _LATEST and work < least and None not in [kink.jumps(m - 1, 64) for kink in self.kinks]:
+                best, least = (k, m), work
+        return best
+
+    def moments(self, first: int, last: int, need: float) -> list[Ball]:
+        """Return balls of µ_first … µ_last of φ, radii below 2**-need."""
+        error = self.log_beyond(first - 1, 0)
+        guard = hermite_guard(last, max((abs(kink.near) for kink in self.kinks), default=0.0))
+        found = _precisely(lambda bits: self.spline(bits).hermite(last), need + 1, guard)
+        return [widened(c, error) for c in found[first:]]
+
+    @property
+    def last(self) -> int:  # type: ignore[override]
+        """The last k before norms are small enough."""
+        assert self.first is not None
+        return self.first[0]
+
+    @property
+    def _degree(self) -> int:
+        assert self.first is not None
+        return self.first[1] - 1
+
+    def _left_out(self, m: int) -> tuple[float, float]:
+        """Return log2 of bounds on the norms of what is replaced beyond ±X and at kinks, and of its slope."""
+        line, total = self._line, [-math.inf, -math.inf]
+        if line.cells[0].left != -line.reach or line.cells[-1].right != line.reach:
+            return math.inf, math.inf
+        log_density = -(line.reach**2) / (2 * _LN2) - _HALF_LOG_TAU
+        log_reach = math.log2(line.reach)
+        for side, cell in enumerate((line.cells[0], line.cells[-1])):
+            for slope in (0, 1):
+                total[slope] = log_sum(total[slope], line.far[slope][side].log_tail(line.reach, 0.5, 2) / 2)
+                for i in range(slope, m):  # E[(Z − X)_+^{2n}] ≤ (2n)! ω(X)/X^{2n+1}
+                    n = i - slope
+                    jump = min(s - i * math.log2(r) for r, s in cell.disc_sizes) + slope * math.log2(i + 1)
+                    power = _log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
+                    total[slope] = log_sum(total[slope], jump + power / 2)
+        for sliver in line.slivers:
+            total = [log_sum(own, more) for own, more in zip(total, _log_uncertain(sliver), strict=True)]
+        return total[0], total[1]
+
+
+def _precisely(sums: Callable[[int], list[Ball]], need: float, guard: float) -> list[Ball]:
+    """Return balls that a function of the precision gives, radii below 2**-need."""
+    bits = math.ceil(need + 16 + guard)
+    while True:
+        found = sums(bits)
+        excess = log2_widest(found) + need
+        if excess <= 0:
+            return found
+        bits += math.ceil(min(max(excess, 8.0), bits)) + 8
+        if bits > 1 << 18:
+            raise AccuracyError("rounding leaves no digits of what kinks make")
+
+
+def _values(row: list[Tree]) -> list[Ball]:
+    """Return constant trees as balls."""
+    return list(program(row, RealBalls())(arb(0)))
+
+
+def _moments_beyond(b: Ball, count: int) -> list[Ball]:
+    """Return E[Z^n; Z > b] for n < count: b^{n−1} ω(b) + (n − 1) E[Z^{n−2}; Z > b]."""
+    density = (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
+    found, power = [(b / arb(2).sqrt()).erfc() / 2, density], density
+    for n in range(2, count):
+        power *= b
+        found.append(power + (n - 1) * found[-2])
+    return found
+
+
+def _log_uncertain(sliver: Sliver) -> tuple[float, float]:
+    """Return log2 of bounds on the norms of a difference between φ's formulas on a sliver, and of its slope.
+
+    The formulas meet in the sliver, so that they differ at one of its points by 2 |φ'| times its width at most. Next to
+    a sliver of one formula, which is singular there, derivatives have no bound.
+    """
+    if len(sliver.trees) == 1:
+        return math.inf, math.inf
+    log_width, (size, slope) = log2_upper(sliver.right - sliver.left), sliver.log_sizes
+    return log_sum(1 + size + log_width / 2, 1 + slope + log_width), 1 + slope + log_width / 2
+
+
+def _log_factorial(n: float) -> float:
+    return math.lgamma(n + 1) / _LN2
+
+
+def _log_falling(k: int, m: int) -> float:
+    """Return log2 of k(k − 1)…(k − m + 1)."""
+    return _log_factorial(k) - _log_factorial(k - m) - 1e-9 * k
