@@ -16,15 +16,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
+from operator import add
 
 from flint import arb, arb_poly
 
-from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, log2_widest, widened, working_precision
-from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.balls import Ball, log2_upper, log2_widest, widened, working_precision
+from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
 from ntkcalc.activations.formula.panels import Panels, Sliver, log_sum
-from ntkcalc.activations.formula.polynomial_dual import hermite_moment
+from ntkcalc.activations.formula.polynomial_dual import hermite_moment, hermite_moments, values
 from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError
@@ -89,9 +90,8 @@ class OwnSpline(_Split):
 
         def sums(bits: int) -> list[Ball]:
             with working_precision(bits):
-                found, row = self.spline(bits).hermite(degree), _values(self.rows[0])
-                for k in range(min(len(row), degree + 1)):
-                    found[k] += hermite_moment(row, k, arb(0)) / arb(math.factorial(k)).sqrt()
+                found, row = self.spline(bits).hermite(degree), hermite_moments(self.rows[0])[: degree + 1]
+                found[: len(row)] = map(add, found, row)
             return found
 
         return _precisely(sums, need, hermite_guard(degree, max(abs(kink.near) for kink in self.kinks)))
@@ -101,7 +101,7 @@ class OwnSpline(_Split):
 
         def sums(bits: int) -> list[Ball]:
             with working_precision(bits):
-                rows = [arb_poly(_values(row)) for row in self.rows]
+                rows = [arb_poly(values(row)) for row in self.rows]
                 squares = [p * p for p in (row.derivative() if order else row for row in rows)]
                 total = hermite_moment(list(squares[0]), 0, arb(0))
                 for kink, left, right in zip(self.kinks, squares, squares[1:], strict=False):
@@ -223,11 +223,6 @@ def _precisely(sums: Callable[[int], list[Ball]], need: float, guard: float) -> 
         bits += math.ceil(min(max(excess, 8.0), bits)) + 8
         if bits > 1 << 18:
             raise AccuracyError("rounding leaves no digits of what kinks make")
-
-
-def _values(row: list[Tree]) -> list[Ball]:
-    """Return constant trees as balls."""
-    return list(program(row, RealBalls())(arb(0)))
 
 
 def _moments_beyond(b: Ball, count: int) -> list[Ball]:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from operator import add
 
 from flint import acb, arb
 
@@ -34,7 +35,21 @@ from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, over, plus, simplified, times
+from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
+from ntkcalc.activations.formula.trees import (
+    ONE,
+    ZERO,
+    Tree,
+    X,
+    in_order,
+    minus,
+    node,
+    number,
+    over,
+    plus,
+    simplified,
+    times,
+)
 from ntkcalc.errors import AccuracyError, InputError
 
 _LN2 = math.log(2)
@@ -89,6 +104,12 @@ class Cell:
         """A lower bound on |x| in the ellipse."""
         reach = (self.radius + 1 / self.radius) / 2 * self.half_width
         return max(0.0, abs(float(((self.left + self.right) / 2).mid())) * (1 - 1e-12) - reach * (1 + 1e-12))
+
+    @cached_property
+    def farthest(self) -> float:
+        """An upper bound on |z| in the ellipse."""
+        reach = (self.radius + 1 / self.radius) / 2 * self.half_width
+        return (abs(float(((self.left + self.right) / 2).mid())) + reach) * (1 + 1e-12)
 
     @cached_property
     def height(self) -> float:
@@ -270,11 +291,42 @@ class Panels:
             if guard > 1 << 20:
                 raise AccuracyError(f"rounding leaves no digits of {self.text}")
 
+    @cached_property
+    def base(self) -> Tree | None:
+        """The polynomial that φ is most often under the normal law, if any: cells need only what differs from it.
+
+        So coefficients that come from kinks far out are relatively accurate, as those of min(x, 40) are.
+        """
+        masses: dict[tuple[Tree, ...], float] = {}
+        trees: dict[tuple[Tree, ...], Tree] = {}
+        for cell in () if self.parity else self.line(64.0).cells:
+            row = polynomial(cell.tree)
+            if row is not None:
+                ends = (math.erf(float(end.mid()) / math.sqrt(2)) for end in (cell.right, cell.left))
+                key = tuple(row)
+                masses[key] = masses.get(key, 0.0) + next(ends) - next(ends)
+                trees[key] = cell.tree
+        return trees[max(masses, key=lambda key: masses[key])] if masses else None
+
+    def _beside_base(self, cells: list[Cell]) -> list[Cell]:
+        """Return the cells on which φ is not the base, with φ less the base."""
+        base = self.base
+        if base is None:
+            return cells
+        row, found = polynomial(base) or [], []
+        for cell in cells:
+            if polynomial(cell.tree) != row:
+                sizes = (log_sum(cell.log_sizes[0], _log_polynomial(row, cell.farthest)), cell.log_sizes[1])
+                found.append(replace(cell, tree=minus(cell.tree, base), log_sizes=sizes))
+        return found
+
     def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
-        share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
-        error = -math.inf
+        row = [] if self.base is None else polynomial(self.base) or []
+        cells = self._beside_base(line.cells)
+        share = need + math.log2(len(cells) + len(line.slivers) + 4)
+        error = -share + math.log2(max(len(cells), 1))
         kept: list[tuple[Cell, int]] = []
-        for cell in line.cells:
+        for cell in cells:
             size = cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)
             count = _count(cell, size + share)
             if count:
@@ -282,16 +334,19 @@ class Panels:
             else:
                 error = log_sum(error, size + cell.log_half + 1)
         blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept)]
-        error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
-            size = sliver.log_sizes[0] + _log_hermite(degree, 0.0, 0.0)
+            size = log_sum(sliver.log_sizes[0], _log_polynomial(row, line.reach)) + _log_hermite(degree, 0.0, 0.0)
             error = log_sum(error, size + log2_upper(sliver.right - sliver.left))
         both = 2.0 if self.parity else 1.0
-        for g in line.far[0]:
+        for side, g in zip((-1, 1), line.far[0], strict=True):
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
             error = log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
+            if self.base is not None and (other := growth(self.base, line.reach, 0.0, side)) is not None:
+                error = log_sum(error, other.log_tail(line.reach, 0.25) - 1.2)
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
+            polynomial_moments = hermite_moments(row)[: degree + 1]
+            totals[: len(polynomial_moments)] = map(add, totals, polynomial_moments)
             return [
                 arb(0) if self.parity and k % 2 == (self.parity > 0) else widened(both * total, error + both - 1)
                 for k, total in enumerate(totals)
@@ -322,33 +377,39 @@ class Panels:
                 raise AccuracyError(f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite")
 
     def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
-        """Return a ball of the sum, and log2 of a bound on what it leaves out."""
-        share = need + math.log2(len(line.cells) + len(line.slivers) + 4)
-        error, total = -math.inf, arb(0)
-        for cell in line.cells:
-            if order and derivative(cell.tree) is ZERO:
+        """Return a ball of the sum, and log2 of a bound on what it leaves out: the base's, and f² − p² beside it."""
+        base = (ZERO if self.base is None else self.base, ZERO if self.base is None else derivative(self.base))[order]
+        row = polynomial(base) or []
+        cells = [cell for cell in line.cells if self.base is None or polynomial(cell.tree) != polynomial(self.base)]
+        share = need + math.log2(len(cells) + len(line.slivers) + 4)
+        error, total = -share + math.log2(max(len(cells), 1)), arb(0)
+        for cell in cells:
+            if order and base is ZERO and derivative(cell.tree) is ZERO:
                 continue
-            log_density = (cell.height**2 - cell.nearest**2) / (2 * _LN2) - _HALF_LOG_TAU
-            size = 2 * cell.log_sizes[order] + log_density + 1e-6
+            largest = 2 * log_sum(cell.log_sizes[order], _log_polynomial(row, cell.farthest))
+            size = largest + (cell.height**2 - cell.nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + 1e-6
             count = _count(cell, size + share)
             if not count:
                 error = log_sum(error, size + cell.log_half + 1)
                 continue
-            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, 2 * cell.log_sizes[order])
+            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, largest)
             with working_precision(max(32, math.ceil(bits))):
-                part = arb(0)
+                part, beside = arb(0), program([base], RealBalls())
                 for x, weight, run in _placed(cell, count):
-                    value = run(x)[order]
-                    part += weight * (-x * x / 2).exp() * value * value
+                    value, less = run(x)[order], beside(x)[0]
+                    part += weight * (-x * x / 2).exp() * (value - less) * (value + less)
                 part /= (2 * arb.pi()).sqrt()
             with working_precision(math.ceil(need + guard)):
                 total += part
-        error = log_sum(error, -share + math.log2(max(len(line.cells), 1)))
         for sliver in line.slivers:
-            error = log_sum(error, sliver.log_mass(order) - 1)
-        for g in line.far[order]:
+            more = 2 * _log_polynomial(row, line.reach) + log2_upper(sliver.right - sliver.left)
+            error = log_sum(error, log_sum(sliver.log_mass(order), more) - 1)
+        for side, g in zip((-1, 1), line.far[order], strict=True):
             error = log_sum(error, g.log_tail(line.reach, 0.5, 2) - 1)
+            if base is not ZERO and (other := growth(base, line.reach, 0.0, side)) is not None:
+                error = log_sum(error, other.log_tail(line.reach, 0.5, 2) - 1)
         with working_precision(math.ceil(need + guard)):
+            total += sum((m * m for m in hermite_moments(row)), arb(0))
             return (2 * total, error + 1) if self.parity else (total, error)
 
 
@@ -577,6 +638,12 @@ def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
     width = float(((right - left) / 2).abs_upper()) * (1 + 1e-12)
     nearest = max(0.0, abs(float(middle.mid())) - width)
     return Block(middle, max(width, 1e-300), nearest, nodes, max(0.0, *(cell.log_sizes[0] for cell, _ in cells)))
+
+
+def _log_polynomial(row: list[Tree], x: float) -> float:
+    """Return log2 of a bound on |Σ c_n z^n| for |z| ≤ x."""
+    with working_precision(_PRECISION):
+        return log2_upper(sum((abs(c) * arb(x) ** n for n, c in enumerate(values(row))), arb(0))) + 1e-6
 
 
 def log_sum(a: float, b: float) -> float:

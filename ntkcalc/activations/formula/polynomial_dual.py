@@ -61,7 +61,7 @@ class PolynomialDual(ClosedFormDual):
         wide = bits + 64
         while True:
             with working_precision(wide):
-                row = [program([c], RealBalls())(arb(0))[0] for c in self.row]
+                row = values(self.row)
                 found = [hermite_moment(row, k, arb(0)) for k in range(len(row))]
             size = max(log2_upper(m) for m in found)
             if size < math.inf:
@@ -130,3 +130,14 @@ def hermite_moment(row: list[Any], k: int, zero: Any) -> Any:
         half = (n - k) // 2
         total += row[n] * (math.factorial(n) // (math.factorial(half) << half))
     return total
+
+
+def values(row: list[Tree]) -> list[Ball]:
+    """Return constant trees as balls."""
+    return list(program(row, RealBalls())(arb(0)))
+
+
+def hermite_moments(row: list[Tree]) -> list[Ball]:
+    """Return balls of µ_k of Σ c_n x^n, in the present precision."""
+    known = values(row)
+    return [hermite_moment(known, k, arb(0)) / arb(math.factorial(k)).sqrt() for k in range(len(known))]

@@ -21,7 +21,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Any
 
 import flint
@@ -143,7 +144,7 @@ class Spline:
         before = flint.ctx.cap
         try:
             flint.ctx.cap = length
-            sources = self._sources(sign, a, delta, starts)
+            sources = self._sources(sign, a, delta)
             rows, above = [], arb_series([0])
             for j in range(self.degree, -1, -1):
                 above = starts[j] + (sign * delta * (above + sources[j])).integral()
@@ -152,23 +153,23 @@ class Spline:
             flint.ctx.cap = before
         return _Chart(a, delta, rows[::-1])
 
-    def _sources(self, sign: int, a: Ball, delta: Ball, starts: list[Ball]) -> list[Any]:
+    def _sources(self, sign: int, a: Ball, delta: Ball) -> list[Any]:
         """Return the sums over pairs of knots in A_0', A_1', …"""
         found: list[Any] = [arb_series([0])] * (self.degree + 1)
         square = arb_series([delta * (1 + a), delta * (delta - 1 - a), -delta * delta])  # w²
-        t, inverse = arb_series([sign * a, sign * delta]), 1 / square
-        scale = inverse.sqrt() / (2 * arb.pi())
-        for b, jumps in self.knots:
-            density = (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
-            for c, others in self.knots:
+        t, eta = arb_series([sign * a, sign * delta]), delta / (1 + a)
+        for i, (b, jumps) in enumerate(self.knots):
+            for k, (c, others) in enumerate(self.knots):
                 apart, along = b - sign * c, b + sign * c
-                exponent = apart * apart / arb_series([delta, -delta]) + along * along / arb_series([1 + a, delta])
-                before = (-exponent / 4).exp() * scale
+                same = sign > 0 and i == k
+                first = _singular_factor(arb(0) if same else apart * apart / (4 * delta), self.bits)
+                before = first * _regular_factor(along * along / (4 * (1 + a)), eta, self.bits)
+                before /= 2 * arb.pi() * (delta * (1 + a)).sqrt()
                 integrals = [before]
                 if self.degree > 1:
                     z = (c - sign * a * b) / (delta * (1 + a)).sqrt()
-                    first = density * _tail(z)
-                    integrals.append(first - (sign * delta * before * (c * t - b) * inverse).integral())
+                    rise = _divided(_divided(before * (b - c * t), arb(1)), -eta)
+                    integrals.append(_density(b) * _tail(z) + (sign / (1 + a) * rise).integral())
                 for n in range(1, self.degree - 1):
                     integrals.append((square * integrals[-2] - (c - b * t) * integrals[-1]) / n)
                 for j in range(1, self.degree + 1):
@@ -180,6 +181,40 @@ class Spline:
                             total += 2 * others[m] * integrals[m - j]
                     found[j] += jumps[j] * total
         return found
+
+
+def _singular_factor(x: Ball, bits: int) -> Any:
+    """Return (1 − s)^{−1/2} e^{−x/(1 − s)} = e^{−x} Σ L_n^{(−1/2)}(x) s^n; coefficients are at most 2 e^{−x/2}."""
+    if x > 2 * bits:
+        small = arb(0, (2 * (-x / 2).exp()).abs_upper())
+        return arb_series([small] * flint.ctx.cap)
+    root = _central_binomials(flint.ctx.cap, bits)
+    return root if x.is_zero() else root * (-x / arb_series([1, -1])).exp()
+
+
+@lru_cache(maxsize=16)
+def _central_binomials(length: int, bits: int) -> Any:
+    """Return (1 − s)^{−1/2}."""
+    return arb_series(list(accumulate(range(1, length), lambda c, n: c * (2 * n - 1) / (2 * n), initial=arb(1))))
+
+
+def _regular_factor(y: Ball, eta: Ball, bits: int) -> Any:
+    """Return (1 + ηs)^{−1/2} e^{−y/(1 + ηs)}; of coefficients that are small the bound √2 (2η)^n.
+
+    For on the circle |s| = 1/(2η) the exponential is at most 1, and |1 + ηs| at least 1/2.
+    """
+    log_fall, length = -log2_upper(2 * eta), flint.ctx.cap
+    flint.ctx.cap = min(length, math.ceil((bits + 16) / log_fall) + 1) if log_fall > 0.5 else length
+    row = list(((-y / arb_series([1, eta])).exp() * arb_series([1, eta]).rsqrt()).coeffs())
+    flint.ctx.cap = length
+    bound = arb(0, arb(1.5) * power_of_two(-log_fall * len(row)))
+    return arb_series(row + list(accumulate(range(len(row) + 1, length), lambda c, _: c * (2 * eta), initial=bound)))
+
+
+def _divided(series: Any, c: Ball) -> Any:
+    """Return a series over 1 − cs."""
+    row = list(series.coeffs())
+    return arb_series(list(accumulate(row, lambda before, x: x + c * before)))
 
 
 def _tail(z: Ball) -> Ball:

@@ -1,0 +1,120 @@
+"""Splines in balls: Hermite coefficients, and E[S(U)S(V)] near 0 and next to ±1."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+from flint import acb, arb
+
+from ntkcalc.activations.catalogue import activation
+from ntkcalc.activations.dual import Correlation
+from ntkcalc.activations.formula.balls import rational, working_precision
+from ntkcalc.activations.formula.quadrature_dual import to_ball
+from ntkcalc.activations.formula.splines import Spline
+
+BITS = 120
+KNOTS = {
+    "relu": [("0", ["1"])],
+    "relu(x-3/10)": [("3/10", ["1"])],
+    "hard sigmoid": [("-3", ["1/6"]), ("3", ["-1/6"])],
+    "relu(x)^2/2 - relu(x-1)": [("0", ["0", "1"]), ("1", ["-1"])],
+    "three knots, two next to each other": [("-1", ["1", "-2"]), ("1/2", ["0", "1", "3"]), ("500001/1000000", ["-1"])],
+}
+
+
+def spline(name: str, bits: int = BITS) -> Spline:
+    with working_precision(bits):
+        knots = [(rational(Fraction(b)), [rational(Fraction(j)) for j in jumps]) for b, jumps in KNOTS[name]]
+    return Spline(knots, bits)
+
+
+def hermite_series(name: str, t: str, order: int) -> arb:
+    """Σ µ_k² t^k or its derivative, up to what is left of 5000 terms."""
+    mu, x = spline(name, 900).hermite(5000), rational(Fraction(t))
+    return sum(
+        (m * m * x**k if not order else k * m * m * x ** (k - 1) for k, m in enumerate(mu) if k >= order), arb(0)
+    )
+
+
+@pytest.mark.parametrize("t", ["0", "2/5", "-2/5", "9/10", "-19/20"])
+@pytest.mark.parametrize("name", KNOTS)
+def test_values_are_those_of_the_hermite_series(name: str, t: str) -> None:
+    with working_precision(BITS):
+        found = spline(name).value(-1 if t.startswith("-") else 1, 1 - abs(rational(Fraction(t))))
+        for order in (0, 1):
+            assert (
+                abs(found[order] - hermite_series(name, t, order)) < 2.0**-80 + 5001 * abs(float(Fraction(t))) ** 4999
+            )
+
+
+@pytest.mark.parametrize("delta", ["1/1000", "1/1000000007", "1e-30"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_relu_they_are_those_of_the_arc_cosine_kernel(sign: int, delta: str) -> None:
+    with working_precision(BITS):
+        gap = rational(Fraction(delta))
+        t, root = sign * (1 - gap), (gap * (2 - gap)).sqrt()
+        angle = arb.pi() - root.asin() if sign > 0 else root.asin()  # π − arccos t
+        expected = (root + t * angle) / (2 * arb.pi()), angle / (2 * arb.pi())
+        found = spline("relu").value(sign, gap)
+        assert all(a.overlaps(b) and a.rad() < 2.0**-80 for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["relu(x-3/10)", "hard sigmoid"])
+def test_second_derivatives_are_densities_at_pairs_of_knots(name: str, sign: int) -> None:
+    """D'' = Σ J_b J_c p_t(b, c), p_t the bivariate normal density, integrated by FLINT next to ±1."""
+    with working_precision(BITS):
+        near, far = (rational(Fraction(1, n)) for n in (10**7, 50))
+        knots = [(rational(Fraction(b)), rational(Fraction(jumps[0]))) for b, jumps in KNOTS[name]]
+
+        def density(s: acb, _: bool) -> acb:
+            t, total = sign * (1 - s * s), acb(0)  # s² = 1 − |t|, for what is 1/√(1 − t²) next to ±1
+            square = s * s * (2 - s * s)
+            for b, j in knots:
+                for c, k in knots:
+                    total += j * k * (-(b * b - 2 * t * b * c + c * c) / (2 * square)).exp()
+            return total * 2 / (2 - s * s).sqrt() / (2 * arb.pi())
+
+        expected = acb.integral(density, near.sqrt(), far.sqrt()).real
+        here, there = (spline(name).value(sign, gap)[1] for gap in (near, far))
+        assert (sign * (here - there)).overlaps(expected)
+        assert expected.rad() < 2.0**-80
+
+
+@pytest.mark.parametrize("delta", ["1/2", "1/37", "1e-12"])
+@pytest.mark.parametrize("name", KNOTS)
+def test_series_are_those_at_another_precision_and_add_up_to_values(name: str, delta: str) -> None:
+    with working_precision(2 * BITS):
+        gap = rational(Fraction(delta))
+        fine = spline(name, 2 * BITS).series(1, gap, 60)
+        step = sum((c / arb(2) ** j for j, c in enumerate(fine)), arb(0))
+        value = spline(name, 2 * BITS).value(1, gap / 2)[0]
+    with working_precision(BITS):
+        coarse = spline(name).series(1, gap, 60)
+        assert all(a.overlaps(b) for a, b in zip(coarse, fine, strict=True))
+        assert all(c > 0 for c in fine)  # as all E[S(U)S(V)] for positive correlations
+        assert abs(step - value) <= 2.0**-60 * value
+
+
+@pytest.mark.parametrize("name", ["relu(x-3/10)", "hard sigmoid", "three knots, two next to each other"])
+def test_series_are_the_hermite_series_regrouped(name: str) -> None:
+    mu = spline(name, 900).hermite(3000)
+    with working_precision(BITS):
+        a, delta = rational(Fraction(4, 5)), rational(Fraction(1, 5))
+        found = spline(name).series(1, delta, 40)
+        for j in (0, 1, 2, 7, 40):
+            terms = (mu[k] * mu[k] * math.comb(k, j) * a ** (k - j) * delta**j for k in range(j, 3001))
+            assert abs(found[j] - sum(terms, arb(0))) < found[j] * 2.0**-80
+
+
+@pytest.mark.parametrize("text", ["relu(x)+(exp(-abs(x))-1)*step(-x)", "elu(x)"])
+@pytest.mark.parametrize("gap", ["1e-5", "1e-9", "1e-20"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_of_what_is_no_spline_are_those_of_the_closed_dual(text: str, gap: str, sign: int) -> None:
+    written = activation("max(x,0)+expm1(min(x,0))" if text == "elu(x)" else text).dual
+    t = Correlation.of(sign * (1 - Fraction(gap)), 200)
+    pairs = zip(written.value(t, 90), activation("elu").dual.value(t, 90), strict=True)
+    with working_precision(200):
+        assert all(abs(to_ball(a) - to_ball(b)) < 2.0**-88 for a, b in pairs)
