@@ -116,7 +116,7 @@ def test_coefficients_are_those_of_quadrature(text: str, ends: list[str], k: int
 @pytest.mark.parametrize("text", ["max(x,sin(x))", "elu(x)", "relu(sin(3*x))", "x*clip(x/6+0.5,0,1)", "max(x,-1/3)"])
 def test_late_coefficients_follow_from_jumps(text: str) -> None:
     panels = Panels(tree(text), text)
-    series = MatchedSpline(panels, kinks_of(panels, 136.0), 60.0)
+    series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)
     assert series.first is not None
     k = series.first[0]
     late, whole = series.moments(k, k + 8, 58.0), panels.hermite(k + 8, 90.0)[k:]
@@ -125,7 +125,7 @@ def test_late_coefficients_follow_from_jumps(text: str) -> None:
 
 def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:
     panels = Panels(tree("exp(-x^2/2)+sin(x)"), "entire")
-    series = MatchedSpline(panels, kinks_of(panels, 136.0), 60.0)
+    series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)
     assert series.kinks == []
     assert series.first is not None
     k = series.first[0]
@@ -138,7 +138,7 @@ def test_kinks_that_the_normal_law_does_not_see_are_left_out() -> None:
     formula = tree("relu(x)+relu(x-1000)^3")
     panels, pieces = Panels(formula, "far"), rational_pieces(formula)
     assert pieces is not None
-    series = MatchedSpline(panels, rational_kinks(pieces), 60.0)
+    series = MatchedSpline(panels, rational_kinks(pieces), 60.0, dual=False)
     assert [kink.near for kink in series.kinks] == [0.0]
     assert all(a.overlaps(b) for a, b in zip(series.moments(2, 12, 58.0), panels.hermite(12, 200.0)[2:], strict=True))
 

@@ -26,7 +26,7 @@ from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
 from ntkcalc.activations.formula.panels import Panels, Sliver, log_sum
 from ntkcalc.activations.formula.polynomial_dual import hermite_moment, hermite_moments, values
-from ntkcalc.activations.formula.splines import Spline
+from ntkcalc.activations.formula.splines import Spline, log_factorial, log_falling
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError
 
@@ -60,9 +60,21 @@ class _Split:
         """Return the spline in a precision; kept."""
         if bits not in self._splines:
             with working_precision(bits):
-                knots = [(kink.centre(), (kink.jumps(self._degree, bits) or [])[1:]) for kink in self.kinks]
+                knots = [
+                    (kink.centre(), (kink.jumps(self._degree, bits, at_centre=True) or [])[1:]) for kink in self.kinks
+                ]
             self._splines = {bits: Spline(knots, bits)}
         return self._splines[bits]
+
+    @property
+    def pairs(self) -> float:
+        """The number of pairs of jumps, with which the work for its dual grows."""
+        return float((self._degree * len(self.kinks)) ** 2)
+
+    def _guard(self, degree: int, need: float) -> float:
+        """Return about the bits that rounding takes, of kinks that are seen in 2**-need."""
+        seen = 2 * math.sqrt(max(need + 32, 0.0) * _LN2)
+        return hermite_guard(degree, max((min(abs(kink.near), seen) for kink in self.kinks), default=0.0))
 
     @cached_property
     def log_loss(self) -> float:
@@ -90,11 +102,11 @@ class OwnSpline(_Split):
 
         def sums(bits: int) -> list[Ball]:
             with working_precision(bits):
-                found, row = self.spline(bits).hermite(degree), hermite_moments(self.rows[0])[: degree + 1]
+                found, row = self.spline(bits).hermite(degree, need + 3), hermite_moments(self.rows[0])[: degree + 1]
                 found[: len(row)] = map(add, found, row)
             return found
 
-        return _precisely(sums, need, hermite_guard(degree, max(abs(kink.near) for kink in self.kinks)))
+        return _precisely(sums, need, self._guard(degree, need))
 
     def square(self, order: int, need: float) -> Ball:
         """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need."""
@@ -128,13 +140,21 @@ class MatchedSpline(_Split):
         Its kinks; those beyond ±X are left out.
     need
         −log2 of the norms of what φ − S, and its slope, have beyond `last`.
+    dual
+        Whether the dual of S is asked for, and not only its coefficients, one by one. What is uncertain of φ is then
+        bounded in the norm.
     """
 
-    def __init__(self, panels: Panels, kinks: list[Kink], need: float) -> None:
-        self.need = need
-        self._line = panels.line(2 * need + 16)  # for norms are roots of integrals
+    def __init__(self, panels: Panels, kinks: list[Kink], need: float, dual: bool) -> None:
+        self.need, self._dual = need, dual
+        self._line = panels.line(self.places(need, dual))
         super().__init__([kink for kink in kinks if abs(kink.near) < self._line.reach])
         self._sizes: dict[int, float] = {}
+
+    @staticmethod
+    def places(need: float, dual: bool) -> float:
+        """Return −log2 of how far kinks may be off: norms are roots of integrals."""
+        return 2 * need + 16 if dual else need + 8
 
     def log_size(self, m: int) -> float:
         """Return log2 of a bound on C_m."""
@@ -147,7 +167,7 @@ class MatchedSpline(_Split):
                 row = polynomial(cell.tree)
                 if row is not None and len(row) <= m:
                     continue
-                size = min(_log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
+                size = min(log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
                 total = log_sum(total, 2 * size + mass)
             self._sizes[m] = total
         return self._sizes[m]
@@ -157,7 +177,7 @@ class MatchedSpline(_Split):
         assert self.first is not None
         m = self.first[1]
         size = self.log_size(m)
-        smooth = (size - _log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
+        smooth = (size - log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
         return log_sum(smooth, self._left_out(m)[slope])
 
     @cached_property
@@ -169,17 +189,21 @@ class MatchedSpline(_Split):
             if size == math.inf or max(self._left_out(m)) > -self.need - 1:
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
-            work = k + (m * len(self.kinks)) ** 2  # about the same time for one k and for one pair of jumps
-            if k < _LATEST and work < least and None not in [kink.jumps(m - 1, 64) for kink in self.kinks]:
+            work = k + (m * len(self.kinks)) ** 2 if self._dual else k
+            if (
+                k < _LATEST
+                and work < least
+                and None not in [kink.jumps(m - 1, 64, at_centre=True) for kink in self.kinks]
+            ):
                 best, least = (k, m), work
         return best
 
     def moments(self, first: int, last: int, need: float) -> list[Ball]:
         """Return balls of µ_first … µ_last of φ, radii below 2**-need."""
         error = self.log_beyond(first - 1, 0)
-        guard = hermite_guard(last, max((abs(kink.near) for kink in self.kinks), default=0.0))
-        found = _precisely(lambda bits: self.spline(bits).hermite(last), need + 1, guard)
-        return [widened(c, error) for c in found[first:]]
+        guard = self._guard(last, need)
+        found = _precisely(lambda bits: self.spline(bits).hermite(last, need + 3, first), need + 1, guard)
+        return [widened(c, error) for c in found]
 
     @property
     def last(self) -> int:  # type: ignore[override]
@@ -205,10 +229,10 @@ class MatchedSpline(_Split):
                 for i in range(slope, m):  # E[(Z − X)_+^{2n}] ≤ (2n)! ω(X)/X^{2n+1}
                     n = i - slope
                     jump = min(s - i * math.log2(r) for r, s in cell.disc_sizes) + slope * math.log2(i + 1)
-                    power = _log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
+                    power = log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
                     total[slope] = log_sum(total[slope], jump + power / 2)
         for sliver in line.slivers:
-            total = [log_sum(own, more) for own, more in zip(total, _log_uncertain(sliver), strict=True)]
+            total = [log_sum(own, more) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)]
         return total[0], total[1]
 
 
@@ -235,8 +259,8 @@ def _moments_beyond(b: Ball, count: int) -> list[Ball]:
     return found
 
 
-def _log_uncertain(sliver: Sliver) -> tuple[float, float]:
-    """Return log2 of bounds on the norms of a difference between φ's formulas on a sliver, and of its slope.
+def _log_uncertain(sliver: Sliver, dual: bool) -> tuple[float, float]:
+    """Return log2 of bounds on norms, or on coefficients, of what formulas differ by on a sliver, and of its slope.
 
     The formulas meet in the sliver, so that they differ at one of its points by 2 |φ'| times its width at most. Next to
     a sliver of one formula, which is singular there, derivatives have no bound.
@@ -244,13 +268,5 @@ def _log_uncertain(sliver: Sliver) -> tuple[float, float]:
     if len(sliver.trees) == 1:
         return math.inf, math.inf
     log_width, (size, slope) = log2_upper(sliver.right - sliver.left), sliver.log_sizes
-    return log_sum(1 + size + log_width / 2, 1 + slope + log_width), 1 + slope + log_width / 2
-
-
-def _log_factorial(n: float) -> float:
-    return math.lgamma(n + 1) / _LN2
-
-
-def _log_falling(k: int, m: int) -> float:
-    """Return log2 of k(k − 1)…(k − m + 1)."""
-    return _log_factorial(k) - _log_factorial(k - m) - 1e-9 * k
+    log_length = log_width / 2 if dual else log_width
+    return log_sum(1 + size + log_length, 1 + slope + log_width), 1 + slope + log_length

@@ -34,7 +34,7 @@ from ntkcalc.activations.formula.trees import Tree, number, plus, times
 from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
-_FEW_TERMS = 2048  # of a series that is faster than a spline's dual
+_FEW_TERMS = 1024  # of a series that is faster than a spline's dual
 _MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
 _JUMP_BITS = 256  # of the jumps whose orders are reported
@@ -61,7 +61,7 @@ class PiecewiseDual(QuadratureDual):
         scaled = stretched(tree, q)
         super().__init__(self._spline_itself or Panels(scaled, name, self._parity_sign), name)
         self._whole = Panels(scaled, name)
-        self._matched_of: dict[int, MatchedSpline | None] = {}
+        self._matched_of: dict[tuple[float, bool], MatchedSpline | None] = {}
         self._corrections: dict[int, Any] = {}
         self._precisions: dict[int, int] = {}  # of values, by the bits asked for
 
@@ -201,7 +201,7 @@ class PiecewiseDual(QuadratureDual):
             if known >= need and len(kept) > degree:
                 return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        matched = self._matched(need) if degree > 64 and self._spline_itself is None else None
+        matched = self._matched(need, dual=False) if degree > 64 and self._spline_itself is None else None
         last = degree if matched is None else min(degree, matched.last)
         found: list[Ball] = self._line.hermite(last, need)
         if matched is not None and last < degree:
@@ -209,13 +209,13 @@ class PiecewiseDual(QuadratureDual):
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
-    def _matched(self, need: float) -> MatchedSpline | None:
-        """Return the spline with φ's jumps, for norms of 2**-need; None where there is none."""
-        need = 32 * math.ceil((need + 8) / 32)
-        if need not in self._matched_of:
-            found = MatchedSpline(self._whole, self.kinks(2 * need + 16), need)
-            self._matched_of[need] = found if found.first is not None else None
-        return self._matched_of[need]
+    def _matched(self, need: float, dual: bool) -> MatchedSpline | None:
+        """Return the spline with φ's jumps, for its coefficients or its dual, to 2**-need; None where there is none."""
+        key = 32 * math.ceil((need + 8) / 32), dual
+        if key not in self._matched_of:
+            found = MatchedSpline(self._whole, self.kinks(MatchedSpline.places(*key)), *key)
+            self._matched_of[key] = found if found.first is not None else None
+        return self._matched_of[key]
 
     @cached_property
     def _fall(self) -> tuple[float, float]:
@@ -239,16 +239,16 @@ class PiecewiseDual(QuadratureDual):
             return self._about_zero(degree, bits)
         log_delta = log2(delta)
         terms = 1.1 * (degree + 2) * 2.0 ** min(-log_delta, 64.0) + (bits + 20) / max(-log2(a), 2.0**-64) + 16
-        if terms > _FEW_TERMS and (found := self._split_expansion(point, degree, bits)) is not None:
+        if terms > _FEW_TERMS and (found := self._split_expansion(point, degree, bits, terms)) is not None:
             return found
         return self._regrouped(point, degree, bits, math.ceil(min(terms, _MOST_TERMS)), bits + 24.0)
 
-    def _split_expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion | None:
+    def _split_expansion(self, point: ExpansionPoint, degree: int, bits: int, terms: float) -> Expansion | None:
         """Return the expansion of the spline's dual and of what is beside it, None where there is no spline."""
         log_delta = log2(point.at(context(64))[1])
         need = bits + 32 - 2 * min(0.0, self._log_norm) - 1.5 * log_delta + 2 * log2_float(degree)
         while True:
-            split = self._split(need)
+            split = self._split(need, terms)
             if split is None:
                 return None
             precision = 64 * math.ceil((need + 64 + split.log_loss) / 64)
@@ -276,9 +276,10 @@ class PiecewiseDual(QuadratureDual):
             need += min(lost, need) + 8
             self._check_need(need)
 
-    def _split(self, need: float) -> OwnSpline | MatchedSpline | None:
-        """Return a spline, of which φ has norms of 2**-need beyond its `last`; None where there is none."""
-        return self._spline_itself or self._matched(need)
+    def _split(self, need: float, terms: float) -> OwnSpline | MatchedSpline | None:
+        """Return a spline beyond whose `last` φ has norms of 2**-need; None where so many terms are less work."""
+        found = self._spline_itself or self._matched(need, dual=True)
+        return None if found is None or found.last + found.pairs > 4 * terms else found
 
     def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> Any:
         """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k as a polynomial in balls of so many bits; the last is kept."""
@@ -312,15 +313,15 @@ class PiecewiseDual(QuadratureDual):
         if t.size.near_one and not t.size.smaller:
             return self._at_an_end(t.sign, bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
-        if terms > _FEW_TERMS and (found := self._split_value(t, bits)) is not None:
+        if terms > _FEW_TERMS and (found := self._split_value(t, bits, terms)) is not None:
             return found
         return self._series_value(t, bits, min(terms, _MOST_TERMS))
 
-    def _split_value(self, t: Correlation, bits: int) -> tuple[Real, Real] | None:
+    def _split_value(self, t: Correlation, bits: int, terms: float) -> tuple[Real, Real] | None:
         """Return D and D' as the spline's dual and what is beside it, None where there is no spline."""
         sizes = self._log_norm, log2(self.slope_square(16)) / 2
         need = bits + 16.0 - 2 * min(0.0, *sizes)
-        split = self._split(need)
+        split = self._split(need, terms)
         if split is None:
             return None
         precision = self._precisions.get(bits, 64 * math.ceil((need + 32 + split.log_loss) / 64))

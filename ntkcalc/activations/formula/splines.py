@@ -28,7 +28,7 @@ from typing import Any
 import flint
 from flint import arb, arb_poly, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
 
 _SPARE = 24  # terms of a series beyond the precision
 
@@ -61,18 +61,38 @@ class Spline:
 
     # ---------------------------------------------------------------- Hermite coefficients
 
-    def hermite(self, degree: int) -> list[Ball]:
-        """Return balls of µ_0 … µ_degree."""
+    def hermite(self, degree: int, need: float | None = None, start: int = 0) -> list[Ball]:
+        """Return balls of µ_start … µ_degree, of which 2**-need may be left out: more jumps for larger k.
+
+        For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
+        """
+        n, log_error = self.degree, -float(self.bits) if need is None else -need
+        least = log_error - math.log2(self.degree * len(self.knots) + 1)
         with working_precision(self.bits):
             totals = [arb(0)] * (degree + 1)
             for b, jumps in self.knots:
-                integrals = [*reversed(_repeated_integrals(b, self.degree)), *_hermite_densities(b, degree)]
-                product = arb_poly(jumps) * arb_poly(integrals)
-                totals = [total + product[k + self.degree] for k, total in enumerate(totals)]
-            factorial, found = arb(1), []
-            for k, total in enumerate(totals):
+                far = -(float(b.abs_lower()) ** 2) / (4 * math.log(2)) - 1
+                sizes = [(n - i, jump, log2_upper(jump) + far) for i, jump in enumerate(jumps) if not jump.is_zero()]
+                row: list[Ball] = []
+                first = start
+                while first <= degree:
+                    end = min(degree + 1, max(n + 1, first + first // 4 + 1))
+                    kept = [
+                        (shift, jump)
+                        for shift, jump, size in sizes
+                        if first <= n or size - log_falling(first, n - shift + 1) / 2 > least
+                    ]
+                    if not kept and first > n:
+                        break
+                    row = row or [*reversed(_repeated_integrals(b, n)), *_hermite_densities(b, degree)]
+                    for k in range(first, end):
+                        for shift, jump in kept:
+                            totals[k] += jump * row[k + shift]
+                    first = end
+            factorial, found = arb(max(start - 1, 0)).fac(), []
+            for k in range(start, degree + 1):
                 factorial *= max(k, 1)
-                found.append(total * factorial.rsqrt())
+                found.append(widened(totals[k] * factorial.rsqrt(), log_error))
         return found
 
     # ---------------------------------------------------------------- E[S(U)S(V)]
@@ -242,3 +262,13 @@ def _hermite_densities(b: Ball, last: int) -> list[Ball]:
 
 def _density(b: Ball) -> Ball:
     return (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
+
+
+def log_factorial(n: float) -> float:
+    """Return log2 of n!."""
+    return math.lgamma(n + 1) / math.log(2)
+
+
+def log_falling(k: int, m: int) -> float:
+    """Return log2 of k(k − 1)…(k − m + 1), rounded down."""
+    return log_factorial(k) - log_factorial(k - m) - 1e-9 * k
