@@ -296,11 +296,15 @@ def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
     if few == 1:
         return mpfr_logs(numbers)
     (first, start), (last, end) = ((p, mpfr_log2(numbers[p])) for p in (places[0], places[-1]))
-    slope = (start - end) / (last - first)
+    slope, found = (start - end) / (last - first), [(first, start)]
+    groups = [*_groups(inner, few)]
     with mpfr_context(53):
-        flat = stretched(numbers, gmpy2.exp2(gmpy2.mpfr(slope)))
-        sums = [(g[len(g) // 2], mpfr_log2(sum(flat[p] for p in g))) for g in _groups(inner, few)]
-    return [(first, start), *((p, log - slope * p) for p, log in sums), (last, end)]
+        powers = stretched([1] * (max(g[-1] - g[0] for g in groups) + 1), gmpy2.exp2(gmpy2.mpfr(slope)))
+        for g in groups:
+            least, middle = g[0], g[len(g) // 2]
+            log = mpfr_log2(sum(numbers[p] * powers[p - least] for p in g))
+            found.append((middle, log - slope * (middle - least)))
+    return [*found, (last, end)]
 
 
 def _groups(places: list[int], few: int) -> Iterator[list[int]]:

@@ -12,6 +12,7 @@ from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, 
 from ntkcalc.numerics.precision import Real, context
 from ntkcalc.numerics.types import Array
 
+_NOTHING = 1e-315  # products below this are left out: subnormal numbers take a hundred times as long
 _LEAST = 1e-290  # below this, products of two coefficients may have underflowed unseen
 
 
@@ -69,7 +70,9 @@ def _product(a: Array, b: Array, terms: int) -> Array:
     first_a, first_b = (int(np.argmax(s > 0)) for s in (a, b))
     for start in range(first_a, terms - first_b, RUN):
         run, rest = a[start : start + RUN], b[first_b : terms - start]
-        c[start + first_b :] += np.convolve(run, rest)[: len(rest)]
+        seen = np.flatnonzero(rest * run.max() >= _NOTHING)
+        rest = rest[: seen[-1] + 1] if seen.size else rest[:1]
+        c[start + first_b :][: len(rest) + RUN - 1] += np.convolve(run, rest)[: terms - start - first_b]
     return c
 
 
