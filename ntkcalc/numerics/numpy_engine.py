@@ -12,7 +12,8 @@ from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, 
 from ntkcalc.numerics.precision import Real, context
 from ntkcalc.numerics.types import Array
 
-_NOTHING = 1e-315  # products below this are left out: subnormal numbers take a hundred times as long
+# Products below this are left out, for subnormal numbers take long: all of a sum are less than 2**-53 of 1e-290.
+_NOTHING = 1e-315
 _LEAST = 1e-290  # below this, products of two coefficients may have underflowed unseen
 
 
