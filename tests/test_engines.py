@@ -16,6 +16,7 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import ErrorBound, ErrorEngine
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.numpy_engine import NumpyEngine
+from ntkcalc.numerics.packed_series import Packing
 from ntkcalc.numerics.precision import context
 from ntkcalc.series.recurrence import error_bound, layers
 
@@ -83,6 +84,16 @@ def test_polynomials_of_series_with_a_constant_count_all_their_terms(inner: str)
     u, outer = series(inner, 12), series("1/p!", 40)
     (found,) = MpmathEngine(100).compose([outer], u)
     assert worst_error(found, composition(outer, u)) <= 2.0**-100
+
+
+@pytest.mark.parametrize("act", ["gaussian", "erf"])
+def test_products_and_compositions_of_long_series_take_one_attempt_each(
+    act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, attempts = Packing.fixed_point, []
+    monkeypatch.setattr(Packing, "fixed_point", lambda *width: attempts.append(width) or made(*width))
+    assert len([*layers(MpmathEngine(60), Kernel.of(act, 3), 2500)]) == 3
+    assert len(attempts) == 4 + 5  # a layer's products, and the composition of the last
 
 
 @pytest.mark.parametrize("name", WILD)

@@ -40,6 +40,7 @@ def loaded(line: str) -> set[str]:
         ("coeffs -a tanh -l 3", EXACT | TABLE | {"flint"}),
         ("coeffs -a relu -T 1000 --json", EXACT),
         ("coeffs -a relu -T 1200 --json", ARRAYS),
+        ("coeffs -a relu -l 3 -T 1200 --json", EXACT),
         ("evaluate -a relu --rho 0.5", EXACT | TABLE),
         ("evaluate -a relu --data - -q", MATRICES | TABLE),
         ("effrank -a relu", EXACT | TABLE),

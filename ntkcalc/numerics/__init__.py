@@ -8,6 +8,7 @@ independent pieces of work, here or elsewhere. Nothing here knows what a kernel 
 __all__ = [
     "blas_threads",
     "engine",
+    "float_roundings",
     "known_digits",
     "krylov",
     "mpfr_series",

@@ -17,7 +17,14 @@ from ntkcalc.numerics.precision import Real
 S = TypeVar("S")
 
 
-class Engine(Protocol[S]):
+class Rounding(Protocol):
+    """What an engine's operations cost in accuracy."""
+
+    def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
+        """Return the relative errors that one `multiply` and one `compose` add."""
+
+
+class Engine(Rounding, Protocol[S]):
     """Operations on series with nonnegative coefficients; all results keep the length of their inputs."""
 
     @property
@@ -48,9 +55,6 @@ class Engine(Protocol[S]):
 
     def scalars(self, a: S) -> Sequence[Real]:
         """Give coefficients back as high-precision reals (exactly what the engine holds)."""
-
-    def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
-        """Return the relative errors that one `multiply` and one `compose` add."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ to have its *relative* accuracy; where one has not, the integers are widened.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gmpy2
@@ -32,11 +32,13 @@ from ntkcalc.numerics.packed_series import (
     support_of_compositions,
     support_of_product,
 )
-from ntkcalc.numerics.precision import Real, context, mpfr_context, to_mpfr
+from ntkcalc.numerics.precision import Real, context, mpfr_context, mpfr_log2, to_mpfr
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
 _SHORT = 24  # coefficients that are summed one by one
 _UNSEEN = 60  # bits below the largest term at which terms do not show in a double
+_GROWTH = 16  # coefficients before a group of them are so many times as many as are in it
+_SPARE = 6  # bits more for a composition, which takes long to do again
 _ENOUGH = 64  # coefficients from which a saddle point is estimated
 
 
@@ -157,7 +159,7 @@ class MpmathEngine:
 
         dip = max(map(_dip, present))
         dip = min(dip, _dip(logs_inner)) if valuation else dip  # for c_p ≥ r_1 u_p
-        spread = max(t.spread(flattening) for t in estimates) + dip
+        spread = max(t.spread(flattening) for t in estimates) + dip + _SPARE
         possible = support_of_compositions(outers, inner, terms)
         width, rows = self._until_accurate(attempt, composition_error(length, step), spread, possible)
         unit = gmpy2.exp2(-width)
@@ -220,9 +222,17 @@ class _Tangents:
             right = 2 * left or 1 / (self.degree + 1)
             while self._slope(right) < p and right < 1e5:
                 left, right = right, 2 * right
-        while right - left > left / 32 and right > 1 / (64 * (self.degree + 1)):
+        while self._gap(left, right, p) > 1 and right > 1 / (64 * (self.degree + 1)):
             middle = (left + right) / 2
             left, right = (middle, right) if self._slope(middle) < p else (left, middle)
+
+    def _gap(self, left: float, right: float, p: int) -> float:
+        """Return by how much total(x) − p x may fall between two points, of one slope below p and one above."""
+        (low, fall), (high, rise) = ((log - p * x, slope - p) for x in (left, right) for log, slope in [self.points[x]])
+        if not fall < 0 < rise:
+            return 0.0
+        crossing = (low - high + rise * (right - left)) / (rise - fall)  # of both tangents, from the left point
+        return min(low, high) - (low + fall * crossing)
 
     def _slope(self, x: float) -> float:
         self.points[x] = self.total(x)
@@ -233,9 +243,22 @@ class _Tangents:
         return min(log - p * x for x, (log, _) in self.points.items())
 
     def flattening(self) -> float:
-        """Return log2 of the λ for which the first and the last coefficient of c(λt) weigh the same."""
+        """Return log2 of the λ for which the least coefficient of c(λt) is largest against their sum.
+
+        The first and the last then weigh the same, or terms beyond the degree would outweigh them for a larger λ.
+        """
         fall = self.log_coefficient(self.first) - self.log_coefficient(self.degree)
-        return fall / max(self.degree - self.first, 1)
+        right = fall / max(self.degree - self.first, 1)
+        if self._slope(right) <= self.degree:
+            return right
+        step = 1 / (self.degree + 1)
+        while self._slope(right - step) > self.degree:
+            step *= 2
+        left = right - step
+        while right - left > 1 / (8 * (self.degree + 1)):  # an eighth of a bit in the last coefficient
+            middle = (left + right) / 2
+            left, right = (middle, right) if self._slope(middle) < self.degree else (left, middle)
+        return left
 
     def spread(self, log_scale: float | None = None) -> float:
         """Return log2 of the sum of c(λt) over its least coefficient."""
@@ -263,16 +286,33 @@ def _estimates(outers: list[list[tuple[int, float]]], inner: list[tuple[int, flo
 
 
 def _logs(numbers: Sequence[Any]) -> list[tuple[int, float]]:
-    """Return the positive coefficients as (p, log2 c_p); of many the first, the last, and the sums of every few."""
+    """Return the positive coefficients as (p, log2 c_p); of many the first, the last, and sums of every few.
+
+    Sums are those of the flattened series, and the first of few or one: sums of an inner series are taken to high
+    powers, in which small errors grow.
+    """
     places = [p for p, c in enumerate(numbers) if c]
     few, inner = len(places) // _ENOUGH + 1, places[1:-1]
     if few == 1:
         return mpfr_logs(numbers)
-    groups = [inner[i : i + few] for i in range(0, len(inner), few)]
+    (first, start), (last, end) = ((p, mpfr_log2(numbers[p])) for p in (places[0], places[-1]))
+    slope, found = (start - end) / (last - first), [(first, start)]
+    groups = [*_groups(inner, few)]
     with mpfr_context(53):
-        sums = mpfr_logs([numbers[places[0]], *(sum(numbers[p] for p in g) for g in groups), numbers[places[-1]]])
-    largest = [max(group, key=numbers.__getitem__) for group in groups]
-    return [(p, log) for p, (_, log) in zip([places[0], *largest, places[-1]], sums, strict=True)]
+        powers = stretched([1] * (max(g[-1] - g[0] for g in groups) + 1), gmpy2.exp2(gmpy2.mpfr(slope)))
+        for g in groups:
+            least, middle = g[0], g[len(g) // 2]
+            log = mpfr_log2(sum(numbers[p] * powers[p - least] for p in g))
+            found.append((middle, log - slope * (middle - least)))
+    return [*found, (last, end)]
+
+
+def _groups(places: list[int], few: int) -> Iterator[list[int]]:
+    """Yield the first places one by one, then more at a time, up to so few."""
+    start = 0
+    while start < len(places):
+        yield (group := places[start : start + min(start // _GROWTH + 1, few)])
+        start += len(group)
 
 
 def _dip(logs: list[tuple[int, float]]) -> float:

@@ -1,31 +1,24 @@
 """Series in float64: direct convolution, no subtraction, so every coefficient keeps its relative accuracy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.engine import ErrorBound
+from ntkcalc.numerics.float_roundings import RUN, FloatRoundings
 from ntkcalc.numerics.mpfr_series import MpfrSeries
 from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, support_of_product
 from ntkcalc.numerics.precision import Real, context
 from ntkcalc.numerics.types import Array
 
-_RUN = 64  # terms summed in one run; sums of runs are summed in turn
-_OUTERS = 4  # outer series that a layer composes at once
+# Products below this are left out, for subnormal numbers take long: all of a sum are less than 2**-53 of 1e-290.
+_NOTHING = 1e-315
 _LEAST = 1e-290  # below this, products of two coefficients may have underflowed unseen
 
 
-class NumpyEngine:
-    r"""Series as float64 arrays; relative errors as `rounding` says, in units of 2**-53.
-
-    A sum of n positive products, taken in runs of 64, has a relative error of at most
-    :math:`n` and at most :math:`66 + n/64` roundings, in whatever order a run is summed.
-    """
-
-    name = "numpy"
-    bits = 53
+class NumpyEngine(FloatRoundings):
+    """Series as float64 arrays; relative errors as `rounding` says, in units of 2**-53."""
 
     def series(self, scalars: Sequence[Real]) -> Array:
         """Take coefficients in, each rounded once; raise an `AccuracyError` where a float is too small for one."""
@@ -71,18 +64,16 @@ class NumpyEngine:
         possible = support_of_compositions(outers, inner.tolist(), terms)
         return [_in_range(c, may) for c, may in zip(composed, possible, strict=True)]
 
-    def rounding(self, terms: int) -> tuple[ErrorBound, ErrorBound]:
-        """Return the relative errors that one `multiply` and one `compose` add, as lines over p."""
-        return ErrorBound(_RUN + 2, 1 / _RUN), _line_above(_composition_roundings, terms)
-
 
 def _product(a: Array, b: Array, terms: int) -> Array:
-    """Return the truncated product of series of `terms` coefficients, summed in runs of `_RUN` terms."""
+    """Return the truncated product of series of `terms` coefficients, summed in runs of `RUN` terms."""
     c = np.zeros(terms)
     first_a, first_b = (int(np.argmax(s > 0)) for s in (a, b))
-    for start in range(first_a, terms - first_b, _RUN):
-        run, rest = a[start : start + _RUN], b[first_b : terms - start]
-        c[start + first_b :] += np.convolve(run, rest)[: len(rest)]
+    for start in range(first_a, terms - first_b, RUN):
+        run, rest = a[start : start + RUN], b[first_b : terms - start]
+        seen = np.flatnonzero(rest * run.max() >= _NOTHING)
+        rest = rest[: seen[-1] + 1] if seen.size else rest[:1]
+        c[start + first_b :][: len(rest) + RUN - 1] += np.convolve(run, rest)[: terms - start - first_b]
     return c
 
 
@@ -126,40 +117,3 @@ def _bare(scalars: Sequence[Real]) -> Sequence[Any]:
 def _floats(scalars: Sequence[Real]) -> Array:
     """Return reals rounded once; those below the range of floats become 0."""
     return np.array([float(c) for c in scalars])
-
-
-def _product_roundings(terms: float) -> float:
-    """Return a bound on the roundings in a sum of so many products."""
-    return min(terms, _RUN + 2 + terms / _RUN)
-
-
-def _composition_roundings(p: int, step: int) -> float:
-    """Return a bound on the roundings of `NumpyEngine.compose` in the coefficient of t^p.
-
-    The term r_j u^j with j = g step + i is made of g copies of u^step and one of u^i (a tree of
-    products each, on log2(step) levels), joined by g products and summed in a block. On one
-    level the degrees left over add up to at most p; a bound that is concave in the degree is
-    largest when they are shared equally.
-    """
-
-    def power(degree: float) -> float:
-        spare, nodes, left, total = max(degree - step, 0.0), 1, step - 1, 0.0
-        while left > 0:
-            count = min(nodes, left)
-            total += count * _product_roundings(spare / count + 1)
-            left, nodes = left - count, 2 * nodes
-        return total
-
-    worst, joined = 0.0, 0.0
-    for g in range(p // step + 1):
-        joined += _product_roundings(p - g * step + 1) + 1 if g else 0
-        worst = max(worst, min((g + 1) * power(p / (g + 1)), (p - 1) * _product_roundings(p)) + joined)
-    return worst + min(step, p + 1)
-
-
-def _line_above(roundings: Callable[[int, int], float], terms: int) -> ErrorBound:
-    """Return a line 1 + slope p that lies above a growing function at p = 1 … terms − 1."""
-    step = baby_steps(terms, _OUTERS, 1)
-    degrees = sorted({1, 2, 3, terms, *(round(terms ** (i / 24)) for i in range(25))})
-    slopes = [(roundings(q, step) - 1) / p for p, q in zip([1, *degrees], degrees, strict=False)]
-    return ErrorBound(1, max(slopes))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntkcalc.errors import AccuracyError, InputError, one_of
 from ntkcalc.kernel.hyperparameters import Given, Kernel, kernel_facts
+from ntkcalc.numerics.float_roundings import FloatRoundings
 from ntkcalc.numerics.mpfr_series import mpfr_numbers, rounded
 from ntkcalc.numerics.precision import (
     Real,
@@ -233,17 +234,17 @@ def _numpy_engine(kernel: Kernel, request: SeriesRequest) -> Engine[Any]:
     """Return the float64 engine, if its proven error leaves the digits asked for."""
     if request.digits > 15:
         raise AccuracyError(f"the numpy engine has at most 15 digits, not {request.digits}; use --engine mpmath")
-    from ntkcalc.numerics.numpy_engine import NumpyEngine
-
-    engine = NumpyEngine()
-    error = error_bound(engine, kernel.depth, request.truncation).at(request.truncation) * 2.0**-engine.bits
+    roundings = FloatRoundings()
+    error = error_bound(roundings, kernel.depth, request.truncation).at(request.truncation) * 2.0**-roundings.bits
     reached = next(n for n in range(15, -1, -1) if error <= 0.45 * 10.0**-n)
     if reached < request.digits:
         raise AccuracyError(
             f"the numpy engine reaches {reached} of {request.digits} digits at depth {kernel.depth} and "
             f"truncation {request.truncation}; lower --digits or use --engine mpmath"
         )
-    return engine
+    from ntkcalc.numerics.numpy_engine import NumpyEngine
+
+    return NumpyEngine()
 
 
 def _mpmath_engine(kernel: Kernel, truncation: int, bits: int, *, paper: bool = False) -> MpmathEngine:

@@ -25,7 +25,7 @@ from typing import Generic
 from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.variances import CorrelationMap
-from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, S
+from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, Rounding, S
 from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
 from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpfr
 from ntkcalc.numerics.types import Observer, stage
@@ -144,7 +144,7 @@ def _constant_layers(engine: Engine[S], kernel: Kernel, truncation: int) -> Iter
         yield LayerSeries(depth, alpha, beta, kappa, nothing, nothing, nothing)
 
 
-def error_bound(engine: Engine[S], depth: int, truncation: int) -> ErrorBound:
+def error_bound(engine: Rounding, depth: int, truncation: int) -> ErrorBound:
     """Return a bound on the relative error of all series of layer `depth` up to t^truncation.
 
     It is found by running the same formulas on error bounds.

@@ -15,7 +15,8 @@ On the lines Im u = y half-way between poles tanh and sigmoid take the values th
 there ‖tanh''‖² = 16/15, ‖σ''‖² = 1/30, ‖σ'‖² = 1/6, and ‖(uσ)''‖ ≤ 2‖σ'‖ + ‖xe^{−|x|}‖ + y‖σ''‖: all below 2 + y.
 
 The ratios r_k = I_{k+1}/I_k obey r_k = (k + 1)/(w + r_{k+1}), a contraction. They grow with k by the Cauchy–Schwarz
-inequality, whence r_k ≤ u_k with u_k² + w u_k = k + 1, and r_k ≥ (k + 1)/(w + u_{k+1}).
+inequality, whence r_k ≤ u_k with u_k² + w u_k = k + 1, and r_k ≥ (k + 1)/(w + u_{k+1}). Only k of one parity count,
+for which R_k = I_{k+2}/I_k obey R_{k−2} = k(k − 1)/(w² + 2k + 1 − R_k), as much of a contraction as two steps of r_k.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class PoleLine(Line):
         super().__init__(phi)
         self.ladder = ladder
         self._low: tuple[float, list[Ball]] = 0.0, []  # from the line, with −log2 of their radii
+        self._plans: dict[tuple[int, float], tuple[float, list[int]]] = {}
 
     def hermite_work(self, degree: int, need: float) -> float:
         """Return about the seconds that `hermite` takes."""
@@ -67,7 +69,13 @@ class PoleLine(Line):
         return self._low[1][: firsts[-1]] + self._from_poles(firsts, degree, need)
 
     def _plan(self, degree: int, need: float) -> tuple[float, list[int]]:
-        """Return the seconds, and from which k on 1, 2, … poles are enough."""
+        """Return the seconds, and from which k on 1, 2, … poles are enough; kept."""
+        if (degree, need) not in self._plans:
+            self._plans[degree, need] = self._cheapest(degree, need)
+        return self._plans[degree, need]
+
+    def _cheapest(self, degree: int, need: float) -> tuple[float, list[int]]:
+        """Return the same, computed."""
         best: tuple[float, list[int]] = super().hermite_work(degree, need), []
         firsts: list[int] = []
         for count in range(1, _MOST_POLES + 1):
@@ -145,32 +153,42 @@ class PoleLine(Line):
 
     def _add(self, n: int, first: int, end: int, bits: float, totals: list[Ball]) -> None:
         """Add 2 Re ρ_n i(−i)^k I_k(y_n) for first ≤ k < end, with an error of 2**-bits √k! or so."""
-        height = float(self._height(n))
-        start = _start(height, end, bits)
+        height, nearest = float(self._height(n)), float(self._height(0))
+        parity = 0 if self.ladder.linear else 1  # for k of the other one they are 0
         with working_precision(math.ceil(bits)):
             w = self._height(n)
-            terms = [self._term(n, k) for k in range(4)]
-            start, ratio = _narrow_ratio(w, start, end)
+            top, ratio = _double_ratio(w, *_narrow_ratio(w, _start(height, end, bits), end), parity)
+            terms, square = [self._term(n, k) for k in range(4)], w * w + 1
             value = (arb.pi() / 2).sqrt() * (w * w / 2).exp() * (w / arb(2).sqrt()).erfc()
         ratios = []
-        for chunk in _chunks(range(start + 1))[::-1]:
+        for chunk in _chunks(range(parity, top + 1, 2))[::-1]:
             with working_precision(_precision(height, chunk[0], bits)):
-                for k in reversed(chunk):  # ratio is r_k, with u_k at the start
+                for k in reversed(chunk):  # ratio is R_k
                     if k < end:
                         ratios.append(ratio)
-                    ratio = k / (w + ratio)
+                    ratio = k * (k - 1) / (square + 2 * k - ratio)
         ratios.reverse()
-        nearest = float(self._height(0))
-        for chunk in _chunks(range(end)):
+        if parity:  # I_1 from I_0 and R_1
+            with working_precision(_precision(height, 0, bits)):
+                value *= w / (square + 1 - ratios[0])
+        for chunk in _chunks(range(parity, end, 2)):
             found = []
             with working_precision(_precision(height, chunk[0], bits)):
                 for k in chunk:
-                    if k >= first and not terms[k % 4].is_zero():
+                    if k >= first:
                         found.append((k - first, terms[k % 4] * value))
-                    value *= ratios[k]
+                    value *= ratios[k // 2]
             with working_precision(_precision(nearest, chunk[0], bits)):
                 for place, term in found:
                     totals[place] += term
+
+
+def _double_ratio(w: Ball, k: int, ratio: Ball, parity: int) -> tuple[int, Ball]:
+    """Return the first j < k of a parity, and R_j = r_j r_{j+1}, from r_k."""
+    below = k / (w + ratio)
+    if (k - 1) % 2 == parity:
+        return k - 1, below * ratio
+    return k - 2, (k - 1) / (w + below) * below
 
 
 def _narrow_ratio(w: Ball, start: int, end: int) -> tuple[int, Ball]:
