@@ -19,7 +19,7 @@ import flint
 from flint import arb, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
-from ntkcalc.activations.formula.functions import Program, program
+from ntkcalc.activations.formula.functions import Program, meaning, program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 
 _LN2 = math.log(2)
@@ -32,6 +32,14 @@ _SECONDS = 1.5e-7  # of a Taylor series, times its length squared
 class SeriesBalls:
     """Power series in balls, for derivatives of all orders; see `ntkcalc.activations.formula.balls`."""
 
+    def __getattr__(self, name: str) -> Any:
+        """Return a function that FLINT has, or that is written by these."""
+        tree = meaning(name)
+        if tree is None:
+            return lambda u: getattr(u, name)()
+        run = program([tree], self)
+        return lambda u: run(u)[0]
+
     def constant(self, name: str) -> Any:
         """Return pi or e."""
         return arb_series([arb.pi() if name == "pi" else arb.const_e()])
@@ -40,9 +48,6 @@ class SeriesBalls:
         """Return a rational number."""
         return arb_series([rational(value)])
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda u: getattr(u, name)()
-
     def divide(self, a: Any, b: Any) -> Any:
         """Return a/b where b does not vanish."""
         return a * b.inv()
@@ -50,50 +55,6 @@ class SeriesBalls:
     def power(self, a: Any, r: Any) -> Any:
         """Return a^r for a > 0."""
         return (r * a.log()).exp()
-
-    def expm1(self, u: Any) -> Any:
-        """Return e^u − 1."""
-        return u.exp() - 1
-
-    def log1p(self, u: Any) -> Any:
-        """Return ln(1 + u)."""
-        return (1 + u).log()
-
-    def sinc(self, u: Any) -> Any:
-        """Return sin(u)/u off 0."""
-        return u.sin() * u.inv()
-
-    def sinh(self, u: Any) -> Any:
-        """Return sinh u."""
-        return (u.exp() - (-u).exp()) / 2
-
-    def cosh(self, u: Any) -> Any:
-        """Return cosh u."""
-        return (u.exp() + (-u).exp()) / 2
-
-    def tanh(self, u: Any) -> Any:
-        """Return tanh u, from the exponential that does not grow."""
-        if u[0] > 0:
-            e = (-2 * u).exp()
-            return 1 - 2 * e * (1 + e).inv()
-        e = (2 * u).exp()
-        return 2 * e * (1 + e).inv() - 1
-
-    def asinh(self, u: Any) -> Any:
-        """Return asinh u."""
-        root = (1 + u * u).sqrt()
-        return (u + root).log() if u[0] > 0 else -(root - u).log()
-
-    def sigmoid(self, u: Any) -> Any:
-        """Return 1/(1 + e^−u)."""
-        if u[0] > 0:
-            return (1 + (-u).exp()).inv()
-        e = u.exp()
-        return e * (1 + e).inv()
-
-    def softplus(self, u: Any) -> Any:
-        """Return ln(1 + e^u)."""
-        return u + (1 + (-u).exp()).log() if u[0] > 0 else (1 + u.exp()).log()
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,9 @@ class Field(Protocol):
     def number(self, value: Fraction) -> Any:
         """Return an exact number, rounded once."""
 
+    def choose(self, decider: Any, above: Any, below: Any) -> Any:
+        """Return the second where the first is positive, else the third; only where branches are taken as they come."""
+
     def __getattr__(self, function: str) -> Callable[..., Any]:
         """The functions of `SMOOTH`, divide and power."""
 
@@ -69,6 +72,9 @@ class RealField:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ctx, name)  # asinh and atan
+
     def constant(self, name: str) -> Real:
         """See `Field`."""
         return +self.ctx.pi if name == "pi" else self.ctx.exp(1)
@@ -76,6 +82,10 @@ class RealField:
     def number(self, value: Fraction) -> Real:
         """See `Field`."""
         return real(self.ctx, value)
+
+    def choose(self, decider: Real, above: Real, below: Real) -> Real:
+        """See `Field`."""
+        return above if decider > 0 else below
 
     def divide(self, a: Real, b: Real) -> Real:
         """Return a/b."""
@@ -107,9 +117,7 @@ class RealField:
 
     def log1p(self, u: Real) -> Real:
         """Return ln(1 + u)."""
-        if u <= -1:
-            raise DomainError(f"log of {_near(1 + u)} is not finite and real")
-        return self.ctx.log1p(u)
+        return self.ctx.log1p(u) if u > -1 else self.log(1 + u)
 
     def sqrt(self, u: Real) -> Real:
         """Return √u."""
@@ -129,25 +137,9 @@ class RealField:
         """Return sin(u)/u."""
         return self.sin(u) / u if u else self.ctx.one
 
-    def sinh(self, u: Real) -> Real:
-        """Return sinh u."""
-        return self.ctx.sinh(u) if abs(u) < 1 else (self.exp(u) - self.exp(-u)) / 2
-
-    def cosh(self, u: Real) -> Real:
-        """Return cosh u."""
-        return (self.exp(u) + self.exp(-u)) / 2
-
     def tanh(self, u: Real) -> Real:
         """Return tanh u."""
         return self.ctx.tanh(u) if abs(u) < _HUGE else self.ctx.sign(u)
-
-    def asinh(self, u: Real) -> Real:
-        """Return asinh u."""
-        return self.ctx.asinh(u)
-
-    def atan(self, u: Real) -> Real:
-        """Return atan u."""
-        return self.ctx.atan(u)
 
     def erf(self, u: Real) -> Real:
         """Return erf u."""
@@ -165,30 +157,6 @@ class RealField:
     def softplus(self, u: Real) -> Real:
         """Return ln(1 + e^u)."""
         return max(u, self.ctx.zero) + self.ctx.log1p(self.exp(-abs(u)))
-
-    def relu(self, u: Real) -> Real:
-        """Return max(u, 0)."""
-        return u if u > 0 else self.ctx.zero
-
-    def abs(self, u: Real) -> Real:
-        """Return |u|."""
-        return abs(u)
-
-    def sign(self, u: Real) -> Real:
-        """Return the sign of u."""
-        return self.ctx.one * ((u > 0) - (u < 0))
-
-    def step(self, u: Real) -> Real:
-        """Return 1 for u > 0, else 0."""
-        return self.ctx.one if u > 0 else self.ctx.zero
-
-    def max(self, u: Real, v: Real) -> Real:
-        """Return the larger one."""
-        return max(u, v)
-
-    def min(self, u: Real, v: Real) -> Real:
-        """Return the smaller one."""
-        return min(u, v)
 
     def _bounded(self, u: Real) -> Real:
         if abs(u) > self.ctx.ldexp(1, _EDGE):
@@ -214,32 +182,33 @@ class Smooth:
         Whether f > 0 on the line.
     vanishes
         Whether f(0) = 0 with f analytic there, so that f(x)/x is a function too.
+    meaning
+        f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones.
     """
 
     derivative: str
     reflected: str = ""
     positive: bool = False
     vanishes: bool = False
+    meaning: str = ""
 
 
 SMOOTH = {
     "exp": Smooth("exp(x)", "1/y", positive=True),
-    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True),
+    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, meaning="exp(x) - 1"),
     "log": Smooth("1/x"),
-    "log1p": Smooth("1/(1 + x)", vanishes=True),
+    "log1p": Smooth("1/(1 + x)", vanishes=True, meaning="log(1 + x)"),
     "sqrt": Smooth("sqrt(x)/(2*x)"),
     "sin": Smooth("cos(x)", "-y", vanishes=True),
     "cos": Smooth("-sin(x)", "y"),
-    "sinc": Smooth("(cos(x) - sinc(x))/x", "y"),
-    "sinh": Smooth("cosh(x)", "-y", vanishes=True),
-    "cosh": Smooth("sinh(x)", "y", positive=True),
-    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True),
-    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True),
+    "sinc": Smooth("(cos(x) - sinc(x))/x", "y", meaning="sin(x)/x"),
+    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True, meaning="1 - 2/(exp(2*x) + 1)"),
+    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True, meaning="log(x + sqrt(1 + x*x))"),
     "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True),
     "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True),
     "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True),
-    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True),
-    "softplus": Smooth("sigmoid(x)", "y - x", positive=True),
+    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, meaning="1/(1 + exp(-x))"),
+    "softplus": Smooth("sigmoid(x)", "y - x", positive=True, meaning="log(1 + exp(x))"),
 }
 """The smooth functions; each has a method in every `Field`, and a bound far out in `growth`."""
 
@@ -257,6 +226,8 @@ _BRANCHES = {  # what decides (its sign), the value where that is positive, and 
 
 _SHORT = {
     "tan": "sin(x)/cos(x)",
+    "sinh": "expm1(2*x)*exp(-x)/2",
+    "cosh": "(exp(x) + exp(-x))/2",
     "Phi": "erfc(-x/sqrt(2))/2",
     "phi": "exp(-x*x/2)/sqrt(2*pi)",
     "clip": "min(max(x, y), z)",
@@ -520,6 +491,13 @@ def outer_derivative(t: Tree) -> Tree:
     return substituted(_definition(SMOOTH[t.word].derivative), {"x": a})
 
 
+@cache
+def meaning(name: str) -> Tree | None:
+    """Return f(x) by fewer functions, where there is such a formula: `Smooth.meaning`."""
+    text = SMOOTH[name].meaning if name in SMOOTH else ""
+    return parsed(text, _OWN_WORDS) if text else None
+
+
 def reflected_function(t: Tree) -> Tree | None:
     """Return f(−u) in terms of u and f(u), for the node f(u), where there is such a formula."""
     known = SMOOTH.get(t.word)
@@ -532,8 +510,11 @@ Program = Callable[[Any], list[Any]]
 
 
 def program(trees: Sequence[Tree], field: Any) -> Program:
-    """Return x ↦ the values of trees without branches, shared parts and constants computed once."""
+    """Return x ↦ the values of trees, shared parts and constants computed once."""
     order = list(in_order(*trees))
+    if any(t.word in _BRANCHES and t.arguments for t in order):
+        trees = [rebuilt(tree, _choice) for tree in trees]
+        order = list(in_order(*trees))
     place = {t: i for i, t in enumerate(order)}
     known: list[Any] = [None] * len(order)
     steps = []
@@ -554,6 +535,12 @@ def program(trees: Sequence[Tree], field: Any) -> Program:
         return [values[i] for i in outputs]
 
     return run
+
+
+def _choice(t: Tree) -> Tree:
+    """Return what branches as a function of what decides, and of both values."""
+    choice = branch(t)
+    return t if choice is None else node("choose", choice.decider, choice.above, choice.below)
 
 
 def _operation(t: Tree, field: Any) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ from functools import cache
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, replaced
+from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, replaced
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.trees import Tree, in_order
 
@@ -292,8 +292,11 @@ class _Region:
             raise UnboundedError
         if name in OVER:
             return self.divide(self.function(OVER[name], u), u)
-        rule = _RULES.get(name)
-        return self.form(_definition(_DEFINITIONS[name]), u) if rule is None else rule(self, u)
+        if name in _RULES:
+            return _RULES[name](self, u)
+        tree = meaning(name)
+        assert tree is not None
+        return self.form(tree, u)
 
     def exp(self, u: Form) -> Form:
         if u.rate.is_zero():
@@ -313,7 +316,7 @@ class _Region:
 
     def sigmoid(self, u: Form) -> Form:
         try:
-            return self.form(_definition("1/(1 + exp(-x))"), u)
+            return self.form(_written("1/(1 + exp(-x))"), u)
         except UnboundedError:
             self._require_narrow(u)
             return _algebraic(self._around_zero(1))
@@ -323,7 +326,7 @@ class _Region:
         direction = self._direction(u)
         try:
             if direction:
-                return self.form(_definition("x + log1p(exp(-x))" if direction > 0 else "log1p(exp(x))"), u)
+                return self.form(_written("x + log1p(exp(-x))" if direction > 0 else "log1p(exp(x))"), u)
         except UnboundedError:
             pass
         self._require_narrow(u)
@@ -385,6 +388,12 @@ class _Region:
         square = self.exp(self.negate(self.multiply(u, u)))
         return self.multiply(_algebraic(self._around_zero(1)), square)
 
+    def erf(self, u: Form) -> Form:
+        return self.subtract(_algebraic(1), self.function("erfc", u))
+
+    def tanh(self, u: Form) -> Form:
+        return self.form(_written("2*sigmoid(2*x) - 1"), u)
+
     def atan(self, u: Form) -> Form:
         direction, inverse = self._direction(u), self.divide(_algebraic(1), u)
         if not direction or self._bounded(inverse) is None:
@@ -396,7 +405,7 @@ class _Region:
         if not direction:
             raise UnboundedError
         own = u if direction > 0 else self.negate(u)
-        found = self.form(_definition("log(x + sqrt(1 + x*x))"), own)
+        found = self.form(_written("log(x + sqrt(1 + x*x))"), own)
         return found if direction > 0 else self.negate(found)
 
 
@@ -407,18 +416,10 @@ _ARITHMETIC: dict[str, Callable[..., Form]] = {
     "/": _Region.divide,
     "neg": _Region.negate,
 }
+_OWN_RULES = ("exp", "sigmoid", "softplus", "log", "erf", "erfc", "tanh", "atan", "asinh")
 _RULES: dict[str, Callable[[_Region, Form], Form]] = {
-    **{name: getattr(_Region, name) for name in ("exp", "sigmoid", "softplus", "log", "erfc", "atan", "asinh")},
+    **{name: getattr(_Region, name) for name in _OWN_RULES},
     **dict.fromkeys(("sin", "cos"), _Region.wave),
-}
-_DEFINITIONS = {
-    "expm1": "exp(x) - 1",
-    "log1p": "log(1 + x)",
-    "sinh": "(exp(x) - exp(-x))/2",
-    "cosh": "(exp(x) + exp(-x))/2",
-    "sinc": "sin(x)/x",
-    "tanh": "2*sigmoid(2*x) - 1",
-    "erf": "1 - erfc(x)",
 }
 
 
@@ -427,5 +428,5 @@ def _number(p: Fraction) -> Ball:
 
 
 @cache
-def _definition(text: str) -> Tree:
+def _written(text: str) -> Tree:
     return parsed(text, WORDS)
