@@ -7,7 +7,7 @@ holds the values of a function *analytic on the box*: where that is not plain, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -71,6 +71,12 @@ def log2_widest(balls: Iterable[Ball]) -> float:
     """Return an upper bound of log2 of the largest radius; ∞ where one is not finite, −∞ where all are 0."""
     radii = [ball.rad() for ball in balls]
     return log2_upper(max(radii)) if sum(radii, arb(0)).is_finite() else math.inf
+
+
+def log_total(logs: Sequence[float]) -> float:
+    """Return log2 of the sum of 2**log, rounded up."""
+    top = max(logs)
+    return top + math.log2(sum(2.0 ** (x - top) for x in logs)) + 1e-6 if -math.inf < top < math.inf else top
 
 
 def power_of_two(log: float) -> Ball:
