@@ -21,6 +21,7 @@ from flint import arb, arb_series
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
 from ntkcalc.activations.formula.functions import Program, meaning, program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
+from ntkcalc.numerics.precision import log_binomial
 
 _LN2 = math.log(2)
 _BLOCK = 32  # nodes that share a precision
@@ -93,7 +94,7 @@ class DerivativesAtOne:
         """Return the first N for which all terms with G_N are small enough, None where there is none."""
         small = (degree + 2) * log_delta + self.log_bound(degree + 2) - bits - 24
         for n in range(degree + 3, _MOST_TERMS):
-            ways = max(_log_binomial(n, j) for j in (degree + 1, min(degree + 1, n // 2)))
+            ways = max(log_binomial(n, j, 0.0, 0.0) for j in (degree + 1, min(degree + 1, n // 2)))
             if n * log_delta + self.log_bound(n) + ways + math.log2(n) < small:
                 return n + 1
         return None
@@ -198,10 +199,6 @@ def _alternating(row: list[Ball], terms: int, start: int, j: int, less: int) -> 
         total += row[n] * ways if (n - start) % 2 == 0 else -row[n] * ways
         ways = ways * (n + 1 - less) // (n + 1 - less - j)
     return widened(total, log2_upper(row[terms] * ways))
-
-
-def _log_binomial(n: int, k: int) -> float:
-    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / _LN2
 
 
 def _padded(series: Any, terms: int) -> list[Ball]:

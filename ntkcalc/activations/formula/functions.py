@@ -1,6 +1,6 @@
 r"""What the functions in formulas are: their values on any kind of number, their derivatives, and where they bend.
 
-A smooth function is one line of `SMOOTH`, with what is known of it; its values are methods of every `Field`.
+A smooth function is one line of `SMOOTH`, with what is known of it; its values are methods of every field.
 Functions that bend or jump are branches of smooth ones (`_BRANCHES`), and all others are abbreviations (`_SHORT`).
 Derivatives of every order follow from the first, for if f' = g then the coefficients of f(u(t)) = Σ f_k t^k obey
 
@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache, reduce
-from typing import Any, Protocol
+from functools import cache, lru_cache, partial, reduce
+from typing import Any
 
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
 from ntkcalc.activations.formula.trees import (
@@ -45,46 +45,30 @@ class DomainError(InputError):
     """A function has no real value somewhere on the line."""
 
 
-class Field(Protocol):
-    """A kind of number, with the elementary functions that formulas are made of."""
-
-    def constant(self, name: str) -> Any:
-        """Return pi or e."""
-
-    def number(self, value: Fraction) -> Any:
-        """Return an exact number, rounded once."""
-
-    def choose(self, decider: Any, above: Any, below: Any) -> Any:
-        """Return the second where the first is positive, else the third; only where branches are taken as they come."""
-
-    def __getattr__(self, function: str) -> Callable[..., Any]:
-        """The functions of `SMOOTH`, divide and power."""
-
-
 _HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
 
 _EDGE = 1 << 13  # bits that an argument of a periodic function may have
 
 
 class RealField:
-    """The real numbers of an mpmath context; what is infinite or not real is refused."""
+    """The real numbers of an mpmath context, a field; what is infinite or not real is refused."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.ctx, name)  # asinh and atan
+        return partial(_REAL[name], self) if name in _REAL else getattr(self.ctx, name)
 
     def constant(self, name: str) -> Real:
-        """See `Field`."""
+        """Return pi or e."""
         return +self.ctx.pi if name == "pi" else self.ctx.exp(1)
 
     def number(self, value: Fraction) -> Real:
-        """See `Field`."""
+        """Return an exact number, rounded once."""
         return real(self.ctx, value)
 
     def choose(self, decider: Real, above: Real, below: Real) -> Real:
-        """See `Field`."""
+        """Return the second where the first is positive, else the third."""
         return above if decider > 0 else below
 
     def divide(self, a: Real, b: Real) -> Real:
@@ -105,19 +89,11 @@ class RealField:
             raise DomainError(f"exp of {_near(u)} is too large")
         return self.ctx.exp(u) if u > -_HUGE else self.ctx.zero
 
-    def expm1(self, u: Real) -> Real:
-        """Return e^u − 1."""
-        return self.ctx.expm1(u) if abs(u) < 1 else self.exp(u) - 1
-
     def log(self, u: Real) -> Real:
         """Return ln u."""
         if u <= 0:
             raise DomainError(f"log of {_near(u)} is not finite and real")
         return self.ctx.log(u)
-
-    def log1p(self, u: Real) -> Real:
-        """Return ln(1 + u)."""
-        return self.ctx.log1p(u) if u > -1 else self.log(1 + u)
 
     def sqrt(self, u: Real) -> Real:
         """Return √u."""
@@ -125,43 +101,26 @@ class RealField:
             raise DomainError(f"sqrt of {_near(u)} is not real")
         return self.ctx.sqrt(u)
 
-    def sin(self, u: Real) -> Real:
-        """Return sin u."""
-        return self.ctx.sin(self._bounded(u))
-
-    def cos(self, u: Real) -> Real:
-        """Return cos u."""
-        return self.ctx.cos(self._bounded(u))
-
-    def sinc(self, u: Real) -> Real:
-        """Return sin(u)/u."""
-        return self.sin(u) / u if u else self.ctx.one
-
-    def tanh(self, u: Real) -> Real:
-        """Return tanh u."""
-        return self.ctx.tanh(u) if abs(u) < _HUGE else self.ctx.sign(u)
-
-    def erf(self, u: Real) -> Real:
-        """Return erf u."""
-        return self.ctx.erf(u) if abs(u) < _HUGE else self.ctx.sign(u)
-
-    def erfc(self, u: Real) -> Real:
-        """Return erfc u."""
-        return self.ctx.erfc(u) if abs(u) < 1e6 else self.ctx.one - self.ctx.sign(u)
-
-    def sigmoid(self, u: Real) -> Real:
-        """Return 1/(1 + e^−u)."""
-        e = self.exp(-abs(u))
-        return (1 if u >= 0 else e) / (1 + e)
-
-    def softplus(self, u: Real) -> Real:
-        """Return ln(1 + e^u)."""
-        return max(u, self.ctx.zero) + self.ctx.log1p(self.exp(-abs(u)))
-
-    def _bounded(self, u: Real) -> Real:
+    def of_wave(self, u: Real) -> Real:
+        """Return what sin and cos may be taken of."""
         if abs(u) > self.ctx.ldexp(1, _EDGE):
             raise DomainError(f"sin and cos of {_near(u)} have no digits")
         return u
+
+
+_REAL: dict[str, Callable[[RealField, Real], Real]] = {
+    "expm1": lambda field, u: field.ctx.expm1(u) if abs(u) < 1 else field.exp(u) - 1,
+    "log1p": lambda field, u: field.ctx.log1p(u) if u > -1 else field.log(1 + u),
+    "sin": lambda field, u: field.ctx.sin(field.of_wave(u)),
+    "cos": lambda field, u: field.ctx.cos(field.of_wave(u)),
+    "sinc": lambda field, u: field.sin(u) / u if u else field.ctx.one,
+    "tanh": lambda field, u: field.ctx.tanh(u) if abs(u) < _HUGE else field.ctx.sign(u),
+    "erf": lambda field, u: field.ctx.erf(u) if abs(u) < _HUGE else field.ctx.sign(u),
+    "erfc": lambda field, u: field.ctx.erfc(u) if abs(u) < 1e6 else field.ctx.one - field.ctx.sign(u),
+    "sigmoid": lambda field, u: 1 / (1 + field.exp(-u)) if u > -_HUGE else field.ctx.zero,
+    "softplus": lambda field, u: max(u, field.ctx.zero) + field.ctx.log1p(field.exp(-abs(u))),
+}
+"""Functions that mpmath has no name for, or not far out; it has asinh and atan."""
 
 
 def _near(u: Real) -> str:
@@ -210,7 +169,7 @@ SMOOTH = {
     "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, meaning="1/(1 + exp(-x))"),
     "softplus": Smooth("sigmoid(x)", "y - x", positive=True, meaning="log(1 + exp(x))"),
 }
-"""The smooth functions; each has a method in every `Field`, and a bound far out in `growth`."""
+"""The smooth functions; each has a method in every field, and a bound far out in `growth`."""
 
 OVER = {f"{name}_over": name for name, f in SMOOTH.items() if f.vanishes}
 """Names of the functions f(x)/x."""

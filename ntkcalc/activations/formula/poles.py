@@ -24,7 +24,7 @@ import math
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_widest, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, rational, refined, widened, working_precision
 from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.trapezoid import Line
@@ -118,17 +118,16 @@ class PoleLine(Line):
 
     def _from_poles(self, firsts: list[int], degree: int, need: float) -> list[Ball]:
         """Return µ_k, k from the last of `firsts` to the degree, of n poles where those from n on add nothing."""
-        first, order, guard = firsts[-1], self.ladder.order, 40.0
-        while True:
+        first, order = firsts[-1], self.ladder.order
+
+        def sums(guard: float) -> list[Ball]:
             totals = [arb(0)] * (degree + 1 - first)
             for n, end in enumerate([degree + 1, *firsts[:-1]]):
                 if end > first:
                     self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
-            found = self._normalised(totals, first, need, guard)
-            excess = log2_widest(found) + need
-            if excess <= 0:
-                return found
-            guard += max(excess, 8) + 8
+            return self._normalised(totals, first, need, guard)
+
+        return refined(sums, need, 40.0, "rounding leaves no digits of what poles add")
 
     def _normalised(self, totals: list[Ball], first: int, need: float, guard: float) -> list[Ball]:
         """Return totals over √k!, k from the first, with the error of the poles that are left out."""
