@@ -504,14 +504,7 @@ class QuadratureDual:
         """
         last = self._last_local(point, degree, need)
         inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
-        log_a, log_delta = (log2(x) for x in point.at(context(64)))
-        goals = {
-            j: bits + 8 - max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
-            for j in {0, degree // 4, degree // 2, 3 * degree // 4, degree + 1}
-        }
-        if last is None:
-            goals = dict.fromkeys(goals, need)
-        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign, goals)
+        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign)
 
     def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
         """Return the last local coefficient that tails which are sums take, if there are not too many."""
@@ -568,7 +561,7 @@ class QuadratureDual:
         ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
         if terms > 256 and t.size.near_one and t.size.smaller and not ready:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
-            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
+            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign)
             spent = self._spent.get(bits, 0.0) + local.work()  # a series would have served all of these values
             if spent < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
                 self._spent[bits] = spent
