@@ -69,13 +69,7 @@ class _Plan:
 
 
 class DerivativesAtOne:
-    """G_0, G_1, … of one φ.
-
-    Parameters
-    ----------
-    line
-        φ on the real line.
-    """
+    """G_0, G_1, … of one φ."""
 
     def __init__(self, line: Line) -> None:
         self.line = line

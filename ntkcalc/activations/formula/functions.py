@@ -129,27 +129,13 @@ def _near(u: Real) -> str:
 
 @dataclass(frozen=True)
 class Smooth:
-    """What is known of a smooth function f.
+    """What is known of a smooth function f."""
 
-    Parameters
-    ----------
-    derivative
-        f'(x), as a formula.
-    reflected
-        f(−x) in terms of x and of y = f(x), if that is another way to write it.
-    positive
-        Whether f > 0 on the line.
-    vanishes
-        Whether f(0) = 0 with f analytic there, so that f(x)/x is a function too.
-    meaning
-        f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones.
-    """
-
-    derivative: str
-    reflected: str = ""
-    positive: bool = False
-    vanishes: bool = False
-    meaning: str = ""
+    derivative: str  # f'(x), as a formula
+    reflected: str = ""  # f(−x) in terms of x and of y = f(x), if that is another way to write it
+    positive: bool = False  # whether f > 0 on the line
+    vanishes: bool = False  # whether f(0) = 0 with f analytic there, so that f(x)/x is a function too
+    meaning: str = ""  # f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones
 
 
 SMOOTH = {

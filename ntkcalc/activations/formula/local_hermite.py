@@ -55,22 +55,14 @@ class _Plan:
 
 
 class LocalHermite:
-    """d_0 … d_degree about one point.
+    """d_0 … d_degree about the point a.
 
     Parameters
     ----------
-    line
-        φ on the real line.
-    point
-        The point a.
-    degree
-        The last j.
     need
         −log2 of the outer rule's error, and of what it leaves out.
     inner_need
         −log2 of the error of √d_j that the inner rule makes.
-    parity
-        1 or −1 for an even or odd φ, else 0.
     """
 
     def __init__(

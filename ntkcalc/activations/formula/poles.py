@@ -37,15 +37,7 @@ _STEP = 3e-6  # seconds of one ratio and what becomes of it
 
 
 class PoleLine(Line):
-    """Sums over the real line of φ; Hermite coefficients for large k from its poles.
-
-    Parameters
-    ----------
-    phi
-        φ, with its bounds.
-    ladder
-        Its poles.
-    """
+    """Sums over the real line of φ; Hermite coefficients for large k from its poles."""
 
     def __init__(self, phi: Analytic, ladder: Ladder) -> None:
         super().__init__(phi)

@@ -76,14 +76,9 @@ class _Cover:
 
 
 class Strip:
-    """φ on strips around the real line.
+    """φ, a plain tree without branches, on strips around the real line.
 
-    Parameters
-    ----------
-    tree
-        φ as a plain tree without branches.
-    distance
-        The distance of the nearest singularity from the real line, where it is known; it only saves looking for it.
+    Where the distance of the nearest singularity from the line is known, it is not looked for.
     """
 
     def __init__(self, tree: Tree, distance: float | None = None) -> None:
@@ -262,24 +257,12 @@ Parts: TypeAlias = tuple[int | None, int | None]
 
 @dataclass(frozen=True, eq=False)
 class Analytic:
-    """A smooth φ with what is proven of it and of φ'.
-
-    Parameters
-    ----------
-    tree
-        φ.
-    phi
-        φ on strips, its removable singularities removed.
-    slope
-        φ', which may divide 0 by 0 where φ had a singularity.
-    parts
-        The degrees of φ's even and odd part where they are polynomials, if they are known.
-    """
+    """A smooth φ with what is proven of it and of φ'."""
 
     tree: Tree
-    phi: Strip
-    slope: Tree
-    parts: Parts | None = None
+    phi: Strip  # φ on strips, its removable singularities removed
+    slope: Tree  # φ', which may divide 0 by 0 where φ had a singularity
+    parts: Parts | None = None  # the degrees of φ's even and odd part where they are polynomials, if they are known
 
     @classmethod
     def of(cls, tree: Tree, distance: float | None = None, parts: Parts | None = None) -> Analytic:

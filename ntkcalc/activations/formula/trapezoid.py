@@ -83,13 +83,7 @@ def _left_out(far: Growth, x: float, step: float, weight: float, times: int) -> 
 
 
 class Line:
-    """Sums over the real line of one φ.
-
-    Parameters
-    ----------
-    phi
-        φ, with its bounds.
-    """
+    """Sums over the real line of one φ."""
 
     def __init__(self, phi: Analytic) -> None:
         self.phi = phi
