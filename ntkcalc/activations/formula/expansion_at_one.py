@@ -19,7 +19,7 @@ import flint
 from flint import arb, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
-from ntkcalc.activations.formula.functions import Program, meaning, program
+from ntkcalc.activations.formula.functions import meaning, program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 from ntkcalc.numerics.precision import log_binomial
 
@@ -157,7 +157,7 @@ class DerivativesAtOne:
 
     def _block(self, plan: _Plan, block: range, terms: int) -> list[Ball]:
         """Return Σ h ω(x) φ^(n)(x)²/n!² over some nodes."""
-        run, step = self._evaluator(), arb(plan.step)
+        run, step = program([self.line.phi.tree], SeriesBalls()), arb(plan.step)
         offset = arb(AVOIDING if self.line.phi.divides_zeros else 0.5)
         scale = step / (2 * arb.pi()).sqrt()
         totals = [arb(0)] * (terms + 1)
@@ -167,9 +167,6 @@ class DerivativesAtOne:
             series = run(arb_series([x, 1]))[0]
             totals = [t + weight * c * c for t, c in zip(totals, _padded(series, terms), strict=True)]
         return totals
-
-    def _evaluator(self) -> Program:
-        return program([self.line.phi.tree], SeriesBalls())
 
     # ---------------------------------------------------------------- expansions
 

@@ -305,11 +305,7 @@ MOST_POWER = 200
 def _exponential_minus_one(t: Tree) -> Tree:
     """Return e^u − 1 in one piece."""
     a, b = t.arguments
-    if t.head == "-" and a.head == "exp" and b is ONE:
-        return node("expm1", *a.arguments)
-    if t.head == "+" and a.head == "exp" and b is number(-1):
-        return node("expm1", *a.arguments)
-    return t
+    return node("expm1", *a.arguments) if a.head == "exp" and b is number(1 if t.head == "-" else -1) else t
 
 
 def _root(u: Tree) -> Tree:

@@ -16,6 +16,7 @@ from functools import cache
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.branches import first_branch
 from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, replaced
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.trees import Tree, in_order
@@ -89,7 +90,7 @@ def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
     with working_precision(_PRECISION):
         region, x = _Region(start, 0.0), _algebraic(sign, Fraction(1))
-        while (found := next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)) is not None:
+        while (found := first_branch(tree)) is not None:
             node, choice = found
             direction = region.direction_of(choice, x)
             if not direction:

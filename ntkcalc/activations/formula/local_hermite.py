@@ -65,18 +65,12 @@ class LocalHermite:
         −log2 of the error of √d_j that the inner rule makes.
     """
 
-    def __init__(
-        self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float, parity: int
-    ) -> None:
-        self.line, self.point, self.degree, self.parity = line, point, degree, parity
+    def __init__(self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float) -> None:
+        self.line, self.point, self.degree, self.parity = line, point, degree, line.phi.parity
         self.need, self.inner_need = need, inner_need
         a, delta = point.at(context(64))
         self.a, self.delta = float(a), float(delta)
         self._log_delta = log2(delta)
-
-    @cached_property
-    def _log_total(self) -> float:
-        return log2_upper(self.line.square(0, 32.0))
 
     @cached_property
     def plan(self) -> _Plan | None:
@@ -98,7 +92,7 @@ class LocalHermite:
 
     def _plan(self, height: float, log_n: float, share: float) -> _Plan | None:
         """Return rules for a strip of this height, a share of it for the inner one."""
-        outer_reach, inner_reach = self._reaches
+        outer_reach, inner_reach = self._outer_reach, self._inner_reach
         if outer_reach is None or inner_reach is None:
             return None
         root, scale = 2.0 ** (self._log_delta / 2), math.sqrt(self.a)
@@ -116,11 +110,8 @@ class LocalHermite:
         return _Plan(step, *counts, log_error)
 
     @cached_property
-    def _reaches(self) -> tuple[float | None, float | None]:
-        return self._outer_reach(), self._inner_reach()
-
     def _outer_reach(self) -> float | None:
-        """Return an X beyond which the outer nodes add less than 2**-(need + 3)."""
+        """An X beyond which the outer nodes add less than 2**-(need + 3)."""
         kappa, log_peak = self.line.phi.phi.peak()
         shrink = 1 - 2 * kappa * self.delta
         fall = 0.5 - kappa * self.a / shrink  # of ω m_j² ≤ P shrink^{−1/2} e^{−fall x²}
@@ -130,10 +121,11 @@ class LocalHermite:
         excess = max(log_peak, 0.0) - math.log2(shrink) / 2 + 8 + self.need - math.log2(min(fall, 1.0))
         return max(1.0, math.sqrt(max(excess, 1.0) * _LN2 / fall))
 
+    @cached_property
     def _inner_reach(self) -> float | None:
-        """Return a z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
+        """A z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
         shift_bound = -math.log2(self.a) / 2
-        far = self._reach(0.25, max(self._log_total, 0.0) / 2 + shift_bound)
+        far = self._reach(0.25, max(log2_upper(self.line.square(0, 32.0)), 0.0) / 2 + shift_bound)
         found = [] if far is None else [far]
         for b, n_plus in self.line.phi.phi.shifted_bounds:
             near = self._reach(0.5, max(n_plus, 0.0) / 2 + shift_bound)

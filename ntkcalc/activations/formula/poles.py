@@ -21,6 +21,7 @@ inequality, whence r_k ≤ u_k with u_k² + w u_k = k + 1, and r_k ≥ (k + 1)/(
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from flint import arb
 
@@ -99,14 +100,7 @@ class PoleLine(Line):
 
     def _enough(self, count: int, degree: int, need: float) -> int:
         """Return the least k from which on so many poles leave less than 2**-need, degree + 1 where there is none."""
-        low, high = _FIRST, degree + 1
-        while low < high:
-            middle = (low + high) // 2
-            if self._log_rest(count, middle) < -need:
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        return bisect_left(range(degree + 1), True, lo=_FIRST, key=lambda k: self._log_rest(count, k) < -need)
 
     def _from_poles(self, firsts: list[int], degree: int, need: float) -> list[Ball]:
         """Return µ_k, k from the last of `firsts` to the degree, of n poles where those from n on add nothing."""
