@@ -171,7 +171,7 @@ _BRANCHES = {  # what decides (its sign), the value where that is positive, and 
 
 _SHORT = {
     "tan": "sin(x)/cos(x)",
-    "sinh": "expm1(2*x)*exp(-x)/2",
+    "sinh": "0.5*expm1(2*x)*exp(-x)",
     "cosh": "(exp(x) + exp(-x))/2",
     "Phi": "erfc(-x/sqrt(2))/2",
     "phi": "exp(-x*x/2)/sqrt(2*pi)",
