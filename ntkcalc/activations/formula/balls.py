@@ -140,7 +140,7 @@ class _Balls:
         return rise / slope
 
     exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
-    tanh, erf, erfc = (_direct(name) for name in ("tanh", "erf", "erfc"))
+    sinh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "tanh", "erf", "erfc"))
 
     def sigmoid(self, u: Ball) -> Ball:
         """Return 1/(1 + e^−u), from the exponential that does not grow."""

@@ -114,6 +114,7 @@ _REAL: dict[str, Callable[[RealField, Real], Real]] = {
     "sin": lambda field, u: field.ctx.sin(field.of_wave(u)),
     "cos": lambda field, u: field.ctx.cos(field.of_wave(u)),
     "sinc": lambda field, u: field.sin(u) / u if u else field.ctx.one,
+    "sinh": lambda field, u: field.ctx.sinh(u) if abs(u) < 1 else (field.exp(u) - field.exp(-u)) / 2,
     "tanh": lambda field, u: field.ctx.tanh(u) if abs(u) < _HUGE else field.ctx.sign(u),
     "erf": lambda field, u: field.ctx.erf(u) if abs(u) < _HUGE else field.ctx.sign(u),
     "erfc": lambda field, u: field.ctx.erfc(u) if abs(u) < 1e6 else field.ctx.one - field.ctx.sign(u),
@@ -147,6 +148,7 @@ SMOOTH = {
     "sin": Smooth("cos(x)", "-y", vanishes=True),
     "cos": Smooth("-sin(x)", "y"),
     "sinc": Smooth("(cos(x) - sinc(x))/x", "y", meaning="sin(x)/x"),
+    "sinh": Smooth("(exp(x) + exp(-x))/2", "-y", vanishes=True, meaning="(exp(x) - exp(-x))/2"),
     "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True, meaning="1 - 2/(exp(2*x) + 1)"),
     "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True, meaning="log(x + sqrt(1 + x*x))"),
     "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True),
@@ -171,7 +173,6 @@ _BRANCHES = {  # what decides (its sign), the value where that is positive, and 
 
 _SHORT = {
     "tan": "sin(x)/cos(x)",
-    "sinh": "0.5*expm1(2*x)*exp(-x)",
     "cosh": "(exp(x) + exp(-x))/2",
     "Phi": "erfc(-x/sqrt(2))/2",
     "phi": "exp(-x*x/2)/sqrt(2*pi)",

@@ -240,7 +240,7 @@ def same_function(a: Tree, b: Tree) -> bool:
 
 
 def _by_few_functions(tree: Tree, kept: list[Tree]) -> Tree:
-    """Return a tree in which sigmoid, tanh and e^u − 1 are written by e^u, erfc by erf.
+    """Return a tree in which sigmoid, sinh, tanh and e^u − 1 are written by e^u, erfc by erf.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _by_few_functions(tree: Tree, kept: list[Tree]) -> Tree:
         if t.word in ("erf", "erfc"):
             value = _error_function(t.arguments[0], kept)
             return value if t.word == "erf" else simplified("-", number(1), value)
-        written = meaning(t.word) if t.word in ("expm1", "sigmoid", "tanh") else None
+        written = meaning(t.word) if t.word in ("expm1", "sigmoid", "sinh", "tanh") else None
         return t if written is None else substituted(written, {"x": t.arguments[0]})
 
     return rebuilt(tree, change)
