@@ -402,12 +402,20 @@ def test_what_varies_too_fast_is_refused_with_its_place() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("formula", ["(selu(x)*(x*0.5))^(1/3)"])
+@pytest.mark.parametrize("formula", ["abs(exp(x)-2)^0.6"])
 def test_a_slope_whose_mean_square_is_not_proven_is_refused(formula: str) -> None:
     done = inside(["coeffs", "-a", formula, "-T", "2"])
     assert (done.returncode, done.stdout) == (3, "")
     assert "is not proven to be finite" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_slope_that_is_infinite_at_a_point_has_its_mean_square() -> None:
+    """µ_0, µ_1, µ_2 and χ of (x selu(x)/2)^{1/3} by mpmath's tanh-sinh rule on pieces, χ's in u with x = u³."""
+    mu = ("0.65107184017077492053", "0.013350889773709557494", "0.27513750817069042482")
+    phi = activation("(selu(x)*(x*0.5))^(1/3)")
+    assert all(abs(a - CTX.mpf(b)) < 1e-17 for a, b in zip(phi.hermite(2, 64), mu, strict=True))
+    assert abs(phi.dual.slope_square(64) - CTX.mpf("0.76932704393034676559")) < 1e-17
 
 
 def test_errors_are_those_of_the_package() -> None:

@@ -11,11 +11,10 @@ from ntkcalc.numerics.types import Array
 
 
 class ArrayField:
-    """Arrays of float64, with the functions of formulas (`ntkcalc.activations.formula.functions.Field`)."""
+    """Arrays of float64, with the functions of formulas (see `ntkcalc.activations.formula.functions`)."""
 
-    sin, cos, sinh, cosh, tanh, atan, asinh = np.sin, np.cos, np.sinh, np.cosh, np.tanh, np.arctan, np.arcsinh
+    sin, cos, sinh, tanh, atan, asinh = np.sin, np.cos, np.sinh, np.tanh, np.arctan, np.arcsinh
     exp, expm1, log, log1p, sqrt, divide, power = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.divide, np.power
-    max, min, abs, sign = np.maximum, np.minimum, np.abs, np.sign
 
     def number(self, value: Fraction) -> Any:
         """Return an exact number, rounded once; ∞ beyond the range of floats."""
@@ -40,23 +39,18 @@ class ArrayField:
 
         return erfc(x)
 
+    def choose(self, decider: Array, above: Array, below: Array) -> Any:
+        """Return the second where the first is positive, else the third."""
+        return np.where(decider > 0, above, below)
+
     def sinc(self, x: Array) -> Any:
         """Return sin(x)/x."""
         return np.sinc(x / np.pi)
 
     def sigmoid(self, x: Array) -> Any:
         """Return 1/(1 + e⁻ˣ)."""
-        e = np.exp(-np.abs(x))
-        return np.where(x > 0, 1.0, e) / (1 + e)
-
-    def relu(self, x: Array) -> Any:
-        """Return max(x, 0)."""
-        return np.maximum(x, 0.0)
-
-    def step(self, x: Array) -> Any:
-        """Return 1 for x > 0, else 0."""
-        return np.where(x > 0, 1.0, 0.0)
+        return 1 / (1 + np.exp(-x))
 
     def softplus(self, x: Array) -> Any:
         """Return ln(1 + eˣ)."""
-        return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+        return np.logaddexp(x, 0.0)

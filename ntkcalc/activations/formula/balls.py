@@ -7,7 +7,7 @@ holds the values of a function *analytic on the box*: where that is not plain, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -18,6 +18,7 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.functions import OVER, outer_derivative, program
 from ntkcalc.activations.formula.trees import X, node
+from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
@@ -73,6 +74,33 @@ def log2_widest(balls: Iterable[Ball]) -> float:
     return log2_upper(max(radii)) if sum(radii, arb(0)).is_finite() else math.inf
 
 
+def log_total(logs: Sequence[float]) -> float:
+    """Return log2 of the sum of 2**log, rounded up."""
+    top = max(logs)
+    return top + math.log2(sum(2.0 ** (x - top) for x in logs)) + 1e-6 if -math.inf < top < math.inf else top
+
+
+def refined(compute: Callable[[float], list[Ball]], need: float, guard: float, refusal: str) -> list[Ball]:
+    """Return balls with radii below 2**-need, from computations with more and more guard bits.
+
+    Raises
+    ------
+    AccuracyError
+        The refusal, where balls are not finite or bits do not help.
+    """
+    while True:
+        found = compute(guard)
+        excess = log2_widest(found) + need
+        if excess <= 0:
+            return found
+        guard += max(excess, 8) + 8
+        if guard > _MOST_GUARD:
+            raise AccuracyError(refusal)
+
+
+_MOST_GUARD = 1 << 17
+
+
 def power_of_two(log: float) -> Ball:
     """Return a ball that is at least 2**log, next to it."""
     if not -math.inf < log < math.inf:
@@ -112,7 +140,7 @@ class _Balls:
         return rise / slope
 
     exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
-    sinh, cosh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "cosh", "tanh", "erf", "erfc"))
+    sinh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "tanh", "erf", "erfc"))
 
     def sigmoid(self, u: Ball) -> Ball:
         """Return 1/(1 + e^−u), from the exponential that does not grow."""
@@ -165,41 +193,39 @@ class RealBalls(_Balls):
 
 
 class ComplexBalls(_Balls):
-    """Boxes in the complex plane; NaN where a function is not analytic on the whole box."""
+    """Boxes in the complex plane; NaN where a function is not analytic on the whole box, as on a cut."""
 
     kind = acb
 
     def log(self, u: Ball) -> Ball:
-        """Return ln u off its cut."""
+        """Return ln u."""
         return u.log(analytic=True)
 
     def log1p(self, u: Ball) -> Ball:
-        """Return ln(1 + u) off its cut."""
-        return (1 + u).log(analytic=True)
+        """Return ln(1 + u)."""
+        return self.log(1 + u)
 
     def sqrt(self, u: Ball) -> Ball:
-        """Return √u off its cut."""
+        """Return √u."""
         return u.sqrt(analytic=True)
 
     def power(self, a: Ball, r: Ball) -> Ball:
-        """Return a^r off its cut."""
+        """Return a^r."""
         return a.pow(r, analytic=True)
 
     def asinh(self, u: Ball) -> Ball:
-        """Return asinh u off its cuts i[1, ∞) and −i[1, ∞)."""
+        """Return asinh u, which has cuts i[1, ∞) and −i[1, ∞)."""
         return _NAN if _on_imaginary_cut(u) else u.asinh()
 
     def atan(self, u: Ball) -> Ball:
-        """Return atan u off the same cuts."""
+        """Return atan u, which has the same cuts."""
         return _NAN if _on_imaginary_cut(u) else u.atan()
 
     def softplus(self, u: Ball) -> Ball:
         """Return ln(1 + e^u) for |Im u| < π, where it is u + ln(1 + e^−u) too."""
         if not abs(u.imag) < arb.pi():
             return _NAN
-        if u.real.mid() > 0:
-            return u + (1 + (-u).exp()).log(analytic=True)
-        return (1 + u.exp()).log(analytic=True)
+        return u + self.log1p((-u).exp()) if u.real.mid() > 0 else self.log1p(u.exp())
 
 
 def _on_imaginary_cut(u: Ball) -> bool:

@@ -30,15 +30,7 @@ _CHAIN_NODES = 400  # of a derivative, beyond which there is no use in another
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """An interval on which φ is one plain formula, or a sliver on which it is one of several.
-
-    Parameters
-    ----------
-    left, right
-        Exact ends.
-    trees
-        The formulas.
-    """
+    """An interval with exact ends on which φ is one plain formula, or a sliver on which it is one of several."""
 
     left: Ball
     right: Ball

@@ -19,8 +19,9 @@ import flint
 from flint import arb, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
-from ntkcalc.activations.formula.functions import Program, program
+from ntkcalc.activations.formula.functions import meaning, program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
+from ntkcalc.numerics.precision import log_binomial
 
 _LN2 = math.log(2)
 _BLOCK = 32  # nodes that share a precision
@@ -32,6 +33,14 @@ _SECONDS = 1.5e-7  # of a Taylor series, times its length squared
 class SeriesBalls:
     """Power series in balls, for derivatives of all orders; see `ntkcalc.activations.formula.balls`."""
 
+    def __getattr__(self, name: str) -> Any:
+        """Return a function that FLINT has, or that is written by these."""
+        tree = meaning(name)
+        if tree is None:
+            return lambda u: getattr(u, name)()
+        run = program([tree], self)
+        return lambda u: run(u)[0]
+
     def constant(self, name: str) -> Any:
         """Return pi or e."""
         return arb_series([arb.pi() if name == "pi" else arb.const_e()])
@@ -40,9 +49,6 @@ class SeriesBalls:
         """Return a rational number."""
         return arb_series([rational(value)])
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda u: getattr(u, name)()
-
     def divide(self, a: Any, b: Any) -> Any:
         """Return a/b where b does not vanish."""
         return a * b.inv()
@@ -50,50 +56,6 @@ class SeriesBalls:
     def power(self, a: Any, r: Any) -> Any:
         """Return a^r for a > 0."""
         return (r * a.log()).exp()
-
-    def expm1(self, u: Any) -> Any:
-        """Return e^u − 1."""
-        return u.exp() - 1
-
-    def log1p(self, u: Any) -> Any:
-        """Return ln(1 + u)."""
-        return (1 + u).log()
-
-    def sinc(self, u: Any) -> Any:
-        """Return sin(u)/u off 0."""
-        return u.sin() * u.inv()
-
-    def sinh(self, u: Any) -> Any:
-        """Return sinh u."""
-        return (u.exp() - (-u).exp()) / 2
-
-    def cosh(self, u: Any) -> Any:
-        """Return cosh u."""
-        return (u.exp() + (-u).exp()) / 2
-
-    def tanh(self, u: Any) -> Any:
-        """Return tanh u, from the exponential that does not grow."""
-        if u[0] > 0:
-            e = (-2 * u).exp()
-            return 1 - 2 * e * (1 + e).inv()
-        e = (2 * u).exp()
-        return 2 * e * (1 + e).inv() - 1
-
-    def asinh(self, u: Any) -> Any:
-        """Return asinh u."""
-        root = (1 + u * u).sqrt()
-        return (u + root).log() if u[0] > 0 else -(root - u).log()
-
-    def sigmoid(self, u: Any) -> Any:
-        """Return 1/(1 + e^−u)."""
-        if u[0] > 0:
-            return (1 + (-u).exp()).inv()
-        e = u.exp()
-        return e * (1 + e).inv()
-
-    def softplus(self, u: Any) -> Any:
-        """Return ln(1 + e^u)."""
-        return u + (1 + (-u).exp()).log() if u[0] > 0 else (1 + u.exp()).log()
 
 
 @dataclass(frozen=True)
@@ -107,13 +69,7 @@ class _Plan:
 
 
 class DerivativesAtOne:
-    """G_0, G_1, … of one φ.
-
-    Parameters
-    ----------
-    line
-        φ on the real line.
-    """
+    """G_0, G_1, … of one φ."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -132,7 +88,7 @@ class DerivativesAtOne:
         """Return the first N for which all terms with G_N are small enough, None where there is none."""
         small = (degree + 2) * log_delta + self.log_bound(degree + 2) - bits - 24
         for n in range(degree + 3, _MOST_TERMS):
-            ways = max(_log_binomial(n, j) for j in (degree + 1, min(degree + 1, n // 2)))
+            ways = max(log_binomial(n, j, 0.0, 0.0) for j in (degree + 1, min(degree + 1, n // 2)))
             if n * log_delta + self.log_bound(n) + ways + math.log2(n) < small:
                 return n + 1
         return None
@@ -201,7 +157,7 @@ class DerivativesAtOne:
 
     def _block(self, plan: _Plan, block: range, terms: int) -> list[Ball]:
         """Return Σ h ω(x) φ^(n)(x)²/n!² over some nodes."""
-        run, step = self._evaluator(), arb(plan.step)
+        run, step = program([self.line.phi.tree], SeriesBalls()), arb(plan.step)
         offset = arb(AVOIDING if self.line.phi.divides_zeros else 0.5)
         scale = step / (2 * arb.pi()).sqrt()
         totals = [arb(0)] * (terms + 1)
@@ -211,9 +167,6 @@ class DerivativesAtOne:
             series = run(arb_series([x, 1]))[0]
             totals = [t + weight * c * c for t, c in zip(totals, _padded(series, terms), strict=True)]
         return totals
-
-    def _evaluator(self) -> Program:
-        return program([self.line.phi.tree], SeriesBalls())
 
     # ---------------------------------------------------------------- expansions
 
@@ -237,10 +190,6 @@ def _alternating(row: list[Ball], terms: int, start: int, j: int, less: int) -> 
         total += row[n] * ways if (n - start) % 2 == 0 else -row[n] * ways
         ways = ways * (n + 1 - less) // (n + 1 - less - j)
     return widened(total, log2_upper(row[terms] * ways))
-
-
-def _log_binomial(n: int, k: int) -> float:
-    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / _LN2
 
 
 def _padded(series: Any, terms: int) -> list[Ball]:

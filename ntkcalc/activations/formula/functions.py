@@ -1,6 +1,6 @@
 r"""What the functions in formulas are: their values on any kind of number, their derivatives, and where they bend.
 
-A smooth function is one line of `SMOOTH`, with what is known of it; its values are methods of every `Field`.
+A smooth function is one line of `SMOOTH`, with what is known of it; its values are methods of every field.
 Functions that bend or jump are branches of smooth ones (`_BRANCHES`), and all others are abbreviations (`_SHORT`).
 Derivatives of every order follow from the first, for if f' = g then the coefficients of f(u(t)) = Σ f_k t^k obey
 
@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache, reduce
-from typing import Any, Protocol
+from functools import cache, lru_cache, partial, reduce
+from typing import Any
 
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
 from ntkcalc.activations.formula.trees import (
@@ -45,37 +45,31 @@ class DomainError(InputError):
     """A function has no real value somewhere on the line."""
 
 
-class Field(Protocol):
-    """A kind of number, with the elementary functions that formulas are made of."""
-
-    def constant(self, name: str) -> Any:
-        """Return pi or e."""
-
-    def number(self, value: Fraction) -> Any:
-        """Return an exact number, rounded once."""
-
-    def __getattr__(self, function: str) -> Callable[..., Any]:
-        """The functions of `SMOOTH`, divide and power."""
-
-
 _HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
 
 _EDGE = 1 << 13  # bits that an argument of a periodic function may have
 
 
 class RealField:
-    """The real numbers of an mpmath context; what is infinite or not real is refused."""
+    """The real numbers of an mpmath context, a field; what is infinite or not real is refused."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
 
+    def __getattr__(self, name: str) -> Any:
+        return partial(_REAL[name], self) if name in _REAL else getattr(self.ctx, name)
+
     def constant(self, name: str) -> Real:
-        """See `Field`."""
+        """Return pi or e."""
         return +self.ctx.pi if name == "pi" else self.ctx.exp(1)
 
     def number(self, value: Fraction) -> Real:
-        """See `Field`."""
+        """Return an exact number, rounded once."""
         return real(self.ctx, value)
+
+    def choose(self, decider: Real, above: Real, below: Real) -> Real:
+        """Return the second where the first is positive, else the third."""
+        return above if decider > 0 else below
 
     def divide(self, a: Real, b: Real) -> Real:
         """Return a/b."""
@@ -95,21 +89,11 @@ class RealField:
             raise DomainError(f"exp of {_near(u)} is too large")
         return self.ctx.exp(u) if u > -_HUGE else self.ctx.zero
 
-    def expm1(self, u: Real) -> Real:
-        """Return e^u − 1."""
-        return self.ctx.expm1(u) if abs(u) < 1 else self.exp(u) - 1
-
     def log(self, u: Real) -> Real:
         """Return ln u."""
         if u <= 0:
             raise DomainError(f"log of {_near(u)} is not finite and real")
         return self.ctx.log(u)
-
-    def log1p(self, u: Real) -> Real:
-        """Return ln(1 + u)."""
-        if u <= -1:
-            raise DomainError(f"log of {_near(1 + u)} is not finite and real")
-        return self.ctx.log1p(u)
 
     def sqrt(self, u: Real) -> Real:
         """Return √u."""
@@ -117,83 +101,27 @@ class RealField:
             raise DomainError(f"sqrt of {_near(u)} is not real")
         return self.ctx.sqrt(u)
 
-    def sin(self, u: Real) -> Real:
-        """Return sin u."""
-        return self.ctx.sin(self._bounded(u))
-
-    def cos(self, u: Real) -> Real:
-        """Return cos u."""
-        return self.ctx.cos(self._bounded(u))
-
-    def sinc(self, u: Real) -> Real:
-        """Return sin(u)/u."""
-        return self.sin(u) / u if u else self.ctx.one
-
-    def sinh(self, u: Real) -> Real:
-        """Return sinh u."""
-        return self.ctx.sinh(u) if abs(u) < 1 else (self.exp(u) - self.exp(-u)) / 2
-
-    def cosh(self, u: Real) -> Real:
-        """Return cosh u."""
-        return (self.exp(u) + self.exp(-u)) / 2
-
-    def tanh(self, u: Real) -> Real:
-        """Return tanh u."""
-        return self.ctx.tanh(u) if abs(u) < _HUGE else self.ctx.sign(u)
-
-    def asinh(self, u: Real) -> Real:
-        """Return asinh u."""
-        return self.ctx.asinh(u)
-
-    def atan(self, u: Real) -> Real:
-        """Return atan u."""
-        return self.ctx.atan(u)
-
-    def erf(self, u: Real) -> Real:
-        """Return erf u."""
-        return self.ctx.erf(u) if abs(u) < _HUGE else self.ctx.sign(u)
-
-    def erfc(self, u: Real) -> Real:
-        """Return erfc u."""
-        return self.ctx.erfc(u) if abs(u) < 1e6 else self.ctx.one - self.ctx.sign(u)
-
-    def sigmoid(self, u: Real) -> Real:
-        """Return 1/(1 + e^−u)."""
-        e = self.exp(-abs(u))
-        return (1 if u >= 0 else e) / (1 + e)
-
-    def softplus(self, u: Real) -> Real:
-        """Return ln(1 + e^u)."""
-        return max(u, self.ctx.zero) + self.ctx.log1p(self.exp(-abs(u)))
-
-    def relu(self, u: Real) -> Real:
-        """Return max(u, 0)."""
-        return u if u > 0 else self.ctx.zero
-
-    def abs(self, u: Real) -> Real:
-        """Return |u|."""
-        return abs(u)
-
-    def sign(self, u: Real) -> Real:
-        """Return the sign of u."""
-        return self.ctx.one * ((u > 0) - (u < 0))
-
-    def step(self, u: Real) -> Real:
-        """Return 1 for u > 0, else 0."""
-        return self.ctx.one if u > 0 else self.ctx.zero
-
-    def max(self, u: Real, v: Real) -> Real:
-        """Return the larger one."""
-        return max(u, v)
-
-    def min(self, u: Real, v: Real) -> Real:
-        """Return the smaller one."""
-        return min(u, v)
-
-    def _bounded(self, u: Real) -> Real:
+    def of_wave(self, u: Real) -> Real:
+        """Return what sin and cos may be taken of."""
         if abs(u) > self.ctx.ldexp(1, _EDGE):
             raise DomainError(f"sin and cos of {_near(u)} have no digits")
         return u
+
+
+_REAL: dict[str, Callable[[RealField, Real], Real]] = {
+    "expm1": lambda field, u: field.ctx.expm1(u) if abs(u) < 1 else field.exp(u) - 1,
+    "log1p": lambda field, u: field.ctx.log1p(u) if u > -1 else field.log(1 + u),
+    "sin": lambda field, u: field.ctx.sin(field.of_wave(u)),
+    "cos": lambda field, u: field.ctx.cos(field.of_wave(u)),
+    "sinc": lambda field, u: field.sin(u) / u if u else field.ctx.one,
+    "sinh": lambda field, u: field.ctx.sinh(u) if abs(u) < 1 else (field.exp(u) - field.exp(-u)) / 2,
+    "tanh": lambda field, u: field.ctx.tanh(u) if abs(u) < _HUGE else field.ctx.sign(u),
+    "erf": lambda field, u: field.ctx.erf(u) if abs(u) < _HUGE else field.ctx.sign(u),
+    "erfc": lambda field, u: field.ctx.erfc(u) if abs(u) < 1e6 else field.ctx.one - field.ctx.sign(u),
+    "sigmoid": lambda field, u: 1 / (1 + field.exp(-u)) if u > -_HUGE else field.ctx.zero,
+    "softplus": lambda field, u: max(u, field.ctx.zero) + field.ctx.log1p(field.exp(-abs(u))),
+}
+"""Functions that mpmath has no name for, or not far out; it has asinh and atan."""
 
 
 def _near(u: Real) -> str:
@@ -202,46 +130,34 @@ def _near(u: Real) -> str:
 
 @dataclass(frozen=True)
 class Smooth:
-    """What is known of a smooth function f.
+    """What is known of a smooth function f."""
 
-    Parameters
-    ----------
-    derivative
-        f'(x), as a formula.
-    reflected
-        f(−x) in terms of x and of y = f(x), if that is another way to write it.
-    positive
-        Whether f > 0 on the line.
-    vanishes
-        Whether f(0) = 0 with f analytic there, so that f(x)/x is a function too.
-    """
-
-    derivative: str
-    reflected: str = ""
-    positive: bool = False
-    vanishes: bool = False
+    derivative: str  # f'(x), as a formula
+    reflected: str = ""  # f(−x) in terms of x and of y = f(x), if that is another way to write it
+    positive: bool = False  # whether f > 0 on the line
+    vanishes: bool = False  # whether f(0) = 0 with f analytic there, so that f(x)/x is a function too
+    meaning: str = ""  # f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones
 
 
 SMOOTH = {
     "exp": Smooth("exp(x)", "1/y", positive=True),
-    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True),
+    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, meaning="exp(x) - 1"),
     "log": Smooth("1/x"),
-    "log1p": Smooth("1/(1 + x)", vanishes=True),
+    "log1p": Smooth("1/(1 + x)", vanishes=True, meaning="log(1 + x)"),
     "sqrt": Smooth("sqrt(x)/(2*x)"),
     "sin": Smooth("cos(x)", "-y", vanishes=True),
     "cos": Smooth("-sin(x)", "y"),
-    "sinc": Smooth("(cos(x) - sinc(x))/x", "y"),
-    "sinh": Smooth("cosh(x)", "-y", vanishes=True),
-    "cosh": Smooth("sinh(x)", "y", positive=True),
-    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True),
-    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True),
+    "sinc": Smooth("(cos(x) - sinc(x))/x", "y", meaning="sin(x)/x"),
+    "sinh": Smooth("(exp(x) + exp(-x))/2", "-y", vanishes=True, meaning="(exp(x) - exp(-x))/2"),
+    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True, meaning="1 - 2/(exp(2*x) + 1)"),
+    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True, meaning="log(x + sqrt(1 + x*x))"),
     "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True),
     "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True),
     "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True),
-    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True),
-    "softplus": Smooth("sigmoid(x)", "y - x", positive=True),
+    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, meaning="1/(1 + exp(-x))"),
+    "softplus": Smooth("sigmoid(x)", "y - x", positive=True, meaning="log(1 + exp(x))"),
 }
-"""The smooth functions; each has a method in every `Field`, and a bound far out in `growth`."""
+"""The smooth functions; each has a method in every field, and a bound far out in `growth`."""
 
 OVER = {f"{name}_over": name for name, f in SMOOTH.items() if f.vanishes}
 """Names of the functions f(x)/x."""
@@ -257,6 +173,7 @@ _BRANCHES = {  # what decides (its sign), the value where that is positive, and 
 
 _SHORT = {
     "tan": "sin(x)/cos(x)",
+    "cosh": "(exp(x) + exp(-x))/2",
     "Phi": "erfc(-x/sqrt(2))/2",
     "phi": "exp(-x*x/2)/sqrt(2*pi)",
     "clip": "min(max(x, y), z)",
@@ -389,11 +306,7 @@ MOST_POWER = 200
 def _exponential_minus_one(t: Tree) -> Tree:
     """Return e^u − 1 in one piece."""
     a, b = t.arguments
-    if t.head == "-" and a.head == "exp" and b is ONE:
-        return node("expm1", *a.arguments)
-    if t.head == "+" and a.head == "exp" and b is number(-1):
-        return node("expm1", *a.arguments)
-    return t
+    return node("expm1", *a.arguments) if a.head == "exp" and b is number(1 if t.head == "-" else -1) else t
 
 
 def _root(u: Tree) -> Tree:
@@ -520,6 +433,13 @@ def outer_derivative(t: Tree) -> Tree:
     return substituted(_definition(SMOOTH[t.word].derivative), {"x": a})
 
 
+@cache
+def meaning(name: str) -> Tree | None:
+    """Return f(x) by fewer functions, where there is such a formula: `Smooth.meaning`."""
+    text = SMOOTH[name].meaning if name in SMOOTH else ""
+    return parsed(text, _OWN_WORDS) if text else None
+
+
 def reflected_function(t: Tree) -> Tree | None:
     """Return f(−u) in terms of u and f(u), for the node f(u), where there is such a formula."""
     known = SMOOTH.get(t.word)
@@ -532,8 +452,11 @@ Program = Callable[[Any], list[Any]]
 
 
 def program(trees: Sequence[Tree], field: Any) -> Program:
-    """Return x ↦ the values of trees without branches, shared parts and constants computed once."""
+    """Return x ↦ the values of trees, shared parts and constants computed once."""
     order = list(in_order(*trees))
+    if any(t.word in _BRANCHES and t.arguments for t in order):
+        trees = [rebuilt(tree, _choice) for tree in trees]
+        order = list(in_order(*trees))
     place = {t: i for i, t in enumerate(order)}
     known: list[Any] = [None] * len(order)
     steps = []
@@ -554,6 +477,12 @@ def program(trees: Sequence[Tree], field: Any) -> Program:
         return [values[i] for i in outputs]
 
     return run
+
+
+def _choice(t: Tree) -> Tree:
+    """Return what branches as a function of what decides, and of both values."""
+    choice = branch(t)
+    return t if choice is None else node("choose", choice.decider, choice.above, choice.below)
 
 
 def _operation(t: Tree, field: Any) -> Callable[..., Any]:

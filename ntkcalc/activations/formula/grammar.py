@@ -39,15 +39,7 @@ _OPERATORS: dict[type[ast.operator], str] = {
 
 @dataclass(frozen=True)
 class Signature:
-    """What a function takes.
-
-    Parameters
-    ----------
-    least, most
-        The number of its arguments.
-    keywords
-        Names of the arguments after the first, which may be given by name too, with their defaults.
-    """
+    """What a function takes: the number of its arguments, and names of those after the first with their defaults."""
 
     least: int
     most: int

@@ -1,11 +1,8 @@
 r"""Bounds on a formula far out: |φ(x + iy)| for all x ≥ R and |y| ≤ b, read off its tree.
 
-Every node u of the tree gets one of two forms there, z = x + iy:
-
-* `Algebraic`: u = B z^p with B in a ball;
-* `Exponential`: |u| = m x^p e^{g x^s} with m ≥ 0 and g in intervals, and u/|u| in a ball.
-
-Sums are decided by what dominates. Where no form is proven the bound is None. A bound implies that φ is analytic there.
+There, z = x + iy, every node u of the tree is written as u = B z^p e^{G z^s} with B and G in balls. Functions of what
+is bounded are balls; those of what grows have the rules below, or are written by others. A sum a + b is a (1 + v),
+where v = b/a is bounded. Where no form is proven the bound is None. A bound implies that φ is analytic there.
 """
 
 from __future__ import annotations
@@ -14,16 +11,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import OVER, SMOOTH, Branch, branch, replaced
+from ntkcalc.activations.formula.branches import first_branch
+from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, replaced
+from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
-_ROOT = Fraction(1, 4)  # power of x that stands for a logarithm
-_ANY_PHASE = acb(arb(0, 1), arb(0, 1))
+_ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
 
 
 class UnboundedError(Exception):
@@ -63,482 +62,372 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Algebraic:
-    """B z^p."""
+class Form:
+    """B z^p e^{G z^s}: `factor`, `power`, `rate` and `order`."""
 
     factor: Ball
     power: Fraction
-
-
-@dataclass(frozen=True)
-class Exponential:
-    """|u| in [low, high] x^p e^{[slow, fast] x^s}, u/|u| in `phase`."""
-
-    low: Ball
-    high: Ball
-    power: Fraction
-    slow: Ball
-    fast: Ball
+    rate: Ball
     order: Fraction
-    phase: Ball
-
-
-Form = Algebraic | Exponential
 
 
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
     """Return a bound on |φ(sign · x + iy)| for x ≥ start, |y| ≤ height, None where none is proven."""
     with working_precision(_PRECISION):
+        region = _Region(start, height)
         try:
-            form = _Region(start, height).form(tree, sign)
+            form = region.form(tree, _algebraic(sign, Fraction(1)))
         except UnboundedError:
             return None
-        if isinstance(form, Algebraic):
-            size, power, rate, order = form.factor.abs_upper(), form.power, 0.0, 1.0
-            if power > 0:
-                size *= arb(1 + (height / start) ** 2 * 1.01) ** (arb(power.numerator) / (2 * power.denominator))
-        else:
-            size, power, rate, order = form.high, form.power, float(form.fast.upper()), float(form.order)
-        if not size.is_finite():
+        size, rate = region.size(form)
+        if not (size.is_finite() and rate.is_finite()):
             return None
-        return Growth(start, log2_upper(size), float(power), rate + abs(rate) * 1e-12, order)
+        steep = float(rate)
+        return Growth(start, log2_upper(size), float(form.power), steep + abs(steep) * 1e-12, float(form.order))
 
 
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
     with working_precision(_PRECISION):
-        region = _Region(start, 0.0)
-        while (found := next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)) is not None:
+        region, x = _Region(start, 0.0), _algebraic(sign, Fraction(1))
+        while (found := first_branch(tree)) is not None:
             node, choice = found
-            try:
-                direction = region._direction(region.form(choice.decider, sign))
-            except UnboundedError:
-                return None
+            direction = region.direction_of(choice, x)
             if not direction:
                 return None
             tree = replaced(tree, node, choice.above if direction > 0 else choice.below)
     return tree
 
 
+def _algebraic(factor: Ball | int, power: Fraction = Fraction(0)) -> Form:
+    """Return B z^p."""
+    return Form(acb(factor), power, acb(0), Fraction(1))
+
+
 class _Region:
     """The half-strip x ≥ start, |y| ≤ height."""
 
     def __init__(self, start: float, height: float) -> None:
-        self.start = arb(start)
+        self.start, self.real = arb(start), height == 0
         self.lean = acb(1, arb(0, height / start * (1 + 1e-12)))  # z/x
         self.field = ComplexBalls()
 
-    def form(self, tree: Tree, sign: int) -> Form:
+    def form(self, tree: Tree, x: Form) -> Form:
+        """Return the form of tree(x)."""
         known: dict[Tree, Form] = {}
         for t in in_order(tree):
-            known[t] = self._node(t, [known[a] for a in t.arguments], sign)
+            known[t] = self._node(t, [known[a] for a in t.arguments], x)
         return known[tree]
 
-    def _node(self, t: Tree, a: list[Form], sign: int) -> Form:
+    def _node(self, t: Tree, a: list[Form], x: Form) -> Form:
         if t.word == "x":
-            return Algebraic(acb(sign), Fraction(1))
-        if t.number is not None:
-            return Algebraic(self.field.number(t.number), Fraction(0))
-        if not t.arguments:
-            return Algebraic(self.field.constant(t.word), Fraction(0))
-        if t.word == "power" and isinstance(a[1], Algebraic) and t.arguments[1].number is not None:
-            return self._real_power(a[0], t.arguments[1].number)
+            return x
+        if not a:
+            return _algebraic(self.field.number(t.number) if t.number is not None else self.field.constant(t.word))
+        if t.word in _ARITHMETIC:
+            return _ARITHMETIC[t.word](self, *a)
+        if t.word == "power" and t.arguments[1].number is not None:
+            return self.power(a[0], t.arguments[1].number)
         choice = branch(t)
         if choice is not None:
-            return self._branch(choice, sign)
-        if t.word in OVER:
-            return self.divide(_RULES[OVER[t.word]](self, *a), a[0])
-        rule = _RULES.get(t.word)
-        if rule is None:
-            raise UnboundedError
-        return rule(self, *a)
+            return self._branch(choice, x)
+        if t.word in SMOOTH or t.word in OVER:
+            return self.function(t.word, a[0])
+        raise UnboundedError
 
-    def _branch(self, choice: Branch, sign: int) -> Form:
+    def _branch(self, choice: Branch, x: Form) -> Form:
         """Return the form of the branch that is taken, or on the real line a bound on both."""
-        try:
-            taken = self._direction(self.form(choice.decider, sign))
-        except UnboundedError:
-            taken = 0
+        taken = self.direction_of(choice, x)
         if taken:
-            return self.form(choice.above if taken > 0 else choice.below, sign)
-        if not self.lean.imag == 0:  # a bound implies that φ is analytic
+            return self.form(choice.above if taken > 0 else choice.below, x)
+        if not self.real:  # a bound implies that φ is analytic
             raise UnboundedError
-        return self._upper_sum(self.form(choice.above, sign), self.form(choice.below, sign))
+        return self._upper_sum(self.form(choice.above, x), self.form(choice.below, x))
+
+    def direction_of(self, choice: Branch, x: Form) -> int:
+        """Return the sign far out of what decides a branch, 0 where it is not known."""
+        try:
+            return self._direction(self.form(choice.decider, x))
+        except UnboundedError:
+            return 0
+
+    # ---------------------------------------------------------------- balls around parts of a form
+
+    def _lean(self, p: Fraction) -> Ball:
+        """Return a ball that holds (z/x)^p."""
+        return self.lean ** int(p) if p.denominator == 1 else self.lean.pow(acb(_number(p)))
+
+    def _at_start(self, p: Fraction) -> Ball:
+        """Return R^p."""
+        return self.start ** _number(p)
+
+    def _falling(self, p: Fraction) -> Ball:
+        """Return a ball that holds z^p for all z, p < 0."""
+        return self._lean(p) * self._at_start(p).abs_upper() * arb(0).union(arb(1))
+
+    def _around_zero(self, size: Ball | int) -> Ball:
+        """Return a ball that holds all values up to a size; on the real line functions are real."""
+        most = arb(0, arb(size).abs_upper())
+        return acb(most) if self.real else acb(most, most)
+
+    def size(self, u: Form) -> tuple[Ball, Ball]:
+        """Return m and g with |u| ≤ m x^p e^{g x^s}."""
+        return (u.factor * self._lean(u.power)).abs_upper(), arb((u.rate * self._lean(u.order)).real.upper())
+
+    def _largest(self, u: Form) -> Ball | None:
+        """Return the largest |u|, None where it is not proven to fall all the way."""
+        size, rate = self.size(u)
+        steep = rate * self._at_start(u.order)
+        slope = _number(u.power) + steep * _number(u.order)  # x d/dx of the logarithm of the bound, at R
+        if not (slope <= 0 and rate <= 0 and size.is_finite()):
+            return None
+        return (size * self._at_start(u.power) * steep.exp()).abs_upper()
+
+    def _bounded(self, u: Form) -> Ball | None:
+        """Return a ball that holds u, None for what may grow."""
+        if u.factor.is_zero():
+            return u.factor
+        if u.rate.is_zero() and u.power <= 0:
+            return u.factor if u.power == 0 else u.factor * self._falling(u.power)
+        size = self._largest(u)
+        return None if size is None else self._around_zero(size)
+
+    def _imaginary(self, u: Form) -> Ball | None:
+        """Return a ball that holds Im u, None for what may grow."""
+        held = self._bounded(u)
+        if held is not None:
+            return held.imag
+        if self.real and u.factor.imag == 0 and u.rate.imag == 0:
+            return arb(0)
+        if u.rate.is_zero() and u.power <= 1 and u.factor.imag == 0:  # Im z^p falls in x and grows in y
+            return u.factor.real * self._lean(u.power).imag * self._at_start(u.power)
+        return None
+
+    def _phase(self, u: Form) -> Ball:
+        """Return a ball that holds u/|u|."""
+        value, angle = u.factor * self._lean(u.power), self._imaginary(Form(u.rate, u.order, acb(0), Fraction(1)))
+        if angle is None or not value.abs_lower() > 0:
+            return self._around_zero(1)
+        return value / abs(value) * (1 if angle.is_zero() else acb(0, angle).exp())
+
+    def _direction(self, u: Form) -> int:
+        """Return the sign of the real part far out, 0 where it is not known."""
+        phase = self._phase(u).real
+        return 1 if phase > 0 else -1 if phase < 0 else 0
 
     # ---------------------------------------------------------------- arithmetic
 
-    def power_of_lean(self, p: Fraction) -> Ball:
-        """Return a ball that holds (z/x)^p."""
-        if p.denominator == 1:
-            return self.lean ** int(p)
-        return self.lean.pow(acb(p.numerator) / p.denominator)
-
-    def power_of_start(self, p: Fraction) -> Ball:
-        """Return R^p."""
-        return self.start ** (arb(p.numerator) / p.denominator)
-
-    def add(self, a: Form, b: Form) -> Form:
-        if isinstance(a, Algebraic) and isinstance(b, Algebraic):
-            if a.power < b.power:
-                a, b = b, a
-            if a.power == b.power:
-                return Algebraic(a.factor + b.factor, a.power)
-            share = self.power_of_start(b.power - a.power).abs_upper()  # |z| ≥ x ≥ R
-            real = self.lean.imag == 0
-            small = acb(arb(0, share)) if real else acb(arb(0, share), arb(0, share))
-            return Algebraic(a.factor + b.factor * small, a.power)
-        for one, other in ((a, b), (b, a)):
-            ratio = self._largest_ratio(other, one)
-            if ratio is not None and ratio < 1:
-                return self._perturbed(one, ratio)
-        return self._upper_sum(a, b)
-
-    def _perturbed(self, a: Form, ratio: Ball) -> Form:
-        """Return a (1 + v) for |v| ≤ ratio."""
-        r = ratio.abs_upper()
-        near = 1 + acb(arb(0, r), arb(0, r))
-        if isinstance(a, Algebraic):
-            return Algebraic(a.factor * near, a.power)
-        return Exponential(
-            a.low * (1 - r), a.high * (1 + r), a.power, a.slow, a.fast, a.order, a.phase * near / (1 + arb(0, r))
-        )
-
-    def _largest_ratio(self, small: Form, large: Form) -> Ball | None:
-        """Return the largest of |small/large| over the half-strip, None where that is not proven."""
-        low = self._sizes(large)[0]
-        if not low > 0:
-            return None
-        (_, high, p, _, fast, s), (_, _, q, slow, _, r) = self._sizes(small), self._sizes(large)
-        terms = [(s, fast), (r, -slow)] if s != r else [(s, fast - slow)]
-        return self._largest(high / low, p - q, terms)
-
-    def _largest(self, size: Ball, power: Fraction, terms: list[tuple[Fraction, Ball]]) -> Ball | None:
-        """Return the largest of size x^power e^{Σ g x^s} over x ≥ R, where it falls all the way."""
-        terms = [(s, g) for s, g in terms if not g.is_zero()]
-        top = max((s for s, _ in terms), default=None)
-        # x d/dx of the logarithm; what rises in it does so more slowly than the top term falls
-        slope = arb(max(power.numerator, 0)) / power.denominator
-        for s, g in terms:
-            slope += g * s.numerator / s.denominator * self.power_of_start(s)
-        if not slope <= 0 or not all(g <= 0 for s, g in terms if s == top):
-            return None
-        value = size * self.power_of_start(power)
-        for s, g in terms:
-            value *= (g * self.power_of_start(s)).exp()
-        return value.abs_upper()
-
-    def _sizes(self, a: Form) -> tuple[Ball, Ball, Fraction, Ball, Ball, Fraction]:
-        """Return low, high, p, slow, fast, s of |u|."""
-        if isinstance(a, Exponential):
-            return a.low, a.high, a.power, a.slow, a.fast, a.order
-        lean = self.power_of_lean(a.power)
-        low, high = a.factor.abs_lower() * lean.abs_lower(), a.factor.abs_upper() * lean.abs_upper()
-        return low, high, a.power, arb(0), arb(0), Fraction(1)
-
-    def _upper_sum(self, a: Form, b: Form) -> Form:
-        """Return a sum of which only an upper bound is known."""
-        (_, m, p, _, g, s), (_, n, q, _, h, r) = self._sizes(a), self._sizes(b)
-        g, h = g.max(arb(0)), h.max(arb(0))
-        if s != r:  # e^{g x^s} ≤ e^{g R^{s−r} x^r} for s < r
-            if s < r:
-                g, s = g * self.power_of_start(s - r), r
-            else:
-                h, r = h * self.power_of_start(r - s), s
-        rate, power = g.max(h), max(p, q)
-        size = m * self.power_of_start(p - power) + n * self.power_of_start(q - power)
-        if not size.is_finite():
-            raise UnboundedError
-        if size.is_zero():
-            return Algebraic(acb(0), Fraction(0))
-        return Exponential(arb(0), size.abs_upper(), power, -rate, rate, s, _ANY_PHASE)
-
     def negate(self, a: Form) -> Form:
-        return self.multiply(Algebraic(acb(-1), Fraction(0)), a)
+        return Form(-a.factor, a.power, a.rate, a.order)
+
+    def multiply(self, a: Form, b: Form) -> Form:
+        factor = a.factor * b.factor
+        if factor.is_zero():
+            return _algebraic(0)
+        low, high = sorted((a, b), key=lambda u: (not u.rate.is_zero(), u.order))
+        if low.rate.is_zero() or low.order == high.order:
+            rate = high.rate + low.rate
+        else:
+            rate = high.rate + low.rate * self._falling(low.order - high.order)
+        return Form(factor, a.power + b.power, rate, Fraction(1) if rate.is_zero() else high.order)
+
+    def divide(self, a: Form, b: Form) -> Form:
+        inverse = 1 / b.factor
+        if not inverse.is_finite():
+            raise UnboundedError
+        return self.multiply(a, Form(inverse, -b.power, -b.rate, b.order))
 
     def subtract(self, a: Form, b: Form) -> Form:
         return self.add(a, self.negate(b))
 
-    def multiply(self, a: Form, b: Form) -> Form:
-        if isinstance(a, Algebraic) and isinstance(b, Algebraic):
-            return Algebraic(a.factor * b.factor, a.power + b.power)
-        if isinstance(a, Algebraic):
-            a, b = b, a
-        assert isinstance(a, Exponential)
-        low, high, p, slow, fast, s = self._sizes(b)
-        phase = a.phase * self._phase(b)
-        slow, fast, order = self._rates(a, slow, fast, s)
-        return Exponential(a.low * low, a.high * high, a.power + p, slow, fast, order, phase)
+    def add(self, a: Form, b: Form) -> Form:
+        if (a.power, a.order) == (b.power, b.order) and a.rate == b.rate:
+            return Form(a.factor + b.factor, a.power, a.rate, a.order)
+        found = [(one, v) for one, other in ((a, b), (b, a)) if (v := self._ratio(other, one)) is not None]
+        if not found:
+            return self._upper_sum(a, b)
+        one, v = min(found, key=lambda pair: float(pair[1].abs_upper()))
+        return Form(one.factor * (1 + v), one.power, one.rate, one.order)
 
-    def _rates(self, a: Exponential, slow: Ball, fast: Ball, s: Fraction) -> tuple[Ball, Ball, Fraction]:
-        """Return the rates of a product."""
-        if fast == 0 and slow == 0:
-            return a.slow, a.fast, a.order
-        if a.order == s:
-            return a.slow + slow, a.fast + fast, s
-        (ls, lf, lo), (hs, hf, ho) = ((slow, fast, s), (a.slow, a.fast, a.order))
-        if lo > ho:
-            (ls, lf, lo), (hs, hf, ho) = (hs, hf, ho), (ls, lf, lo)
-        share = self.power_of_start(lo - ho)
-        return hs + (ls * share).min(arb(0)), hf + (lf * share).max(arb(0)), ho
+    def _ratio(self, a: Form, b: Form) -> Ball | None:
+        """Return a ball that holds a/b, None for what may grow."""
+        try:
+            return self._bounded(self.divide(a, b))
+        except UnboundedError:
+            return None
 
-    def _phase(self, a: Form) -> Ball:
-        if isinstance(a, Exponential):
-            return a.phase
-        value = a.factor * self.power_of_lean(a.power)
-        size = value.abs_lower()
-        return value / abs(value) if size > 0 else _ANY_PHASE
+    def _upper_sum(self, a: Form, b: Form) -> Form:
+        """Return a sum of which only an upper bound is known."""
+        power, order = max(a.power, b.power), max(a.order, b.order)
+        size, fastest = arb(0), arb(0)
+        for u in (a, b):
+            own, rate = self.size(u)
+            size += own * self._at_start(u.power - power)
+            fastest = fastest.max(rate * self._at_start(u.order - order))
+        return self._exponential(size, power, fastest, order)
 
-    def divide(self, a: Form, b: Form) -> Form:
-        return self.multiply(a, self._inverse(b))
-
-    def _inverse(self, b: Form) -> Form:
-        if isinstance(b, Algebraic):
-            inverse = 1 / b.factor
-            if not inverse.is_finite():
-                raise UnboundedError
-            return Algebraic(inverse, -b.power)
-        if not b.low > 0:
+    def _exponential(self, size: Ball, power: Fraction, rate: Ball, order: Fraction) -> Form:
+        """Return a form of what is known to be at most m x^p e^{g x^s}, g ≥ 0."""
+        factor, lean = size / self._lean(power).abs_lower(), self._lean(order).real
+        steep = (rate.abs_upper() / lean).abs_upper()
+        if not (lean > 0 and factor.is_finite() and steep.is_finite()):
             raise UnboundedError
-        phase = b.phase.conjugate()
-        return Exponential(1 / b.high, 1 / b.low, -b.power, -b.fast, -b.slow, b.order, phase)
+        return Form(self._around_zero(factor), power, acb(steep), order)
 
     # ---------------------------------------------------------------- functions
 
-    def settled(self, a: Form) -> Form:
-        """Return a bounded form as a ball, an exponential that decays as a ball around 0."""
-        if isinstance(a, Exponential):
-            size = self._largest(a.high, a.power, [(a.order, a.fast)])
-            if size is None:
-                return a
-            return Algebraic(acb(arb(0, size), arb(0, size)), Fraction(0))
-        if a.power > 0:
-            return a
-        share = self.power_of_start(a.power).abs_upper()
-        if a.power == 0:
-            return a
-        lean = self.power_of_lean(a.power)
-        between = arb(share / 2, share / 2 * (1 + arb(2) ** -40))
-        return Algebraic(a.factor * lean * between, Fraction(0))
-
-    def exp(self, a: Form) -> Form:
-        a = self.settled(a)
-        if isinstance(a, Exponential):
-            return self._double_exponential(a)
-        if a.power == 0:
-            return Algebraic(a.factor.exp(), Fraction(0))
-        value = a.factor * self.power_of_lean(a.power)
-        rate = value.real
-        angle = value.imag if a.power != 1 else a.factor.real * self.lean.imag * self.start + a.factor.imag
-        if not rate.is_finite():
+    def function(self, name: str, u: Form) -> Form:
+        """Return f(u)."""
+        if name == "sqrt":
+            return self.power(u, Fraction(1, 2))
+        held = self._bounded(u)
+        if held is not None:
+            if f"{name}_over" in OVER and held.abs_upper() < 0.5:
+                value = getattr(self.field, f"{name}_over")(held)
+                if value.is_finite():
+                    return self.multiply(u, _algebraic(value))
+            value = getattr(self.field, name)(held)
+            if value.is_finite():
+                return _algebraic(value)
+        if held is not None and u.rate.is_zero() and u.power == 0:
             raise UnboundedError
-        bounded = a.power == 1 and a.factor.imag == 0
-        phase = acb(0, angle).exp() if bounded or value.imag == 0 else _ANY_PHASE
-        if value.imag == 0:
-            phase = acb(1)
-        return Exponential(arb(1), arb(1), Fraction(0), arb(rate.lower()), arb(rate.upper()), a.power, phase)
+        if name in OVER:
+            return self.divide(self.function(OVER[name], u), u)
+        if name in _RULES:
+            return _RULES[name](self, u)
+        tree = meaning(name)
+        assert tree is not None
+        return self.form(tree, u)
 
-    def _double_exponential(self, a: Exponential) -> Form:
-        """Return e^u for a growing u, where its real part falls to −∞."""
-        if not (a.phase.real < 0 and a.slow > 0 and a.low > 0 and a.power >= 0):
+    def exp(self, u: Form) -> Form:
+        if u.rate.is_zero():
+            return Form(acb(1), Fraction(0), u.factor, u.power)
+        size, slow = (u.factor * self._lean(u.power)).abs_lower(), (u.rate * self._lean(u.order)).real
+        phase = self._phase(u).real
+        if not (phase < 0 and slow > 0 and u.power >= 0):
             raise UnboundedError
-        size = a.low * (a.slow * self.power_of_start(a.order)).exp() * self.power_of_start(a.power)
-        small = (a.phase.real.abs_lower() * -size).exp().abs_upper()
-        return Algebraic(acb(arb(0, small), arb(0, small)), Fraction(0))
+        least = size * self._at_start(u.power) * (slow * self._at_start(u.order)).exp()
+        return _algebraic(self._around_zero((phase.abs_lower() * -least).exp()))
 
-    def expm1(self, a: Form) -> Form:
-        return self.subtract(self.exp(a), _one())
-
-    def sigmoid(self, a: Form) -> Form:
-        try:
-            return self._sigmoid(a)
-        except UnboundedError:
-            self._require_narrow(a)
-            return Algebraic(acb(arb(0, 1), arb(0, 1)), Fraction(0))
-
-    def _require_narrow(self, a: Form) -> None:
+    def _require_narrow(self, u: Form) -> None:
         """Refuse unless |Im u| ≤ 1, where |1 + e^{±u}| ≥ 1 and |ln(1 + e^{−u})| ≤ ln 2 + 1 for Re u ≥ 0."""
-        height = abs(a.factor.real * self.lean.imag * self.start) if isinstance(a, Algebraic) else arb.pos_inf()
-        if not (isinstance(a, Algebraic) and a.power == 1 and a.factor.imag == 0 and height < 1):
+        height = self._imaginary(u)
+        if height is None or not abs(height) < 1:
             raise UnboundedError
 
-    def _sigmoid(self, a: Form) -> Form:
-        if self._direction(a) < 0:
-            e = self.exp(a)
-            return self.divide(e, self.add(_one(), e))
-        return self.divide(_one(), self.add(_one(), self.exp(self.negate(a))))
-
-    def tanh(self, a: Form) -> Form:
-        settled = self.settled(a)
-        if isinstance(settled, Algebraic) and settled.power == 0:
-            return Algebraic(settled.factor.tanh(), Fraction(0))
-        if self._direction(a) < 0:
-            return self.negate(self.tanh(self.negate(a)))
-        e = self.exp(self.multiply(_one(-2), a))  # 1 − 2e/(1 + e)
-        return self.subtract(_one(), self.divide(self.multiply(_one(2), e), self.add(_one(), e)))
-
-    def _direction(self, a: Form) -> int:
-        """Return the sign of the real part far out, 0 where it is not known."""
-        phase = self._phase(a)
-        return 1 if phase.real > 0 else -1 if phase.real < 0 else 0
-
-    def softplus(self, a: Form) -> Form:
-        settled = self.settled(a)
-        if isinstance(settled, Algebraic) and settled.power == 0:
-            return self._ball(settled, self.field.softplus)
-        right = self._direction(a) > 0
+    def sigmoid(self, u: Form) -> Form:
         try:
-            rest = self.log1p(self.exp(self.negate(a) if right else a))
+            return self.form(_written("1/(1 + exp(-x))"), u)
         except UnboundedError:
-            self._require_narrow(a)
-            rest = Algebraic(acb(arb(0, 2), arb(0, 2)), Fraction(0))
-        return self.add(a, rest) if right else rest
+            self._require_narrow(u)
+            return _algebraic(self._around_zero(1))
 
-    def log1p(self, a: Form) -> Form:
-        """Return ln(1 + u); of a decaying exponential u (1 + v) with |v| ≤ |u|."""
-        settled = self.settled(a)
-        if isinstance(a, Exponential) and isinstance(settled, Algebraic):
-            r = settled.factor.abs_upper()
-            if r < arb("0.5"):
-                return self._perturbed(a, r)
-        return self.log(self.add(_one(), a))
+    def softplus(self, u: Form) -> Form:
+        """Return ln(1 + e^u), which is at most |u| + ln 2 + 1 where |Im u| ≤ 1."""
+        direction = self._direction(u)
+        try:
+            if direction:
+                return self.form(_written("x + log1p(exp(-x))" if direction > 0 else "log1p(exp(x))"), u)
+        except UnboundedError:
+            pass
+        self._require_narrow(u)
+        share = 1 if direction > 0 else 0 if direction < 0 else self._around_zero(1)
+        return self.add(self.multiply(_algebraic(share), u), _algebraic(self._around_zero(2)))
 
-    def log(self, a: Form) -> Form:
-        if isinstance(a, Exponential):
-            if not (a.low > 0 and a.phase.real > 0 and a.order >= _ROOT):
+    def log(self, u: Form) -> Form:
+        """Return ln u = ln B + p ln z + G z^s."""
+        power = _number(u.power)
+        if not u.rate.is_zero():
+            if not (self._phase(u).real > 0 and u.order >= _ROOT):
                 raise UnboundedError
-            rest = abs(a.low.log()) + abs(a.high.log()) + 4 * abs(a.power.numerator / arb(a.power.denominator))
-            rates = arb(0, 1) * rest * self.power_of_start(_ROOT - a.order) + a.slow.union(a.fast)
-            return Algebraic(
-                acb(rates, arb(0, 4) * self.power_of_start(-a.order)) / self.power_of_lean(a.order), a.order
-            )
-        settled = self.settled(a)
-        assert isinstance(settled, Algebraic)
-        if settled.power == 0:
-            return self._ball(settled, self.field.log)
-        self._off_cut(a)
-        # |ln(B z^p)| ≤ |ln |B|| + π + |p| ln|z|, and ln v ≤ 4 v^{1/4}/e·e^{…} ≤ 4 v^{1/4}
-        size = abs(abs(settled.factor).log()) + 4 + 5 * abs(arb(settled.power.numerator) / settled.power.denominator)
+            value = abs(u.factor * self._lean(u.power))
+            rest = (abs(value.log()) + 4 * abs(power)) * self._at_start(_ROOT - u.order)
+            rate = (u.rate * self._lean(u.order)).real + arb(0, rest.abs_upper())
+            angle = self._around_zero(2).imag * self._at_start(-u.order)
+            return _algebraic(acb(rate, angle) / self._lean(u.order), u.order)
+        self._require_off_cut(u)
+        size = abs(abs(u.factor).log()) + 4 + 5 * abs(power)
         if not size.is_finite():
             raise UnboundedError
-        return Algebraic(acb(arb(0, size.abs_upper()), arb(0, size.abs_upper())), _ROOT)
+        return _algebraic(self._around_zero(size), _ROOT)
 
-    def _off_cut(self, a: Algebraic | Form) -> None:
+    def _require_off_cut(self, u: Form) -> None:
         """Refuse what may be on the negative axis."""
-        assert isinstance(a, Algebraic)
-        value = a.factor * self.power_of_lean(a.power)
+        value = u.factor * self._lean(u.power)
         if not (value.real > 0 or value.imag != 0):
             raise UnboundedError
 
-    def sqrt(self, a: Form) -> Form:
-        return self._real_power(a, Fraction(1, 2))
-
-    def _real_power(self, a: Form, r: Fraction) -> Form:
-        exponent = acb(r.numerator) / r.denominator
-        if isinstance(a, Exponential):
-            if not (a.phase.real > 0 and (r > 0 or a.low > 0)):
-                raise UnboundedError
-            share = arb(r.numerator) / r.denominator
-            sizes = sorted([a.low**share, a.high**share], key=lambda v: float(v.mid()))
-            rates = sorted([a.slow * share, a.fast * share], key=lambda v: float(v.mid()))
-            phase = a.phase.pow(exponent)
-            return Exponential(sizes[0], sizes[1], a.power * r, rates[0], rates[1], a.order, phase)
-        if a.factor.is_zero() and r > 0:
-            return Algebraic(acb(0), Fraction(0))
-        self._off_cut(a)
-        factor = a.factor.pow(exponent, analytic=True)
+    def power(self, u: Form, r: Fraction) -> Form:
+        if u.factor.is_zero() and r > 0:
+            return u
+        if u.rate.is_zero():
+            self._require_off_cut(u)
+        elif not self._phase(u).real > 0:
+            raise UnboundedError
+        exponent = acb(_number(r))
+        factor = u.factor.pow(exponent, analytic=True)
         if not factor.is_finite():
             raise UnboundedError
-        return Algebraic(factor, a.power * r)
+        return Form(factor, u.power * r, u.rate * exponent, u.order)
 
-    def sinh(self, a: Form) -> Form:
-        half = Algebraic(acb(arb("0.5")), Fraction(0))
-        return self.multiply(half, self.subtract(self.exp(a), self.exp(self.negate(a))))
-
-    def cosh(self, a: Form) -> Form:
-        half = Algebraic(acb(arb("0.5")), Fraction(0))
-        return self.multiply(half, self.add(self.exp(a), self.exp(self.negate(a))))
-
-    def sin(self, a: Form) -> Form:
+    def wave(self, u: Form) -> Form:
         """Return a bound on sin u and cos u: e^{|Im u|}."""
-        a = self.settled(a)
-        if self.lean.imag == 0 and self._phase(a).imag == 0:
-            return Algebraic(acb(arb(0, 1)), Fraction(0))
-        if isinstance(a, Exponential):
+        height = self._imaginary(u)
+        if height is not None:
+            return _algebraic(self._around_zero(abs(height).exp()))
+        if not u.rate.is_zero():
             raise UnboundedError
-        value = a.factor * self.power_of_lean(a.power)
-        if value.imag == 0:
-            return Algebraic(acb(arb(0, 1)), Fraction(0))
-        if a.power == 0 or (a.power == 1 and a.factor.imag == 0):  # Im u is bounded
-            height = a.factor.imag if a.power == 0 else a.factor.real * self.lean.imag * self.start
-            size = abs(height).exp().abs_upper()
-            return Algebraic(acb(arb(0, size), arb(0, size)), Fraction(0))
-        rate = arb(abs(value.imag).upper())
-        if not rate.is_finite():
-            raise UnboundedError
-        return Exponential(arb(0), arb(1), Fraction(0), -rate, rate, a.power, _ANY_PHASE)
+        return self._exponential(arb(1), Fraction(0), abs((u.factor * self._lean(u.power)).imag), u.power)
 
-    cos = sin
-
-    def sinc(self, a: Form) -> Form:
-        return self.divide(self.sin(a), a)
-
-    def erfc(self, a: Form) -> Form:
+    def erfc(self, u: Form) -> Form:
         """Return erfc: |erfc(u)| ≤ |e^{−u²}| for Re u ≥ 0."""
-        settled = self.settled(a)
-        if isinstance(settled, Algebraic) and settled.power == 0:
-            return Algebraic(settled.factor.erfc(), Fraction(0))
-        direction = self._direction(a)
+        direction = self._direction(u)
         if direction < 0:
-            return self.subtract(_one(2), self.erfc(self.negate(a)))
-        if direction == 0 or not isinstance(a, Algebraic):
+            return self.subtract(_algebraic(2), self.function("erfc", self.negate(u)))
+        if direction == 0 or not u.rate.is_zero():
             raise UnboundedError
-        square = self.exp(self.negate(self.multiply(a, a)))
-        assert isinstance(square, Exponential)
-        return Exponential(arb(0), square.high, square.power, square.slow, square.fast, square.order, _ANY_PHASE)
+        square = self.exp(self.negate(self.multiply(u, u)))
+        return self.multiply(_algebraic(self._around_zero(1)), square)
 
-    def erf(self, a: Form) -> Form:
-        settled = self.settled(a)
-        if isinstance(settled, Algebraic) and settled.power == 0:
-            return Algebraic(settled.factor.erf(), Fraction(0))
-        return self.subtract(_one(), self.erfc(a))
+    def erf(self, u: Form) -> Form:
+        return self.subtract(_algebraic(1), self.function("erfc", u))
 
-    def atan(self, a: Form) -> Form:
-        settled = self.settled(a)
-        if isinstance(settled, Algebraic) and settled.power == 0:
-            return self._ball(settled, self.field.atan)
-        direction = self._direction(a)
-        inverse = self.settled(self._inverse(a))
-        if direction == 0 or not isinstance(inverse, Algebraic) or inverse.power > 0:
+    def tanh(self, u: Form) -> Form:
+        return self.form(_written("2*sigmoid(2*x) - 1"), u)
+
+    def atan(self, u: Form) -> Form:
+        direction, inverse = self._direction(u), self.divide(_algebraic(1), u)
+        if not direction or self._bounded(inverse) is None:
             raise UnboundedError
-        right = acb(arb.pi() / 2 * direction)
-        return self.subtract(Algebraic(right, Fraction(0)), self._ball(inverse, self.field.atan))
+        return self.subtract(_algebraic(acb(arb.pi() / 2 * direction)), self.function("atan", inverse))
 
-    def asinh(self, a: Form) -> Form:
-        settled = self.settled(a)
-        if isinstance(settled, Algebraic) and settled.power == 0:
-            return self._ball(settled, self.field.asinh)
-        if self._direction(a) == 0:
+    def asinh(self, u: Form) -> Form:
+        direction = self._direction(u)
+        if not direction:
             raise UnboundedError
-        if self._direction(a) < 0:
-            return self.negate(self.asinh(self.negate(a)))
-        return self.log(self.add(a, self.sqrt(self.add(self.multiply(a, a), _one()))))
-
-    def _ball(self, a: Algebraic, function: Callable[[Ball], Ball]) -> Form:
-        value = function(a.factor)
-        if not value.is_finite():
-            raise UnboundedError
-        return Algebraic(value, Fraction(0))
+        own = u if direction > 0 else self.negate(u)
+        found = self.form(_written("log(x + sqrt(1 + x*x))"), own)
+        return found if direction > 0 else self.negate(found)
 
 
-def _one(value: int = 1) -> Algebraic:
-    return Algebraic(acb(value), Fraction(0))
-
-
-_RULES: dict[str, Callable[..., Form]] = {
+_ARITHMETIC: dict[str, Callable[..., Form]] = {
     "+": _Region.add,
     "-": _Region.subtract,
     "*": _Region.multiply,
     "/": _Region.divide,
     "neg": _Region.negate,
-    **{name: getattr(_Region, name) for name in SMOOTH},
 }
+_OWN_RULES = ("exp", "sigmoid", "softplus", "log", "erf", "erfc", "tanh", "atan", "asinh")
+_RULES: dict[str, Callable[[_Region, Form], Form]] = {
+    **{name: getattr(_Region, name) for name in _OWN_RULES},
+    **dict.fromkeys(("sin", "cos"), _Region.wave),
+}
+
+
+def _number(p: Fraction) -> Ball:
+    return arb(p.numerator) / p.denominator
+
+
+@cache
+def _written(text: str) -> Tree:
+    return parsed(text, WORDS)

@@ -38,25 +38,13 @@ Nodes: TypeAlias = tuple[list[Ball], dict[int | None, tuple[list[Ball], list[Bal
 
 @dataclass(frozen=True)
 class Block:
-    """Nodes near a centre.
+    """Nodes near a centre."""
 
-    Parameters
-    ----------
-    middle, width
-        x_c, exact, and U.
-    nearest
-        A lower bound on |x_n|, by which the bits are chosen that coefficients need.
-    nodes
-        The nodes, in the present precision.
-    log_size
-        log2 of by how much |c_n| may exceed ω(x_n).
-    """
-
-    middle: Ball
-    width: float
-    nearest: float
-    nodes: Callable[[], Nodes]
-    log_size: float = 0.0
+    middle: Ball  # x_c, exact
+    width: float  # U
+    nearest: float  # a lower bound on |x_n|, by which the bits are chosen that coefficients need
+    nodes: Callable[[], Nodes]  # in the present precision
+    log_size: float = 0.0  # log2 of by how much |c_n| may exceed ω(x_n)
 
     @property
     def place(self) -> float:

@@ -10,25 +10,13 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Ladder:
-    """The poles of φ(x) = A g(Bx), or of φ', at (2n + 1) times the first, n = 0, 1, …, on the imaginary axis.
+    """The poles of φ(x) = A g(Bx), or of φ', at (2n + 1) times the first, n = 0, 1, …, on the imaginary axis."""
 
-    Parameters
-    ----------
-    first
-        The distance of g's first pole from the real line over π.
-    amplitude, steepness
-        A and B².
-    order
-        1 where φ' has the poles, with residues A; else 0, with residues A/B.
-    linear
-        Whether g is u times such a function, so that its residue at u is u.
-    """
-
-    first: Fraction
-    amplitude: Fraction = Fraction(1)
-    steepness: Fraction = Fraction(1)
-    order: int = 0
-    linear: bool = False
+    first: Fraction  # the distance of g's first pole from the real line over π
+    amplitude: Fraction = Fraction(1)  # A
+    steepness: Fraction = Fraction(1)  # B²
+    order: int = 0  # 1 where φ' has the poles, with residues A; else 0, with residues A/B
+    linear: bool = False  # whether g is u times such a function, so that its residue at u is u
 
     def scaled(self, q: Fraction) -> Ladder:
         """Return the poles of φ(√q x)."""

@@ -5,8 +5,7 @@ r"""Expansions about a near 1 from local Hermite coefficients on one grid.
 Both means are trapezoidal rules. With heights y, y' of strips such that √δ y + √a y' ≤ b, N = N(b) bounds their errors,
 for √a X + √δ Z is again N(0, 1):
 
-* the outer rule Q has M = e^{y'²/2} N for m_j², or by Cauchy's formula on circles of radius r in the strip
-  M = e^{y'²/2} δ^j j! r^{−2j} N⁺(b), for m_j(x) = √(δ^j/j!) E[φ^{(j)}(√a x + √δ Z)];
+* the outer rule Q has M = e^{y'²/2} N for m_j²;
 * the inner one errs by e(x) with √Q[e²] ≤ 2 e^{y²/2} √(2N L_j(−y²))/(e^{2πy/h} − 1), since Q of
   E_Z|φ(√a x + √δ(Z + iy))|² is at most 2N; √Q[m_j²] moves by no more than that (Minkowski).
 
@@ -27,7 +26,7 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from ntkcalc.activations.dual import ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, working_precision
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, log2
@@ -37,36 +36,18 @@ _PRODUCT, _CALL = 8e-8, 8e-6  # seconds of one multiplication in a matrix produc
 _LEAST = 1e-280  # a and δ that floats can plan for
 _ROWS = 32  # outer nodes that share a precision
 _SHARES = (1 / 16, 1 / 4, 1 / 2)  # of the strip for the inner rule
-_CIRCLES = (0.0, 0.3, 0.6, 0.8)  # of what is left, for derivatives
 _MEHLER = (0.5, 1 / 3, 0.2, 0.1, 0.05, 0.02, 0.005, 0.001)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Steps and counts of both rules.
+    """Steps and counts of both rules."""
 
-    Parameters
-    ----------
-    step
-        The inner step h, exact.
-    inner
-        Inner nodes are m·h, |m| ≤ inner.
-    stride, outer
-        Outer nodes are i·stride·√δ h/√a, |i| ≤ outer.
-    across, radius
-        y' and r.
-    log_n, log_shifted
-        log2 of N(b) and N⁺(b).
-    """
-
-    step: float
-    inner: int
+    step: float  # the inner step h, exact
+    inner: int  # inner nodes are m·h, |m| ≤ inner
     stride: int
-    outer: int
-    across: float
-    radius: float
-    log_n: float
-    log_shifted: float
+    outer: int  # outer nodes are i·stride·√δ h/√a, |i| ≤ outer
+    log_error: float  # log2 of a bound on the outer rule's error, without what it leaves out
 
     def evaluations(self) -> float:
         """Return how many values of φ the rules take."""
@@ -74,62 +55,30 @@ class _Plan:
 
 
 class LocalHermite:
-    """d_0 … d_degree about one point.
+    """d_0 … d_degree about the point a.
 
     Parameters
     ----------
-    line
-        φ on the real line.
-    point
-        The point a.
-    degree
-        The last j.
     need
-        −log2 of the outer rule's error, where no goal is lower, and of what it leaves out.
+        −log2 of the outer rule's error, and of what it leaves out.
     inner_need
         −log2 of the error of √d_j that the inner rule makes.
-    parity
-        1 or −1 for an even or odd φ, else 0.
-    goals
-        For some j, −log2 of the outer rule's error that is small enough for d_j.
     """
 
-    def __init__(
-        self,
-        line: Line,
-        point: ExpansionPoint,
-        degree: int,
-        need: float,
-        inner_need: float,
-        parity: int,
-        goals: dict[int, float],
-    ) -> None:
-        self.line, self.point, self.degree, self.parity = line, point, degree, parity
+    def __init__(self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float) -> None:
+        self.line, self.point, self.degree, self.parity = line, point, degree, line.phi.parity
         self.need, self.inner_need = need, inner_need
-        self._kept_weights: arb_mat | None = None
-        self.goals = goals
         a, delta = point.at(context(64))
         self.a, self.delta = float(a), float(delta)
         self._log_delta = log2(delta)
-
-    @cached_property
-    def _log_total(self) -> float:
-        return log2_upper(self.line.square(0, 32.0))
 
     @cached_property
     def plan(self) -> _Plan | None:
         """The cheapest rules, None where there are none."""
         if min(self.a, self.delta) < _LEAST:
             return None
-        shifted = dict(self.line.phi.phi.shifted_bounds)
-        plans = [
-            found
-            for b, n in self.line.phi.phi.bounds
-            for share in _SHARES
-            for circle in _CIRCLES
-            if (found := self._plan(b, (n, shifted.get(b, math.inf)), share, circle)) is not None
-        ]
-        return min(plans, key=self._seconds, default=None)
+        plans = (self._plan(b, max(n, 0.0), share) for b, n in self.line.phi.phi.bounds for share in _SHARES)
+        return min((plan for plan in plans if plan is not None), key=self._seconds, default=None)
 
     def work(self) -> float:
         """Return about the seconds that the rules take."""
@@ -141,54 +90,28 @@ class LocalHermite:
         long = 1 + self.inner_need / 1000
         return half * long * (products * _PRODUCT + plan.evaluations() * _CALL + plan.outer * self.degree * 2e-6)
 
-    def _plan(self, height: float, log_sizes: tuple[float, float], share: float, circle: float) -> _Plan | None:
-        """Return rules for a strip of this height, a share of it for the inner one, a part of the rest for circles."""
-        outer_reach, inner_reach = self._reaches
+    def _plan(self, height: float, log_n: float, share: float) -> _Plan | None:
+        """Return rules for a strip of this height, a share of it for the inner one."""
+        outer_reach, inner_reach = self._outer_reach, self._inner_reach
         if outer_reach is None or inner_reach is None:
             return None
-        log_n, log_shifted = log_sizes
         root, scale = 2.0 ** (self._log_delta / 2), math.sqrt(self.a)
-        target = max(self.inner_need + 6 + max(log_n, 0.0) / 2, 1.0) * _LN2
+        target = max(self.inner_need + 6 + log_n / 2, 1.0) * _LN2
         y = min(share * height / root, math.sqrt(2 * target))
-        left = height - root * y
-        across = min(left * (1 - circle) / scale, math.sqrt(2 * max(self.need, 0.0) * _LN2) + 1)
-        step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
-        sizes = (max(log_n, 0.0), log_shifted)
-        bits = max(goal + self._log_mean(j, circle * left, sizes) for j, goal in self._all_goals().items())
-        outer_step = 2 * math.pi * across / ((max(bits, 8.0) + 6) * _LN2 + across**2 / 2)
-        step = min(step, outer_step * scale / root)
-        mantissa, exponent = math.frexp(step)
+        across = min((height - root * y) / scale, math.sqrt(2 * max(self.need, 0.0) * _LN2) + 1)
+        inner_step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
+        outer_step = 2 * math.pi * across / ((max(self.need + log_n, 8.0) + 6) * _LN2 + across**2 / 2)
+        mantissa, exponent = math.frexp(min(inner_step, outer_step * scale / root))
         step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
         stride = max(1, math.floor(outer_step * scale / (root * step) * (1 - 1e-9)))
         outer_step = stride * root * step / scale
+        log_error = log_n + 2 + (across**2 / 2 - 2 * math.pi * across / outer_step * (1 - 1e-12)) / _LN2
         counts = math.ceil(inner_reach / step), stride, math.ceil(outer_reach / outer_step) + 1
-        return _Plan(step, *counts, across, circle * left, *sizes)
-
-    def _all_goals(self) -> dict[int, float]:
-        return {**self.goals, self.degree: self.goals.get(self.degree, self.need)}
-
-    def _log_mean(self, j: int, radius: float, log_sizes: tuple[float, float]) -> float:
-        """Return log2 of a bound on E|m_j(X + iy)|² in the strip."""
-        if radius <= 0:
-            return log_sizes[0]
-        derivatives = j * self._log_delta + math.lgamma(j + 1) / _LN2 - 2 * j * math.log2(radius) + log_sizes[1]
-        return min(log_sizes[0], derivatives)
-
-    def _outer_log_error(self, j: int) -> float:
-        """Return log2 of a bound on the outer rule's error of d_j, without what it leaves out."""
-        plan = self.plan
-        assert plan is not None
-        outer_step = plan.stride * 2.0 ** (self._log_delta / 2) * plan.step / math.sqrt(self.a)
-        exponent = 2 * math.pi * plan.across / outer_step / _LN2 * (1 - 1e-12)
-        log_m = self._log_mean(j, plan.radius, (plan.log_n, plan.log_shifted)) + plan.across**2 / (2 * _LN2)
-        return float(log_m + 2 - exponent)
+        return _Plan(step, *counts, log_error)
 
     @cached_property
-    def _reaches(self) -> tuple[float | None, float | None]:
-        return self._outer_reach(), self._inner_reach()
-
     def _outer_reach(self) -> float | None:
-        """Return an X beyond which the outer nodes add less than 2**-(need + 3)."""
+        """An X beyond which the outer nodes add less than 2**-(need + 3)."""
         kappa, log_peak = self.line.phi.phi.peak()
         shrink = 1 - 2 * kappa * self.delta
         fall = 0.5 - kappa * self.a / shrink  # of ω m_j² ≤ P shrink^{−1/2} e^{−fall x²}
@@ -198,21 +121,18 @@ class LocalHermite:
         excess = max(log_peak, 0.0) - math.log2(shrink) / 2 + 8 + self.need - math.log2(min(fall, 1.0))
         return max(1.0, math.sqrt(max(excess, 1.0) * _LN2 / fall))
 
+    @cached_property
     def _inner_reach(self) -> float | None:
-        """Return a z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
-        best = None
-        log_total = self._log_total
+        """A z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
         shift_bound = -math.log2(self.a) / 2
+        far = self._reach(0.25, max(log2_upper(self.line.square(0, 32.0)), 0.0) / 2 + shift_bound)
+        found = [] if far is None else [far]
         for b, n_plus in self.line.phi.phi.shifted_bounds:
+            near = self._reach(0.5, max(n_plus, 0.0) / 2 + shift_bound)
             end = b * 2.0 ** (-self._log_delta / 2)  # shifts √δ z up to b
-            found = self._reach(0.5, max(n_plus, 0.0) / 2 + shift_bound)
-            if found is not None and found <= end:
-                beyond = self._reach(0.25, max(log_total, 0.0) / 2 + shift_bound)
-                if beyond is None or beyond > end:
-                    continue
-                best = found if best is None else min(best, found)
-        far = self._reach(0.25, max(log_total, 0.0) / 2 + shift_bound)
-        return far if best is None else best
+            if near is not None and far is not None and max(near, far) <= end:
+                found.append(near)
+        return min(found, default=None)
 
     def _reach(self, fall: float, log_size: float) -> float | None:
         """Return z beyond which sums of 2^log_size |h_j| e^{−fall z²} are below 2**-(inner_need + 4)."""
@@ -270,19 +190,17 @@ class LocalHermite:
                 )
         with working_precision(self._bits + 64):
             small = power_of_two(-self.inner_need)
-            found = []
-            for row in (direct, mirrored):
-                moved = []
-                for j, (own, c) in enumerate(zip(direct, row, strict=True)):
-                    error = 2 * own.abs_upper().sqrt() * small + small * small
-                    ends = widened(c + arb(0, error.abs_upper()), -self.need)
-                    moved.append(widened(ends, self._outer_log_error(j)))
-                found.append(moved)
-        return found[0], found[1]
+            inner = [2 * c.abs_upper().sqrt() * small + small * small for c in direct]
+            rest = power_of_two(-self.need) + power_of_two(plan.log_error)
+            direct, mirrored = (
+                [c + arb(0, (e + rest).abs_upper()) for c, e in zip(row, inner, strict=True)]
+                for row in (direct, mirrored)
+            )
+        return direct, mirrored
 
     def _block(self, plan: _Plan, grid: Ball, outer_step: Ball, rows: range) -> tuple[list[Ball], list[Ball]]:
         """Return what some outer nodes and their mirror images add to the sums."""
-        weights = self._weights(plan)
+        weights = self._weights
         run = self.line.evaluator()
         known: dict[int, Ball] = {}
         sides: list[list[list[Ball]]] = []
@@ -311,23 +229,26 @@ class LocalHermite:
                 mirrored[j] += 2 * weight * right[j] * left
         return direct, mirrored
 
-    def _weights(self, plan: _Plan) -> arb_mat:
-        """Return H, h_j(z_m) ω(z_m) h, which is kept and rounded by the products."""
-        if self._kept_weights is None:
-            with working_precision(self._bits):
-                self._kept_weights = self._all_weights(plan)
-        return self._kept_weights
+    @cached_property
+    def _weights(self) -> arb_mat:
+        """H, h_j(z_m) ω(z_m) h, which is rounded by the products."""
+        plan = self.plan
+        assert plan is not None
+        with working_precision(self._bits):
+            return _weights(plan, self.degree)
 
-    def _all_weights(self, plan: _Plan) -> arb_mat:
-        step = arb(plan.step)
-        scale = step / (2 * arb.pi()).sqrt()
-        z = [m * step for m in range(-plan.inner, plan.inner + 1)]
-        here = [scale * (-v * v / 2).exp() for v in z]
-        before, columns = [arb(0)] * len(z), []
-        root = arb(0)
-        for j in range(self.degree + 1):
-            columns.append(here)
-            after = arb(j + 1).sqrt()
-            before, here = here, [(v * h - root * b) / after for v, h, b in zip(z, here, before, strict=True)]
-            root = after
-        return arb_mat([list(row) for row in zip(*columns, strict=True)])
+
+def _weights(plan: _Plan, degree: int) -> arb_mat:
+    """Return h_j(z_m) ω(z_m) h for all inner nodes and j ≤ degree."""
+    step = arb(plan.step)
+    scale = step / (2 * arb.pi()).sqrt()
+    z = [m * step for m in range(-plan.inner, plan.inner + 1)]
+    here = [scale * (-v * v / 2).exp() for v in z]
+    before, columns = [arb(0)] * len(z), []
+    root = arb(0)
+    for j in range(degree + 1):
+        columns.append(here)
+        after = arb(j + 1).sqrt()
+        before, here = here, [(v * h - root * b) / after for v, h, b in zip(z, here, before, strict=True)]
+        root = after
+    return arb_mat([list(row) for row in zip(*columns, strict=True)])

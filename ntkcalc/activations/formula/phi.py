@@ -12,15 +12,7 @@ from ntkcalc.numerics.types import Array
 
 
 class Phi:
-    """One φ.
-
-    Parameters
-    ----------
-    tree
-        φ as a plain tree with its branches.
-    text
-        φ as its user may know it.
-    """
+    """One φ, a plain tree with its branches, and its text as a user may know it."""
 
     def __init__(self, tree: Tree, text: str) -> None:
         self.tree, self.text = tree, text

@@ -22,10 +22,11 @@ for which R_k = I_{k+2}/I_k obey R_{k−2} = k(k − 1)/(w² + 2k + 1 − R_k), 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_widest, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, rational, refined, widened, working_precision
 from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.activations.formula.trapezoid import Line
@@ -38,15 +39,7 @@ _STEP = 3e-6  # seconds of one ratio and what becomes of it
 
 
 class PoleLine(Line):
-    """Sums over the real line of φ; Hermite coefficients for large k from its poles.
-
-    Parameters
-    ----------
-    phi
-        φ, with its bounds.
-    ladder
-        Its poles.
-    """
+    """Sums over the real line of φ; Hermite coefficients for large k from its poles."""
 
     def __init__(self, phi: Analytic, ladder: Ladder) -> None:
         super().__init__(phi)
@@ -115,28 +108,20 @@ class PoleLine(Line):
 
     def _enough(self, count: int, degree: int, need: float) -> int:
         """Return the least k from which on so many poles leave less than 2**-need, degree + 1 where there is none."""
-        low, high = _FIRST, degree + 1
-        while low < high:
-            middle = (low + high) // 2
-            if self._log_rest(count, middle) < -need:
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        return bisect_left(range(degree + 1), True, lo=_FIRST, key=lambda k: self._log_rest(count, k) < -need)
 
     def _from_poles(self, firsts: list[int], degree: int, need: float) -> list[Ball]:
         """Return µ_k, k from the last of `firsts` to the degree, of n poles where those from n on add nothing."""
-        first, order, guard = firsts[-1], self.ladder.order, 40.0
-        while True:
+        first, order = firsts[-1], self.ladder.order
+
+        def sums(guard: float) -> list[Ball]:
             totals = [arb(0)] * (degree + 1 - first)
             for n, end in enumerate([degree + 1, *firsts[:-1]]):
                 if end > first:
                     self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
-            found = self._normalised(totals, first, need, guard)
-            excess = log2_widest(found) + need
-            if excess <= 0:
-                return found
-            guard += max(excess, 8) + 8
+            return self._normalised(totals, first, need, guard)
+
+        return refined(sums, need, 40.0, "rounding leaves no digits of what poles add")
 
     def _normalised(self, totals: list[Ball], first: int, need: float, guard: float) -> list[Ball]:
         """Return totals over √k!, k from the first, with the error of the poles that are left out."""

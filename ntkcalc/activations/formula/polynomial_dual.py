@@ -21,15 +21,7 @@ from ntkcalc.numerics.precision import Context, Real, context, real
 
 
 class PolynomialDual(ClosedFormDual):
-    """The dual of Σ c_n x^n.
-
-    Parameters
-    ----------
-    row
-        c_0, c_1, …, constant trees.
-    name
-        φ as its user may know it.
-    """
+    """The dual of Σ c_n x^n, the c_n constant trees, under the name by which its user may know it."""
 
     def __init__(self, row: list[Tree], name: str) -> None:
         self.row, self.name = row, name

@@ -32,6 +32,7 @@ from ntkcalc.activations.formula.balls import (
     log2_lower,
     log2_upper,
     log2_widest,
+    log_total,
     middles,
     power_of_two,
     working_precision,
@@ -449,7 +450,7 @@ class QuadratureDual:
         log_a, log_delta = (log2(x) for x in point.at(context(64)))
         terms, tails = len(series.squares) - 1, self._tails
         beyond, slope_beyond = (
-            log_sum(mpfr_log2(rest), error) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
+            log_total((mpfr_log2(rest), error)) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
         )
 
         def excess(row: int, j: int, goal: float) -> float:
@@ -482,7 +483,7 @@ class QuadratureDual:
         moved, *lasts = series.log_errors
         many = math.log2(len(series.squares))
         factor = (-log_delta, many, 2 * many)[row]
-        rounding = log_sum(moved + 1 + (size + factor) / 2, 2 * moved + factor)
+        rounding = log_total((moved + 1 + (size + factor) / 2, 2 * moved + factor))
         return rounding, (-math.inf, *lasts)[row]
 
     @cached_property
@@ -504,14 +505,7 @@ class QuadratureDual:
         """
         last = self._last_local(point, degree, need)
         inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
-        log_a, log_delta = (log2(x) for x in point.at(context(64)))
-        goals = {
-            j: bits + 8 - max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
-            for j in {0, degree // 4, degree // 2, 3 * degree // 4, degree + 1}
-        }
-        if last is None:
-            goals = dict.fromkeys(goals, need)
-        return LocalHermite(self._line, point, last or degree + 1, need, inner_need, self._parity_sign, goals)
+        return LocalHermite(self._line, point, last or degree + 1, need, inner_need)
 
     def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
         """Return the last local coefficient that tails which are sums take, if there are not too many."""
@@ -568,7 +562,7 @@ class QuadratureDual:
         ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
         if terms > 256 and t.size.near_one and t.size.smaller and not ready:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
-            local = LocalHermite(self._line, t.size, 1, need, need, self._parity_sign, {0: need, 1: need})
+            local = LocalHermite(self._line, t.size, 1, need, need)
             spent = self._spent.get(bits, 0.0) + local.work()  # a series would have served all of these values
             if spent < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
                 self._spent[bits] = spent
@@ -590,7 +584,7 @@ class QuadratureDual:
         while terms <= _MOST_TERMS:
             series, fixed = self._prepared(terms, bits)
             left, steeper = (
-                log_sum(mpfr_log2(row[terms]), error) - log2(total)
+                log_total((mpfr_log2(row[terms]), error)) - log2(total)
                 for row, error, total in zip(
                     series.rests, series.log_errors[1:], (self.mean_square(16), self.slope_square(16)), strict=True
                 )
@@ -618,12 +612,6 @@ class QuadratureDual:
 def log2_float(x: float) -> float:
     """Return log2 of a number that is at least 1."""
     return math.log2(max(x, 1.0))
-
-
-def log_sum(a: float, b: float) -> float:
-    """Return log2(2**a + 2**b)."""
-    high, low = max(a, b), min(a, b)
-    return high if low == -math.inf else high + math.log2(1 + 2.0 ** max(low - high, -1000.0))
 
 
 def log_largest_weight(terms: int, j: int, log_a: float, log_delta: float) -> float:

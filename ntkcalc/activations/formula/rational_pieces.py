@@ -56,12 +56,11 @@ def _pieces(piece: Piece) -> Iterator[Piece]:
         yield from _pieces(Piece(piece.left, piece.right, replaced(piece.tree, node, _taken(choice, zero > 0))))
         return
     end = -zero / slope
+    below, above = (replaced(piece.tree, node, _taken(choice, side * slope > 0)) for side in (-1, 1))
     if piece.left is None or piece.left < end:
-        right = end if piece.right is None else min(end, piece.right)
-        yield from _pieces(Piece(piece.left, right, replaced(piece.tree, node, _taken(choice, slope < 0))))
+        yield from _pieces(Piece(piece.left, end if piece.right is None else min(end, piece.right), below))
     if piece.right is None or piece.right > end:
-        left = end if piece.left is None else max(end, piece.left)
-        yield from _pieces(Piece(left, piece.right, replaced(piece.tree, node, _taken(choice, slope > 0))))
+        yield from _pieces(Piece(end if piece.left is None else max(end, piece.left), piece.right, above))
 
 
 def _taken(choice: Branch, positive: bool) -> Tree:

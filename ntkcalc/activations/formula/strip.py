@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from flint import acb, arb
 
-from ntkcalc.activations.formula.balls import Ball, ComplexBalls, RealBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.balls import Ball, ComplexBalls, RealBalls, log2_upper, log_total, working_precision
 from ntkcalc.activations.formula.functions import Program, derivative, program
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.removable import without_removable_singularities
@@ -56,36 +56,43 @@ class _Cell:
     right: float = field(compare=False)
     size: float = field(compare=False)  # log2 of a bound on |φ|
 
+    @property
+    def nearest(self) -> float:
+        """The least |x|."""
+        return 0.0 if self.left <= 0 <= self.right else min(abs(self.left), abs(self.right))
+
     def log_part(self, shift: float) -> float:
         """Return log2 of a bound on the cell's part of N, or of N⁺."""
         return 2 * self.size + _gaussian_log_mass(self.left, self.right, shift)
 
 
-class Strip:
-    """φ on strips around the real line.
+@dataclass(frozen=True)
+class _Cover:
+    """log2 of bounds on N and N⁺, and κ < 1/2 with log2 of a bound on |φ|² e^{−κx²}."""
 
-    Parameters
-    ----------
-    tree
-        φ as a plain tree without branches.
-    distance
-        The distance of the nearest singularity from the real line, where it is known; it only saves looking for it.
+    size: float = math.inf
+    shifted: float = math.inf
+    peak: tuple[float, float] = (KAPPAS[-1], math.inf)
+
+
+class Strip:
+    """φ, a plain tree without branches, on strips around the real line.
+
+    Where the distance of the nearest singularity from the line is known, it is not looked for.
     """
 
     def __init__(self, tree: Tree, distance: float | None = None) -> None:
         self.tree, self.distance = tree, distance
-        self._known: dict[float, float] = {}
-        self._shifted: dict[float, float] = {}
-        self._peaks: dict[float, dict[float, float]] = {}
+        self._covers: dict[float, _Cover] = {}
         with working_precision(_PRECISION):
             self._run = program([tree], ComplexBalls())
 
     def log_bound(self, height: float) -> float:
         """Return log2 of a bound on N(height), ∞ where none is found."""
-        if height not in self._known:
+        if height not in self._covers:
             with working_precision(_PRECISION):
-                self._known[height] = self._cover(height)
-        return self._known[height]
+                self._covers[height] = self._cover(height)
+        return self._covers[height].size
 
     @cached_property
     def bounds(self) -> list[tuple[float, float]]:
@@ -95,7 +102,7 @@ class Strip:
         else:
             for share in _KNOWN_SHARES:
                 self.log_bound(share * min(self.distance, _WIDEST))
-        return sorted(((b, n) for b, n in self._known.items() if n < math.inf), reverse=True)
+        return sorted(((b, c.size) for b, c in self._covers.items() if c.size < math.inf), reverse=True)
 
     def _search(self) -> None:
         height = 0.25
@@ -117,25 +124,28 @@ class Strip:
 
         By Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N⁺(b), which bounds Σ_{k>K} µ_k² k^n.
         """
-        return [(b, self._shifted[b]) for b, _ in self.bounds if self._shifted[b] < math.inf]
+        return [(b, shifted) for b, _ in self.bounds if (shifted := self._covers[b].shifted) < math.inf]
 
-    def _cover(self, height: float) -> float:
-        beyond = self._beyond(height)
+    def _cover(self, height: float) -> _Cover:
+        beyond = _far_bounds(self.tree, height, 0.5, 2)
         if beyond is None:
-            return math.inf
-        start, tails, shifted_tails = beyond
+            return _Cover()
+        start = beyond[0].start
+        tails, shifted_tails = (
+            max(g.log_tail(start, weight, 2) for g in beyond) + 1 for weight in (0.5, 0.5 * (1 - height / start) ** 2)
+        )
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
         boxes = 0
         while boxes < _MOST_BOXES:
             if seen > _USELESS:
-                return math.inf
+                return _Cover()
             worst = found[0]
             if -worst.key < seen + _CLOSE and -worst.key < math.inf:
                 break
             if worst.right - worst.left < height * _THINNEST and -worst.key == math.inf:
-                return math.inf
+                return _Cover()
             heappop(found)
             middle = (worst.left + worst.right) / 2
             for a, b in ((worst.left, middle), (middle, worst.right)):
@@ -143,55 +153,19 @@ class Strip:
                 boxes += _boxes(b - a, height)
                 seen = max(seen, self._seen(part, height))
                 heappush(found, part)
-        top = max(-found[0].key, tails)
-        if top == math.inf or top == -math.inf:
-            return top
-        self._shifted[height] = _log_total([shifted_tails, *(c.log_part(height) for c in found)])
-        self._peaks[height] = {kappa: self._peak(found, start, height, kappa) for kappa in KAPPAS}
-        return _log_total([tails, *(c.log_part(0.0) for c in found)])
-
-    def _peak(self, cells: list[_Cell], start: float, height: float, kappa: float) -> float:
-        """Return log2 of a bound on |φ|² e^{−κx²}."""
-        far = []
-        for sign in (1, -1):
-            g = growth(self.tree, start, height, sign)
-            falls = g is not None and g.log_tail(start, kappa, 2) < math.inf
-            far.append(2 * g.log_value(start) - kappa * start**2 / _LN2 if g is not None and falls else math.inf)
-        near = (
-            2 * c.size - kappa * (0.0 if c.left <= 0 <= c.right else min(abs(c.left), abs(c.right)) ** 2) / _LN2
-            for c in cells
+        return _Cover(
+            log_total([tails, *(c.log_part(0.0) for c in found)]),
+            log_total([shifted_tails, *(c.log_part(height) for c in found)]),
+            next((peak for kappa in KAPPAS if (peak := _peak(found, beyond, kappa))[1] < math.inf), _Cover.peak),
         )
-        return max(*far, *near) + 1e-6
 
     def peaks(self) -> dict[float, tuple[float, float]]:
         """Return for every height κ < 1/2 and log2 of a bound on |φ|² e^{−κx²} in the strip."""
-        return {
-            b: next(((k, size) for k, size in self._peaks[b].items() if size < math.inf), (KAPPAS[-1], math.inf))
-            for b, _ in self.bounds
-        }
+        return {b: self._covers[b].peak for b, _ in self.bounds}
 
     def peak(self) -> tuple[float, float]:
         """Return κ < 1/2 and log2 of a bound on φ² e^{−κx²} on the real line."""
-        return self.peaks()[self.bounds[-1][0]]
-
-    def _beyond(self, height: float) -> tuple[float, float, float] | None:
-        """Return R and log2 of bounds on what |x| > R adds to N and N⁺."""
-        for factor in _STARTS:
-            start = factor * max(1.0, height / 2)
-            both = [growth(self.tree, start, height, sign) for sign in (1, -1)]
-            tails, shifted = (
-                max(g.log_tail(start, weight, 2) if g is not None else math.inf for g in both)
-                for weight in (0.5, 0.5 * (1 - height / start) ** 2)
-            )
-            if tails < math.inf:
-                return start, tails + 1, shifted + 1
-        start = _STARTS[0] * max(1.0, height / 2)
-        both = [remote_growth(self.tree, start, height, sign) for sign in (1, -1)]
-        tails, shifted = (
-            max(g.log_tail(start, weight, 2) if g is not None else math.inf for g in both)
-            for weight in (0.5, 0.5 * (1 - height / start) ** 2)
-        )
-        return (start, tails + 1, shifted + 1) if tails < math.inf else None
+        return self._covers[self.bounds[-1][0]].peak
 
     def _cell(self, left: float, right: float, height: float) -> _Cell:
         """Bound φ on [left, right] × [0, height], in boxes no higher than wide."""
@@ -214,15 +188,18 @@ class Strip:
         return max((2 * s + mass for s in sizes if s < math.inf), default=-math.inf)
 
 
+def _peak(cells: list[_Cell], beyond: tuple[Growth, Growth], kappa: float) -> tuple[float, float]:
+    """Return κ and log2 of a bound on |φ|² e^{−κx²}."""
+    start = beyond[0].start
+    falls = all(g.log_tail(start, kappa, 2) < math.inf for g in beyond)
+    far = [2 * g.log_value(start) - kappa * start**2 / _LN2 if falls else math.inf for g in beyond]
+    near = (2 * c.size - kappa * c.nearest**2 / _LN2 for c in cells)
+    return kappa, max(*far, *near) + 1e-6
+
+
 def _boxes(width: float, height: float) -> int:
     """Return how many boxes no higher than wide stand on an interval."""
     return max(1, min(round(height / width), 256))
-
-
-def _log_total(logs: list[float]) -> float:
-    """Return log2 of a sum, rounded up."""
-    top = max(logs)
-    return top + math.log2(sum(2.0 ** (x - top) for x in logs)) + 1e-6 if -math.inf < top < math.inf else top
 
 
 def _interval(left: float, right: float) -> Ball:
@@ -239,17 +216,18 @@ def _grid(start: float, height: float) -> list[tuple[float, float]]:
     return [(-b, -a) for a, b in reversed(right)] + right
 
 
-def _far_bounds(tree: Tree) -> tuple[Growth, Growth] | None:
-    """Return bounds on |φ(x)| and |φ(−x)| for x beyond some start, None where φ may outgrow e^{x²/4}."""
-    for start in _STARTS:
-        both = [growth(tree, start, 0.0, sign) for sign in (1, -1)]
-        found = [g for g in both if g is not None and g.log_tail(start, 0.25) < math.inf]
-        if len(found) == 2:
-            return found[0], found[1]
-    right, left = (remote_growth(tree, _STARTS[0], 0.0, sign) for sign in (1, -1))
-    if right is None or left is None or max(g.log_tail(_STARTS[0], 0.25) for g in (right, left)) == math.inf:
-        return None
-    return right, left
+def _far_bounds(tree: Tree, height: float, weight: float, times: int) -> tuple[Growth, Growth] | None:
+    """Return bounds on |φ(±x + iy)|, |y| ≤ height, beyond some start.
+
+    None where φ^times may outgrow e^{weight x²}.
+    """
+    least = max(1.0, height / 2)
+    tries = [*((growth, start * least) for start in _STARTS), (remote_growth, _STARTS[0] * least)]
+    for find, start in tries:
+        right, left = (find(tree, start, height, sign) for sign in (1, -1))
+        if right and left and max(g.log_tail(start, weight, times) for g in (right, left)) < math.inf:
+            return right, left
+    return None
 
 
 def remote_growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
@@ -279,24 +257,12 @@ Parts: TypeAlias = tuple[int | None, int | None]
 
 @dataclass(frozen=True, eq=False)
 class Analytic:
-    """A smooth φ with what is proven of it and of φ'.
-
-    Parameters
-    ----------
-    tree
-        φ.
-    phi
-        φ on strips, its removable singularities removed.
-    slope
-        φ', which may divide 0 by 0 where φ had a singularity.
-    parts
-        The degrees of φ's even and odd part where they are polynomials, if they are known.
-    """
+    """A smooth φ with what is proven of it and of φ'."""
 
     tree: Tree
-    phi: Strip
-    slope: Tree
-    parts: Parts | None = None
+    phi: Strip  # φ on strips, its removable singularities removed
+    slope: Tree  # φ', which may divide 0 by 0 where φ had a singularity
+    parts: Parts | None = None  # the degrees of φ's even and odd part where they are polynomials, if they are known
 
     @classmethod
     def of(cls, tree: Tree, distance: float | None = None, parts: Parts | None = None) -> Analytic:
@@ -325,12 +291,12 @@ class Analytic:
     @cached_property
     def far(self) -> tuple[Growth, Growth] | None:
         """Bounds on |φ(±x)| far out."""
-        return _far_bounds(self.phi.tree)
+        return _far_bounds(self.phi.tree, 0.0, 0.25, 1)
 
     @cached_property
     def far_slope(self) -> tuple[Growth, Growth] | None:
         """Bounds on |φ'(±x)| far out."""
-        return _far_bounds(self.slope)
+        return _far_bounds(self.slope, 0.0, 0.25, 1)
 
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:

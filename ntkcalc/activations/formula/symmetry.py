@@ -7,14 +7,13 @@ denominator the part is one, by exact rational arithmetic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 import flint
 
-from ntkcalc.activations.formula.functions import polynomial, reflected_function
+from ntkcalc.activations.formula.functions import meaning, polynomial, reflected_function
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
@@ -25,6 +24,7 @@ from ntkcalc.activations.formula.trees import (
     number,
     rebuilt,
     simplified,
+    substituted,
     times,
     total,
     whole_power,
@@ -40,18 +40,8 @@ class _UnknownError(Exception):
     """Nothing is proven."""
 
 
-@dataclass(frozen=True)
-class _Quotient:
-    """A numerator and a denominator."""
-
-    top: Any
-    bottom: Any
-
-    def checked(self) -> _Quotient:
-        """Refuse what grows too long."""
-        if max(len(self.top), len(self.bottom)) > _MOST_TERMS:
-            raise _UnknownError
-        return self
+_Quotient: TypeAlias = tuple[Any, Any]
+"""A numerator and a denominator, polynomials in x and in atoms."""
 
 
 def reflected(tree: Tree) -> Tree:
@@ -86,13 +76,11 @@ def _sign(mirrored: Tree, own: Tree) -> int | None:
         return 1
     try:
         field = _Rational((mirrored, own))
-        a, b = field.quotient(mirrored), field.quotient(own)
+        (top, bottom), (other_top, other_bottom) = field.quotient(mirrored), field.quotient(own)
     except _UnknownError:
         return None
-    left, right = a.top * b.bottom, b.top * a.bottom
-    if left == right:
-        return 1
-    return -1 if left == -right else None
+    left, right = top * other_bottom, other_top * bottom
+    return 1 if left == right else -1 if left == -right else None
 
 
 class _Rational:
@@ -116,10 +104,11 @@ class _Rational:
             if generator is not None:
                 known[t] = _exponential(t, generator, self.one)
             elif t.number is not None:
-                value = flint.fmpq(t.number.numerator, t.number.denominator)
-                known[t] = _Quotient(value * self.one, self.one)
+                known[t] = flint.fmpq(t.number.numerator, t.number.denominator) * self.one, self.one
             elif t.word in _ARITHMETIC and all(a in known for a in t.arguments):
-                known[t] = self._combined(t.word, [known[a] for a in t.arguments]).checked()
+                known[t] = _combined(t.word, *(part for a in t.arguments for part in known[a]))
+                if max(map(len, known[t])) > _MOST_TERMS:
+                    raise _UnknownError
         if tree not in known:
             raise _UnknownError
         return known[tree]
@@ -132,26 +121,27 @@ class _Rational:
             terms.append(reduce(times, factors, number(Fraction(int(c.p), int(c.q)))))
         return total(terms)
 
-    def _combined(self, head: str, a: list[_Quotient]) -> _Quotient:
-        one, other = a[0], a[-1]
-        if head == "neg":
-            return _Quotient(-one.top, one.bottom)
-        if head == "*":
-            return _Quotient(one.top * other.top, one.bottom * other.bottom)
-        if head == "/":
-            if other.top == 0:
-                raise _UnknownError
-            return _Quotient(one.top * other.bottom, one.bottom * other.top)
-        left, right = one.top * other.bottom, other.top * one.bottom
-        return _Quotient(left + right if head == "+" else left - right, one.bottom * other.bottom)
+
+def _combined(head: str, top: Any, bottom: Any, other_top: Any = 1, other_bottom: Any = 1) -> _Quotient:
+    """Return what an operator makes of one or two quotients."""
+    if head == "neg":
+        return -top, bottom
+    if head == "*":
+        return top * other_top, bottom * other_bottom
+    if head == "/":
+        if other_top == 0:
+            raise _UnknownError
+        return top * other_bottom, bottom * other_top
+    left, right = top * other_bottom, other_top * bottom
+    return left + right if head == "+" else left - right, bottom * other_bottom
 
 
 def _exponential(t: Tree, generator: Any, one: Any) -> _Quotient:
     """Return e^{nu} as a power of the atom e^u, e^{nu} − 1 likewise, and other atoms as they are."""
     times = _multiple(t.arguments[0])[0] if t.word in ("exp", "expm1") else 1
     power = generator ** abs(times)
-    value = _Quotient(power, one) if times > 0 else _Quotient(one, power)
-    return _Quotient(value.top - value.bottom, value.bottom) if t.word == "expm1" else value
+    top, bottom = (power, one) if times > 0 else (one, power)
+    return top - bottom if t.word == "expm1" else top, bottom
 
 
 def _multiple(u: Tree) -> tuple[int, Tree]:
@@ -198,11 +188,10 @@ def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
 def with_degree(part: Tree) -> int | None:
     """Return the degree of a part that is a polynomial in x, None for any other."""
     try:
-        field = _Rational((part,))
-        found = field.quotient(part)
-        if found.top == 0:
+        top, bottom = _Rational((part,)).quotient(part)
+        if top == 0:
             return -1
-        quotient, rest = divmod(found.top, found.bottom)
+        quotient, rest = divmod(top, bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
     if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
@@ -220,19 +209,19 @@ def _cancelled(t: Tree) -> Tree:
         return t
     try:
         field = _Rational((t,))
-        found = field.quotient(t)
+        parts = field.quotient(t)
     except _UnknownError:
         return t
-    if found.top == 0:
+    if parts[0] == 0:
         return ZERO
-    shared = found.top.gcd(found.bottom)
+    shared = parts[0].gcd(parts[1])
     for atom, generator in field.generators.items():
         while atom.word == "exp" and shared % generator == 0:  # which is never 0
             shared //= generator
     degrees = dict(zip(field.generators, shared.degrees(), strict=True))
     if not any(degrees.values()) or any(n and _partly_real(atom) for atom, n in degrees.items()):
         return t
-    top, bottom = (part // shared for part in (found.top, found.bottom))
+    top, bottom = (part // shared for part in parts)
     if t.word != "/" and bottom.total_degree():  # a sum whose parts are better apart
         return t
     return simplified("/", field.tree(top), field.tree(bottom))
@@ -247,16 +236,11 @@ def same_function(a: Tree, b: Tree) -> bool:
     """Return whether two formulas are proven to be the same function, in terms of exponentials and erf alone."""
     kept: list[Tree] = []
     one, other = (_by_few_functions(tree, kept) for tree in (a, b))
-    try:
-        field = _Rational((one, other))
-        left, right = field.quotient(one), field.quotient(other)
-    except _UnknownError:
-        return False
-    return bool(left.top * right.bottom == right.top * left.bottom)
+    return _sign(one, other) == 1
 
 
 def _by_few_functions(tree: Tree, kept: list[Tree]) -> Tree:
-    """Return a tree in which sigmoid, tanh, sinh, cosh and e^u − 1 are written by e^u, erfc by erf.
+    """Return a tree in which sigmoid, sinh, tanh and e^u − 1 are written by e^u, erfc by erf.
 
     Parameters
     ----------
@@ -268,19 +252,8 @@ def _by_few_functions(tree: Tree, kept: list[Tree]) -> Tree:
         if t.word in ("erf", "erfc"):
             value = _error_function(t.arguments[0], kept)
             return value if t.word == "erf" else simplified("-", number(1), value)
-        if t.word not in _WRITTEN:
-            return t
-        u, one = t.arguments[0], number(1)
-        e = node("exp", u)
-        if t.word == "expm1":
-            return simplified("-", e, one)
-        if t.word == "sigmoid":
-            return simplified("/", e, simplified("+", one, e))
-        inverse = simplified("/", one, e)
-        top, bottom = simplified("-", e, inverse), simplified("+", e, inverse)
-        if t.word == "tanh":
-            return simplified("/", top, bottom)
-        return simplified("/", top if t.word == "sinh" else bottom, number(2))
+        written = meaning(t.word) if t.word in ("expm1", "sigmoid", "sinh", "tanh") else None
+        return t if written is None else substituted(written, {"x": t.arguments[0]})
 
     return rebuilt(tree, change)
 
@@ -293,6 +266,3 @@ def _error_function(u: Tree, kept: list[Tree]) -> Tree:
             return node("erf", v) if sign > 0 else negated(node("erf", v))
     kept.append(u)
     return node("erf", u)
-
-
-_WRITTEN = ("expm1", "sigmoid", "tanh", "sinh", "cosh")

@@ -25,13 +25,7 @@ def _log_falling(k: int, m: int) -> float:
 
 
 class Tails:
-    """Bounds on what is left of expansions.
-
-    Parameters
-    ----------
-    bounds
-        Heights b with log2 N⁺(b).
-    """
+    """Bounds on what is left of expansions, from heights b with log2 N⁺(b)."""
 
     def __init__(self, bounds: list[tuple[float, float]]) -> None:
         self.bounds = bounds

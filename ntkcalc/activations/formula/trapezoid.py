@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, log2_widest, power_of_two, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, refined, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, best_width, hermite_sums, sums_work
@@ -27,6 +27,7 @@ from ntkcalc.errors import AccuracyError
 _LN2 = math.log(2)
 _BLOCK = 48  # nodes that share a precision
 _MOST_NODES = 1 << 22
+_NO_VALUE = "a formula has no value at a node of the quadrature, or rounding leaves no digits of it"
 AVOIDING = 2.0**-3 + 2.0**-20 + 2.0**-45
 """An offset of nodes, in steps, by which they miss the places that people write into formulas."""
 
@@ -82,13 +83,7 @@ def _left_out(far: Growth, x: float, step: float, weight: float, times: int) -> 
 
 
 class Line:
-    """Sums over the real line of one φ.
-
-    Parameters
-    ----------
-    phi
-        φ, with its bounds.
-    """
+    """Sums over the real line of one φ."""
 
     def __init__(self, phi: Analytic) -> None:
         self.phi = phi
@@ -119,18 +114,15 @@ class Line:
 
     def _hermite(self, degree: int, need: float, kinds: Sequence[int]) -> list[Ball]:
         """Return µ_k for even or odd k ≤ degree, or both."""
-        rule, guard = self.hermite_rule(degree, need + 1), 1.0
-        while True:
+        rule = self.hermite_rule(degree, need + 1)
+
+        def sums(guard: float) -> list[Ball]:
             found = hermite_sums(self.blocks(rule, degree, need, kinds), degree, need + guard)
             with working_precision(math.ceil(need + guard) + 16):
                 rest = widened(arb(0), rule.log_error)
-                found = [m + rest for m in found]
-            excess = log2_widest(found) + need
-            if excess <= 0:
-                return found
-            if excess == math.inf:
-                raise AccuracyError("a formula has no value at a node of the quadrature")
-            guard += max(excess, 8) + 8
+                return [m + rest for m in found]
+
+        return refined(sums, need, 1.0, _NO_VALUE)
 
     def blocks(self, rule: Rule, degree: int, need: float, kinds: Sequence[int]) -> Iterator[Block]:
         """Yield the nodes n·step ≥ 0, with coefficients of the nodes at −n·step too."""
@@ -207,9 +199,9 @@ class Line:
         Where there are removable singularities, the nodes are moved off them.
         """
         offset = AVOIDING if self.phi.divides_zeros else 0.0
-        mirrored = self.phi.parity != 0 and not offset
-        guard, last = 24 + math.log2(rule.count), rule.count
-        while True:
+        mirrored, last = self.phi.parity != 0 and not offset, rule.count
+
+        def sums(guard: float) -> list[Ball]:
             bits, total = math.ceil(need + guard), arb(0)
             for first in range(0 if mirrored else -last - 1, last + 1, _BLOCK):
                 block = range(first, min(first + _BLOCK, last + 1))
@@ -219,15 +211,9 @@ class Line:
                 with working_precision(bits):
                     total += part
             with working_precision(bits):
-                total = widened(total, rule.log_error)
-            excess = log2_upper(total.rad()) + need
-            if excess <= 0:
-                return total
-            if excess == math.inf:
-                raise AccuracyError("a formula has no value at a node of the quadrature")
-            guard += max(excess, 8) + 8
-            if guard > 1 << 17:
-                raise AccuracyError("rounding leaves no digits of a formula")
+                return [widened(total, rule.log_error)]
+
+        return refined(sums, need, 24 + math.log2(last), _NO_VALUE)[0]
 
 
 def _part(grid: tuple[float, float], block: range, run: Program, mirrored: bool) -> Ball:

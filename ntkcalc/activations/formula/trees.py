@@ -19,19 +19,11 @@ MOST_BITS = 20_000
 
 
 class Tree:
-    """One node of a formula; compare with ``is``, for equal formulas are the same object.
-
-    Parameters
-    ----------
-    head
-        A number, or the name of a function, an operator, a constant or a variable.
-    arguments
-        What it is applied to.
-    """
+    """One node of a formula; compare with ``is``, for equal formulas are the same object."""
 
     __slots__ = ("__weakref__", "arguments", "constant", "head")
 
-    head: str | Fraction
+    head: str | Fraction  # a number, or the name of a function, an operator, a constant or a variable
     arguments: tuple[Tree, ...]
     constant: bool
 
