@@ -39,7 +39,7 @@ KINKED = (
 )
 
 
-@pytest.mark.quick(9)
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("text", KINKED)
 def test_balls_hold_the_coefficients_at_a_higher_precision(text: str) -> None:
     panels = Panels(tree(text), text)
@@ -93,6 +93,7 @@ def mean(text: str, k: int, ends: list[str]) -> mpmath.mpf:
     return ctx.quad(f, places)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "ends"),
     [
@@ -169,6 +170,7 @@ def test_coefficients_vanish_by_parity_and_by_the_places_of_kinks(text: str, zer
     assert {k for k in range(3, 12) if balls[k].contains(0)} == zeros
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("q", "zeros"), [("1/3", {5}), ("2", set()), ("4", set()), ("9/14", set())])
 def test_clipped_lines_stretched_by_any_number_are_those_of_quadrature(q: str, zeros: set[int]) -> None:
     """µ_5 of clip(x/√3, −1, 1) is 0, for He_3(√3) = 0; D' = q P(|U|, |V| < 1/√q)."""
@@ -301,7 +303,10 @@ def test_early_coefficients_that_vanish_are_known_exactly(text: str, zeros: set[
     assert {k for k in range(6) if balls[k].contains(0)} == zeros
 
 
-@pytest.mark.parametrize("text", ["relu(x-0.3)+sin(x)", "clip(x,-1,2)", "exp(-8*abs(x))"])
+@pytest.mark.parametrize(
+    "text",
+    ["relu(x-0.3)+sin(x)", "clip(x,-1,2)", *(pytest.param("exp(-8*abs(x))", marks=pytest.mark.thorough),)],
+)
 def test_values_at_the_ends_are_sums_of_squares_and_near_those_next_to_them(text: str) -> None:
     dual, gap = activation(text).dual, Fraction(1, 2**12)
     squares = [m * m for m in activation(text).hermite(80, 90)]
