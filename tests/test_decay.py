@@ -191,8 +191,7 @@ def test_poles_beside_the_imaginary_axis_swing_about_their_stretched_exponential
 
 
 @pytest.mark.parametrize("act", ["sin", "cos"])
-@pytest.mark.parametrize("depth", [2, 3])
-@pytest.mark.quick(2)
+@pytest.mark.parametrize("depth", [2, pytest.param(3, marks=pytest.mark.thorough)])
 def test_entire_kernels(act: str, depth: int) -> None:
     assert found(act, depth).fit.model == "entire"
     assert found(act, depth).theory.coefficients[0].model == "entire"
