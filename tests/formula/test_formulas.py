@@ -112,11 +112,13 @@ def test_selu_written_out_has_the_same_coefficients() -> None:  # µ_0 = 0, whic
     test_written_out_the_coefficients_are_the_same("selu", 15, 3)
 
 
-@pytest.mark.quick(4)
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("name", "digits", "depth"),
     [
-        pytest.param(name, *pair, marks=[pytest.mark.thorough] * (name == "elu"))  # whose integrals next to 1 take long
+        pytest.param(
+            name, *pair, marks=[pytest.mark.thorough] * name.startswith("elu")
+        )  # whose integrals next to 1 take long
         for name, pair in zip(WRITTEN, cycle([(30, 2), (15, 3)]), strict=False)
         if name != "selu"
     ],
