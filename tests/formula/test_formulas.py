@@ -116,9 +116,7 @@ def test_selu_written_out_has_the_same_coefficients() -> None:  # µ_0 = 0, whic
 @pytest.mark.parametrize(
     ("name", "digits", "depth"),
     [
-        pytest.param(
-            name, *pair, marks=[pytest.mark.thorough] * name.startswith("elu")
-        )  # whose integrals next to 1 take long
+        pytest.param(name, *pair, marks=[pytest.mark.thorough] * name.startswith("elu"))
         for name, pair in zip(WRITTEN, cycle([(30, 2), (15, 3)]), strict=False)
         if name != "selu"
     ],
