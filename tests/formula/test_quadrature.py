@@ -228,7 +228,13 @@ def test_what_is_zero_far_out_is_known_to_be() -> None:
         assert bound.log_value(20.0) == -math.inf
 
 
-@pytest.mark.parametrize("text", SMOOTH)
+FAR_OUT = [
+    *("log(cosh(x))", "sqrt(cosh(x))", "exp(-x^2)*exp(x)", "exp(x^2/9)*exp(-x)", "atan(tanh(x))", "asinh(tanh(x))"),
+    *("softplus(tanh(x))", "log(2+sin(x))", "exp(sin(x))", "sin(x^2)", "log(sinh(x)^2+1)", "sinh(x)/x"),
+]
+
+
+@pytest.mark.parametrize("text", [*SMOOTH, *FAR_OUT])
 def test_bounds_far_out_hold(text: str) -> None:
     with working_precision(1600):  # for differences of what is nearly equal far out
         for t in (tree(text), derivative(tree(text))):
@@ -239,6 +245,11 @@ def test_bounds_far_out_hold(text: str) -> None:
                 for x in (16.0, 17.3, 25.0, 60.0):
                     for y in (0.0, 0.01, -0.03):
                         assert log2_upper(run(acb(sign * x, y))[0]) <= bound.log_value(x) + 1e-6
+
+
+@pytest.mark.parametrize("text", ["1/sin(x)", "log(x*sin(x))", "erfc(x*sin(x))", "sin(sinh(x))", "exp(exp(x^2))"])
+def test_what_may_be_singular_or_outgrow_exponentials_has_no_bound_far_out(text: str) -> None:
+    assert [growth(tree(text), 16.0, 0.03, sign) for sign in (1, -1)] == [None, None]
 
 
 @pytest.mark.quick(8)
