@@ -324,6 +324,14 @@ def test_values_at_the_ends_are_sums_of_squares_and_near_those_next_to_them(text
             assert near[1] <= (end[0] - near[0]) * 2**12 <= end[1]
 
 
+@pytest.mark.parametrize(("text", "sign"), [("clip(x,-1,1)*cos(x)", -1), ("abs(x)*exp(-abs(x))", 1)])
+def test_the_value_at_the_opposite_point_is_the_mean_square_by_parity(text: str, sign: int) -> None:
+    dual = activation(text).dual
+    value, slope = dual.value(Correlation.of(Fraction(-1), 100), 60)
+    assert abs(value - sign * dual.mean_square(90)) <= 2.0**-58
+    assert abs(slope + sign * dual.slope_square(90)) <= 2.0**-57
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("text", ["x/(1+abs(x))", "abs(x)^1.5", "max(x,sin(2*x))"])  # whose splines have large jumps
 def test_values_at_the_ends_of_long_series_are_those_next_to_them(text: str) -> None:
