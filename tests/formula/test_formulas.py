@@ -63,7 +63,7 @@ LARGEST = {name: "max" if name == "selu" else "1" for name in WRITTEN}
 # ---------------------------------------------------------------- every digit
 
 
-@pytest.mark.quick(16)
+@pytest.mark.quick(12)
 @pytest.mark.parametrize("reference", references(), ids=lambda r: f"{r['expression']},{r['depth']}")
 def test_twelve_digits_of_ball_arithmetic(reference: dict[str, Any]) -> None:
     for name, ours, theirs in pairs(reference, computed(reference, 50, 12)):
@@ -334,6 +334,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("command", [*COMMANDS, "decay -T 40"])
 @pytest.mark.parametrize("formula", [" x * sigmoid( 1.702*x )", "relu(x)**2/2"])
 def test_every_command_takes_a_formula(command: str, formula: str, points: Path) -> None:

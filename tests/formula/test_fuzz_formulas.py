@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 
 
 def test_a_sample_ends_in_results_and_refusals(pytestconfig: pytest.Config) -> None:
-    count = 250 if pytestconfig.getoption("--thorough") else 60
+    count = 250 if pytestconfig.getoption("--thorough") else 30
     assert run("--count", f"{count}", "--seed", "6").startswith(f"{count} inputs, 0 faults")
 
 
