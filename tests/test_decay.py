@@ -405,7 +405,7 @@ def test_where_theorem_4_8_is_silent_only_the_trace_is_left(act: str, rank: int,
 
 
 def test_theorem_4_8_turns_laws_of_coefficients_into_laws_of_eigenvalues() -> None:
-    """p^{-a} → n^{-(a-1)/r}, e^{-a √p} → e^{-a' n^{1/2r}}, e^{-ap} → e^{-a' n^{1/r}}, a' < a 2^{-1/2r} and a 2^{-1/r}."""
+    """p^{-a} → n^{-(a-1)/r}, e^{-a √p} → e^{-b n^{1/2r}}, e^{-ap} → e^{-b n^{1/r}}, b < a/2^{1/2r} and a/2^{1/r}."""
     found = [data_statements(law, 8)[1] for law in LAWS]
     assert found[0].exponent == -9 / 8
     assert [s.rate for s in found[1:3]] == [pytest.approx(3 * 2 ** (-1 / 16)), pytest.approx(np.log(2) * 2 ** (-1 / 8))]
