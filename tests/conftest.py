@@ -1,7 +1,8 @@
 """What all tests share: the oracles' folder, Hypothesis without clocks or dice, and how much of the volume runs.
 
 By default a test marked ``quick(n)`` runs for `n` of its parameter sets, chosen so that they hold as many values of
-every parameter as they can; ``quick()`` takes as many as hold all values. A test marked ``thorough`` does not run.
+every parameter as they can; ``quick()`` takes as many as hold all values. What is marked ``thorough``, a test or one of
+its parameter sets, does not run.
 ``pytest --thorough`` runs everything, with as many Hypothesis examples as tests ask for.
 """
 
@@ -47,7 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def representatives(family: list[pytest.Item]) -> list[pytest.Item]:
     """The parameter sets of one test that run by default, in their order."""
-    if family[0].get_closest_marker("thorough"):
+    family = [item for item in family if not item.get_closest_marker("thorough")]
+    if not family:
         return []
     mark = family[0].get_closest_marker("quick")
     if mark is None:

@@ -21,7 +21,10 @@ SPECIAL = [
 PLACES = np.array([-40.0, -20.3, -9.7, -4.1, -1.9, -0.6, -1e-3, -1e-9, 1e-9, 1e-3, 0.4, 1.3, 3.7, 8.8, 20.1, 36.5])
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *SPECIAL])
+FORMULAS = ["erf(x)*erfc(x/3)", "sinc(x+2)+sigmoid(x)", "max(x,sin(x))", "x/(1+abs(x))", "max(x,x+relu(x))"]
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *SPECIAL, *FORMULAS])
 def test_both_are_those_of_the_activation(name: str) -> None:
     act = activation(name)
     phi, slope = act.on_arrays()

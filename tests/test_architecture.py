@@ -11,6 +11,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,37 +43,47 @@ KNOWERS = {
 ACTORS = {"print": {"cli"}, "open": {"cli"}, "input": set(), "exit": set(), "sys.exit": {"__main__", "cli"}}
 """Which packages may act on it."""
 
-TREES = {
-    ".".join(path.relative_to(HERE).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
-    for path in HERE.rglob("*.py")
-}
-MODULES = {name: tree for name, tree in TREES.items() if not name.endswith("__init__")}
+PATHS = {".".join(path.relative_to(HERE).with_suffix("").parts): path for path in HERE.rglob("*.py")}
+MODULES = [name for name in PATHS if not name.endswith("__init__")]
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(PATHS[module].read_text(encoding="utf-8"))
 
 
 def package(module: str) -> str:
     return module.split(".")[0]
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+@cache
+def imported(module: str) -> set[str]:
     """All modules that a module imports, wherever in it: with ``from a import b`` both a and a.b."""
-    for node in ast.walk(tree):
+    found: set[str] = set()
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield str(node.module)
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update([str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)])
+    return found
+
+
+@cache
+def calls(module: str) -> set[str]:
+    """All that a module calls, as it is written there."""
+    return {ast.unparse(node.func) for node in ast.walk(tree(module)) if isinstance(node, ast.Call)}
 
 
 def neighbours(module: str) -> set[str]:
     """The modules of ours that a module imports, such as ``kernel.points``."""
-    found = {name.removeprefix("ntkcalc.") for name in imported(MODULES[module]) if name.startswith("ntkcalc.")}
-    return {name for name in found if name in MODULES or f"{name}.__init__" in TREES}
+    found = {name.removeprefix("ntkcalc.") for name in imported(module) if name.startswith("ntkcalc.")}
+    return {name for name in found if name in MODULES or f"{name}.__init__" in PATHS}
 
 
 def test_every_module_has_its_package() -> None:
-    assert {name for name in TREES if "." not in name} == TOP
-    assert {package(name) for name in TREES} - TOP <= set(PACKAGES)
+    assert {name for name in PATHS if "." not in name} == TOP
+    assert {package(name) for name in PATHS} - TOP <= set(PACKAGES)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -98,24 +109,23 @@ def test_formulas_are_known_to_activations_alone() -> None:
 def test_what_a_package_exports_is_there() -> None:
     for name in PACKAGES[1:]:
         for inside in importlib.import_module(f"ntkcalc.{name}").__all__:
-            assert f"{name}.{inside}" in MODULES or f"{name}.{inside}.__init__" in TREES
+            assert f"{name}.{inside}" in MODULES or f"{name}.{inside}.__init__" in PATHS
 
 
 @pytest.mark.parametrize("world", KNOWERS)
 def test_few_packages_know_the_world(world: str) -> None:
-    knowers = {package(m) for m, tree in MODULES.items() if world in {name.split(".")[0] for name in imported(tree)}}
+    knowers = {package(m) for m in MODULES if world in {name.split(".")[0] for name in imported(m)}}
     assert knowers <= KNOWERS[world]
 
 
 @pytest.mark.parametrize("act", ACTORS)
 def test_few_packages_act_on_the_world(act: str) -> None:
-    calls = [(m, node) for m, tree in MODULES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    assert {package(m) for m, node in calls if ast.unparse(node.func) == act} <= ACTORS[act]
+    assert {package(m) for m in MODULES if act in calls(m)} <= ACTORS[act]
 
 
-def undocumented(tree: ast.AST, inside: str) -> Iterator[str]:
+def undocumented(parent: ast.AST, inside: str) -> Iterator[str]:
     """Public functions, classes and methods without a docstring."""
-    for node in ast.iter_child_nodes(tree):
+    for node in ast.iter_child_nodes(parent):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             if not ast.get_docstring(node):
                 yield f"{inside}.{node.name}"
@@ -124,8 +134,8 @@ def undocumented(tree: ast.AST, inside: str) -> Iterator[str]:
 
 
 def test_all_that_is_public_has_a_docstring() -> None:
-    assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
-    assert [name for module, tree in MODULES.items() for name in undocumented(tree, module)] == []
+    assert [module for module in PATHS if not ast.get_docstring(tree(module))] == []
+    assert [name for module in MODULES for name in undocumented(tree(module), module)] == []
 
 
 def documented(thing: object) -> list[str]:
@@ -166,6 +176,6 @@ LONGEST = 59  # lines of a function, with its docstring
 
 @pytest.mark.parametrize("module", MODULES)
 def test_functions_are_short(module: str) -> None:
-    functions = [node for node in ast.walk(MODULES[module]) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef)]
     lengths = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno is not None}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}

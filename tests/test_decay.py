@@ -16,8 +16,8 @@ from ntkcalc import InputError, decay_theory, fit_decay, sphere_eigenvalues
 from ntkcalc.activations.catalogue import FAMILIES
 from ntkcalc.decay.fit import fit_logs
 from ntkcalc.decay.kernel_decay import kernel_decays
-from ntkcalc.decay.results import ClassFit, Decay, DecayFit, Parameter
-from ntkcalc.decay.theory import geometric_layers, kernel_theory
+from ntkcalc.decay.results import ClassFit, Decay, DecayFit, Parameter, Statement
+from ntkcalc.decay.theory import data_statements, geometric_layers, kernel_theory, sphere_statements
 from ntkcalc.kernel.hyperparameters import Kernel
 
 
@@ -191,8 +191,7 @@ def test_poles_beside_the_imaginary_axis_swing_about_their_stretched_exponential
 
 
 @pytest.mark.parametrize("act", ["sin", "cos"])
-@pytest.mark.parametrize("depth", [2, 3])
-@pytest.mark.quick(2)
+@pytest.mark.parametrize("depth", [2, pytest.param(3, marks=pytest.mark.thorough)])
 def test_entire_kernels(act: str, depth: int) -> None:
     assert found(act, depth).fit.model == "entire"
     assert found(act, depth).theory.coefficients[0].model == "entire"
@@ -373,6 +372,13 @@ def test_what_makes_no_sense_is_refused(series: list[float], window: tuple[int, 
 
 # ---------------------------------------------------------------- what follows for eigenvalues
 
+LAWS = [
+    Statement("power", "", "", "", exponent=-10.0),
+    Statement("stretched-exponential", "", "", "", rate=3.0),
+    Statement("exponential", "", "", "", ratio=2.0, exponent=0.5),
+    Statement("finite", "", "", ""),
+]
+
 
 def test_corollary_4_7_for_relu_is_seen_in_its_eigenvalues() -> None:
     theory = kernel_theory(Kernel.of("relu", 2, "1", "0.1"), sphere_dim=3)
@@ -396,6 +402,23 @@ def test_where_theorem_4_8_is_silent_only_the_trace_is_left(act: str, rank: int,
     statements = decay_theory(act, rank=rank).data_eigenvalues
     assert statements[0].law == "λ_n ≤ S_l/n"
     assert said in statements[1].law
+
+
+def test_theorem_4_8_turns_laws_of_coefficients_into_laws_of_eigenvalues() -> None:
+    """p^{-a} → n^{-(a-1)/r}, e^{-a √p} → e^{-b n^{1/2r}}, e^{-ap} → e^{-b n^{1/r}}, b < a/2^{1/2r} and a/2^{1/r}."""
+    found = [data_statements(law, 8)[1] for law in LAWS]
+    assert found[0].exponent == -9 / 8
+    assert [s.rate for s in found[1:3]] == [pytest.approx(3 * 2 ** (-1 / 16)), pytest.approx(np.log(2) * 2 ** (-1 / 8))]
+    assert "λ_n = 0" in found[3].law
+    assert [s.law for s in data_statements(Statement("entire", "", "", ""), 8)] == ["λ_n ≤ S_l/n"]
+
+
+def test_corollary_4_7_turns_laws_of_coefficients_into_laws_of_frequencies() -> None:
+    found = [sphere_statements(law, 3) for law in LAWS]
+    assert [found[0][i].exponent for i in (0, 1)] == [-21, -7]  # −d + 2 − 2a, and that over d
+    assert found[1][0].rate == 3
+    assert (found[2][0].ratio, found[2][1].ratio) == (2, pytest.approx(2 + 3**0.5))
+    assert "λ_k = 0" in found[3][0].law
 
 
 @pytest.mark.parametrize(

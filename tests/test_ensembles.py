@@ -101,7 +101,7 @@ def test_standard_networks_and_images_have_no_limit_to_compare_with() -> None:
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 @pytest.mark.parametrize("act", ["relu", "tanh", "gelu"])
-@pytest.mark.quick(4)
+@pytest.mark.quick(2)
 def test_the_distance_to_infinite_width_falls_like_one_over_root_width(act: str, depth: int) -> None:
     widths = (64, 128, 256, 512)  # up to 4096: tests/benchmarks/networks.py --convergence
     off = [float(network_spectrum(Kernel.of(act, depth), Architecture(w), SMALL, 64).distance or 0) for w in widths]
@@ -150,7 +150,7 @@ def figure_3(act: str, depth: int, data: str) -> NetworkSpectrum:
 
     images = unit_rows(load_digits().images[:60, None], "digits")
     points = images if data == "digits" else as_images(isotropic_points(60, 64, 0), (1, 8, 8))
-    return network_spectrum(Kernel.of(act, depth), Architecture(20, "cnn", "standard", "same"), points, 10, 0, 40)
+    return network_spectrum(Kernel.of(act, depth), Architecture(20, "cnn", "standard", "same"), points, 6, 0, 40)
 
 
 @pytest.mark.parametrize("data", ["digits", "isotropic"])

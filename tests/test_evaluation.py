@@ -101,7 +101,7 @@ def name(record: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=name)
-@pytest.mark.quick(18)
+@pytest.mark.quick(12)
 def test_theta_is_what_its_definition_says(record: dict[str, Any]) -> None:
     """At some points of each depth, to all 45 digits; `oracles/make_values.py --check` takes all points."""
     for depth, stride in {1: 13, 2: 17, 3: 17, 5: 29, 8: 37}.items():

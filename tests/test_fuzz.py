@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parent / "fuzz" / "arguments.py"
 
 
 def test_whatever_is_typed_or_fed_in_ends_as_the_contract_says(pytestconfig: pytest.Config) -> None:
-    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (60, 2)
+    inside, processes = (250, 6) if pytestconfig.getoption("--thorough") else (30, 2)
     command = [sys.executable, str(SCRIPT), "--inside", f"{inside}", "--processes", f"{processes}", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800)
     assert done.stderr == ""
@@ -39,7 +39,7 @@ def test_the_script_sees_what_is_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("script", "few", "many", "seed", "said"),
-    [("files.py", 150, 5000, 5, "damaged files"), ("kills.py", 4, 48, 3, "killed runs")],
+    [("files.py", 60, 5000, 5, "damaged files"), ("kills.py", 4, 48, 3, "killed runs")],
 )
 def test_damaged_files_and_killed_runs_end_as_their_scripts_say(
     script: str, few: int, many: int, seed: int, said: str, pytestconfig: pytest.Config

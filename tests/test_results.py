@@ -11,7 +11,6 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import ntkcalc
@@ -63,6 +62,8 @@ def test_a_dictionary_holds_what_json_holds(r: Any) -> None:
 
 @pytest.mark.parametrize("r", RESULTS, ids=named)
 def test_a_table_of_pandas_holds_what_csv_holds(r: Any) -> None:
+    import pandas as pd
+
     frame, csv = r.to_pandas(), pd.read_csv(StringIO(text_of([r], "csv", Screen())))
     assert csv[frame.columns].astype(frame.dtypes).equals(frame)
     assert frame.attrs["kernel"]["activation"] == r.kernel.activation

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from shell import START, inside, strict_validator
@@ -143,6 +142,8 @@ def test_fields_may_be_added() -> None:
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.quick(6)
 def test_csv_opens_in_pandas_with_numbers_as_numbers(line: str, files: dict[str, str]) -> None:
+    import pandas
+
     text = printed(line, files, "--format", "csv")
     frame = pandas.read_csv(io.StringIO(text))
     assert "\r" not in text

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t as student
 
 from ntkcalc import InputError
 from ntkcalc.networks.trials import Sample, generator, numbered_trials
@@ -21,6 +20,8 @@ def test_trials_are_numbered_from_0_and_differ() -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
 def test_mean_and_interval_are_those_of_numpy_and_scipy(n: int) -> None:
+    from scipy.stats import t as student
+
     values = 1e6 + np.random.default_rng(0).standard_normal((n, 3))
     sample = Sample()
     for row in values:

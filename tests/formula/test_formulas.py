@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import random
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from compare_formulas import computed, pairs, references, units_apart
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shell import inside
+from volume import examples
 
 from ntkcalc import AccuracyError, InputError, ntk_coefficients, ntk_values, sphere_eigenvalues
 from ntkcalc.activations.catalogue import FAMILIES, activation
 from ntkcalc.activations.dual import Correlation
 from ntkcalc.numerics.precision import context, real
+from ntkcalc.numerics.types import Array
 
 CTX = context(256)
 DRAW = random.Random(8)
@@ -58,7 +63,7 @@ LARGEST = {name: "max" if name == "selu" else "1" for name in WRITTEN}
 # ---------------------------------------------------------------- every digit
 
 
-@pytest.mark.quick(16)
+@pytest.mark.quick(12)
 @pytest.mark.parametrize("reference", references(), ids=lambda r: f"{r['expression']},{r['depth']}")
 def test_twelve_digits_of_ball_arithmetic(reference: dict[str, Any]) -> None:
     for name, ours, theirs in pairs(reference, computed(reference, 50, 12)):
@@ -107,9 +112,14 @@ def test_selu_written_out_has_the_same_coefficients() -> None:  # µ_0 = 0, whic
     test_written_out_the_coefficients_are_the_same("selu", 15, 3)
 
 
-@pytest.mark.quick(5)
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
-    ("name", "digits", "depth"), [(name, *DRAW.choice([(15, 3), (30, 2)])) for name in WRITTEN if name != "selu"]
+    ("name", "digits", "depth"),
+    [
+        pytest.param(name, *pair, marks=[pytest.mark.thorough] * name.startswith("elu"))
+        for name, pair in zip(WRITTEN, cycle([(30, 2), (15, 3)]), strict=False)
+        if name != "selu"
+    ],
 )
 def test_written_out_the_kernel_is_the_same(name: str, digits: int, depth: int) -> None:
     rho = ["-1", "-0.3", "0.5", "0.999999"]
@@ -141,7 +151,6 @@ def test_a_plain_call_is_the_named_activation(call: str, name: str) -> None:
 # ---------------------------------------------------------------- equal functions
 
 
-@pytest.mark.quick(12)
 @pytest.mark.parametrize(
     "equal",
     [
@@ -159,9 +168,9 @@ def test_a_plain_call_is_the_named_activation(call: str, name: str) -> None:
     ],
     ids=lambda texts: texts[0],
 )
-@pytest.mark.parametrize("digits", [12, 25])
+@pytest.mark.parametrize("digits", [12, pytest.param(25, marks=pytest.mark.thorough)])
 def test_equal_functions_give_equal_numbers(equal: list[str], digits: int) -> None:
-    first, *others = (ntk_coefficients(text, 2, 16, digits=digits, sigma_w2="max") for text in equal)
+    first, *others = (ntk_coefficients(text, 2, 8, digits=digits, sigma_w2="max") for text in equal)
     for other in others:
         assert (other.values, other.tail, other.kernel.total) == (first.values, first.tail, first.kernel.total)
 
@@ -209,7 +218,7 @@ def test_the_squares_of_kinked_coefficients_approach_the_moment(text: str) -> No
     assert max(sizes) < 2 * min(sizes)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
 def test_no_wave_passes_for_a_slower_one(w: Decimal, h: str) -> None:
     """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
@@ -235,7 +244,8 @@ def test_coefficients_too_small_for_floats_have_all_their_digits(w: int) -> None
     assert abs(CTX.mpf(str(found)) / expected - 1) < 5.1e-6
 
 
-@pytest.mark.parametrize("text", ["x*tanh(x)", "relu(x)^2/2", "abs(x-0.5)"])
+@pytest.mark.quick(2)
+@pytest.mark.parametrize("text", ["x*tanh(x)", "abs(x-0.5)", "relu(x)^2/2"])
 def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text: str) -> None:
     found = sphere_eigenvalues(text, sphere_dim=3, max_frequency=10, sigma_w2="0.4", digits=10)
     tail = ntk_coefficients(text, 2, 10, sigma_w2="0.4", digits=10).tail
@@ -248,30 +258,31 @@ def test_the_trace_is_short_of_its_sum_on_the_sphere_by_less_than_the_tail(text:
 
 # ---------------------------------------------------------------- three ways to the dual of splines
 
-SPLINES: dict[str, tuple[list[int], Callable[[Any], Any]]] = {
-    "clip(x,-1,1)": ([-1, 1], lambda x: min(max(x, -1), 1)),
-    "min(max(x,0),6)": ([0, 6], lambda x: min(max(x, 0), 6)),
-    "x*clip(x/6+0.5,0,1)": ([-3, 3], lambda x: x * min(max(x / 6 + CTX.mpf(1) / 2, 0), 1)),
+SPLINES: dict[str, tuple[list[int], Callable[[Array], Array]]] = {
+    "clip(x,-1,1)": ([-1, 1], lambda x: np.clip(x, -1, 1)),
+    "min(max(x,0),6)": ([0, 6], lambda x: np.clip(x, 0, 6)),
+    "x*clip(x/6+0.5,0,1)": ([-3, 3], lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
 }
 
 
-def by_definition(knots: list[int], phi: Callable[[Any], Any], t: str) -> Any:
-    """E[φ(U)φ(V)] by Gauss–Legendre quadrature of the definition, cut at the knots."""
-    import mpmath
+def normal_mean(f: Callable[[Array], Array], places: Iterable[float]) -> float:
+    """E[f(Z)] by Gauss–Legendre quadrature with 50 nodes between the places where f bends."""
+    nodes, weights = np.polynomial.legendre.leggauss(50)
+    total = 0.0
+    for left, right in pairwise(sorted({-9.0, 0.0, 9.0, *(p for p in places if -9 < p < 9)})):
+        x = (left + right + (right - left) * nodes) / 2
+        total += (right - left) / 2 * float(weights @ (f(x) * np.exp(-x * x / 2))) / math.sqrt(2 * math.pi)
+    return total
 
-    ctx = mpmath.mp.clone()
-    ctx.dps = 20
-    rho, root = ctx.mpf(t), ctx.sqrt(1 - ctx.mpf(t) ** 2)
-    ends = sorted({-9, *knots, 0, 9})
 
-    def density(x: Any) -> Any:
-        return ctx.exp(-x * x / 2) / ctx.sqrt(2 * ctx.pi)
+def by_definition(knots: list[int], phi: Callable[[Array], Array], t: float) -> float:
+    """E[φ(U)φ(V)] by quadrature of the definition, cut at the knots."""
+    root = math.sqrt(1 - t**2)
 
-    def inner(u: Any) -> Any:
-        cuts = sorted({-9, 9, *(w for k in knots if -9 < (w := (k - rho * u) / root) < 9)})
-        return ctx.quad(lambda w: phi(rho * u + root * w) * density(w), cuts, method="gauss-legendre", maxdegree=5)
+    def inner(u: float) -> float:
+        return normal_mean(lambda w: phi(t * u + root * w), [(k - t * u) / root for k in knots])
 
-    return ctx.quad(lambda u: phi(u) * density(u) * inner(u), ends, method="gauss-legendre", maxdegree=5)
+    return normal_mean(lambda us: phi(us) * np.array([inner(float(u)) for u in us]), knots)
 
 
 @pytest.mark.parametrize("text", SPLINES)
@@ -279,7 +290,7 @@ def test_the_dual_of_a_spline_is_that_of_the_definition(text: str) -> None:
     dual, (knots, phi) = activation(text).dual, SPLINES[text]
     found = dual.value(Correlation.of(Fraction("0.6"), 64), 64)[0]
     # beyond |x| = 9 are 2e-19 of the mass
-    assert abs(found - by_definition(knots, phi, "0.6")) < 1e-13
+    assert abs(found - by_definition(knots, phi, 0.6)) < 1e-13
 
 
 @pytest.mark.quick(2)
@@ -288,7 +299,7 @@ def test_the_dual_of_a_spline_is_that_of_the_definition(text: str) -> None:
 def test_the_dual_of_a_spline_is_its_hermite_series(text: str, t: str) -> None:
     dual = activation(text).dual
     value, slope = dual.value(Correlation.of(Fraction(t), 80), 80)
-    terms, x = 30_000, CTX.mpf(t)  # 0.999^30000 is 1e-13
+    terms, x = math.ceil(30 / (1 - abs(float(t)))), CTX.mpf(t)  # 0.999^30000 is 1e-13
     squares = [CTX.convert(m) ** 2 for m in dual.moments(terms, 100)]
     series = CTX.fsum(s * x**k for k, s in enumerate(squares))
     steeper = CTX.fsum(k * s * x ** (k - 1) for k, s in enumerate(squares) if k)
@@ -323,6 +334,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("command", [*COMMANDS, "decay -T 40"])
 @pytest.mark.parametrize("formula", [" x * sigmoid( 1.702*x )", "relu(x)**2/2"])
 def test_every_command_takes_a_formula(command: str, formula: str, points: Path) -> None:
@@ -421,8 +433,8 @@ def test_a_slope_that_is_infinite_at_a_point_has_its_mean_square() -> None:
 def test_errors_are_those_of_the_package() -> None:
     with pytest.raises(InputError, match="unknown function"):
         ntk_coefficients("f(x)")
-    with pytest.raises(AccuracyError, match="varies too fast near x = "):
-        ntk_coefficients("x^2*sin(1/x)")
+    with pytest.raises(AccuracyError, match="no bound"):
+        ntk_coefficients("tan(1.1e702+x)")
 
 
 @pytest.mark.parametrize("text", ["tan(1.1e702+x)", "erf(clip(x,-1e400,1e400))"])

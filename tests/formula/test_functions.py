@@ -7,9 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from flint import arb
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ntkcalc.activations.formula.balls import working_precision
 from ntkcalc.activations.formula.functions import (
     WORDS,
     DomainError,
@@ -237,11 +239,13 @@ def test_values_far_out_are_those_of_the_limit(text: str, x: str, expected: int)
 
 def test_tails_keep_their_relative_accuracy() -> None:
     wide = context(16_000)
+    with working_precision(16_000):
+        half, whole = (wide.mpf((1 - x.erf()).mid().str(120, radius=False)) for x in (100 / arb(2).sqrt(), arb(100)))
     for text, x, expected in (
         ("sigmoid(x)", "-1e4", 1 / (1 + wide.exp(10_000))),
-        ("erfc(x)", "100", 1 - wide.erf(100)),
-        ("Phi(x)", "-100", (1 - wide.erf(100 / wide.sqrt(2))) / 2),
-        ("gelu(x)", "-100", -50 * (1 - wide.erf(100 / wide.sqrt(2)))),
+        ("erfc(x)", "100", whole),
+        ("Phi(x)", "-100", half / 2),
+        ("gelu(x)", "-100", -50 * half),
         ("silu(x)", "-1e4", -10_000 / (1 + wide.exp(10_000))),
         ("mish(x)", "-1e4", -10_000 * wide.tanh(wide.log(1 + wide.exp(-10_000)))),
         ("exp(x)-1", "1e-60", wide.exp(wide.mpf("1e-60")) - 1),
@@ -382,7 +386,7 @@ def test_refusals_name_the_limit(text: str, message: str) -> None:
 
 def test_polynomials_of_any_degree_are_refused() -> None:
     with pytest.raises(InputError, match="degree 200 at most"):
-        polynomial(tree("(x+1)^150*(x-1)^150"))
+        polynomial(tree("(x+1)^101*x^100"))
 
 
 def test_large_arguments_of_waves_are_refused() -> None:

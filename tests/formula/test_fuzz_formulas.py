@@ -23,8 +23,9 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_a_sample_ends_in_results_and_refusals() -> None:
-    assert run("--count", "250", "--seed", "6").startswith("250 inputs, 0 faults")
+def test_a_sample_ends_in_results_and_refusals(pytestconfig: pytest.Config) -> None:
+    count = 250 if pytestconfig.getoption("--thorough") else 30
+    assert run("--count", f"{count}", "--seed", "6").startswith(f"{count} inputs, 0 faults")
 
 
 @pytest.mark.thorough

@@ -410,8 +410,8 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
     a, b = (*t.arguments, ZERO)[:2]
     choice = branch(t)
     if choice is not None:
-        above = times(node("step", choice.decider), derivative(choice.above))
-        return plus(above, times(node("step", negated(choice.decider)), derivative(choice.below)))
+        above = node("step", choice.decider)  # where it is 0 on an interval, both branches are the same function
+        return plus(times(above, derivative(choice.above)), times(minus(ONE, above), derivative(choice.below)))
     if t.head in ("+", "-"):
         return (plus if t.head == "+" else minus)(*slopes)
     if t.head == "neg":
