@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
-from ntkcalc.activations.formula.checks import check, check_growth
+from ntkcalc.activations.formula.checks import check, check_growth, check_singularities
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
@@ -104,6 +104,7 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
     if row is not None:
         return PolynomialDual(row, name)
+    check_singularities(tree, name)
     if (smooth := quadrature_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)

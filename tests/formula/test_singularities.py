@@ -1,0 +1,108 @@
+"""Poles, jumps and places without a real value: refused at once, with the place; removable ones are not."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from ntkcalc.activations.catalogue import activation
+from ntkcalc.activations.formula import checks
+from ntkcalc.activations.formula.checks import check_singularities
+from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.errors import InputError
+
+DRAW = random.Random(5)
+
+
+def refusal(text: str) -> str:
+    """What is said of a formula, nothing if it is let through."""
+    try:
+        activation(text)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def polynomial(roots: list[int]) -> str:
+    return "*".join(f"(x-({root}/7))" for root in roots)
+
+
+@pytest.mark.parametrize("roots", [[DRAW.randint(-20, 20) for _ in range(n)] for n in (1, 2, 2, 3, 5)])
+def test_the_place_of_a_pole_is_a_root_of_the_divisor(roots: list[int]) -> None:
+    found = re.search(r"is unbounded at x = (\S+);", refusal(f"1/({polynomial(roots)})"))
+    assert found is not None
+    assert min(abs(float(found.group(1)) - root / 7) for root in roots) < 1e-5
+
+
+@pytest.mark.parametrize("roots", [[DRAW.randint(-20, 20) for _ in range(n)] for n in (1, 2, 3)])
+def test_a_divisor_that_comes_near_zero_is_no_pole(roots: list[int]) -> None:
+    tree = plain(parsed(f"1/(({polynomial(roots)})^2+1e-60)", WORDS))
+    check_singularities(tree, "it")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sin(x)/x", "x/tanh(x)", "abs(sin(x)/x)", "expm1(x)/x*exp(-x^2)", "max(x,0)+10^100*min(x,0)", "1+10^30*relu(x)"],
+)
+def test_what_is_continuous_at_every_scale_is_let_through(text: str) -> None:
+    assert refusal(text) == ""
+
+
+@pytest.mark.parametrize("text", ["tanh(1e40*x)/x", "min(1/abs(x),5)", "abs(clip(1/x,-1,1))", "x^2*sin(1/x)"])
+def test_what_no_proof_is_found_of_is_not_said_to_be_infinite(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_places", lambda tree, text: ())
+    tree = plain(parsed(text, WORDS))
+    check_singularities(tree, text)
+    checks.check(tree, text)
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1/((x-0.4)^2-1e-6)", "is unbounded at x = 0.399"),
+        ("1/((x-0.4)^2-1e-30)", "is unbounded at x = 0.4"),
+        ("1/(x^3-x-1)", "is unbounded at x = 1.32472"),
+        ("1/(exp(x)-2)", "is unbounded at x = 0.693147"),
+        ("1/(1-cos(x))", "is unbounded at x = 0;"),
+        ("1/(relu(x)-1)", "is unbounded at x = 1;"),
+        ("1/abs(x)^0.2", "is unbounded at x = 0;"),
+        ("exp(0.001/x)", "is unbounded at x = 0;"),
+        ("relu(3-2/(x-1))^2", "is unbounded at x = 1;"),
+        ("tan(x)", "is unbounded at x = 1.5708"),
+        ("x/sin(x)", "is unbounded at x = 3.14159"),
+        ("1/(exp(x)+exp(-x)-2.00000001)", "is unbounded at x = 0.0001"),
+        ("1/log(abs(x)+0.5)", "is unbounded at x = 0.5"),
+        ("sqrt((x-0.4)^2-1e-6)", "sqrt of -1.0e-6 is not real, at x = 0.4"),
+        ("sqrt(cos(x)+0.99999)", "is not real, at x = 3.14"),
+        ("log((x-1)^2)", "log of 0.0 is not finite and real, at x = 1"),
+    ],
+)
+def test_a_proven_singularity_is_refused_before_anything_is_planned(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("quadrature_dual", "check", "PiecewiseDual"):
+        monkeypatch.setattr(f"ntkcalc.activations.formula.activation.{name}", None)
+    assert said in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clip(1/x,-1,1)", "jumps from -1.0 to 1.0 at x = 0"),
+        ("tanh(1/x)", "jumps from -1.0 to 1.0 at x = 0"),
+        ("x+1e-25*sign(x^2-2)", "jumps by -2.0e-25 at x = -1.41421"),
+        ("10^-99*step(x)+10^-200*x", "jumps from 0.0 to 1.0e-99 at x = 0"),
+        ("sin(1/x)", "has no limit at x = 0"),
+        ("abs(x)^0.4", "its derivative is not square-integrable at x = 0"),
+        ("10^-99*abs(x)^0.4", "its derivative is not square-integrable at x = 0"),
+        ("x*sin(1/x)", "its derivative is not square-integrable at x = 0"),
+    ],
+)
+def test_limits_that_do_not_meet_are_refused(text: str, said: str) -> None:
+    assert said in refusal(text)
