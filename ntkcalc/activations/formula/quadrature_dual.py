@@ -182,7 +182,7 @@ class QuadratureDual:
         return self._total(bits, 1)
 
     def _total(self, bits: int, order: int) -> Real:
-        need = bits + 8.0
+        need = bits + 8.0 - self._line.log_scale
         while True:
             ball = self._line.square(order, need)
             lost = -log2_lower(ball)
@@ -523,7 +523,7 @@ class QuadratureDual:
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
-        return all(log2_lower(self._line.square(order, 128.0)) > -math.inf for order in (0, 1))
+        return all(log2_lower(self._line.square(order, 128.0 - self._line.log_scale)) > -math.inf for order in (0, 1))
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""

@@ -124,6 +124,11 @@ class _Rational:
             raise _UnknownError
         return known[tree]
 
+    def functions_in(self, polynomial: Any) -> bool:
+        """Return whether functions of x are in a polynomial in the generators."""
+        degrees = zip(self.generators, polynomial.degrees(), strict=True)
+        return any(n and not (atom is X or atom.constant) for atom, n in degrees)
+
     def tree(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a tree."""
         terms = []
@@ -202,12 +207,11 @@ def with_degree(part: Tree) -> int | None:
         found = field.quotient(part)
         if found.top == 0:
             return -1
-        quotient, rest = divmod(found.top, found.bottom)
+        fixed = not field.functions_in(found.bottom) and not found.bottom.degrees()[0]  # √2, but no x
+        quotient, rest = (found.top, 0) if fixed else divmod(found.top, found.bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
-    if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
-        return None
-    return int(max(powers[0] for powers in quotient.to_dict()))
+    return int(quotient.degrees()[0]) if rest == 0 and not field.functions_in(quotient) else None
 
 
 def cancelled(tree: Tree) -> Tree:

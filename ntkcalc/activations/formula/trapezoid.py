@@ -25,8 +25,10 @@ from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
+_FEW = 32  # degrees
 _BLOCK = 48  # nodes that share a precision
 _MOST_NODES = 1 << 22
+_LARGE = 64.0  # log2 of an E[φ²] from which on its absolute error is to be no smaller than what is asked for
 AVOIDING = 2.0**-3 + 2.0**-20 + 2.0**-45
 """An offset of nodes, in steps, by which they miss the places that people write into formulas."""
 
@@ -94,6 +96,12 @@ class Line:
         self.phi = phi
         self._squares: dict[int, tuple[float, Ball]] = {}
 
+    @property
+    def log_scale(self) -> float:
+        """log2 of about E[φ²], where that is large."""
+        least = self.phi.phi.bounds[-1][1]
+        return least if least > _LARGE else 0.0
+
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
         bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.phi.bounds]
@@ -110,10 +118,11 @@ class Line:
         """Return balls of µ_0 … µ_degree with radii below 2**-need, zeros where a part of φ is a polynomial."""
         found = [arb(0)] * (degree + 1)
         lasts = [degree if last is None else min(last, degree) for last in self.phi.polynomial_parts]
-        for last in {*lasts} - {-1}:
-            kinds = [i for i in (0, 1) if lasts[i] == last]
+        together = degree <= _FEW  # values of φ take longer than sums of few terms
+        for last in {*([max(lasts)] if together else lasts)} - {-1}:
+            kinds = [i for i in (0, 1) if lasts[i] >= 0 and (together or lasts[i] == last)]
             for k, value in enumerate(self._hermite(last, need, kinds)):
-                if k % 2 in kinds:
+                if k % 2 in kinds and k <= lasts[k % 2]:
                     found[k] = value
         return found
 
