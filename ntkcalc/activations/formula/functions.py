@@ -354,6 +354,8 @@ def _plain(t: Tree) -> Tree:
     """Simplify one node whose arguments are plain."""
     if t.head == "^":
         return _power(*t.arguments)
+    if t.head in ("power", "sqrt") and t.arguments[0] is ZERO and (t.arguments[-1].number or 1) > 0:
+        return ZERO  # as on one side of the kink of relu(x)^1.5
     if t.word in _BRANCHES and t.arguments and _decided_by_zero(t):
         return ZERO if len(t.arguments) == 1 else t.arguments[0]
     if t.head in ("+", "-") and t.arguments:
