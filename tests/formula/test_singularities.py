@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 
@@ -57,6 +58,23 @@ def test_what_no_proof_is_found_of_is_not_said_to_be_infinite(text: str, monkeyp
     tree = plain(parsed(text, WORDS))
     check_singularities(tree, text)
     checks.check(tree, text)
+
+
+@pytest.mark.parametrize("text", ["relu(x)^1.5", "sqrt(relu(x)^3)", "(relu(x)^3)^(1/2)", "sqrt(relu(x))*relu(x)"])
+def test_powers_of_what_is_zero_on_one_side(text: str) -> None:  # E[Z³; Z > 0] = √(2/π)
+    assert abs(float(activation(text).dual.mean_square(40)) - (2 / math.pi) ** 0.5) < 1e-9
+
+
+@pytest.mark.parametrize("text", ["min(x*x+x+1e6,Phi(x))", "max(x*x-x+1e6,x)-1e6"])
+def test_a_branch_that_is_never_taken_is_seen(text: str) -> None:
+    assert activation(text).dual.jumps() == ((), None)
+
+
+@pytest.mark.parametrize("text", ["sqrt(2)*relu(x)+sqrt(3)*x", "pi*abs(x)/e-sqrt(2)*x", "sqrt(2)*x+relu(x)"])
+def test_an_odd_part_with_irrational_constants_is_a_line(text: str) -> None:
+    found = activation(text)
+    assert found.dual.polynomial_parts == (None, 1)
+    assert [k for k, c in enumerate(found.hermite(9, 40)) if not c] == [3, 5, 7, 9]
 
 
 # ---------------------------------------------------------------- refusals
