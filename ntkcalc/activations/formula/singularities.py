@@ -62,7 +62,7 @@ class BranchingBalls(RealBalls):
 
 @dataclass(frozen=True)
 class Unbounded:
-    """What takes arbitrarily large values on an interval, or arbitrarily small ones."""
+    """What takes arbitrarily large absolute values on an interval, and whether large values, or small ones, are known."""
 
     up: bool
     down: bool
@@ -271,7 +271,7 @@ def _least(values: Any) -> list[int]:
 
     size = np.where(np.isfinite(values), np.abs(values), np.inf)
     inner = size[1:-1]
-    places = np.flatnonzero((inner < size[:-2]) & (inner < size[2:]) & (inner > 0)) + 1
+    places = np.flatnonzero((inner < size[:-2]) & (inner < size[2:])) + 1
     return sorted((int(i) for i in places), key=lambda i: abs(i - len(values) // 2))
 
 
@@ -336,7 +336,9 @@ def _of_unbounded(t: Tree, a: list[State]) -> Unbounded | None:
         return wide.times(-1 if t.word == "-" and a[1] is wide else 1)
     if t.word == "*" or (t.word == "/" and a[0] is wide):
         sign = _sign(others[0])
-        return wide.times(sign) if sign else None
+        if not sign:  # |u/v| ≥ |u|/sup |v|
+            return Unbounded(up=False, down=False) if t.word == "/" else None
+        return wide.times(sign)
     rises = wide.up and (t.word in _RISING or (t.word == "power" and a[0] is wide and others[0] > 0))
     return Unbounded(up=True, down=False) if rises else _below(t, wide)
 
