@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,7 @@ from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadratu
 from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected, same_function
 from ntkcalc.activations.formula.trapezoid import Line, Rule
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.numerics.precision import context, log2
 
 CTX = context(400)
@@ -234,6 +235,18 @@ def test_bounds_far_out_hold(text: str) -> None:
                 for x in (16.0, 17.3, 25.0, 60.0):
                     for y in (0.0, 0.01, -0.03):
                         assert log2_upper(run(acb(sign * x, y))[0]) <= bound.log_value(x) + 1e-6
+
+
+@pytest.mark.parametrize("name", ["sqrt", "asinh"])
+def test_coarse_boxes_hold_values_and_are_hardly_wider(name: str) -> None:
+    draw, f = random.Random(7), program([node(name, X)], ComplexBalls())
+    for _ in range(50):
+        x, y, r = draw.uniform(1, 20), draw.uniform(-1, 1), draw.uniform(0.01, 0.25)
+        box = f(acb(arb(x, r), arb(y, r)))[0]
+        corners = [getattr(acb(x + a * r, y + b * r), name)() for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        assert all(box.overlaps(value) for value in corners)
+        widest = max(float(abs(value - corners[4]).upper()) for value in corners)
+        assert float(box.rad()) < 4 * widest
 
 
 @pytest.mark.parametrize("text", SMOOTH)

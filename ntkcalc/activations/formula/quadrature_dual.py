@@ -39,7 +39,8 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.strip import Analytic, Parts
+from ntkcalc.activations.formula.removable import without_removable_singularities
+from ntkcalc.activations.formula.strip import Analytic, Parts, Strip
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
@@ -189,10 +190,7 @@ class QuadratureDual:
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
             if need > FLOOR + 256 + bits:
-                raise AccuracyError(
-                    f"{self.name} is too nearly a constant: what the normal law sees of it, or of its slope, "
-                    f"is below 2^-{FLOOR}"
-                )
+                raise _too_nearly_constant(self.name)
             need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
 
     @cached_property
@@ -660,6 +658,18 @@ def quadrature_dual(tree: Tree, name: str, parts: Parts | None = None) -> Quadra
         if not analytic.suffices or None not in analytic.polynomial_parts:
             return None
         dual = QuadratureDual(Line(analytic), name)
-        return dual if dual.is_no_constant() else None
+        if dual.is_no_constant():
+            return dual
     except AccuracyError:  # of a rule that is too long; the other route has its own refusals
         return None
+    slope = Strip(without_removable_singularities(analytic.slope))
+    if slope.log_bound(analytic.phi.bounds[-1][0]) < -FLOOR - 256:
+        raise _too_nearly_constant(name)
+    return None
+
+
+def _too_nearly_constant(name: str) -> AccuracyError:
+    """Return the refusal of a φ of which E[φ²] or E[φ'²] is below the floor."""
+    return AccuracyError(
+        f"{name} is too nearly a constant: what the normal law sees of it, or of its slope, is below 2^-{FLOOR}"
+    )

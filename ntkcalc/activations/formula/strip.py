@@ -24,7 +24,7 @@ from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.trees import Tree
 
 _PRECISION = 53
-_CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
+_CLOSE = 16.0  # bits by which a bound may exceed the values that were seen, and an eighth of what those have
 _USELESS = 4000.0  # by how much log2 N(b) may be larger than twice what it is on the real line
 _MOST_BOXES = 20_000  # that one cover is halved into
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
@@ -127,12 +127,12 @@ class Strip:
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
-        boxes, useless = 0, _USELESS + 2 * max(0.0, *(self._seen(c, 0.0) for c in found))
+        boxes, usual = 0, 2 * max(0.0, *(self._seen(c, 0.0) for c in found))
         while boxes < _MOST_BOXES:
-            if seen > useless:
+            if seen > usual + _USELESS:
                 return math.inf
             worst = found[0]
-            if -worst.key < seen + _CLOSE and -worst.key < math.inf:
+            if -worst.key < seen + _CLOSE + max(0.0, seen - usual) / 8 and -worst.key < math.inf:
                 break
             if worst.right - worst.left < height * _THINNEST and -worst.key == math.inf:
                 return math.inf
