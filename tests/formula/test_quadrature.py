@@ -237,6 +237,17 @@ def test_bounds_far_out_hold(text: str) -> None:
                         assert log2_upper(run(acb(sign * x, y))[0]) <= bound.log_value(x) + 1e-6
 
 
+@pytest.mark.parametrize("rate", [3, 15, 40])
+def test_exponentials_of_any_steepness_have_their_coefficients(rate: int) -> None:
+    """φ = e^{rx}: E[φ²] = e^{2r²}, E[φ'²] = r² e^{2r²}, µ_k = e^{r²/2} r^k/√k!."""
+    dual: Any = activation(f"-exp({rate}*x)").dual
+    ctx = context(120)
+    r = ctx.mpf(rate)
+    pairs = [(dual.mean_square(60), ctx.exp(2 * r * r)), (dual.slope_square(60), r * r * ctx.exp(2 * r * r))]
+    pairs += [(m, -ctx.exp(r * r / 2) * r**k / ctx.sqrt(ctx.factorial(k))) for k, m in enumerate(dual.hermite(4, 60))]
+    assert all(abs(ctx.convert(found) / exact - 1) < 2.0**-58 for found, exact in pairs)
+
+
 @pytest.mark.parametrize("name", ["sqrt", "asinh"])
 def test_coarse_boxes_hold_values_and_are_hardly_wider(name: str) -> None:
     draw, f = random.Random(7), program([node(name, X)], ComplexBalls())

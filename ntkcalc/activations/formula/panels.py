@@ -186,8 +186,6 @@ class Panels:
         self._lines: list[tuple[float, Line]] = []
         self._squares: dict[int, tuple[float, Ball]] = {}
 
-    log_scale = 0.0  # log2 of about E[φ²], where that is known to be large
-
     # ---------------------------------------------------------------- cells
 
     def line(self, need: float) -> Line:

@@ -154,6 +154,12 @@ class QuadratureDual:
         parts: tuple[int | None, int | None] = self._line.phi.polynomial_parts
         return parts
 
+    @property
+    def log_scale(self) -> float:
+        """log2 of a bound on E[φ²]."""
+        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        return max(bounds[-1][1], 0.0)
+
     def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
         return (), None
@@ -183,7 +189,7 @@ class QuadratureDual:
         return self._total(bits, 1)
 
     def _total(self, bits: int, order: int) -> Real:
-        need = bits + 8.0 - self._line.log_scale
+        need = bits + 8.0
         while True:
             ball = self._line.square(order, need)
             lost = -log2_lower(ball)
@@ -521,7 +527,7 @@ class QuadratureDual:
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
-        return all(log2_lower(self._line.square(order, 128.0 - self._line.log_scale)) > -math.inf for order in (0, 1))
+        return all(log2_lower(self._line.square(order, 128.0 - self.log_scale)) > -math.inf for order in (0, 1))
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""

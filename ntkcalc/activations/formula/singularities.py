@@ -62,7 +62,7 @@ class BranchingBalls(RealBalls):
 
 @dataclass(frozen=True)
 class Unbounded:
-    """What takes arbitrarily large absolute values on an interval, and whether large values, or small ones, are known."""
+    """What takes arbitrarily large absolute values on an interval, and whether it is known of what sign."""
 
     up: bool
     down: bool

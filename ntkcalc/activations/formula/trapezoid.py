@@ -26,9 +26,9 @@ from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
 _FEW = 32  # degrees
+_ROUGH = 64  # bits of values whose size is looked at
 _BLOCK = 48  # nodes that share a precision
 _MOST_NODES = 1 << 22
-_LARGE = 64.0  # log2 of an E[φ²] from which on its absolute error is to be no smaller than what is asked for
 AVOIDING = 2.0**-3 + 2.0**-20 + 2.0**-45
 """An offset of nodes, in steps, by which they miss the places that people write into formulas."""
 
@@ -96,12 +96,6 @@ class Line:
         self.phi = phi
         self._squares: dict[int, tuple[float, Ball]] = {}
 
-    @property
-    def log_scale(self) -> float:
-        """log2 of about E[φ²], where that is large."""
-        least = self.phi.phi.bounds[-1][1]
-        return least if least > _LARGE else 0.0
-
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
         bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.phi.bounds]
@@ -153,7 +147,9 @@ class Line:
                 sides = {i: (c[half:], zero + c[:half][::-1]) for i, c in columns.items()}
                 return [m * arb(rule.step) for m in range(half + 1)], sides
 
-            return Block(arb((first + half) * rule.step), half * rule.step, first * rule.step, nodes)
+            ends = first * rule.step, (first + 2 * half) * rule.step
+            size = max(_log_value(self.evaluator, sign * x) for x in ends for sign in (1, -1))
+            return Block(arb((first + half) * rule.step), half * rule.step, ends[0], nodes, size)
 
         yield from map(block, range(0, rule.count + 1, 2 * half + 1))
 
@@ -219,15 +215,18 @@ class Line:
         mirrored = self.phi.parity != 0 and not offset
         guard, last = 24 + math.log2(rule.count), rule.count
         while True:
-            bits, total = math.ceil(need + guard), arb(0)
+            bits, total, most = math.ceil(need + guard), arb(0), 0.0
             for first in range(0 if mirrored else -last - 1, last + 1, _BLOCK):
                 block = range(first, min(first + _BLOCK, last + 1))
                 nearest = rule.step * (0 if 0 in block else max(0, min(abs(block[0]), abs(block[-1])) - 1))
-                with working_precision(max(32, math.ceil(bits - nearest**2 / (2 * _LN2)))):
+                ends = [(n + offset) * rule.step for n in (block[0], block[-1])]
+                size = 2 * max(_log_value(evaluator, x) for x in ends) - nearest**2 / (2 * _LN2)
+                most = max(most, size)
+                with working_precision(max(32, math.ceil(bits + size))):
                     part = _part((rule.step, offset), block, evaluator(), mirrored)
-                with working_precision(bits):
+                with working_precision(math.ceil(bits + most)):
                     total += part
-            with working_precision(bits):
+            with working_precision(math.ceil(bits + most)):
                 total = widened(total, rule.log_error)
             excess = log2_upper(total.rad()) + need
             if excess <= 0:
@@ -237,6 +236,13 @@ class Line:
             guard += max(excess, 8) + 8
             if guard > 1 << 17:
                 raise AccuracyError("rounding leaves no digits of a formula")
+
+
+def _log_value(evaluator: Callable[[], Program], x: float) -> float:
+    """Return about log2 |f(x)| where that is positive, else 0: the bits that a value takes."""
+    with working_precision(_ROUGH):
+        size = log2_upper(evaluator()(arb(x))[0])
+    return max(size, 0.0) if size < math.inf else 0.0
 
 
 def _part(grid: tuple[float, float], block: range, run: Program, mirrored: bool) -> Ball:
