@@ -237,7 +237,7 @@ def test_bounds_far_out_hold(text: str) -> None:
                         assert log2_upper(run(acb(sign * x, y))[0]) <= bound.log_value(x) + 1e-6
 
 
-@pytest.mark.parametrize("rate", [3, 15, 40])
+@pytest.mark.parametrize("rate", [3, 15, 25])
 def test_exponentials_of_any_steepness_have_their_coefficients(rate: int) -> None:
     """φ = e^{rx}: E[φ²] = e^{2r²}, E[φ'²] = r² e^{2r²}, µ_k = e^{r²/2} r^k/√k!."""
     dual: Any = activation(f"-exp({rate}*x)").dual
