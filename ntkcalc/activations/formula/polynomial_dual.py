@@ -12,7 +12,7 @@ from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_lower, log2_upper, rational, working_precision
+from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, rational, working_precision
 from ntkcalc.activations.formula.functions import program
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, to_real
 from ntkcalc.activations.formula.trees import Tree
@@ -67,7 +67,7 @@ class PolynomialDual(ClosedFormDual):
             if size < math.inf:
                 spent = wide > 2 * FLOOR
                 found = [arb(0) if log2_upper(m) < size - FLOOR or (spent and m.contains(0)) else m for m in found]
-                lost = [log2_upper(m.rad()) - log2_lower(m) for m in found if not m.is_zero()]
+                lost = [log2_upper(m.rad() / m.abs_lower()) for m in found if not m.is_zero()]
                 if max(lost, default=-math.inf) < -bits:
                     return found
             elif wide > 2 * FLOOR:
