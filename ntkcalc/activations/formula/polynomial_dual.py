@@ -19,6 +19,8 @@ from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context, real
 
+_LARGEST = 1e6  # bits of coefficients
+
 
 class PolynomialDual(ClosedFormDual):
     """The dual of Σ c_n x^n.
@@ -64,6 +66,8 @@ class PolynomialDual(ClosedFormDual):
                 row = [program([c], RealBalls())(arb(0))[0] for c in self.row]
                 found = [_moment(row, k, arb(0)) for k in range(len(row))]
             size = max(log2_upper(m) for m in found)
+            if _LARGEST < size < math.inf:
+                raise InputError(f"{self.name} is too large: a number in it has more than {_LARGEST:.0f} bits")
             if size < math.inf:
                 spent = wide > 2 * FLOOR
                 found = [arb(0) if log2_upper(m) < size - FLOOR or (spent and m.contains(0)) else m for m in found]
