@@ -143,7 +143,7 @@ REFUSED = {
     "Threshold": ("torch.nn", "0.1+(x-0.1)*step(x-1)", "jumps from 0.1 to 1.0 at x = 1"),
     "hard_shrink": ("Keras", "x-x*step(x+0.5)*step(0.5-x)", "jumps from -0.5 to 0.0 at x = -0.5"),
     "square root": ("folklore", "sign(x)*sqrt(abs(x))", "its derivative is not square-integrable at x = 0"),
-    "tan": ("folklore", "tan(x)", "is it square-integrable?"),
+    "tan": ("folklore", "tan(x)", "is unbounded at x = 1.5708"),
     "exp of square": ("folklore", "exp(x^2/2)", "it outgrows exp(x^2/4)"),
 }
 """What Assumption 3 excludes: a source, the formula, and what the refusal says."""

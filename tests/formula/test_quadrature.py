@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -28,7 +29,7 @@ from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadratu
 from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected, same_function
 from ntkcalc.activations.formula.trapezoid import Line, Rule
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.numerics.precision import context, log2
 
 CTX = context(400)
@@ -259,6 +260,29 @@ def test_bounds_far_out_hold_where_signs_are_not_known(text: str) -> None:
 @pytest.mark.parametrize("text", ["1/sin(x)", "log(x*sin(x))", "erfc(x*sin(x))", "sin(sinh(x))", "exp(exp(x^2))"])
 def test_what_may_be_singular_or_outgrow_exponentials_has_no_bound_far_out(text: str) -> None:
     assert [growth(tree(text), 16.0, 0.03, sign) for sign in (1, -1)] == [None, None]
+
+
+@pytest.mark.parametrize("rate", [3, 15, 25])
+def test_exponentials_of_any_steepness_have_their_coefficients(rate: int) -> None:
+    """φ = e^{rx}: E[φ²] = e^{2r²}, E[φ'²] = r² e^{2r²}, µ_k = e^{r²/2} r^k/√k!."""
+    dual: Any = activation(f"-exp({rate}*x)").dual
+    ctx = context(120)
+    r = ctx.mpf(rate)
+    pairs = [(dual.mean_square(60), ctx.exp(2 * r * r)), (dual.slope_square(60), r * r * ctx.exp(2 * r * r))]
+    pairs += [(m, -ctx.exp(r * r / 2) * r**k / ctx.sqrt(ctx.factorial(k))) for k, m in enumerate(dual.hermite(4, 60))]
+    assert all(abs(ctx.convert(found) / exact - 1) < 2.0**-58 for found, exact in pairs)
+
+
+@pytest.mark.parametrize("name", ["sqrt", "asinh"])
+def test_coarse_boxes_hold_values_and_are_hardly_wider(name: str) -> None:
+    draw, f = random.Random(7), program([node(name, X)], ComplexBalls())
+    for _ in range(50):
+        x, y, r = draw.uniform(1, 20), draw.uniform(-1, 1), draw.uniform(0.01, 0.25)
+        box = f(acb(arb(x, r), arb(y, r)))[0]
+        corners = [getattr(acb(x + a * r, y + b * r), name)() for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        assert all(box.overlaps(value) for value in corners)
+        widest = max(float(abs(value - corners[4]).upper()) for value in corners)
+        assert float(box.rad()) < 4 * widest
 
 
 @pytest.mark.quick(8)

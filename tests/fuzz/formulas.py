@@ -271,6 +271,12 @@ class Fuzz:
         if len(self.slowest) > 10:
             heapq.heappop(self.slowest)
 
+    def progress(self) -> str:
+        """Return counts and the slowest inputs so far, in one line each."""
+        count, spent = sum(self.outcomes.values()), time.process_time()
+        slowest = ", ".join(f"{seconds:.1f} s {text!r}" for seconds, text in sorted(self.slowest, reverse=True))
+        return f"{count} inputs in {spent:.0f} s, {len(self.faults)} faults; slowest: {slowest}"
+
     def __str__(self) -> str:
         total = sum(self.outcomes.values())
         lines = [f"{total} inputs, {len(self.faults)} faults; Python's parser saw {self.watch.compiled} of them"]
@@ -297,6 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds of work for one input")
+    parser.add_argument("--every", type=int, default=5000, help="inputs after which progress is told")
     parser.add_argument("--corpus", action="store_true", help="the corpus of past failures instead")
     chosen = parser.parse_args(arguments)
     warm_up()
@@ -307,8 +314,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for i, (kind, text) in enumerate(inputs, 1):
         fuzz.run(kind, text)
-        if i % 5000 == 0:
-            print(f"{i} inputs, {len(fuzz.faults)} faults", flush=True)
+        if i % chosen.every == 0:
+            print(fuzz.progress(), flush=True)
     print(fuzz)
     return bool(fuzz.faults)
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
-from ntkcalc.activations.formula.checks import check, check_growth
+from ntkcalc.activations.formula.checks import check, check_growth, check_singularities
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
@@ -20,13 +20,15 @@ from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
+from ntkcalc.activations.formula.rescaled import Rescaled
 from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, same_function
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import Tree, X, text_of, times, whole_power
+from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of, times, whole_power
 from ntkcalc.errors import InputError
 
-_AnyDual: TypeAlias = QuadratureDual | PolynomialDual
+_AnyDual: TypeAlias = QuadratureDual | PolynomialDual | Rescaled
+_LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -104,7 +106,8 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
     if row is not None:
         return PolynomialDual(row, name)
-    if (smooth := quadrature_dual(tree, name, parts)) is not None:
+    check_singularities(tree, name)
+    if (smooth := _smooth_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)
     dual = PiecewiseDual(tree, name)
@@ -113,7 +116,17 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
         dual.slope_square(16)  # a φ that the normal law does not see bend is refused
         return dual
     row = polynomial(plain_tree)
-    return (quadrature_dual(plain_tree, name) or dual) if row is None else PolynomialDual(row, name)
+    return (_smooth_dual(plain_tree, name) or dual) if row is None else PolynomialDual(row, name)
+
+
+def _smooth_dual(tree: Tree, name: str, parts: Parts | None = None) -> QuadratureDual | Rescaled | None:
+    """Return the dual of a plain tree, None where `quadrature_dual` has none."""
+    found = quadrature_dual(tree, name, parts)
+    if found is None or found.log_scale < _LARGE:
+        return found
+    shift = round(found.log_scale * math.log(2) / 2)
+    smaller = quadrature_dual(times(node("exp", number(-shift)), tree), name, found.polynomial_parts)
+    return found if smaller is None else Rescaled(smaller, shift)
 
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
@@ -122,7 +135,7 @@ def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
         row = [polynomial(stretched(times(c, whole_power(X, n)), q)) or [] for n, c in enumerate(dual.row)]
         return PolynomialDual([one[-1] for one in row], dual.name)
     longer = stretched(tree, q)
-    if (smooth := quadrature_dual(longer, dual.name, dual.polynomial_parts)) is not None:
+    if (smooth := _smooth_dual(longer, dual.name, dual.polynomial_parts)) is not None:
         return smooth
     check_growth(longer, dual.name)
     return PiecewiseDual(tree, dual.name, q)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -54,3 +55,9 @@ class ArrayField:
     def softplus(self, x: Array) -> Any:
         """Return ln(1 + eˣ)."""
         return np.logaddexp(x, 0.0)
+
+
+class GridField(ArrayField):
+    """The same without SciPy, which takes long to load: for a few thousand points."""
+
+    erf, erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))

@@ -24,6 +24,7 @@ from ntkcalc.numerics.precision import power_of_two as binary_power
 Ball = Any
 """An `arb` or `acb`; FLINT ships no type for mypy."""
 
+_COARSE = 1e-6  # radius
 _NAN = acb(math.nan, math.nan)
 
 
@@ -206,16 +207,19 @@ class ComplexBalls(_Balls):
         return self.log(1 + u)
 
     def sqrt(self, u: Ball) -> Ball:
-        """Return √u."""
-        return u.sqrt(analytic=True)
+        """Return √u; of coarse boxes by the logarithm, for FLINT's root of them is much wider."""
+        return u.sqrt(analytic=True) if u.rad() < _COARSE else (u.log(analytic=True) / 2).exp()
 
     def power(self, a: Ball, r: Ball) -> Ball:
         """Return a^r."""
         return a.pow(r, analytic=True)
 
     def asinh(self, u: Ball) -> Ball:
-        """Return asinh u, which has cuts i[1, ∞) and −i[1, ∞)."""
-        return _NAN if _on_imaginary_cut(u) else u.asinh()
+        """Return asinh u, which has cuts i[1, ∞) and −i[1, ∞); of coarse boxes by a mean of its slope."""
+        if _on_imaginary_cut(u):
+            return _NAN
+        middle = u.mid()
+        return u.asinh() if u.rad() < _COARSE else middle.asinh() + (u - middle) / self.sqrt(1 + u * u)
 
     def atan(self, u: Ball) -> Ball:
         """Return atan u, which has the same cuts."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ntkcalc.activations.formula.balls import working_precision
-from ntkcalc.activations.formula.functions import DomainError, Program, RealField, derivative, program
+from flint import arb
+
+from ntkcalc.activations.formula.balls import Ball, working_precision
+from ntkcalc.activations.formula.branches import alternatives
+from ntkcalc.activations.formula.functions import DomainError, RealField, derivative, program
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels, TooFastError
 from ntkcalc.activations.formula.quadrature_dual import to_real
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
+from ntkcalc.activations.formula.singularities import BranchingBalls, unbounded_zero, unreal_place, zeros
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.errors import InputError
-from ntkcalc.numerics.precision import Context, Real, context
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.numerics.precision import context
 
 _FARTHEST, _STEPS = 64, 32  # a grid on which values are looked at: its end, and points in a unit
 _BITS = 640  # of limits at kinks
 _MOST_CELLS = 2048
-_PLACES = 400.0  # bits of the places of kinks
+_PLACES = 400  # bits of the places of kinks
+_DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
+_ALIKE = 220  # bits in which values there are alike
 
 
 def check(tree: Tree, text: str) -> None:
@@ -32,8 +37,35 @@ def check(tree: Tree, text: str) -> None:
     """
     _check_values(tree, text)
     check_growth(tree, text)
-    for near, at, left, right in _places(tree, text):
-        _check_place(text, near, at, left, right)
+    for zero in unbounded_zero(tree, zeros(tree))[1]:  # where a quotient may have a limit
+        with working_precision(_BITS):
+            _check_place(text, zero.near, zero.narrowed(_PLACES).whole, tree, tree)
+    for near, place, left, right in _places(tree, text):
+        _check_place(text, near, place, left, right)
+
+
+def check_singularities(tree: Tree, text: str) -> None:
+    """Refuse a plain tree that is proven to be infinite or not real somewhere.
+
+    Raises
+    ------
+    InputError
+        With the place.
+    """
+    found = zeros(tree)
+    if not found:
+        return
+    _check_values(tree, text)
+    place = unreal_place(tree, found)
+    if place is not None:
+        ctx = context(_BITS)
+        try:
+            program([tree], RealField(ctx))(to_real(ctx, place))
+        except DomainError as error:
+            raise undefined(text, error, float(place)) from None
+    pole = unbounded_zero(tree, found)[0]
+    if pole is not None:
+        raise InputError(f"{text} is unbounded at x = {pole.near:.6g}; phi must be finite everywhere")
 
 
 def undefined(text: str, error: Exception, x: float) -> InputError:
@@ -45,15 +77,12 @@ def _check_values(tree: Tree, text: str) -> None:
     """Refuse a φ that is not finite and real on a grid."""
     import numpy as np
 
-    from ntkcalc.activations.formula.array_field import ArrayField
-
-    class Grid(ArrayField):  # without SciPy, which takes long to load
-        erf, erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))
+    from ntkcalc.activations.formula.array_field import GridField
 
     x = np.arange(-_FARTHEST * _STEPS, _FARTHEST * _STEPS + 1) / _STEPS
     x = x[np.argsort(abs(x), kind="stable")]
     with np.errstate(all="ignore"):
-        values = program([tree], Grid())(x)[0]
+        values = program([tree], GridField())(x)[0]
     run = program([tree], RealField(context(320)))
     for place in x[~np.isfinite(np.broadcast_to(values, x.shape))].tolist():
         try:
@@ -66,10 +95,11 @@ def _check_values(tree: Tree, text: str) -> None:
 def check_growth(tree: Tree, text: str) -> None:
     """Refuse a φ that outgrows e^{x²/4}, so that φ² has no Gaussian mean."""
     ctx = context(64)
-    run = program([tree, derivative(tree)], RealField(ctx))
     for side in (-1, 1):
         for power in (6, 8, 10, 12):
             x = ctx.ldexp(side, power)
+            here = (alternatives(tree, arb(side * 2.0**power)) or [tree])[0]  # √relu(x) has the slope 0 on one side
+            run = program([here, derivative(here)], RealField(ctx))
             try:
                 values = run(x)
             except DomainError as error:
@@ -85,73 +115,90 @@ def check_growth(tree: Tree, text: str) -> None:
                 )
 
 
-def _places(tree: Tree, text: str) -> Iterator[tuple[float, Real, Tree | None, Tree | None]]:
+def _places(tree: Tree, text: str) -> Iterator[tuple[float, Ball, Tree | None, Tree | None]]:
     """Yield where φ may bend or be singular, with the formulas on both sides."""
-    ctx = context(_BITS)
     pieces = rational_pieces(tree)
     panels = Panels(tree, text, most_cells=_MOST_CELLS)
     try:
         slivers = panels.line(64.0).slivers
     except TooFastError as error:
         near = round(error.place * 256) / 256
-        _check_place(text, near, ctx.mpf(near), tree, tree)
+        _check_place(text, near, arb(near), tree, tree)
         raise
     kinks = kinks_of(panels, _PLACES) if pieces is None else rational_kinks(pieces)
     for kink in kinks:
         with working_precision(_BITS):
-            place = to_real(ctx, kink.centre())
+            place = kink.place()
         yield kink.near, place, kink.left, kink.right
     for sliver in slivers:
         if len(sliver.trees) == 1 and max(sliver.log_sizes) == float("inf"):
             end, tree = sliver.singular_end(), sliver.trees[0]
             sides = (None, tree) if end == sliver.left else (tree, None) if end == sliver.right else (tree, tree)
-            yield float(end.mid()), to_real(ctx, end), *sides
+            yield float(end.mid()), end, *sides
 
 
-def _check_place(text: str, near: float, x: Real, left: Tree | None, right: Tree | None) -> None:
+def _check_place(text: str, near: float, place: Ball, left: Tree | None, right: Tree | None) -> None:
     """Refuse a pole, a jump, or a derivative that is not square-integrable, at a place."""
-    ctx, limits = x.context, []
-    for side, tree in ((-1, left), (1, right)):
-        if tree is None:
-            continue
-        run = program([tree, derivative(tree)], RealField(ctx))
-        try:
-            (far, _), (close, slope), (closest, steeper) = (run(x + side * ctx.ldexp(1, -n)) for n in (60, 80, 100))
-        except DomainError as error:
-            raise undefined(text, error, near) from None
-        if abs(closest - close) > 1e-6 * (1 + abs(close)) or abs(close) > 2 * abs(far) + 1e6:
-            if _swings(run, x, side):
-                raise InputError(f"{text} has no limit at x = {near:.6g}; phi must be continuous")
-            raise InputError(f"{text} is unbounded at x = {near:.6g}; phi must be finite everywhere")
-        if abs(steeper) > abs(slope) * ctx.mpf(2) ** 9.95 and abs(steeper) > 1e6:  # like 1/√x or worse
-            raise InputError(
-                f"{text}: its derivative is not square-integrable at x = {near:.6g}, so that chi is infinite"
-            )
-        limits.append((closest, ctx.ldexp(8 * abs(steeper), -100) + ctx.ldexp(1 + abs(closest), -160)))
-    if len(limits) < 2:
-        return
-    (before, near_before), (after, near_after) = limits
-    if abs(before - after) > near_before + near_after:
+    limits = [_limit(text, near, place, side, tree) for side, tree in ((-1, left), (1, right)) if tree is not None]
+    if len(limits) == 2 and not limits[0].overlaps(limits[1]):
         raise InputError(
-            f"{text} jumps {_from_to(ctx, before, after)} at x = {near:.6g}; "
+            f"{text} jumps {_from_to(*limits)} at x = {near:.6g}; "
             "Assumption 3 asks for a continuous phi (chi is infinite)"
         )
 
 
-def _swings(run: Program, x: Real, side: int) -> bool:
-    """Return whether values next to a place go up and down within bounds instead of running off."""
-    ctx = x.context
+def _limit(text: str, near: float, place: Ball, side: int, tree: Tree) -> Ball:
+    """Return φ's limit at a place from one side.
+
+    Where φ and φ' are finite balls at the place they are continuous. Else values at distances 2**-n say how they go on:
+    a φ with a square-integrable φ' moves by no more than a multiple of 2**(-n/2).
+    """
+    trees = [tree, derivative(tree)]
+    with working_precision(_BITS):
+        value, slope = program(trees, BranchingBalls())(place)
+        if value.is_finite() and slope.is_finite():
+            return value
+    rows = [_values_at(trees, place, side, n, text, near) for n in _DISTANCES]
+    with working_precision(_BITS):
+        values, slopes = zip(*rows, strict=True)
+        moves = [b - a for a, b in pairwise(values)]
+        last, sizes = abs(moves[-1]), [abs(v.mid()) for v in values]
+        if last > abs(moves[-2]) / 2:
+            half = len(sizes) // 2
+            if len({bool(move > 0) for move in moves}) == 2 and max(sizes[half:]) <= 2 * max(sizes[:half]):
+                raise InputError(f"{text} has no limit at x = {near:.6g}; phi must be continuous")
+            raise InputError(f"{text} is unbounded at x = {near:.6g}; phi must be finite everywhere")
+        steep = arb(2) ** (_DISTANCES.step / 2 - 0.1)
+        if all(abs(b) > abs(a) * steep for a, b in pairwise(slopes[-3:])):  # like 1/√x or worse
+            raise InputError(
+                f"{text}: its derivative is not square-integrable at x = {near:.6g}, so that chi is infinite"
+            )
+        return value if value.is_finite() else values[-1] + arb(0, 2 * last.upper())
+
+
+def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, near: float) -> list[Ball]:
+    """Return φ and φ' at a distance 2**-n from a place, with as many bits as they take."""
+    found: list[Ball] = []
+    for bits in (_BITS, 2 * _BITS, 4 * _BITS):
+        with working_precision(bits):
+            x = place.mid() + side * arb(2) ** -n
+            found = program(trees, BranchingBalls())(x)
+        if all(ball.is_finite() for ball in found) and found[0].rad() <= abs(found[0].mid()) * arb(2) ** -_ALIKE:
+            return found
+    if all(ball.is_finite() for ball in found):
+        return found
+    ctx = context(_BITS)
     try:
-        values = [run(x + side * ctx.ldexp(1, -n))[0] for n in range(20, 340, 20)]
-    except DomainError:
-        return False
-    rises = {bool(b > a) for a, b in pairwise(values)}
-    half = len(values) // 2
-    return len(rises) == 2 and bool(max(map(abs, values[half:])) <= 2 * max(map(abs, values[:half])))
+        program(trees, RealField(ctx))(to_real(ctx, x))
+    except DomainError as error:
+        raise undefined(text, error, near) from None
+    raise AccuracyError(f"{text}: no values are found next to x = {near:.6g}")
 
 
-def _from_to(ctx: Context, before: Real, after: Real) -> str:
+def _from_to(before: Ball, after: Ball) -> str:
     """Return two limits as text, without what is left of the distance at which they were taken."""
-    least = ctx.ldexp(max(abs(before), abs(after)), -64)
-    one, other = (ctx.nstr(x if abs(x) > least else ctx.zero, 5) for x in (before, after))
-    return f"from {one} to {other}" if one != other else f"by {ctx.nstr(after - before, 5)}"
+    ctx = context(_BITS)
+    one, other = (to_real(ctx, ball) for ball in (before, after))
+    least = ctx.ldexp(max(abs(one), abs(other)), -64)
+    said, next_said = (ctx.nstr(x if abs(x) > least else ctx.zero, 5) for x in (one, other))
+    return f"from {said} to {next_said}" if said != next_said else f"by {ctx.nstr(other - one, 5)}"

@@ -271,8 +271,12 @@ def _plain(t: Tree) -> Tree:
     """Simplify one node whose arguments are plain."""
     if t.head == "^":
         return _power(*t.arguments)
+    if t.head in ("power", "sqrt") and t.arguments[0] is ZERO and (t.arguments[-1].number or 1) > 0:
+        return ZERO  # as on one side of the kink of relu(x)^1.5
     if t.word in _BRANCHES and t.arguments and _decided_by_zero(t):
         return ZERO if len(t.arguments) == 1 else t.arguments[0]
+    if t.constant and (chosen := branch(t)) is not None and (sign := chosen.decider.number):
+        return chosen.above if sign > 0 else chosen.below
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
     if t.head == "log":
@@ -292,6 +296,8 @@ def _power(base: Tree, exponent: Tree) -> Tree:
             raise InputError(f"a whole exponent is at most {MOST_POWER}, got {text_of(exponent)}")
         power = whole_power(base, abs(int(n)))
         return power if n >= 0 else over(ONE, power)
+    if base is ZERO and n is not None and n > 0:
+        return ZERO
     if n == Fraction(1, 2):
         return _root(base)
     if exponent.constant and not base.constant:
@@ -324,6 +330,8 @@ def _logarithm(u: Tree) -> Tree:
             row = polynomial(root.arguments[0]) if root.head == "sqrt" else None
             if row is not None and row == polynomial(plus(times(v, v), ONE)):
                 return node("asinh", v)
+    if u is ONE:
+        return ZERO
     if u.head == "sigmoid":
         return negated(node("softplus", negated(u.arguments[0])))
     if u.head == "/" and u.arguments[0] is ONE:

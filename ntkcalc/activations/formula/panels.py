@@ -33,7 +33,7 @@ from ntkcalc.activations.formula.balls import (
 )
 from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
-from ntkcalc.activations.formula.growth import Growth, growth
+from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
 from ntkcalc.activations.formula.trees import (
@@ -228,7 +228,10 @@ class Panels:
     def _far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
         """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there."""
         for start in _STARTS:
-            found = [[growth(t, start, 0.0, sign) for sign in (-1, 1)] for t in (self.tree, self.slope)]
+            sides = [(far_formula(self.tree, start, sign), sign) for sign in (-1, 1)]
+            slopes = [(self.slope if t is None else derivative(t), sign) for t, sign in sides]
+            both = [(self.tree if t is None else t, sign) for t, sign in sides]
+            found = [[growth(t, start, 0.0, sign) for t, sign in row] for row in (both, slopes)]
             bounds = [g for row in found for g in row if g is not None]
             if len(bounds) < 4:
                 continue

@@ -12,12 +12,14 @@ from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_lower, log2_upper, rational, working_precision
+from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, rational, working_precision
 from ntkcalc.activations.formula.functions import program
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, to_real
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context, real
+
+_LARGEST = 1e6  # bits of coefficients
 
 
 class PolynomialDual(ClosedFormDual):
@@ -56,10 +58,12 @@ class PolynomialDual(ClosedFormDual):
                 row = values(self.row)
                 found = [hermite_moment(row, k, arb(0)) for k in range(len(row))]
             size = max(log2_upper(m) for m in found)
+            if _LARGEST < size < math.inf:
+                raise InputError(f"{self.name} is too large: a number in it has more than {_LARGEST:.0f} bits")
             if size < math.inf:
                 spent = wide > 2 * FLOOR
                 found = [arb(0) if log2_upper(m) < size - FLOOR or (spent and m.contains(0)) else m for m in found]
-                lost = [log2_upper(m.rad()) - log2_lower(m) for m in found if not m.is_zero()]
+                lost = [log2_upper(m.rad() / m.abs_lower()) for m in found if not m.is_zero()]
                 if max(lost, default=-math.inf) < -bits:
                     return found
             elif wide > 2 * FLOOR:

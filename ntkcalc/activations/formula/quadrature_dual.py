@@ -40,7 +40,8 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.strip import Analytic, Parts
+from ntkcalc.activations.formula.removable import without_removable_singularities
+from ntkcalc.activations.formula.strip import Analytic, Parts, Strip
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
@@ -154,6 +155,12 @@ class QuadratureDual:
         parts: tuple[int | None, int | None] = self._line.phi.polynomial_parts
         return parts
 
+    @property
+    def log_scale(self) -> float:
+        """log2 of a bound on E[φ²]."""
+        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        return max(bounds[-1][1], 0.0)
+
     def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
         """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness: none."""
         return (), None
@@ -190,10 +197,7 @@ class QuadratureDual:
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
             if need > FLOOR + 256 + bits:
-                raise AccuracyError(
-                    f"{self.name} is too nearly a constant: what the normal law sees of it, or of its slope, "
-                    f"is below 2^-{FLOOR}"
-                )
+                raise _too_nearly_constant(self.name)
             need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
 
     @cached_property
@@ -517,7 +521,7 @@ class QuadratureDual:
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
-        return all(log2_lower(self._line.square(order, 128.0)) > -math.inf for order in (0, 1))
+        return all(log2_lower(self._line.square(order, 128.0 - self.log_scale)) > -math.inf for order in (0, 1))
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
@@ -648,6 +652,18 @@ def quadrature_dual(tree: Tree, name: str, parts: Parts | None = None) -> Quadra
         if not analytic.suffices or None not in analytic.polynomial_parts:
             return None
         dual = QuadratureDual(Line(analytic), name)
-        return dual if dual.is_no_constant() else None
+        if dual.is_no_constant():
+            return dual
     except AccuracyError:  # of a rule that is too long; the other route has its own refusals
         return None
+    slope = Strip(without_removable_singularities(analytic.slope))
+    if slope.log_bound(analytic.phi.bounds[-1][0]) < -FLOOR - 256:
+        raise _too_nearly_constant(name)
+    return None
+
+
+def _too_nearly_constant(name: str) -> AccuracyError:
+    """Return the refusal of a φ of which E[φ²] or E[φ'²] is below the floor."""
+    return AccuracyError(
+        f"{name} is too nearly a constant: what the normal law sees of it, or of its slope, is below 2^-{FLOOR}"
+    )

@@ -27,7 +27,7 @@ def without_removable_singularities(tree: Tree) -> Tree:
 
 def _quotient(top: Tree, bottom: Tree) -> Tree:
     """Return top/bottom, without the factors of the bottom that divide the top."""
-    v = _vanishing(bottom)
+    v = vanishing(bottom)
     if v.word == "neg":
         return simplified("neg", _quotient(top, v.arguments[0]))
     if v.word == "*":
@@ -38,7 +38,7 @@ def _quotient(top: Tree, bottom: Tree) -> Tree:
 
 def _cancelled(top: Tree, v: Tree) -> Tree | None:
     """Return top/v where all zeros of v are known to be zeros of the top, else None."""
-    v = _vanishing(v)
+    v = vanishing(v)
     if v.constant:
         return simplified("/", top, v)
     if v.word == "neg":
@@ -54,7 +54,7 @@ def _cancelled(top: Tree, v: Tree) -> Tree | None:
     return found
 
 
-def _vanishing(t: Tree) -> Tree:
+def vanishing(t: Tree) -> Tree:
     """Return 1 − e^w as −(e^w − 1), and 1 − cos w as 2 sin²(w/2)."""
     if t.word != "-" or t.arguments[0] is not ONE or not t.arguments[1].arguments:
         return t
@@ -69,7 +69,7 @@ def _vanishing(t: Tree) -> Tree:
 
 def _divided(top: Tree, w: Tree) -> Tree | None:
     """Return top/w where that is known to have no singularity at w = 0, else None."""
-    u = _vanishing(top)
+    u = vanishing(top)
     if u is w:
         return ONE
     if u.word in _NAME:

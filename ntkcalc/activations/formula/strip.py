@@ -24,8 +24,8 @@ from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.trees import Tree
 
 _PRECISION = 53
-_CLOSE = 16.0  # bits by which a bound may exceed the values that were seen
-_USELESS = 4000.0  # log2 of an N(b) that no rule would take
+_CLOSE = 16.0  # bits by which a bound may exceed the values that were seen, and an eighth of what those have
+_USELESS = 4000.0  # by how much log2 N(b) may be larger than twice what it is on the real line
 _MOST_BOXES = 20_000  # that one cover is halved into
 _THINNEST = 2.0**-7  # width of a box over the height of the strip, below which it holds a singularity
 _WIDEST, _NARROWEST = 32.0, 2.0**-8
@@ -137,12 +137,12 @@ class Strip:
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
-        boxes = 0
+        boxes, usual = 0, 2 * max(0.0, *(self._seen(c, 0.0) for c in found))
         while boxes < _MOST_BOXES:
-            if seen > _USELESS:
+            if seen > usual + _USELESS:
                 return _Cover()
             worst = found[0]
-            if -worst.key < seen + _CLOSE and -worst.key < math.inf:
+            if -worst.key < seen + _CLOSE + max(0.0, seen - usual) / 8 and -worst.key < math.inf:
                 break
             if worst.right - worst.left < height * _THINNEST and -worst.key == math.inf:
                 return _Cover()
@@ -183,7 +183,8 @@ class Strip:
 
     def _seen(self, cell: _Cell, height: float) -> float:
         """Return log2 of about what the middle of a cell contributes."""
-        x, mass = (cell.left + cell.right) / 2, _gaussian_log_mass(cell.left, cell.right)
+        x = (cell.left + cell.right) / 2
+        mass = math.log2(min(cell.right - cell.left, 2.51)) - x * x / (2 * _LN2) - 1.3257
         sizes = [log2_upper(self._run(acb(x, y))[0]) for y in (0.0, height / 2, height)]
         return max((2 * s + mass for s in sizes if s < math.inf), default=-math.inf)
 

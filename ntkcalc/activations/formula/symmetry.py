@@ -113,6 +113,11 @@ class _Rational:
             raise _UnknownError
         return known[tree]
 
+    def functions_in(self, polynomial: Any) -> bool:
+        """Return whether functions of x are in a polynomial in the generators."""
+        degrees = zip(self.generators, polynomial.degrees(), strict=True)
+        return any(n and not (atom is X or atom.constant) for atom, n in degrees)
+
     def tree(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a tree."""
         terms = []
@@ -188,15 +193,15 @@ def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
 def with_degree(part: Tree) -> int | None:
     """Return the degree of a part that is a polynomial in x, None for any other."""
     try:
-        top, bottom = _Rational((part,)).quotient(part)
+        field = _Rational((part,))
+        top, bottom = field.quotient(part)
         if top == 0:
             return -1
-        quotient, rest = divmod(top, bottom)
+        fixed = not field.functions_in(bottom) and not bottom.degrees()[0]  # √2, but no x
+        quotient, rest = (top, 0) if fixed else divmod(top, bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
-    if rest != 0 or any(any(powers[1:]) for powers in quotient.to_dict()):
-        return None
-    return int(max(powers[0] for powers in quotient.to_dict()))
+    return int(quotient.degrees()[0]) if rest == 0 and not field.functions_in(quotient) else None
 
 
 def cancelled(tree: Tree) -> Tree:

@@ -25,6 +25,8 @@ from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
 _LN2 = math.log(2)
+_FEW = 32  # degrees
+_ROUGH = 64  # bits of values whose size is looked at
 _BLOCK = 48  # nodes that share a precision
 _MOST_NODES = 1 << 22
 _NO_VALUE = "a formula has no value at a node of the quadrature, or rounding leaves no digits of it"
@@ -105,10 +107,11 @@ class Line:
         """Return balls of µ_0 … µ_degree with radii below 2**-need, zeros where a part of φ is a polynomial."""
         found = [arb(0)] * (degree + 1)
         lasts = [degree if last is None else min(last, degree) for last in self.phi.polynomial_parts]
-        for last in {*lasts} - {-1}:
-            kinds = [i for i in (0, 1) if lasts[i] == last]
+        together = degree <= _FEW  # values of φ take longer than sums of few terms
+        for last in {*([max(lasts)] if together else lasts)} - {-1}:
+            kinds = [i for i in (0, 1) if lasts[i] >= 0 and (together or lasts[i] == last)]
             for k, value in enumerate(self._hermite(last, need, kinds)):
-                if k % 2 in kinds:
+                if k % 2 in kinds and k <= lasts[k % 2]:
                     found[k] = value
         return found
 
@@ -136,7 +139,9 @@ class Line:
                 sides = {i: (c[half:], zero + c[:half][::-1]) for i, c in columns.items()}
                 return [m * arb(rule.step) for m in range(half + 1)], sides
 
-            return Block(arb((first + half) * rule.step), half * rule.step, first * rule.step, nodes)
+            ends = first * rule.step, (first + 2 * half) * rule.step
+            size = max(_log_value(self.evaluator, sign * x) for x in ends for sign in (1, -1))
+            return Block(arb((first + half) * rule.step), half * rule.step, ends[0], nodes, size)
 
         yield from map(block, range(0, rule.count + 1, 2 * half + 1))
 
@@ -202,18 +207,28 @@ class Line:
         mirrored, last = self.phi.parity != 0 and not offset, rule.count
 
         def sums(guard: float) -> list[Ball]:
-            bits, total = math.ceil(need + guard), arb(0)
+            bits, total, most = math.ceil(need + guard), arb(0), 0.0
             for first in range(0 if mirrored else -last - 1, last + 1, _BLOCK):
                 block = range(first, min(first + _BLOCK, last + 1))
                 nearest = rule.step * (0 if 0 in block else max(0, min(abs(block[0]), abs(block[-1])) - 1))
-                with working_precision(max(32, math.ceil(bits - nearest**2 / (2 * _LN2)))):
+                ends = [(n + offset) * rule.step for n in (block[0], block[-1])]
+                size = 2 * max(_log_value(evaluator, x) for x in ends) - nearest**2 / (2 * _LN2)
+                most = max(most, size)
+                with working_precision(max(32, math.ceil(bits + size))):
                     part = _part((rule.step, offset), block, evaluator(), mirrored)
-                with working_precision(bits):
+                with working_precision(math.ceil(bits + most)):
                     total += part
-            with working_precision(bits):
+            with working_precision(math.ceil(bits + most)):
                 return [widened(total, rule.log_error)]
 
         return refined(sums, need, 24 + math.log2(last), _NO_VALUE)[0]
+
+
+def _log_value(evaluator: Callable[[], Program], x: float) -> float:
+    """Return about log2 |f(x)| where that is positive, else 0: the bits that a value takes."""
+    with working_precision(_ROUGH):
+        size = log2_upper(evaluator()(arb(x))[0])
+    return max(size, 0.0) if size < math.inf else 0.0
 
 
 def _part(grid: tuple[float, float], block: range, run: Program, mirrored: bool) -> Ball:
