@@ -460,9 +460,12 @@ Program = Callable[[Any], list[Any]]
 
 
 def program(trees: Sequence[Tree], field: Any) -> Program:
-    """Return x ↦ the values of trees, shared parts and constants computed once."""
+    """Return x ↦ the values of trees, shared parts and constants computed once.
+
+    A function that branches is the field's own where it has one, else the field chooses between both branches.
+    """
     order = list(in_order(*trees))
-    if any(t.word in _BRANCHES and t.arguments for t in order):
+    if any(t.word in _BRANCHES and t.arguments and not hasattr(field, t.word) for t in order):
         trees = [rebuilt(tree, _choice) for tree in trees]
         order = list(in_order(*trees))
     place = {t: i for i, t in enumerate(order)}

@@ -247,7 +247,13 @@ class _Region:
         if not found:
             return self._upper_sum(a, b)
         one, v = min(found, key=lambda pair: float(pair[1].abs_upper()))
-        return Form(one.factor * (1 + v), one.power, one.rate, one.order)
+        factor = one.factor * (1 + v)
+        if (
+            factor.contains(0) and a.order == b.order and a.rate == b.rate
+        ):  # sums of balls keep signs that products lose
+            low, one = sorted((a, b), key=lambda u: u.power)
+            factor = one.factor + low.factor * self._falling(low.power - one.power)
+        return Form(factor, one.power, one.rate, one.order)
 
     def _ratio(self, a: Form, b: Form) -> Ball | None:
         """Return a ball that holds a/b, None for what may grow."""

@@ -196,7 +196,7 @@ class QuadratureDual:
             lost = -log2_lower(ball)
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
-            if need > FLOOR + 256 + bits:
+            if need > FLOOR + 256 + bits or log2_upper(ball) < -FLOOR:
                 raise _too_nearly_constant(self.name)
             need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
 
