@@ -372,7 +372,7 @@ def test_what_makes_no_sense_is_refused(series: list[float], window: tuple[int, 
 
 # ---------------------------------------------------------------- what follows for eigenvalues
 
-LAWS = [
+STATEMENTS = [
     Statement("power", "", "", "", exponent=-10.0),
     Statement("stretched-exponential", "", "", "", rate=3.0),
     Statement("exponential", "", "", "", ratio=2.0, exponent=0.5),
@@ -406,7 +406,7 @@ def test_where_theorem_4_8_is_silent_only_the_trace_is_left(act: str, rank: int,
 
 def test_theorem_4_8_turns_laws_of_coefficients_into_laws_of_eigenvalues() -> None:
     """p^{-a} → n^{-(a-1)/r}, e^{-a √p} → e^{-b n^{1/2r}}, e^{-ap} → e^{-b n^{1/r}}, b < a/2^{1/2r} and a/2^{1/r}."""
-    found = [data_statements(law, 8)[1] for law in LAWS]
+    found = [data_statements(law, 8)[1] for law in STATEMENTS]
     assert found[0].exponent == -9 / 8
     assert [s.rate for s in found[1:3]] == [pytest.approx(3 * 2 ** (-1 / 16)), pytest.approx(np.log(2) * 2 ** (-1 / 8))]
     assert "λ_n = 0" in found[3].law
@@ -414,7 +414,7 @@ def test_theorem_4_8_turns_laws_of_coefficients_into_laws_of_eigenvalues() -> No
 
 
 def test_corollary_4_7_turns_laws_of_coefficients_into_laws_of_frequencies() -> None:
-    found = [sphere_statements(law, 3) for law in LAWS]
+    found = [sphere_statements(law, 3) for law in STATEMENTS]
     assert [found[0][i].exponent for i in (0, 1)] == [-21, -7]  # −d + 2 − 2a, and that over d
     assert found[1][0].rate == 3
     assert (found[2][0].ratio, found[2][1].ratio) == (2, pytest.approx(2 + 3**0.5))

@@ -249,11 +249,11 @@ class _Tangents:
         """
         fall = self.log_coefficient(self.first) - self.log_coefficient(self.degree)
         right = fall / max(self.degree - self.first, 1)
-        if self._slope(right) <= self.degree:
-            return right
         step = 1 / (self.degree + 1)
-        while self._slope(right - step) > self.degree:
+        while self._slope(right - step) > self.degree and step < 1e5:
             step *= 2
+        if self._slope(right) <= self.degree or step >= 1e5:  # all that the sum has may be beyond the degree
+            return right
         left = right - step
         while right - left > 1 / (8 * (self.degree + 1)):  # an eighth of a bit in the last coefficient
             middle = (left + right) / 2
