@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from shell import ENVIRONMENT
@@ -18,14 +19,25 @@ NEVER = {"pydantic", "matplotlib", "click", "pygments", "hypothesis", "dask", "d
 HELPERS = {"annotated_doc", "shellingham", "sitecustomize", "typing_extensions", "org"}  # of typer, site and pickle
 
 
-def loaded(line: str) -> set[str]:
-    """The packages outside the standard library that a command loads."""
-    command = [sys.executable, "-X", "importtime", "-m", "ntkcalc", *line.split()]
+def imported(*arguments: str) -> set[str]:
+    """The packages outside the standard library that a run of Python imports."""
+    command = [sys.executable, "-X", "importtime", *arguments]
     done = subprocess.run(command, input="1 0\n0 1\n1 1\n", capture_output=True, encoding="utf-8", env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr[-300:]
     names = {row.rpartition("|")[2].strip().partition(".")[0] for row in done.stderr.splitlines() if "|" in row}
     own = {name for name in names if not name.startswith(("_", "imported package"))}
     return own - set(sys.stdlib_module_names) - HELPERS
+
+
+@cache
+def everywhere() -> set[str]:
+    """What a distribution's Python imports for any program, such as a hook for crashes."""
+    return imported("-c", "pass")
+
+
+def loaded(line: str) -> set[str]:
+    """The packages outside the standard library that a command loads."""
+    return imported("-m", "ntkcalc", *line.split()) - everywhere()
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,16 @@ def log2(x: Real) -> float:
     return math.log2(mantissa >> surplus) + surplus + exponent
 
 
+def log_factorial(n: float) -> float:
+    """Return log2 of n!."""
+    return math.lgamma(n + 1) / math.log(2)
+
+
+def log_falling(k: int, m: int) -> float:
+    """Return log2 of k(k − 1)…(k − m + 1), rounded down."""
+    return log_factorial(k) - log_factorial(k - m) - 1e-9 * k
+
+
 def log_binomial(k: int, j: int, log_a: float, log_delta: float) -> float:
     """Return log2 of the chance of j hits in k trials of chance δ = 1 − a."""
     ways = (math.lgamma(k + 1) - math.lgamma(j + 1) - math.lgamma(k - j + 1)) / math.log(2)

@@ -14,25 +14,25 @@ the norm of the normal law, and so is their slope.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 from operator import add
 
 from flint import arb, arb_poly
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, log2_widest, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, log_total, refined, widened, working_precision
 from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
-from ntkcalc.activations.formula.panels import Panels, Sliver, log_sum
+from ntkcalc.activations.formula.panels import Panels, Sliver
 from ntkcalc.activations.formula.polynomial_dual import hermite_moment, hermite_moments, values
-from ntkcalc.activations.formula.splines import Spline, log_factorial, log_falling
+from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.trees import Tree
-from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.precision import log_factorial, log_falling
 
 _LN2 = math.log(2)
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 _ORDERS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160)
+_NO_DIGITS = "rounding leaves no digits of what kinks make"
 _LATEST = 1 << 16  # first k of a series that is any use
 
 
@@ -74,7 +74,7 @@ class _Split:
     def _guard(self, degree: int, need: float) -> float:
         """Return about the bits that rounding takes, of kinks that are seen in 2**-need."""
         seen = 2 * math.sqrt(max(need + 32, 0.0) * _LN2)
-        return hermite_guard(degree, max((min(abs(kink.near), seen) for kink in self.kinks), default=0.0))
+        return 16 + hermite_guard(degree, max((min(abs(kink.near), seen) for kink in self.kinks), default=0.0))
 
     @cached_property
     def log_loss(self) -> float:
@@ -100,19 +100,19 @@ class OwnSpline(_Split):
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree, radii below 2**-need."""
 
-        def sums(bits: int) -> list[Ball]:
-            with working_precision(bits):
+        def sums(guard: float) -> list[Ball]:
+            with working_precision(bits := math.ceil(need + guard)):
                 found, row = self.spline(bits).hermite(degree, need + 3), hermite_moments(self.rows[0])[: degree + 1]
                 found[: len(row)] = map(add, found, row)
             return found
 
-        return _precisely(sums, need, self._guard(degree, need))
+        return refined(sums, need, self._guard(degree, need), _NO_DIGITS)
 
     def square(self, order: int, need: float) -> Ball:
         """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need."""
 
-        def sums(bits: int) -> list[Ball]:
-            with working_precision(bits):
+        def sums(guard: float) -> list[Ball]:
+            with working_precision(math.ceil(need + guard)):
                 rows = [arb_poly(values(row)) for row in self.rows]
                 squares = [p * p for p in (row.derivative() if order else row for row in rows)]
                 total = hermite_moment(list(squares[0]), 0, arb(0))
@@ -122,7 +122,7 @@ class OwnSpline(_Split):
                     total += sum((c * m for c, m in zip(jump, moments, strict=False)), arb(0))
             return [total]
 
-        return _precisely(sums, need, 0.0)[0]
+        return refined(sums, need, 16.0, _NO_DIGITS)[0]
 
     def log_beyond(self, last: int, slope: int) -> float:
         """Return −∞, log2 of the norm of what φ has beside the spline and the polynomial."""
@@ -168,7 +168,7 @@ class MatchedSpline(_Split):
                 if row is not None and len(row) <= m:
                     continue
                 size = min(log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
-                total = log_sum(total, 2 * size + mass)
+                total = log_total((total, 2 * size + mass))
             self._sizes[m] = total
         return self._sizes[m]
 
@@ -178,7 +178,7 @@ class MatchedSpline(_Split):
         m = self.first[1]
         size = self.log_size(m)
         smooth = (size - log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
-        return log_sum(smooth, self._left_out(m)[slope])
+        return log_total((smooth, self._left_out(m)[slope]))
 
     @cached_property
     def first(self) -> tuple[int, int] | None:
@@ -201,9 +201,11 @@ class MatchedSpline(_Split):
     def moments(self, first: int, last: int, need: float) -> list[Ball]:
         """Return balls of µ_first … µ_last of φ, radii below 2**-need."""
         error = self.log_beyond(first - 1, 0)
-        guard = self._guard(last, need)
-        found = _precisely(lambda bits: self.spline(bits).hermite(last, need + 3, first), need + 1, guard)
-        return [widened(c, error) for c in found]
+
+        def sums(guard: float) -> list[Ball]:
+            return self.spline(math.ceil(need + guard)).hermite(last, need + 3, first)
+
+        return [widened(c, error) for c in refined(sums, need + 1, self._guard(last, need), _NO_DIGITS)]
 
     @property
     def last(self) -> int:  # type: ignore[override]
@@ -225,28 +227,17 @@ class MatchedSpline(_Split):
         log_reach = math.log2(line.reach)
         for side, cell in enumerate((line.cells[0], line.cells[-1])):
             for slope in (0, 1):
-                total[slope] = log_sum(total[slope], line.far[slope][side].log_tail(line.reach, 0.5, 2) / 2)
+                total[slope] = log_total((total[slope], line.far[slope][side].log_tail(line.reach, 0.5, 2) / 2))
                 for i in range(slope, m):  # E[(Z − X)_+^{2n}] ≤ (2n)! ω(X)/X^{2n+1}
                     n = i - slope
                     jump = min(s - i * math.log2(r) for r, s in cell.disc_sizes) + slope * math.log2(i + 1)
                     power = log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
-                    total[slope] = log_sum(total[slope], jump + power / 2)
+                    total[slope] = log_total((total[slope], jump + power / 2))
         for sliver in line.slivers:
-            total = [log_sum(own, more) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)]
+            total = [
+                log_total((own, more)) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)
+            ]
         return total[0], total[1]
-
-
-def _precisely(sums: Callable[[int], list[Ball]], need: float, guard: float) -> list[Ball]:
-    """Return balls that a function of the precision gives, radii below 2**-need."""
-    bits = math.ceil(need + 16 + guard)
-    while True:
-        found = sums(bits)
-        excess = log2_widest(found) + need
-        if excess <= 0:
-            return found
-        bits += math.ceil(min(max(excess, 8.0), bits)) + 8
-        if bits > 1 << 18:
-            raise AccuracyError("rounding leaves no digits of what kinks make")
 
 
 def _moments_beyond(b: Ball, count: int) -> list[Ball]:
@@ -269,4 +260,4 @@ def _log_uncertain(sliver: Sliver, dual: bool) -> tuple[float, float]:
         return math.inf, math.inf
     log_width, (size, slope) = log2_upper(sliver.right - sliver.left), sliver.log_sizes
     log_length = log_width / 2 if dual else log_width
-    return log_sum(1 + size + log_length, 1 + slope + log_width), 1 + slope + log_length
+    return log_total((1 + size + log_length, 1 + slope + log_width)), 1 + slope + log_length

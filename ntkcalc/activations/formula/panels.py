@@ -28,6 +28,8 @@ from ntkcalc.activations.formula.balls import (
     RealBalls,
     log2_lower,
     log2_upper,
+    log_total,
+    refined,
     widened,
     working_precision,
 )
@@ -62,6 +64,7 @@ _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
+_NO_DIGITS = "rounding leaves no digits of a formula"
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
@@ -284,15 +287,7 @@ class Panels:
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree with radii below 2**-need."""
         line = self.line(need)
-        guard = 0.0
-        while True:
-            found = self._hermite(line, degree, need + 2, guard)
-            excess = max(log2_upper(m.rad()) for m in found) + need
-            if excess <= 0:
-                return found
-            guard += max(excess, 8) + 8
-            if guard > 1 << 20:
-                raise AccuracyError(f"rounding leaves no digits of {self.text}")
+        return refined(lambda guard: self._hermite(line, degree, need + 2, guard), need, 0.0, _NO_DIGITS)
 
     @cached_property
     def base(self) -> Tree | None:
@@ -319,7 +314,7 @@ class Panels:
         row, found = polynomial(base) or [], []
         for cell in cells:
             if polynomial(cell.tree) != row:
-                sizes = (log_sum(cell.log_sizes[0], _log_polynomial(row, cell.farthest)), cell.log_sizes[1])
+                sizes = (log_total((cell.log_sizes[0], _log_polynomial(row, cell.farthest))), cell.log_sizes[1])
                 found.append(replace(cell, tree=minus(cell.tree, base), log_sizes=sizes))
         return found
 
@@ -335,17 +330,17 @@ class Panels:
             if count:
                 kept.append((cell, count))
             else:
-                error = log_sum(error, size + cell.log_half + 1)
+                error = log_total((error, size + cell.log_half + 1))
         blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept)]
         for sliver in line.slivers:
-            size = log_sum(sliver.log_sizes[0], _log_polynomial(row, line.reach)) + _log_hermite(degree, 0.0, 0.0)
-            error = log_sum(error, size + log2_upper(sliver.right - sliver.left))
+            size = log_total((sliver.log_sizes[0], _log_polynomial(row, line.reach))) + _log_hermite(degree, 0.0, 0.0)
+            error = log_total((error, size + log2_upper(sliver.right - sliver.left)))
         both = 2.0 if self.parity else 1.0
         for side, g in zip((-1, 1), line.far[0], strict=True):
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
-            error = log_sum(error, g.log_tail(line.reach, 0.25) - 1.2)
+            error = log_total((error, g.log_tail(line.reach, 0.25) - 1.2))
             if self.base is not None and (other := growth(self.base, line.reach, 0.0, side)) is not None:
-                error = log_sum(error, other.log_tail(line.reach, 0.25) - 1.2)
+                error = log_total((error, other.log_tail(line.reach, 0.25) - 1.2))
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             polynomial_moments = hermite_moments(row)[: degree + 1]
@@ -389,11 +384,11 @@ class Panels:
         for cell in cells:
             if order and base is ZERO and derivative(cell.tree) is ZERO:
                 continue
-            largest = 2 * log_sum(cell.log_sizes[order], _log_polynomial(row, cell.farthest))
+            largest = 2 * log_total((cell.log_sizes[order], _log_polynomial(row, cell.farthest)))
             size = largest + (cell.height**2 - cell.nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + 1e-6
             count = _count(cell, size + share)
             if not count:
-                error = log_sum(error, size + cell.log_half + 1)
+                error = log_total((error, size + cell.log_half + 1))
                 continue
             bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, largest)
             with working_precision(max(32, math.ceil(bits))):
@@ -406,11 +401,11 @@ class Panels:
                 total += part
         for sliver in line.slivers:
             more = 2 * _log_polynomial(row, line.reach) + log2_upper(sliver.right - sliver.left)
-            error = log_sum(error, log_sum(sliver.log_mass(order), more) - 1)
+            error = log_total((error, log_total((sliver.log_mass(order), more)) - 1))
         for side, g in zip((-1, 1), line.far[order], strict=True):
-            error = log_sum(error, g.log_tail(line.reach, 0.5, 2) - 1)
+            error = log_total((error, g.log_tail(line.reach, 0.5, 2) - 1))
             if base is not ZERO and (other := growth(base, line.reach, 0.0, side)) is not None:
-                error = log_sum(error, other.log_tail(line.reach, 0.5, 2) - 1)
+                error = log_total((error, other.log_tail(line.reach, 0.5, 2) - 1))
         with working_precision(math.ceil(need + guard)):
             total += sum((m * m for m in hermite_moments(row)), arb(0))
             return (2 * total, error + 1) if self.parity else (total, error)
@@ -647,9 +642,3 @@ def _log_polynomial(row: list[Tree], x: float) -> float:
     """Return log2 of a bound on |Σ c_n z^n| for |z| ≤ x."""
     with working_precision(_PRECISION):
         return log2_upper(sum((abs(c) * arb(x) ** n for n, c in enumerate(values(row))), arb(0))) + 1e-6
-
-
-def log_sum(a: float, b: float) -> float:
-    """Return log2(2**a + 2**b), rounded up."""
-    high, low = max(a, b), min(a, b)
-    return high if low == -math.inf or high == math.inf else high + math.log2(1 + 2.0 ** (low - high)) + 1e-9

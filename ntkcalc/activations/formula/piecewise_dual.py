@@ -20,12 +20,12 @@ from typing import Any
 from flint import arb_poly
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, log_total, widened, working_precision
 from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
-from ntkcalc.activations.formula.panels import Panels, log_sum
+from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_ball, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected
@@ -295,8 +295,8 @@ class PiecewiseDual(QuadratureDual):
         sizes = self._log_norm, log2(self.slope_square(16)) / 2
         beyond = [split.log_beyond(split.last, slope) for slope in (0, 1)]
         return (
-            beyond[0] + log_sum(sizes[0] + 1.01, beyond[0]),
-            beyond[1] + log_sum(sizes[1] + 1.01, beyond[1]),
+            beyond[0] + log_total((sizes[0] + 1.01, beyond[0])),
+            beyond[1] + log_total((sizes[1] + 1.01, beyond[1])),
         )
 
     @cached_property

@@ -29,6 +29,7 @@ import flint
 from flint import arb, arb_poly, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
+from ntkcalc.numerics.precision import log_falling
 
 _SPARE = 24  # terms of a series beyond the precision
 
@@ -262,13 +263,3 @@ def _hermite_densities(b: Ball, last: int) -> list[Ball]:
 
 def _density(b: Ball) -> Ball:
     return (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
-
-
-def log_factorial(n: float) -> float:
-    """Return log2 of n!."""
-    return math.lgamma(n + 1) / math.log(2)
-
-
-def log_falling(k: int, m: int) -> float:
-    """Return log2 of k(k − 1)…(k − m + 1), rounded down."""
-    return log_factorial(k) - log_factorial(k - m) - 1e-9 * k

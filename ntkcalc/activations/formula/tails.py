@@ -12,16 +12,7 @@ from __future__ import annotations
 
 import math
 
-_LN2 = math.log(2)
-
-
-def _log_factorial(n: float) -> float:
-    return math.lgamma(n + 1) / _LN2
-
-
-def _log_falling(k: int, m: int) -> float:
-    """Return log2 of k(k − 1)…(k − m + 1)."""
-    return _log_factorial(k) - _log_factorial(k - m)
+from ntkcalc.numerics.precision import log_factorial, log_falling
 
 
 class Tails:
@@ -37,21 +28,21 @@ class Tails:
             for share in (1.0, 0.8, 0.6):
                 m = max(least, round(share * b * math.sqrt(terms)))
                 if m < terms - least:
-                    found.append((m, 2 * _log_factorial(m) - 2 * m * math.log2(b) + size))
+                    found.append((m, 2 * log_factorial(m) - 2 * m * math.log2(b) + size))
         return found
 
     def coefficient(self, terms: int, j: int, log_delta: float) -> float:
         """Return log2 of a bound on what k > terms adds to d_j."""
         k = terms + 1
         logs = (
-            c + _log_factorial(k) - _log_factorial(j) - _log_factorial(k - j) - _log_falling(k, m)
+            c + log_factorial(k) - log_factorial(j) - log_factorial(k - j) - log_falling(k, m)
             for m, c in self._orders(terms, j + 3)
         )
         return j * log_delta + min(logs, default=math.inf) + 1e-6 * k
 
     def beyond(self, terms: int, slope: int) -> float:
         """Return log2 of a bound on S_K or S'_K, K = terms: C_m/(K + 1)_m or C_m/(K)_{m−1}."""
-        logs = (c - _log_falling(terms + 1 - slope, m - slope) for m, c in self._orders(terms, 3))
+        logs = (c - log_falling(terms + 1 - slope, m - slope) for m, c in self._orders(terms, 3))
         return min(logs, default=math.inf) + 1e-6 * terms
 
     def tail(self, terms: int, j: int, log_delta: float, slope: bool) -> float:
@@ -63,8 +54,8 @@ class Tails:
         logs = []
         for m, c in self._orders(terms, j + 5):
             p = m - 1 - j - slope
-            logs.append(c - math.log2(p - 1) - _log_falling(first - j - 1, p - 1))
-        return (j + 1) * log_delta - _log_factorial(j) + min(logs, default=math.inf) + 1e-6 * terms
+            logs.append(c - math.log2(p - 1) - log_falling(first - j - 1, p - 1))
+        return (j + 1) * log_delta - log_factorial(j) + min(logs, default=math.inf) + 1e-6 * terms
 
     def local(self, degree: int, log_delta: float, slope: bool) -> float:
         """Return log2 of a bound on Σ_{i>degree} d_i, or of Σ_{i>degree} (i + 1) d_{i+1}/δ.
@@ -73,5 +64,5 @@ class Tails:
         """
         n = degree + 1
         m = n + slope
-        logs = (2 * _log_factorial(m) - 2 * m * math.log2(b) + size for b, size in self.bounds)
-        return n * log_delta - _log_factorial(n) + min(logs, default=math.inf) + 1e-6
+        logs = (2 * log_factorial(m) - 2 * m * math.log2(b) + size for b, size in self.bounds)
+        return n * log_delta - log_factorial(n) + min(logs, default=math.inf) + 1e-6
