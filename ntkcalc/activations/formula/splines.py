@@ -29,6 +29,7 @@ import flint
 from flint import arb, arb_poly, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
+from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.numerics.precision import log_falling
 
 _SPARE = 24  # terms of a series beyond the precision
@@ -68,33 +69,44 @@ class Spline:
         For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
         """
         n, log_error = self.degree, -float(self.bits) if need is None else -need
-        least = log_error - math.log2(self.degree * len(self.knots) + 1)
+        least = log_error - math.log2(n * len(self.knots) + 1)
         with working_precision(self.bits):
             totals = [arb(0)] * (degree + 1)
             for b, jumps in self.knots:
-                far = -(float(b.abs_lower()) ** 2) / (4 * math.log(2)) - 1
-                sizes = [(n - i, jump, log2_upper(jump) + far) for i, jump in enumerate(jumps) if not jump.is_zero()]
-                row: list[Ball] = []
-                first = start
-                while first <= degree:
-                    end = min(degree + 1, max(n + 1, first + first // 4 + 1))
-                    kept = [
-                        (shift, jump)
-                        for shift, jump, size in sizes
-                        if first <= n or size - log_falling(first, n - shift + 1) / 2 > least
-                    ]
-                    if not kept and first > n:
-                        break
-                    row = row or [*reversed(_repeated_integrals(b, n)), *_hermite_densities(b, degree)]
-                    for k in range(first, end):
-                        for shift, jump in kept:
-                            totals[k] += jump * row[k + shift]
-                    first = end
+                near = float(b.abs_lower())
+                sizes = [
+                    (n - i, jump, log2_upper(jump) - near**2 / (4 * math.log(2)) - 1) for i, jump in enumerate(jumps)
+                ]
+                largest = max((size for _, _, size in sizes), default=0.0)
+                wanted = 64 - log_error + max(largest, 0.0) + hermite_guard(degree, near)  # far knots take more
+                with working_precision(self.bits if need is None else min(self.bits, math.ceil(wanted))):
+                    self._add_knot(totals, start, b, sizes, least)
             factorial, found = arb(max(start - 1, 0)).fac(), []
             for k in range(start, degree + 1):
                 factorial *= max(k, 1)
                 found.append(widened(totals[k] * factorial.rsqrt(), log_error))
         return found
+
+    def _add_knot(
+        self, totals: list[Ball], start: int, b: Ball, sizes: list[tuple[int, Ball, float]], least: float
+    ) -> None:
+        """Add what a knot makes to all E[S He_k], k ≥ start: places in a row of integrals, jumps, and their sizes."""
+        row: list[Ball] = []
+        n, first = self.degree, start
+        while first < len(totals):
+            end = min(len(totals), max(n + 1, first + first // 4 + 1))
+            kept = [
+                (place, jump)
+                for place, jump, size in sizes
+                if size > -math.inf and (first <= n or size - log_falling(first, n - place + 1) / 2 > least)
+            ]
+            if not kept and first > n:
+                break
+            row = row or [*reversed(_repeated_integrals(b, n)), *_hermite_densities(b, len(totals))]
+            for k in range(first, end):
+                for place, jump in kept:
+                    totals[k] += jump * row[k + place]
+            first = end
 
     # ---------------------------------------------------------------- E[S(U)S(V)]
 
