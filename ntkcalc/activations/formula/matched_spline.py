@@ -33,6 +33,7 @@ _LN2 = math.log(2)
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 _ORDERS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160)
 _NO_DIGITS = "rounding leaves no digits of what kinks make"
+_KEPT = 7  # precisions of splines
 _LATEST = 1 << 16  # first k of a series that is any use
 
 
@@ -63,7 +64,7 @@ class _Split:
                 knots = [
                     (kink.centre(), (kink.jumps(self._degree, bits, at_centre=True) or [])[1:]) for kink in self.kinks
                 ]
-            self._splines = {bits: Spline(knots, bits)}
+            self._splines = {**dict([*self._splines.items()][-_KEPT:]), bits: Spline(knots, bits)}
         return self._splines[bits]
 
     @property
@@ -189,7 +190,7 @@ class MatchedSpline(_Split):
             if size == math.inf or max(self._left_out(m)) > -self.need - 1:
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
-            work = k + (m * len(self.kinks)) ** 2 if self._dual else k
+            work = k + 4 * (m * len(self.kinks)) ** 2 if self._dual else k
             if (
                 k < _LATEST
                 and work < least

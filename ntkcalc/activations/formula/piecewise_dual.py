@@ -34,6 +34,8 @@ from ntkcalc.activations.formula.trees import Tree, number, plus, times
 from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
+_KEPT = 7  # precisions of corrections
+_GRAIN = 96  # bits to which duals of splines are rounded up, for values share them
 _FEW_TERMS = 1024  # of a series that is faster than a spline's dual
 _MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
@@ -62,7 +64,7 @@ class PiecewiseDual(QuadratureDual):
         super().__init__(self._spline_itself or Panels(scaled, name, self._parity_sign), name)
         self._whole = Panels(scaled, name)
         self._matched_of: dict[tuple[float, bool], MatchedSpline | None] = {}
-        self._corrections: dict[int, Any] = {}
+        self._corrections: dict[tuple[OwnSpline | MatchedSpline, int], Any] = {}
         self._precisions: dict[int, int] = {}  # of values, by the bits asked for
 
     # ---------------------------------------------------------------- structure
@@ -211,7 +213,8 @@ class PiecewiseDual(QuadratureDual):
 
     def _matched(self, need: float, dual: bool) -> MatchedSpline | None:
         """Return the spline with φ's jumps, for its coefficients or its dual, to 2**-need; None where there is none."""
-        key = 32 * math.ceil((need + 8) / 32), dual
+        grain = _GRAIN if dual else 32
+        key = grain * math.ceil((need + 8) / grain), dual
         if key not in self._matched_of:
             found = MatchedSpline(self._whole, self.kinks(MatchedSpline.places(*key)), *key)
             self._matched_of[key] = found if found.first is not None else None
@@ -282,13 +285,13 @@ class PiecewiseDual(QuadratureDual):
         return None if found is None or found.last + found.pairs > 4 * terms else found
 
     def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> Any:
-        """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k as a polynomial in balls of so many bits; the last is kept."""
-        if bits not in self._corrections or self._corrections[bits][0] is not split:
+        """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k as a polynomial in balls of so many bits; some are kept."""
+        if (split, bits) not in self._corrections:
             last = split.last
             ours, theirs = self.moments(last, bits), split.spline(bits).hermite(last)
             squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
-            self._corrections = {bits: (split, arb_poly(squares))}
-        return self._corrections[bits][1]
+            self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): arb_poly(squares)}
+        return self._corrections[split, bits]
 
     def _log_errors(self, split: OwnSpline | MatchedSpline) -> tuple[float, float]:
         """Return log2 of bounds on what is left out of D and of D', by Cauchy and Schwarz."""
@@ -324,7 +327,7 @@ class PiecewiseDual(QuadratureDual):
         split = self._split(need, terms)
         if split is None:
             return None
-        precision = self._precisions.get(bits, 64 * math.ceil((need + 32 + split.log_loss) / 64))
+        precision = self._precisions.get(bits, _GRAIN * math.ceil((need + 32 + split.log_loss) / _GRAIN))
         while True:
             with working_precision(precision):
                 x, gap = (to_ball(u) for u in t.size.at(context(precision + 64)))
@@ -337,7 +340,7 @@ class PiecewiseDual(QuadratureDual):
             if lost <= 0:
                 self._precisions[bits] = precision
                 return to_real(context(bits + 16), found[0]), to_real(context(bits + 16), found[1])
-            precision += 64 * math.ceil(lost / 64)
+            precision += _GRAIN * math.ceil(lost / _GRAIN)
             self._check_need(precision)
 
     def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:
