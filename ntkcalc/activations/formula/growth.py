@@ -29,6 +29,9 @@ class UnboundedError(Exception):
     """No bound is proven."""
 
 
+_STEEPEST = 1e300  # of exponents that no float holds
+
+
 @dataclass(frozen=True)
 class Growth:
     """A bound m x^p e^{g x^s} for x ≥ `start`: log2 m, p, g and s."""
@@ -43,7 +46,10 @@ class Growth:
         """Return log2 of the bound at x."""
         if self.log_size == -math.inf:
             return -math.inf
-        steep = self.rate * x**self.order if self.rate else 0.0
+        try:
+            steep = self.rate * x**self.order if self.rate else 0.0
+        except OverflowError:
+            steep = math.copysign(_STEEPEST, self.rate)
         return self.log_size + self.power * math.log2(x) + steep / math.log(2)
 
     def log_tail(self, x: float, weight: float, times: int = 1) -> float:
@@ -54,9 +60,11 @@ class Growth:
         """
         if self.log_size == -math.inf:
             return -math.inf
+        if self.rate > 0 and self.order > 2:
+            return math.inf
         steep = self.rate * self.order * x ** (self.order - 2) if self.rate > 0 else 0.0
         kappa = 2 * weight - times * (max(self.power, 0) / x**2 + steep)
-        if kappa <= 1e-3 or (self.rate > 0 and self.order > 2):
+        if kappa <= 1e-3:
             return math.inf
         return times * self.log_value(x) - weight * x * x / math.log(2) - math.log2(kappa * x) + 1e-6
 
