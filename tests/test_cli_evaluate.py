@@ -421,7 +421,7 @@ def test_a_picture_is_drawn_beside_the_output(kind: str, first: bytes, line: str
         ("-c c.txt --rho 0.3 -l 3", "leave out", "--coeffs"),
         ("-c c.txt", "--rho 0.3", "say where"),
         ("-c none.txt --rho 0.3", "No such file", "'none.txt'"),
-        ("-c x.npy --rho 0.3", "no text", "'x.npy'"),
+        ("-c x.npy --rho 0.3", "must not be negative", "x.npy, p = 2"),
         ("-c y.csv --rho 0.3", "decimal number", "'a,b,c'"),
         ("-a relu --data none.npy", "no such file", "'none.npy'"),
         ("-a relu --data x.npy --other none.npy", "no such file", "'none.npy'"),
