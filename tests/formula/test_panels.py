@@ -119,8 +119,8 @@ def test_coefficients_are_those_of_quadrature(text: str, ends: list[str], k: int
 def test_late_coefficients_follow_from_jumps(text: str) -> None:
     panels = Panels(tree(text), text)
     series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)
-    assert series.first is not None
-    k = series.first[0]
+    assert series.cut is not None
+    k = series.cut[0]
     late, whole = series.moments(k, k + 8, 58.0), panels.hermite(k + 8, 90.0)[k:]
     assert all(a.overlaps(b) for a, b in zip(late, whole, strict=True))
 
@@ -129,8 +129,8 @@ def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:
     panels = Panels(tree("exp(-x^2/2)+sin(x)"), "entire")
     series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)
     assert series.kinks == []
-    assert series.first is not None
-    k = series.first[0]
+    assert series.cut is not None
+    k = series.cut[0]
     assert all(
         a.contains(b) for a, b in zip(series.moments(k, k + 4, 58.0), panels.hermite(k + 4, 90.0)[k:], strict=True)
     )

@@ -60,4 +60,6 @@ class ArrayField:
 class GridField(ArrayField):
     """The same without SciPy, which takes long to load: for a few thousand points."""
 
+    points = np.arange(-64 * 32, 64 * 32 + 1) / 32  # on which formulas are looked at
+
     erf, erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))

@@ -193,6 +193,34 @@ class RealBalls(_Balls):
         return u + (-u).exp().log1p() if u.mid() > 0 else u.exp().log1p()
 
 
+class BranchingBalls(RealBalls):
+    """Real balls with the functions that branch; a jump inside a ball makes NaN."""
+
+    def relu(self, u: Ball) -> Ball:
+        """Return max(u, 0)."""
+        return u.max(arb(0))
+
+    def abs(self, u: Ball) -> Ball:
+        """Return |u|."""
+        return abs(u)
+
+    def max(self, u: Ball, v: Ball) -> Ball:
+        """Return the larger one."""
+        return u.max(v)
+
+    def min(self, u: Ball, v: Ball) -> Ball:
+        """Return the smaller one."""
+        return u.min(v)
+
+    def sign(self, u: Ball) -> Ball:
+        """Return the sign of u."""
+        return arb(1) if u > 0 else arb(-1) if u < 0 else arb(0) if u == 0 else arb.nan()
+
+    def step(self, u: Ball) -> Ball:
+        """Return 1 for u > 0, else 0."""
+        return arb(1) if u > 0 else arb(0) if u <= 0 else arb.nan()
+
+
 class ComplexBalls(_Balls):
     """Boxes in the complex plane; NaN where a function is not analytic on the whole box, as on a cut."""
 

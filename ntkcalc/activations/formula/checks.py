@@ -7,19 +7,18 @@ from itertools import pairwise
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, working_precision
+from ntkcalc.activations.formula.balls import Ball, BranchingBalls, working_precision
 from ntkcalc.activations.formula.branches import alternatives
 from ntkcalc.activations.formula.functions import DomainError, RealField, derivative, program
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import Panels, TooFastError
 from ntkcalc.activations.formula.quadrature_dual import to_real
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import BranchingBalls, unbounded_zero, unreal_place, zeros
+from ntkcalc.activations.formula.singularities import unbounded_zero, unreal_place, zeros
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context
 
-_FARTHEST, _STEPS = 64, 32  # a grid on which values are looked at: its end, and points in a unit
 _BITS = 640  # of limits at kinks
 _MOST_CELLS = 2048
 _PLACES = 400  # bits of the places of kinks
@@ -79,8 +78,7 @@ def _check_values(tree: Tree, text: str) -> None:
 
     from ntkcalc.activations.formula.array_field import GridField
 
-    x = np.arange(-_FARTHEST * _STEPS, _FARTHEST * _STEPS + 1) / _STEPS
-    x = x[np.argsort(abs(x), kind="stable")]
+    x = GridField.points[np.argsort(abs(GridField.points), kind="stable")]
     with np.errstate(all="ignore"):
         values = program([tree], GridField())(x)[0]
     run = program([tree], RealField(context(320)))

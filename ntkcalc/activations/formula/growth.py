@@ -256,9 +256,8 @@ class _Region:
             return self._upper_sum(a, b)
         one, v = min(found, key=lambda pair: float(pair[1].abs_upper()))
         factor = one.factor * (1 + v)
-        if (
-            factor.contains(0) and a.order == b.order and a.rate == b.rate
-        ):  # sums of balls keep signs that products lose
+        if factor.contains(0) and a.order == b.order and a.rate == b.rate:
+            # a sum of balls keeps a sign that their product may lose
             low, one = sorted((a, b), key=lambda u: u.power)
             factor = one.factor + low.factor * self._falling(low.power - one.power)
         return Form(factor, one.power, one.rate, one.order)

@@ -25,7 +25,7 @@ from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
 from ntkcalc.activations.formula.panels import Panels, Sliver
 from ntkcalc.activations.formula.polynomial_dual import hermite_moment, hermite_moments, values
-from ntkcalc.activations.formula.splines import Spline
+from ntkcalc.activations.formula.splines import Spline, moments_beyond
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import log_factorial, log_falling
 
@@ -46,16 +46,25 @@ class _Split:
         Its knots.
     """
 
-    last: int
-    """The largest k for which φ and the spline have different Hermite coefficients, up to a known error."""
-
     def __init__(self, kinks: list[Kink]) -> None:
         self.kinks = kinks
         self._splines: dict[int, Spline] = {}
 
+    @cached_property
+    def cut(self) -> tuple[int, int] | None:
+        """K, up to which φ has other Hermite coefficients than the spline, and m; None where no K is small enough."""
+        raise NotImplementedError
+
+    @property
+    def last(self) -> int:
+        """K."""
+        assert self.cut is not None
+        return self.cut[0]
+
     @property
     def _degree(self) -> int:
-        return self.last
+        assert self.cut is not None
+        return self.cut[1] - 1
 
     def spline(self, bits: int) -> Spline:
         """Return the spline in a precision; kept."""
@@ -96,7 +105,13 @@ class OwnSpline(_Split):
 
     def __init__(self, kinks: list[Kink], rows: list[list[Tree]]) -> None:
         super().__init__(kinks)
-        self.rows, self.last = rows, max(map(len, rows)) - 1
+        self.rows = rows
+
+    @cached_property
+    def cut(self) -> tuple[int, int]:
+        """The largest degree of a formula, and one more."""
+        order = max(map(len, self.rows))
+        return order - 1, order
 
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree, radii below 2**-need."""
@@ -119,7 +134,7 @@ class OwnSpline(_Split):
                 total = hermite_moment(list(squares[0]), 0, arb(0))
                 for kink, left, right in zip(self.kinks, squares, squares[1:], strict=False):
                     jump = right - left
-                    moments = _moments_beyond(kink.place(), len(jump))
+                    moments = moments_beyond(kink.place(), len(jump))
                     total += sum((c * m for c, m in zip(jump, moments, strict=False)), arb(0))
             return [total]
 
@@ -131,7 +146,7 @@ class OwnSpline(_Split):
 
 
 class MatchedSpline(_Split):
-    """S, and from which k on its Hermite coefficients are those of φ.
+    """The spline with φ's jumps, and the k from which on its Hermite coefficients are those of φ.
 
     Parameters
     ----------
@@ -164,7 +179,8 @@ class MatchedSpline(_Split):
             for cell in self._line.cells:
                 middle = abs(float(((cell.left + cell.right) / 2).mid()))
                 nearest = max(0.0, middle - cell.half_width)
-                mass = -(nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + cell.log_half + 1
+                # of the cell, and of a sliver next to it, which is no wider
+                mass = -(nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + cell.log_half + 2
                 row = polynomial(cell.tree)
                 if row is not None and len(row) <= m:
                     continue
@@ -175,15 +191,15 @@ class MatchedSpline(_Split):
 
     def log_beyond(self, last: int, slope: int) -> float:
         """Return log2 of a bound on the norm of what φ − S has beyond k = last, or of its slope."""
-        assert self.first is not None
-        m = self.first[1]
+        assert self.cut is not None
+        m = self.cut[1]
         size = self.log_size(m)
         smooth = (size - log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
         return log_total((smooth, self._left_out(m)[slope]))
 
     @cached_property
-    def first(self) -> tuple[int, int] | None:
-        """The last k before both norms are small enough, and the m that it takes; None where there is none."""
+    def cut(self) -> tuple[int, int] | None:
+        """The K beyond which both norms are small enough with the least work, and its m; None where there is none."""
         best, least = None, math.inf
         for m in _ORDERS:
             size = self.log_size(m)
@@ -208,17 +224,6 @@ class MatchedSpline(_Split):
 
         return [widened(c, error) for c in refined(sums, need + 1, self._guard(last, need), _NO_DIGITS)]
 
-    @property
-    def last(self) -> int:  # type: ignore[override]
-        """The last k before norms are small enough."""
-        assert self.first is not None
-        return self.first[0]
-
-    @property
-    def _degree(self) -> int:
-        assert self.first is not None
-        return self.first[1] - 1
-
     def _left_out(self, m: int) -> tuple[float, float]:
         """Return log2 of bounds on the norms of what is replaced beyond ±X and at kinks, and of its slope."""
         line, total = self._line, [-math.inf, -math.inf]
@@ -239,16 +244,6 @@ class MatchedSpline(_Split):
                 log_total((own, more)) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)
             ]
         return total[0], total[1]
-
-
-def _moments_beyond(b: Ball, count: int) -> list[Ball]:
-    """Return E[Z^n; Z > b] for n < count: b^{n−1} ω(b) + (n − 1) E[Z^{n−2}; Z > b]."""
-    density = (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
-    found, power = [(b / arb(2).sqrt()).erfc() / 2, density], density
-    for n in range(2, count):
-        power *= b
-        found.append(power + (n - 1) * found[-2])
-    return found
 
 
 def _log_uncertain(sliver: Sliver, dual: bool) -> tuple[float, float]:

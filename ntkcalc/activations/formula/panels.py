@@ -339,8 +339,7 @@ class Panels:
         for side, g in zip((-1, 1), line.far[0], strict=True):
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
             error = log_total((error, g.log_tail(line.reach, 0.25) - 1.2))
-            if self.base is not None and (other := growth(self.base, line.reach, 0.0, side)) is not None:
-                error = log_total((error, other.log_tail(line.reach, 0.25) - 1.2))
+            error = log_total((error, _log_tail(self.base, line.reach, side, 0.25, 1) - 1.2))
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             polynomial_moments = hermite_moments(row)[: degree + 1]
@@ -376,7 +375,8 @@ class Panels:
 
     def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
         """Return a ball of the sum, and log2 of a bound on what it leaves out: the base's, and f² − p² beside it."""
-        base = (ZERO if self.base is None else self.base, ZERO if self.base is None else derivative(self.base))[order]
+        base = self.base or ZERO
+        base = derivative(base) if order else base
         row = polynomial(base) or []
         cells = [cell for cell in line.cells if self.base is None or polynomial(cell.tree) != polynomial(self.base)]
         share = need + math.log2(len(cells) + len(line.slivers) + 4)
@@ -404,8 +404,7 @@ class Panels:
             error = log_total((error, log_total((sliver.log_mass(order), more)) - 1))
         for side, g in zip((-1, 1), line.far[order], strict=True):
             error = log_total((error, g.log_tail(line.reach, 0.5, 2) - 1))
-            if base is not ZERO and (other := growth(base, line.reach, 0.0, side)) is not None:
-                error = log_total((error, other.log_tail(line.reach, 0.5, 2) - 1))
+            error = log_total((error, _log_tail(base, line.reach, side, 0.5, 2) - 1))
         with working_precision(math.ceil(need + guard)):
             total += sum((m * m for m in hermite_moments(row)), arb(0))
             return (2 * total, error + 1) if self.parity else (total, error)
@@ -636,6 +635,14 @@ def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
     width = float(((right - left) / 2).abs_upper()) * (1 + 1e-12)
     nearest = max(0.0, abs(float(middle.mid())) - width)
     return Block(middle, max(width, 1e-300), nearest, nodes, max(0.0, *(cell.log_sizes[0] for cell, _ in cells)))
+
+
+def _log_tail(base: Tree | None, reach: float, side: int, weight: float, times: int) -> float:
+    """Return log2 of a bound on what a base, if any, has beyond ±X; ∞ where that is not proven."""
+    if base is None or base is ZERO:
+        return -math.inf
+    bound = growth(base, reach, 0.0, side)
+    return math.inf if bound is None else bound.log_tail(reach, weight, times)
 
 
 def _log_polynomial(row: list[Tree], x: float) -> float:

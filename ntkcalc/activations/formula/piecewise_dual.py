@@ -217,7 +217,7 @@ class PiecewiseDual(QuadratureDual):
         key = grain * math.ceil((need + 8) / grain), dual
         if key not in self._matched_of:
             found = MatchedSpline(self._whole, self.kinks(MatchedSpline.places(*key)), *key)
-            self._matched_of[key] = found if found.first is not None else None
+            self._matched_of[key] = found if found.cut is not None else None
         return self._matched_of[key]
 
     @cached_property
@@ -257,21 +257,15 @@ class PiecewiseDual(QuadratureDual):
             precision = 64 * math.ceil((need + 64 + split.log_loss) / 64)
             with working_precision(precision):
                 delta = to_ball(point.at(context(precision + math.ceil(-log_delta)))[1])
-                spline, correction = (
-                    split.spline(precision).series(1, delta, degree + 1),
-                    self._correction(split, precision),
-                )
-                beside = correction(arb_poly([1 - delta, delta]))
-                error = self._log_errors(split)[0]
-                d = [widened(c + beside[j], error) for j, c in enumerate(spline)]
+                beside = self._correction(split, precision)(arb_poly([1 - delta, delta]))
+                series, error = split.spline(precision).series(1, delta, degree + 1), self._log_errors(split)[0]
+                d = [widened(c + beside[j], error) for j, c in enumerate(series)]
                 slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
-                tails, slope_tails = (
-                    list(accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need)))[
-                        1 : degree + 2
-                    ]
+                rests = (
+                    accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need))
                     for order, row in enumerate((d, slopes))
                 )
-                rows = (d, tails, slope_tails)
+                rows = (d, *(list(row)[1 : degree + 2] for row in rests))
                 lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 ctx = context(bits + 32)
@@ -340,7 +334,7 @@ class PiecewiseDual(QuadratureDual):
             if lost <= 0:
                 self._precisions[bits] = precision
                 return to_real(context(bits + 16), found[0]), to_real(context(bits + 16), found[1])
-            precision += _GRAIN * math.ceil(lost / _GRAIN)
+            precision += _GRAIN * math.ceil(min(lost, precision) / _GRAIN)
             self._check_need(precision)
 
     def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:

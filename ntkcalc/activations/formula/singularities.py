@@ -11,18 +11,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import flint
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.balls import Ball, BranchingBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.functions import polynomial, program
 from ntkcalc.activations.formula.removable import vanishing
 from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, number, plus, times
 
-_FARTHEST, _STEPS = 64, 32  # a grid: its end, and points in a unit
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
 _MOST_DEGREE = 48  # of polynomials whose roots are computed
 _FINER, _LEVELS = 32, 8  # intervals that one next to a least |u| is cut into, and how often
@@ -30,34 +30,6 @@ _WIDTHS = (40, 140)  # −log2 of the intervals around a zero on which a formula
 _SPLITS = (7 / 16, 5 / 8, 1 / 4)  # where an interval is cut: at no zero that people write
 _FORCED = ("abs", "sqrt", "expm1", "sinh", "tanh", "asinh", "atan", "erf")  # 0 where their argument is
 _ROOTED = ("sqrt", "power", "log", "log1p")  # real for arguments of one sign
-
-
-class BranchingBalls(RealBalls):
-    """Real balls with the functions that branch; a jump inside a ball makes NaN."""
-
-    def relu(self, u: Ball) -> Ball:
-        """Return max(u, 0)."""
-        return u.max(arb(0))
-
-    def abs(self, u: Ball) -> Ball:
-        """Return |u|."""
-        return abs(u)
-
-    def max(self, u: Ball, v: Ball) -> Ball:
-        """Return the larger one."""
-        return u.max(v)
-
-    def min(self, u: Ball, v: Ball) -> Ball:
-        """Return the smaller one."""
-        return u.min(v)
-
-    def sign(self, u: Ball) -> Ball:
-        """Return the sign of u."""
-        return arb(1) if u > 0 else arb(-1) if u < 0 else arb(0) if u == 0 else arb.nan()
-
-    def step(self, u: Ball) -> Ball:
-        """Return 1 for u > 0, else 0."""
-        return arb(1) if u > 0 else arb(0) if u <= 0 else arb.nan()
 
 
 @dataclass(frozen=True)
@@ -113,13 +85,14 @@ class Zero:
         return Zero(self.tree, left, right)
 
 
-def zeros(tree: Tree) -> list[Zero]:
+@lru_cache(maxsize=64)
+def zeros(tree: Tree) -> tuple[Zero, ...]:
     """Return places where something vanishes that a tree divides by, or takes a logarithm, root or power of."""
     factors = list(dict.fromkeys(f for _, u in _watched(tree) for f in _factors(u)))
     found = [zero for f in factors if (row := _rational_row(f)) is not None for zero in _polynomial_zeros(f, row)]
     others = [f for f in factors if _rational_row(f) is None]
     found += _grid_zeros(others) if others else []
-    return sorted(found, key=lambda zero: (round(abs(zero.near), 6), -zero.near))
+    return tuple(sorted(found, key=lambda zero: (round(abs(zero.near), 6), -zero.near)))
 
 
 def unreal_place(tree: Tree, found: Sequence[Zero]) -> Ball | None:
@@ -229,7 +202,7 @@ def _grid_zeros(trees: list[Tree]) -> list[Zero]:
 
     from ntkcalc.activations.formula.array_field import GridField
 
-    x = np.arange(-_FARTHEST * _STEPS, _FARTHEST * _STEPS + 1) / _STEPS
+    x = GridField.points
     found: list[Zero] = []
     with np.errstate(all="ignore"):
         for u, values in zip(trees, program(trees, GridField())(x), strict=True):

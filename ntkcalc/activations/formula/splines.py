@@ -217,7 +217,10 @@ class Spline:
 
 
 def _singular_factor(x: Ball, bits: int) -> Any:
-    """Return (1 − s)^{−1/2} e^{−x/(1 − s)} = e^{−x} Σ L_n^{(−1/2)}(x) s^n; coefficients are at most 2 e^{−x/2}."""
+    """Return (1 − s)^{−1/2} e^{−x/(1 − s)} = e^{−x} Σ L_n^{(−1/2)}(x) s^n.
+
+    For large x only the bound 2 e^{−x/2} on coefficients (Abramowitz and Stegun 22.14.14).
+    """
     if x > 2 * bits:
         small = arb(0, (2 * (-x / 2).exp()).abs_upper())
         return arb_series([small] * flint.ctx.cap)
@@ -247,7 +250,17 @@ def _regular_factor(y: Ball, eta: Ball, bits: int) -> Any:
 def _divided(series: Any, c: Ball) -> Any:
     """Return a series over 1 − cs."""
     row = list(series.coeffs())
+    row += [arb(0)] * (flint.ctx.cap - len(row))  # zeros at the end are not among the coefficients
     return arb_series(list(accumulate(row, lambda before, x: x + c * before)))
+
+
+def moments_beyond(b: Ball, count: int) -> list[Ball]:
+    """Return E[Z^n; Z > b] for n < count, at least for n < 2: b^{n−1} ω(b) + (n − 1) E[Z^{n−2}; Z > b]."""
+    found, power = [_tail(b), _density(b)], _density(b)
+    for n in range(2, count):
+        power *= b
+        found.append(power + (n - 1) * found[-2])
+    return found
 
 
 def _tail(z: Ball) -> Ball:
@@ -274,4 +287,5 @@ def _hermite_densities(b: Ball, last: int) -> list[Ball]:
 
 
 def _density(b: Ball) -> Ball:
+    """Return ω(b)."""
     return (-b * b / 2).exp() / (2 * arb.pi()).sqrt()
