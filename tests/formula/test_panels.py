@@ -125,6 +125,23 @@ def test_late_coefficients_follow_from_jumps(text: str) -> None:
     assert all(a.overlaps(b) for a, b in zip(late, whole, strict=True))
 
 
+@pytest.mark.parametrize("text", ["max(x,sin(x))", "elu(x)", "x/(1+abs(x))"])
+def test_early_coefficients_are_as_far_from_those_of_jumps_as_is_said(text: str) -> None:
+    """One by one, and as Σ_{k>K} and Σ_{k>K} k (µ_k(φ) − µ_k(S))²."""
+    panels = Panels(tree(text), text)
+    series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)
+    assert series.cut is not None
+    first = series.cut[1] + 2
+    early, whole = series.moments(first, 300, 58.0), panels.hermite(300, 120.0)[first:]
+    assert all(a.overlaps(b) for a, b in zip(early, whole, strict=True))
+    assert log2_upper(early[0].rad()) > -58  # the first ones are not known from jumps
+    with working_precision(200):
+        apart = [a - b for a, b in zip(whole, series.spline(600).hermite(300)[first:], strict=True)]
+        for slope in (0, 1):
+            norm = sum((k**slope * c * c for k, c in enumerate(apart, first)), arb(0)).sqrt()
+            assert log2_upper(norm) <= series.log_beyond(first - 1, slope)
+
+
 def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:
     panels = Panels(tree("exp(-x^2/2)+sin(x)"), "entire")
     series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)

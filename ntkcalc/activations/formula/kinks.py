@@ -64,16 +64,16 @@ class Kink:
         """log2 of by how much that point may be off."""
         return log2_upper(self.high - self.low) if self.exact is None else -math.inf
 
-    def jumps(self, order: int, bits: int, at_centre: bool = False) -> list[Ball] | None:
+    def jumps(self, order: int, bits: int) -> list[Ball] | None:
         """Return balls of the jumps of φ, φ', …, φ^(order); None where a side has no Taylor series.
 
-        At the centre they are those of the formulas on both sides, which need not meet there.
+        They hold what the formulas on both sides differ by anywhere between the ends.
         """
         before = flint.ctx.cap
         try:
             flint.ctx.cap = order + 1
             with working_precision(bits):
-                x = arb_series([self.centre() if at_centre else self.place(), 1])
+                x = arb_series([self.place(), 1])
                 rows = [_series(tree, x, order) for tree in (self.left, self.right)]
                 found = [arb(math.factorial(i)) * (b - a) for i, (a, b) in enumerate(zip(*rows, strict=True))]
         finally:

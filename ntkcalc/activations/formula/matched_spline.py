@@ -70,9 +70,7 @@ class _Split:
         """Return the spline in a precision; kept."""
         if bits not in self._splines:
             with working_precision(bits):
-                knots = [
-                    (kink.centre(), (kink.jumps(self._degree, bits, at_centre=True) or [])[1:]) for kink in self.kinks
-                ]
+                knots = [(kink.centre(), (kink.jumps(self._degree, bits) or [])[1:]) for kink in self.kinks]
             self._splines = {**dict([*self._splines.items()][-_KEPT:]), bits: Spline(knots, bits)}
         return self._splines[bits]
 
@@ -207,11 +205,7 @@ class MatchedSpline(_Split):
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
             work = k + 4 * (m * len(self.kinks)) ** 2 if self._dual else k
-            if (
-                k < _LATEST
-                and work < least
-                and None not in [kink.jumps(m - 1, 64, at_centre=True) for kink in self.kinks]
-            ):
+            if k < _LATEST and work < least and None not in [kink.jumps(m - 1, 64) for kink in self.kinks]:
                 best, least = (k, m), work
         return best
 
