@@ -35,7 +35,7 @@ from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
 _KEPT = 7  # precisions of corrections
-_GRAIN = 96  # bits to which duals of splines are rounded up, for values share them
+_GRAIN = 32  # bits to which duals of splines are rounded up, for values share them
 _FEW_TERMS = 1024  # of a series that is faster than a spline's dual
 _MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
@@ -282,7 +282,7 @@ class PiecewiseDual(QuadratureDual):
         """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k as a polynomial in balls of so many bits; some are kept."""
         if (split, bits) not in self._corrections:
             last = split.last
-            ours, theirs = self.moments(last, bits), split.spline(bits).hermite(last)
+            ours, theirs = self.moments(last, bits - split.log_loss), split.spline(bits).hermite(last)
             squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
             self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): arb_poly(squares)}
         return self._corrections[split, bits]
@@ -306,7 +306,7 @@ class PiecewiseDual(QuadratureDual):
         """See `ntkcalc.activations.duals.Dual.value`: the Hermite series where it is short, else a spline's dual."""
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
-        bits = 32 * (bits // 32 + 1)
+        bits = 32 * math.ceil(bits / 32)
         if t.size.near_one and not t.size.smaller:
             return self._at_an_end(t.sign, bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))

@@ -561,7 +561,7 @@ class QuadratureDual:
         """See `ntkcalc.activations.duals.Dual.value`: the Hermite series, or means of two local coefficients."""
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
-        bits = 32 * (bits // 32 + 1)
+        bits = 32 * math.ceil(bits / 32)
         terms = self._terms_of_values(log_size, bits)
         ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
         if terms > 256 and t.size.near_one and t.size.smaller and not ready:
