@@ -15,6 +15,7 @@ _DIGITS = 15
 
 _BITS = 96
 _GOAL = 72  # bits to which a fixed point is found
+_FEW_BITS = 32  # of the first steps towards one
 _MOST_STEPS = 40
 _LARGEST = 10_000  # times the variance that the search began with: what grows beyond is taken to diverge
 _ESTIMATES = 1000  # steps in float64
@@ -121,12 +122,14 @@ def _correlation(variances: Variances, q: Fraction, chi: Real) -> Real:
     dual = variances.activation.scaled(q).dual
     weight, bias = variances.sigma_w2_at(_BITS), variances.sigma_b2_at(_BITS)
     total = weight * real(ctx, dual.mean_square(_BITS)) + bias
-    t = ctx.zero
+    t, bits = ctx.zero, _FEW_BITS
     for _ in range(_MOST_STEPS + _BITS):
         point = ExpansionPoint.between(t, 1 - t)
-        value, slope = dual.value(Correlation(1, point), _BITS) if t else dual.taylor(point, 1, _BITS)
+        value, slope = dual.value(Correlation(1, point), bits) if t else dual.taylor(point, 1, bits)
         step = ((weight * value + bias) / total - t) / (1 - weight * slope / total)
         t += step
-        if step <= ctx.ldexp(1, -_GOAL):
+        if bits == _BITS and abs(step) <= ctx.ldexp(1, -_GOAL):
             break
+        if abs(step) <= ctx.ldexp(1 - t, -10) or 1 - t < ctx.ldexp(1, -12):
+            bits = _BITS  # t is where 1 − R' has no zero, so that Newton's method goes on to the least fixed point
     return t

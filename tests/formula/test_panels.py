@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.balls import log2_upper, working_precision
+from ntkcalc.activations.formula.balls import log2_upper, rational, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
 from ntkcalc.activations.formula.grammar import parsed
@@ -140,6 +140,48 @@ def test_early_coefficients_are_as_far_from_those_of_jumps_as_is_said(text: str)
         for slope in (0, 1):
             norm = sum((k**slope * c * c for k, c in enumerate(apart, first)), arb(0)).sqrt()
             assert log2_upper(norm) <= series.log_beyond(first - 1, slope)
+
+
+def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> None:
+    text, cut = "x+relu(tanh(x-2))", mpmath.mpf(2)
+    panels = Panels(tree(text), text)
+    assert panels.base is not None
+    for order in (0, 1):
+        for need in (60.0, 1500.0):  # in cells of one width and of others
+            found = panels.square(order, need)
+            assert found.overlaps(Panels(tree(text), text).square(order, need + 40))
+            with mpmath.workdps(25):
+                sides = [lambda x: (x, 1), lambda x: (x + mpmath.tanh(x - 2), 2 - mpmath.tanh(x - 2) ** 2)]
+                ends = [[-14, -5, 0, cut], [cut, 4, 8, 14]]
+                mean = sum(
+                    mpmath.quad(lambda x, f=f: f(x)[order] ** 2 * mpmath.npdf(x), end)
+                    for f, end in zip(sides, ends, strict=True)
+                )
+                assert abs(float(found.mid()) - mean) < 1e-15
+
+
+def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> None:
+    """relu(x − 1/2) e^{x/4}: by the recurrence E[Z^n e^{Z/4}; Z > c] of parts, in closed form for k = 0."""
+    text = "relu(x-1/2)*exp(x/4)"
+    found = Panels(tree(text), text).hermite(2, 1500.0)
+    with working_precision(1700):
+        # e^{x/4} ω(x) = e^{1/32} ω(x − 1/4), so that E = e^{1/32} E[relu(Z − 1/4)]
+        c = arb(1) / 4
+        density = (-c * c / 2).exp() / (2 * arb.pi()).sqrt()
+        expected = (arb(1) / 32).exp() * (density - c * (c / arb(2).sqrt()).erfc() / 2)
+        assert found[0].overlaps(expected)
+    assert log2_upper(found[0].rad()) <= -1500
+
+
+def test_a_function_that_is_0_at_0_over_itself_has_its_series_at_a_kink() -> None:
+    """sin(u)/u at u = relu(x): 1 on the left, on the right the derivatives (−1)^i/(2i + 1)."""
+    text = "sinc(relu(x))"
+    (kink,) = kinks_of(Panels(tree(text), text), 80.0)
+    jumps = kink.jumps(6, 80)
+    assert jumps is not None
+    expected = [Fraction(0), Fraction(0), Fraction(-1, 3), Fraction(0), Fraction(1, 5), Fraction(0), Fraction(-1, 7)]
+    assert all(jump.overlaps(rational(c)) for jump, c in zip(jumps, expected, strict=True))
+    assert max(log2_upper(jump.rad()) for jump in jumps) < -60
 
 
 def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:

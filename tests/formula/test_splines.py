@@ -49,6 +49,11 @@ def test_values_are_those_of_the_hermite_series(name: str, t: str) -> None:
             )
 
 
+def test_a_spline_without_knots_is_nothing() -> None:
+    empty = Spline([], BITS)
+    assert all(c.contains(0) for row in (empty.value(1, arb(1) / 8), empty.hermite(3)) for c in row)
+
+
 @pytest.mark.parametrize("delta", ["1/1000", "1/1000000007", "1e-30"])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_of_relu_they_are_those_of_the_arc_cosine_kernel(sign: int, delta: str) -> None:

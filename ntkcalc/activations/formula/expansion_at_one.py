@@ -50,8 +50,15 @@ class SeriesBalls:
         return arb_series([rational(value)])
 
     def divide(self, a: Any, b: Any) -> Any:
-        """Return a/b where b does not vanish."""
-        return a * b.inv()
+        """Return a/b where b does not vanish, else what is not finite."""
+        return a * (b.inv() if b else arb.nan())
+
+    def sinc(self, u: Any) -> Any:
+        """Return sin(u)/u."""
+        if u and not u[0].is_zero():
+            return self.divide(u.sin(), u)
+        row = [arb(0) if n % 2 else (-1) ** (n // 2) / arb(n + 1).fac() for n in range(flint.ctx.cap)]
+        return arb_series(row)(u) if u else arb_series([1])
 
     def power(self, a: Any, r: Any) -> Any:
         """Return a^r for a > 0."""

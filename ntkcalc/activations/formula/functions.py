@@ -257,7 +257,7 @@ def _abbreviated(t: Tree) -> Tree:
         _check_clip(*(a.number for a in t.arguments[1:]))
     if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
         raise InputError(f"{t.head}: {_KEYWORDS[str(t.head)][0][0]} must be positive, got {text_of(t.arguments[1])}")
-    return substituted(_definition(short), dict(zip(VARIABLES, t.arguments, strict=False)))
+    return rebuilt(substituted(_definition(short), dict(zip(VARIABLES, t.arguments, strict=False))), _plain)
 
 
 def _check_clip(low: Fraction | None, high: Fraction | None) -> None:
@@ -273,10 +273,14 @@ def _plain(t: Tree) -> Tree:
         return _power(*t.arguments)
     if t.head in ("power", "sqrt") and t.arguments[0] is ZERO and (t.arguments[-1].number or 1) > 0:
         return ZERO  # as on one side of the kink of relu(x)^1.5
+    if t.arguments == (ZERO,) and t.word in SMOOTH:
+        return ZERO if SMOOTH[t.word].vanishes else ONE if t.word in ("exp", "cos") else t
     if t.word in _BRANCHES and t.arguments and _decided_by_zero(t):
         return ZERO if len(t.arguments) == 1 else t.arguments[0]
     if t.constant and (chosen := branch(t)) is not None and (sign := chosen.decider.number):
         return chosen.above if sign > 0 else chosen.below
+    if t.arguments and t.arguments[0].head == _INVERSES.get(t.word):
+        return t.arguments[0].arguments[0]
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
     if t.head == "log":
@@ -286,6 +290,10 @@ def _plain(t: Tree) -> Tree:
     if t.head == "sqrt":
         return _root(t.arguments[0])
     return t
+
+
+_INVERSES = {"log": "exp", "log1p": "expm1", "asinh": "sinh", "sinh": "asinh"}
+"""Functions f and g with f(g(v)) = v for all real v."""
 
 
 def _power(base: Tree, exponent: Tree) -> Tree:
@@ -336,6 +344,8 @@ def _logarithm(u: Tree) -> Tree:
         return negated(node("softplus", negated(u.arguments[0])))
     if u.head == "/" and u.arguments[0] is ONE:
         return negated(_logarithm(u.arguments[1]))
+    if u.head == "/" and u.arguments[0].head == "exp" and u.arguments[1].constant:
+        return minus(u.arguments[0].arguments[0], _logarithm(u.arguments[1]))
     return node("log", u)
 
 

@@ -248,7 +248,9 @@ class Panels:
     def _cut(self, need: float) -> Line:
         reach, far = self._far(need + 4)
         reach = math.ceil(reach * 4) / 4
-        ends = sorted({0.0, -reach, reach, *map(float, range(math.ceil(-reach), math.floor(reach) + 1))})
+        step = 1 << max(0, math.floor(math.log2(need / 64) / 2))  # ellipses may be wide where many bits are asked for
+        last = math.floor(reach / step)
+        ends = sorted({-reach, reach, *(float(step * i) for i in range(-last, last + 1))})
         marks = [arb(x) for x in ends if x >= 0 or not self.parity]
         cells: list[Cell] = []
         slivers: list[Sliver] = []
@@ -287,7 +289,7 @@ class Panels:
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree with radii below 2**-need."""
         line = self.line(need)
-        return refined(lambda guard: self._hermite(line, degree, need + 2, guard), need, 0.0, _NO_DIGITS)
+        return refined(lambda guard: self._hermite(line, degree, need + 2, guard), need, 8.0, _NO_DIGITS)
 
     @cached_property
     def base(self) -> Tree | None:

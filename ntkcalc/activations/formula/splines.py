@@ -57,7 +57,7 @@ class Spline:
 
     def __init__(self, knots: Sequence[tuple[Ball, Sequence[Ball]]], bits: int) -> None:
         self.bits = bits
-        self.degree = max((len(jumps) for _, jumps in knots), default=0)
+        self.degree = max((len(jumps) for _, jumps in knots), default=1)
         self.knots = [(b, [arb(0), *jumps, *[arb(0)] * (self.degree - len(jumps))]) for b, jumps in knots]
         self._charts: dict[int, list[_Chart]] = {1: [], -1: []}
 
