@@ -44,20 +44,27 @@ def rational(value: Fraction) -> Ball:
     return arb(flint.fmpq(value.numerator, value.denominator))
 
 
+_HUGE = 1e300  # exponents that floats hold
+
+
 def log2_upper(x: Ball) -> float:
     """Return an upper bound of log2 |x|; −∞ for an exact 0, ∞ for what is not finite."""
     size = x.abs_upper()
     if not size.is_finite():
         return math.inf
-    mantissa, exponent = size.man_exp()
-    return math.log2(int(mantissa)) + int(exponent) + 1e-9 if mantissa else -math.inf
+    mantissa, exponent = map(int, size.man_exp())
+    if abs(exponent) > _HUGE:
+        return math.inf if exponent > 0 else -_HUGE
+    return math.log2(mantissa) + exponent + 1e-9 if mantissa else -math.inf
 
 
 def log2_lower(x: Ball) -> float:
     """Return a lower bound of log2 |x|; −∞ where x may be 0."""
     size = x.abs_lower()
-    mantissa, exponent = size.man_exp() if size.is_finite() else (0, 0)
-    return math.log2(int(mantissa)) + int(exponent) - 1e-9 if mantissa else -math.inf
+    mantissa, exponent = map(int, size.man_exp() if size.is_finite() else (0, 0))
+    if abs(exponent) > _HUGE:
+        return _HUGE if exponent > 0 else -math.inf
+    return math.log2(mantissa) + exponent - 1e-9 if mantissa else -math.inf
 
 
 def middles(balls: Iterable[Ball]) -> list[Any]:

@@ -308,6 +308,8 @@ def _power(base: Tree, exponent: Tree) -> Tree:
         return ZERO
     if n == Fraction(1, 2):
         return _root(base)
+    if n is not None and _is_square(base):
+        return _power(node("abs", base.arguments[0]), number(2 * n))
     if exponent.constant and not base.constant:
         return node("power", base, exponent)
     return node("exp", times(exponent, ONE if base.head == "e" else node("log", base)))
@@ -323,10 +325,14 @@ def _exponential_minus_one(t: Tree) -> Tree:
     return node("expm1", *a.arguments) if a.head == "exp" and b is number(1 if t.head == "-" else -1) else t
 
 
+def _is_square(u: Tree) -> bool:
+    """Return whether a tree is v² as a product."""
+    return u.head == "*" and u.arguments[0] is u.arguments[1]
+
+
 def _root(u: Tree) -> Tree:
     """Return √u, |v| where u = v²."""
-    square = u.head == "*" and u.arguments[0] is u.arguments[1]
-    return node("abs", u.arguments[0]) if square else node("sqrt", u)
+    return node("abs", u.arguments[0]) if _is_square(u) else node("sqrt", u)
 
 
 def _logarithm(u: Tree) -> Tree:
