@@ -19,4 +19,5 @@ __all__ = [
     "quadrature_rules",
     "tasks",
     "types",
+    "work",
 ]
