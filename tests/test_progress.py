@@ -28,7 +28,7 @@ from ntkcalc.kernel.points import unit_rows
 from ntkcalc.numerics.precision import context
 from ntkcalc.numerics.tasks import HERE
 from ntkcalc.numerics.types import Observer, stage
-from ntkcalc.numerics.work import Pace, announce, listening, repeated
+from ntkcalc.numerics.work import announce, listening, paced, repeated
 from ntkcalc.series.coefficients import SeriesRequest, coefficients_by_depth
 from ntkcalc.series.values import kernel_values
 from ntkcalc.spectrum.effective_rank import effective_ranks
@@ -227,26 +227,28 @@ def test_the_parts_of_repeated_work_are_added_and_what_is_kept_is_done_less_ofte
     assert announced(work) == [50, 64, 164, 3]
 
 
-def test_the_later_half_of_the_steps_tells_their_pace(clock: Clock) -> None:
-    pace, rest = Pace(2, least=4), []
-    for done, seconds in enumerate([50, 40, 2, 2, 2, 2, 2, 2], 3):
-        clock.now += seconds
-        rest.append(pace.ahead(done, 100))
-    assert rest[:3] == [0, 0, 0]  # too few
-    assert rest[-1] == 2 * 90
+def test_items_done_tell_once_how_long_the_others_take_and_the_first_does_not(clock: Clock) -> None:
+    def work(times: list[float]) -> None:
+        for seconds in paced(times):
+            clock.now += seconds
 
-
-def test_quick_steps_tell_nothing_before_a_while(clock: Clock) -> None:
-    pace = Pace()
-    clock.now = 1
-    assert pace.ahead(1, 10**6) == 0
+    assert announced(lambda: work([100, 3, 3, *[4] * 7])) == [3 * 7]
+    assert announced(lambda: work([100, *[0.01] * 400])) == []  # all is done soon
 
 
 def test_independent_pieces_of_work_tell_how_long_the_others_take(clock: Clock) -> None:
     def piece(item: int, observer: Observer | None) -> None:
         clock.now += 40
 
-    assert announced(lambda: [*HERE.run(piece, range(4))]) == [120, 80, 40, 0]
+    assert announced(lambda: [*HERE.run(piece, range(5))]) == [120]
+
+
+def test_values_tell_how_long_the_others_take(clock: Clock) -> None:
+    def hear(done: int, total: int, stage: str = "") -> None:
+        clock.now += 10 * bool(done and not stage)
+
+    rhos = [Fraction(i, 9) for i in range(9)]
+    assert announced(lambda: kernel_values(KERNEL, rhos, [5], 9, observer=hear))[-1] == 70
 
 
 LINES = [
@@ -282,21 +284,12 @@ def test_quiet_commands_and_the_library_say_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_remark_is_repeated_where_work_proves_to_take_far_more(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with terminal.progress(False, "tiles") as observer:
-        assert observer is not None
-        for seconds in (59, 170, 300, 400, 4000, 20000):
+def test_the_remark_is_repeated_where_work_proves_to_take_far_more(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal.progress(False, "tiles"):
+        for seconds in (59, 170, 300, 400, 4000, 20000, 100):
             announce(seconds)
-        for done in range(20):
-            clock.now += 300
-            observer(done, 1000, "frequencies")
-    takes = ["3 minutes", "7 minutes", "67 minutes", "6 hours", "83 hours"]
-    assert capsys.readouterr().err.splitlines() == [
-        *(f"ntkcalc: this takes about {t}" for t in takes[:4]),
-        f"ntkcalc: frequencies: this takes about {takes[4]}",
-    ]
+    takes = ["3 minutes", "7 minutes", "67 minutes", "6 hours"]
+    assert capsys.readouterr().err.splitlines() == [f"ntkcalc: this takes about {t}" for t in takes]
 
 
 def test_the_remark_stands_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:

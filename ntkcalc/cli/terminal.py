@@ -7,14 +7,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from ntkcalc.cli.files import whole_file
 from ntkcalc.cli.interruption import ON_SCREEN
 from ntkcalc.errors import InputError, NtkcalcError
-from ntkcalc.numerics.work import Pace, listening
+from ntkcalc.numerics.work import Listener, listening
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -147,66 +147,61 @@ def _cut(text: str, most: int) -> str:
 def progress(quiet: bool, what: str) -> Iterator[Observer | None]:
     """Give an observer that shows stages and a bar on stderr, if that is a terminal, after a second.
 
-    A remark says what takes over a minute, whatever stderr is.
+    Whatever stderr is, a remark says what takes over a minute.
     """
     if quiet or sys.stderr is None:
         yield None
         return
-    shown = _Bar(what) if sys.stderr.isatty() else _Forecast()
-    try:
-        with listening(shown.hear):
-            yield shown.observe
-    finally:
-        shown.close()
+    with listening(_forecast()), _bar(what) if sys.stderr.isatty() else nullcontext() as observer:
+        yield observer
 
 
 LONG = 60.0
 """Seconds of work ahead that are worth a remark."""
 
-_STEPS = 8  # of a stage that tell their pace; the first layers take longer than others
 
+def _forecast() -> Listener:
+    """Return what hears of the seconds ahead and says so where they are many, and again where they prove far more."""
+    said = LONG / 2
 
-class _Forecast:
-    """Says on stderr what long work takes, and again where it proves to take far more."""
-
-    def __init__(self) -> None:
-        self.said, self.paces = LONG / 2, dict[str, Pace]()
-
-    def hear(self, seconds: float, most: float = 1, stage: str = "") -> None:
-        """Hear of the seconds that are ahead."""
-        if seconds > 2 * self.said:
-            self.said, minutes = seconds, round(seconds / 60)
+    def hear(seconds: float, most: float) -> None:
+        nonlocal said
+        if seconds > 2 * said:
+            said, minutes = seconds, round(seconds / 60)
             many = "a minute" if minutes < 2 else f"{minutes} minutes" if minutes < 90 else f"{minutes / 60:.0f} hours"
-            remark(f"{stage and stage + ': '}this takes about {many}", False)
+            remark(f"this takes about {many}", False)
 
-    def observe(self, done: int, total: int, stage: str = "") -> None:
-        """Hear of the steps of a stage, whose pace tells what the others take."""
-        if stage in self.paces and done > self.paces[stage].first[0]:
-            self.hear(self.paces[stage].ahead(done, total), stage=stage)
-        elif total:
-            self.paces[stage] = Pace(done, _STEPS)
-
-    def close(self) -> None:
-        """End it."""
+    return hear
 
 
-class _Bar(_Forecast):
-    """Also the line of a stage: its name, how far it is, and the time; Rich is loaded only when it is shown."""
+@contextmanager
+def _bar(what: str) -> Iterator[Observer]:
+    """Give the observer of a bar, which is shown after a second."""
+    import threading
+
+    bar = _Bar(what)
+    timer = threading.Timer(1.0, bar.show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield bar.observe
+    finally:
+        timer.cancel()
+        bar.close()
+
+
+class _Bar:
+    """The line of a stage: its name, how far it is, and the time; Rich is loaded only when it is shown."""
 
     def __init__(self, what: str) -> None:
-        from threading import Lock, Timer
+        from threading import Lock
 
-        super().__init__()
         self.what, self.open, self.lock = what, True, Lock()
         self.place: tuple[int, int, str] = 0, 0, what
         self.drawn: Progress | None = None
-        self.timer = Timer(1.0, self.show)
-        self.timer.daemon = True
-        self.timer.start()
 
     def observe(self, done: int, total: int, stage: str = "") -> None:
         """Show how far a stage is; one of unknown length has a bar that moves to and fro."""
-        super().observe(done, total, stage)
         self.place = done, total, stage or self.what
         if self.drawn is not None:
             self._update(self.drawn)
@@ -228,7 +223,6 @@ class _Bar(_Forecast):
 
     def close(self) -> None:
         """Erase the line."""
-        self.timer.cancel()
         with self.lock:
             self.open = False
             if self.drawn is not None:

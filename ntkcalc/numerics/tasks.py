@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ntkcalc.numerics.types import Observer
-from ntkcalc.numerics.work import Pace, announce
+from ntkcalc.numerics.work import paced
 
 Result = TypeVar("Result")
 
@@ -46,10 +46,8 @@ class Tasks:
         Elsewhere the function gets None for the observer, which hears here how many tasks are done, and there are at
         most `ahead` tasks a worker whose results were not taken yet.
         """
-        pace = Pace()
-        for done, item in enumerate(items, 1):
+        for item in paced(items):
             yield function(item, *shared, observer)
-            announce(pace.ahead(done, len(items)))
 
     def sweep(
         self, function: Callable[..., Result], items: Sequence[Any], *shared: Any, observer: Observer | None = None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+Item = TypeVar("Item")
 
 Listener: TypeAlias = Callable[[float, float], None]
 """What hears of the seconds of some work, and of how often it is repeated at most, for its result is kept."""
 
 _LISTENER: ContextVar[Listener] = ContextVar("listener", default=lambda seconds, most: None)
-_SPENT = 5.0  # seconds of steps that tell their pace
+_SPENT = 5.0  # seconds of items that tell what others take
 
 
 def announce(seconds: float, most: float = math.inf) -> None:
@@ -42,18 +44,13 @@ def repeated(times: int) -> AbstractContextManager[None]:
     return listening(listener)
 
 
-class Pace:
-    """The time that steps take from now on, when `done` are done; fewer than `least` of them tell nothing."""
-
-    def __init__(self, done: int = 0, least: int = 1) -> None:
-        self.least, self.first = least, (done, time.monotonic())
-        self.before = self.last = self.first
-
-    def ahead(self, done: int, total: int) -> float:
-        """Return about the seconds of the steps ahead, as the later half of those done tells, 0 after a moment."""
-        now, steps = time.monotonic(), done - self.first[0]
-        if steps >= 2 * (self.last[0] - self.first[0]):
-            self.before, self.last = self.last, (done, now)
-        if steps < self.least or now - self.first[1] < _SPENT:
-            return 0.0
-        return (now - self.before[1]) / (done - self.before[0]) * (total - done)
+def paced(items: Sequence[Item]) -> Iterator[Item]:
+    """Yield items, and announce once, from the time of those done but for the first, what the others take."""
+    start = math.inf
+    for done, item in enumerate(items):
+        if done == 1:
+            start = time.monotonic()
+        if (spent := time.monotonic() - start) > _SPENT:
+            announce(spent / (done - 1) * (len(items) - done))
+            start = math.inf
+        yield item
