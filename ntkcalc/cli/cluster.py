@@ -22,6 +22,7 @@ from ntkcalc.cli.terminal import progress, remark
 from ntkcalc.errors import NtkcalcError
 from ntkcalc.numerics.tasks import Result, Tasks
 from ntkcalc.numerics.types import Observer
+from ntkcalc.numerics.work import paced
 
 _PATIENCE = 8  # seconds that a scheduler has to answer
 _SAME = ("ntkcalc", "numpy", "python", "dask", "distributed")
@@ -84,7 +85,7 @@ class ClusterTasks(Tasks):
         name = f"{function.__name__.strip('_')}-{next(self.calls)}-{self.name}"
         room, sent, running, found = ahead * self.workers, 0, deque[Any](), deque[Any]()
         try:
-            for done in range(len(items)):
+            for done in paced(range(len(items))):
                 if len(running) <= room // 2:  # to send and to fetch several at once takes half the time
                     some = range(sent, min(sent + room - len(running), len(items)))
                     running += self._sent(function, [items[i] for i in some], shared, [(name, i) for i in some])

@@ -7,13 +7,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from ntkcalc.cli.files import whole_file
 from ntkcalc.cli.interruption import ON_SCREEN
 from ntkcalc.errors import InputError, NtkcalcError
+from ntkcalc.numerics.work import Listener, listening
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -144,10 +145,38 @@ def _cut(text: str, most: int) -> str:
 
 @contextmanager
 def progress(quiet: bool, what: str) -> Iterator[Observer | None]:
-    """Give an observer that shows stages and a bar on stderr, if that is a terminal, after a second."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    """Give an observer that shows stages and a bar on stderr, if that is a terminal, after a second.
+
+    Whatever stderr is, a remark says what takes over a minute.
+    """
+    if quiet or sys.stderr is None:
         yield None
         return
+    with listening(_forecast()), _bar(what) if sys.stderr.isatty() else nullcontext() as observer:
+        yield observer
+
+
+LONG = 60.0
+"""Seconds of work ahead that are worth a remark."""
+
+
+def _forecast() -> Listener:
+    """Return what hears of the seconds ahead and says so where they are many, and again where they prove far more."""
+    said = LONG / 2
+
+    def hear(seconds: float, most: float) -> None:
+        nonlocal said
+        if seconds > 2 * said:
+            said, minutes = seconds, round(seconds / 60)
+            many = "a minute" if minutes < 2 else f"{minutes} minutes" if minutes < 90 else f"{minutes / 60:.0f} hours"
+            remark(f"this takes about {many}", False)
+
+    return hear
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Observer]:
+    """Give the observer of a bar, which is shown after a second."""
     import threading
 
     bar = _Bar(what)

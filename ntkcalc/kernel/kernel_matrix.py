@@ -29,12 +29,14 @@ from ntkcalc.kernel.points import Points
 from ntkcalc.numerics.blas_threads import blas_threads
 from ntkcalc.numerics.tasks import HERE, Tasks, aligned
 from ntkcalc.numerics.types import Array, Flags, Observer
+from ntkcalc.numerics.work import repeated
 
 _TILE = 128  # rows and columns: small enough that half of a small symmetric matrix is skipped, too
 _BLOCK = 2048  # rows and columns of a block: 0.1 s of work, beside which the few ms of sending a task are little
 _CUTS = 40  # blocks in a row of a large matrix: as many as keep hundreds of workers busy
 _LARGEST = 4096  # rows and columns of a block that is stored: 128 MB
 _AHEAD = 4  # blocks a worker that wait to be taken
+_PRODUCTS = 12  # of a search for eigenvalues, which takes 7 to 25
 _NEAR = 2.0**-7  # δ below which it is taken from differences: rounding errors of ρ would be seen through √δ
 _UNIT = 2.0**-53
 _PAIRS = 1 << 20  # coordinates of pairs at a time
@@ -178,12 +180,13 @@ class KernelMatrix:
         """Return the symmetric matrix times a block of vectors, shape (n, b): sums over blocks, in their order."""
         vectors, blocks = np.ascontiguousarray(vectors), self.blocks()
         result = np.zeros_like(vectors)
-        parts = self._run(_multiplied, blocks, tasks.share(vectors), observer, tasks)
-        for (rows, columns), (own, mirrored, closest) in zip(blocks, parts, strict=True):
-            result[rows] += own
-            if mirrored is not None:
-                result[columns] += mirrored
-            self.closest = min(self.closest, closest)
+        with repeated(_PRODUCTS):
+            parts = self._run(_multiplied, blocks, tasks.share(vectors), observer, tasks)
+            for (rows, columns), (own, mirrored, closest) in zip(blocks, parts, strict=True):
+                result[rows] += own
+                if mirrored is not None:
+                    result[columns] += mirrored
+                self.closest = min(self.closest, closest)
         return result
 
     def _run(

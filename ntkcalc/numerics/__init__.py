@@ -2,7 +2,7 @@
 
 An engine multiplies and composes power series with nonnegative coefficients, to a relative error that it states:
 `mpmath_engine` to any precision, `numpy_engine` in float64. `tasks` are
-independent pieces of work, here or elsewhere. Nothing here knows what a kernel is.
+independent pieces of work, here or elsewhere; `work` announces what takes long. Nothing here knows what a kernel is.
 """
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "quadrature_rules",
     "tasks",
     "types",
+    "work",
 ]

@@ -158,6 +158,15 @@ def composition_error(length: int, step: int) -> int:
     return 4 * length + 6 * step + 16
 
 
+def composition_work(packing: Packing, length: int, outers: int, step: int) -> float:
+    """Return about the seconds that `Packing.compose` takes with so many series of a length, but for those on a line.
+
+    They are those of products, and of sums of coefficients times powers.
+    """
+    products, sums = step + outers * length / (2 * step), outers * length
+    return packing.slot * packing.terms * (7e-9 * products + (1e-10 + 1.2e-13 * packing.kept) * sums)
+
+
 def support_of_compositions(outers: Sequence[Sequence[Any]], inner: Sequence[Any], terms: int) -> list[list[bool]]:
     """Return which coefficients of the compositions r(u(t)) are positive; the others are exact zeros."""
     if not inner[0] and terms > 1 and inner[1] and all(len(r) >= terms and all(r[:terms]) for r in outers):

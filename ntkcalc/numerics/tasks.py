@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ntkcalc.numerics.types import Observer
+from ntkcalc.numerics.work import paced
 
 Result = TypeVar("Result")
 
@@ -45,7 +46,7 @@ class Tasks:
         Elsewhere the function gets None for the observer, which hears here how many tasks are done, and there are at
         most `ahead` tasks a worker whose results were not taken yet.
         """
-        for item in items:
+        for item in paced(items):
             yield function(item, *shared, observer)
 
     def sweep(

@@ -29,6 +29,7 @@ from ntkcalc.numerics.engine import Engine, ErrorBound, ErrorEngine, Rounding, S
 from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
 from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpfr
 from ntkcalc.numerics.types import Observer, stage
+from ntkcalc.numerics.work import repeated
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,11 @@ def layers(
     point, total = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one
     for depth, layer in enumerate(kernel.maps(), 2):
         inside = stage(observer, f"layer {depth} of {kernel.depth}")
-        stage(inside, "expansion")
-        outers = correlation_map_series(layer, point, truncation, bits)
-        stage(inside, "products")
-        state = _next_layer(engine, state, outers, total)
+        with repeated(kernel.depth - depth + 1):
+            stage(inside, "expansion")
+            outers = correlation_map_series(layer, point, truncation, bits)
+            stage(inside, "products")
+            state = _next_layer(engine, state, outers, total)
         point = ExpansionPoint.between(outers[0][0], outers[2][0])
         total = 1 + ctx.convert(layer.slope(bits)) * total
         if observer is not None:

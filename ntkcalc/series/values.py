@@ -27,6 +27,7 @@ from ntkcalc.numerics.precision import (
     with_enough_bits,
 )
 from ntkcalc.numerics.types import Observer, stage
+from ntkcalc.numerics.work import paced
 from ntkcalc.series.coefficients import (
     MOST_DIGITS,
     MOST_TERMS,
@@ -140,7 +141,7 @@ def values_by_depth(
         return cache(lambda bits: TruncatedSeries(bits, *coefficients(cut[depth], bits)[depth], sharp=not cut[depth]))
 
     columns = [_Column(kernel.at_depth(depth), series(depth), [*truncations], digits) for depth in depths]
-    for done, rho in enumerate(rhos, 1):
+    for done, rho in enumerate(paced(rhos), 1):
         for column in columns:
             if done == 1:  # others need little beyond what is known then
                 stage(observer, f"kernel of depth {column.kernel.depth} at rho = {float(rho):g}")

@@ -22,6 +22,7 @@ from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widene
 from ntkcalc.activations.formula.functions import meaning, program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 from ntkcalc.numerics.precision import log_binomial
+from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _BLOCK = 32  # nodes that share a precision
@@ -138,6 +139,7 @@ class DerivativesAtOne:
         if self._known[0] < need or len(self._known[1]) <= terms:
             plan = self._plan(terms, need)
             assert plan is not None
+            announce(self.work(terms, need), 1)
             self._known = need, self._summed(plan, terms, need)
         return self._known[1]
 

@@ -101,7 +101,8 @@ def sums_work(count: int, reach: float, degree: int, need: float, kinds: int) ->
 def _work(width: float, count: int, reach: float, degree: int, need: float, kinds: int) -> float:
     """Return the same for blocks of one half-width."""
     bits, blocks = need + width * math.sqrt(degree) / _LN2, reach / (2 * width) + 1
-    moments = count * (1.2e-5 + 1e-10 * bits**2) * (1 + kinds) / 2
+    value, sums = 1.2e-5 + 2e-11 * bits**2, 8e-11 * bits * min(bits, 2 * degree)  # of one node
+    moments = count * (value + sums) * (1 + kinds) / 2
     return moments + degree * blocks * (3.5e-6 + 1.2e-8 * bits) * kinds
 
 

@@ -30,6 +30,7 @@ from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, wo
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, log2
+from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _PRODUCT, _CALL = 8e-8, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
@@ -174,6 +175,7 @@ class LocalHermite:
         plan = self.plan
         if plan is None:
             raise AccuracyError("no strip is wide enough for local Hermite coefficients")
+        announce(self.work())
         direct, mirrored = [arb(0)] * (self.degree + 1), [arb(0)] * (self.degree + 1)
         with working_precision(self._bits + 64):
             root = self._ball(1).sqrt()

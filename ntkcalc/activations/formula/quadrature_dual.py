@@ -59,6 +59,7 @@ from ntkcalc.numerics.precision import (
     mpfr_log2,
     to_mpfr,
 )
+from ntkcalc.numerics.work import announce
 
 FLOOR = 4096
 """A coefficient below 2**−FLOOR of √E[φ²] counts as zero."""
@@ -68,6 +69,7 @@ _SUSPICIOUS = 256  # bits beyond those asked for of which none is left, before a
 _MOST_TERMS = 1 << 19
 _COMPOSITION = 1.2e-5  # seconds that one Hermite coefficient takes in a composition with a line
 _SQUARES = 2e-5  # seconds that the sums of squares take for one Hermite coefficient
+_MOST_LAYERS = 6  # that take new Hermite coefficients each; in depth, those known suffice
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 
 
@@ -211,6 +213,7 @@ class QuadratureDual:
             if known >= need and len(kept) > degree:
                 return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
+        announce(self._line.hermite_work(degree, need), _MOST_LAYERS)
         found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
