@@ -36,7 +36,7 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
 from ntkcalc.activations.formula.growth import Growth, far_formula, growth
-from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums
+from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
 from ntkcalc.activations.formula.trees import (
     ONE,
@@ -53,6 +53,7 @@ from ntkcalc.activations.formula.trees import (
     times,
 )
 from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
@@ -342,6 +343,8 @@ class Panels:
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
             error = log_total((error, g.log_tail(line.reach, 0.25) - 1.2))
             error = log_total((error, _log_tail(self.base, line.reach, side, 0.25, 1) - 1.2))
+        nodes, width = sum(count for _, count in kept), 2.0 * len(blocks)
+        announce(sums_work(nodes, width, degree, need, 1 if self.parity else 2))
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             polynomial_moments = hermite_moments(row)[: degree + 1]
