@@ -411,10 +411,10 @@ class QuadratureDual:
             if lost <= 0 and short <= 0:
                 self._more = terms / planned[0], need - planned[1]
                 return Expansion(found.d, found.tails, found.slope_tails)
-            if lost > 0:
-                need += min(lost, abs(need) + 64) + 8
-            if short > 0:
-                terms += terms // 4 + 8
+            if lost > 0:  # far more where no digit is known yet
+                need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
+            if short > 0:  # more where most of φ is still to come
+                terms += (terms // 2 if mpfr_log2(series.lasts[0]) > 2 * self._log_norm - 1 else terms // 4) + 8
             self._check_need(need)
             if terms > _MOST_TERMS:
                 raise AccuracyError(
