@@ -173,6 +173,15 @@ def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> Non
     assert log2_upper(found[0].rad()) <= -1500
 
 
+@pytest.mark.parametrize("place", ["0.3", "1/3", "sqrt(2)/5"])
+def test_next_to_removable_singularities_anywhere_cells_are_few(place: str) -> None:
+    """1/(2 + 1/(x − c)²), whose square has the mean of that of v²/(2v² + 1), v = x − c."""
+    text, same = f"1/(2+1/(x-{place})^2)", f"(x-{place})^2/(2*(x-{place})^2+1)"
+    panels = Panels(tree(text), text)
+    assert len(panels.line(64.0).cells) < 600
+    assert panels.square(0, 64.0).overlaps(Panels(tree(same), same).square(0, 100.0))
+
+
 def test_a_function_that_is_0_at_0_over_itself_has_its_series_at_a_kink() -> None:
     """sin(u)/u at u = relu(x): 1 on the left, on the right the derivatives (−1)^i/(2i + 1)."""
     text = "sinc(relu(x))"

@@ -456,7 +456,7 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     best: Cell | None = None
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
-    run = _complex_program(tree)
+    run = _complex_program(tree, _precision(half))
     if any(map(_has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half:
         return _with_limits(left, right, tree, middle, half)
     most = _seen(run, (left, middle, right))
@@ -472,7 +472,7 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
 
 def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> Cell | None:
     """Return a cell next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
-    direct, limit = _complex_program(tree), _limit_program(tree)
+    direct, limit = _complex_program(tree, _precision(half)), _limit_program(tree)
 
     def run(box: Ball) -> list[Ball]:
         return [(limit if box.real.contains(0) else direct)(box)[0]]
@@ -523,7 +523,7 @@ def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
 
 def _precision(width: Ball) -> int:
     """Return the precision of bounds on a cell: more where it is so narrow that quotients lose theirs."""
-    return _PRECISION + 2 * max(0, -math.floor(log2_upper(width)))
+    return _PRECISION * math.ceil(1 + 2 * max(0, -math.floor(log2_upper(width))) / _PRECISION)
 
 
 def _quality(cell: Cell) -> float:
@@ -549,8 +549,9 @@ def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float
 
 
 @lru_cache(maxsize=256)
-def _complex_program(tree: Tree) -> Program:
-    with working_precision(_PRECISION):
+def _complex_program(tree: Tree, bits: int) -> Program:
+    """Return z ↦ [φ(z), φ'(z)], the constants in it to so many bits."""
+    with working_precision(bits):
         return program([tree, derivative(tree)], ComplexBalls())
 
 
