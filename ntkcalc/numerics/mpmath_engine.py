@@ -154,14 +154,13 @@ class MpmathEngine:
                     f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
                 )
             fixed = fixed_point(row, width)
-            composed = packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
-            return [packing.unpack(series, terms) for series in composed]
+            return packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
 
         dip = max(map(_dip, present))
         dip = min(dip, _dip(logs_inner)) if valuation else dip  # for c_p ≥ r_1 u_p
         spread = max(t.spread(flattening) for t in estimates) + dip + _SPARE
         possible = support_of_compositions(outers, inner, terms)
-        width, rows = self._until_accurate(attempt, composition_error(length, step), spread, possible)
+        width, rows = self._until_accurate(attempt, composition_error(length), spread, possible)
         unit = gmpy2.exp2(-width)
         return [relaxed(r, total * unit, scale) for r, (_, total) in zip(rows, outer_rows, strict=True)]
 
