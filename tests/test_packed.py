@@ -50,7 +50,8 @@ def compositions(draw: st.DrawFn) -> tuple[int, list[list[int]], list[int], int]
     width, terms, valuation = draw(st.integers(16, 120)), draw(st.integers(2, 14)), draw(st.integers(0, 2))
     valuation = min(valuation, terms - 1)
     outers = [draw(rows(draw(st.integers(1, 16)), width)) for _ in range(draw(st.integers(1, 4)))]
-    return width, outers, draw(rows(terms, width, valuation)), valuation
+    stride, inner = draw(st.integers(1, 4)), draw(rows(terms, width, valuation))
+    return width, outers, [c if (p - valuation) % stride == 0 else 0 for p, c in enumerate(inner)], valuation
 
 
 @given(pairs())
@@ -85,6 +86,18 @@ def test_a_composition_is_low_by_at_most_its_error_bound(
         exact = composition([Fraction(c, unit) for c in outer], [Fraction(c, unit) for c in inner], terms)
         for found, true in zip(series, exact, strict=True):
             assert 0 <= true * unit - found <= error
+
+
+@pytest.mark.parametrize(("inner", "slots"), [([0, 1] * 50, 50), ([0, 0, 1] * 40, 40)])
+def test_series_in_a_power_of_t_take_a_slot_for_each(
+    inner: list[int], slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    multiply, used = Packing.multiply, []
+    monkeypatch.setattr(
+        Packing, "multiply", lambda self, a, b, terms: used.append(terms) or multiply(self, a, b, terms)
+    )
+    support_of_compositions([[0, 1, 0, 1] * 30], inner, len(inner))
+    assert max(used) <= slots
 
 
 @pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 64, 97, 200])

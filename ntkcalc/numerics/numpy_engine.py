@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.float_roundings import RUN, FloatRoundings
+from ntkcalc.numerics.float_roundings import OUTERS, RUN, FloatRoundings
 from ntkcalc.numerics.mpfr_series import MpfrSeries
 from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, support_of_product
 from ntkcalc.numerics.precision import Real, context
@@ -58,7 +58,7 @@ class NumpyEngine(FloatRoundings):
         rows = np.zeros((len(outers), length))
         for row, r in zip(rows, outers, strict=True):
             row[: len(r)] = _floats(r[:length])  # what becomes 0 here is seen in what it was to give
-        step = baby_steps(length, len(outers), int(inner[0] == 0))
+        step = baby_steps(length, OUTERS, int(inner[0] == 0))
         powers = _powers(inner, step)
         composed = [_giant_steps(row, powers, step, int(inner[0] == 0)) for row in rows]
         possible = support_of_compositions(outers, inner.tolist(), terms)
@@ -102,7 +102,7 @@ def _giant_steps(outer: Array, powers: Array, step: int, valuation: int) -> Arra
 
 def _in_range(series: Array, possible: list[bool]) -> Array:
     """Return the series if every coefficient that is not an exact zero is well within range."""
-    bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible))
+    bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible, bool))
     if bad.size:
         size = f"below {_LEAST}" if series[bad[0]] < 1 else "too large"
         raise AccuracyError(f"the coefficient of t^{bad[0]} is {size}, where float64 ends; use --engine mpmath")
