@@ -145,6 +145,7 @@ class QuadratureDual:
         self._seen_to_the_floor: set[int] = set()
         self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
         self._looked_at: set[int] = set()
+        self._without_derivatives = 0.0  # seconds of expansions near 1 by the other routes
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
@@ -291,6 +292,9 @@ class QuadratureDual:
                 f"{self.name}: its expansion at correlation {float(a):.6g} takes about {work[best] / 3600:.1f} hours; "
                 "lower --depth, --truncation or --digits"
             )
+        if best != "one" and beside_one is not None:
+            self._without_derivatives += work[best]  # derivatives at 1 would have served all of these expansions
+            best = "one" if self._without_derivatives > work["one"] else best
         if best == "one":
             return self._beside_one(point, degree, bits)
         return (
