@@ -27,7 +27,7 @@ _LN2 = math.log(2)
 _BLOCK = 32  # nodes that share a precision
 _SHARES = (0.3, 0.5, 0.7, 0.85)  # of the strip that derivatives use, and not the rule
 _MOST_TERMS = 400
-_SECONDS = 1.5e-7  # of a Taylor series, times its length squared
+_SECONDS = 1e-7  # of a Taylor series, times its length squared
 _PRODUCT = 2e-6  # seconds of an expansion, times the number of derivatives squared
 
 
@@ -141,8 +141,7 @@ class DerivativesAtOne:
         return self._known[0] >= need and len(self._known[1]) > terms
 
     def _summed(self, plan: _Plan, terms: int, need: float) -> list[Ball]:
-        # rounding is relative to |φ^(n)|, of which the far nodes see little
-        bits = math.ceil(need) + 32 + 2 * terms
+        bits = math.ceil(need) + 32
         totals, before = [arb(0)] * (terms + 1), flint.ctx.cap
         try:
             flint.ctx.cap = terms + 1
