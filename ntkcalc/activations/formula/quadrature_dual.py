@@ -516,9 +516,9 @@ class QuadratureDual:
         return LocalHermite(self._line, point, last or degree + 1, need, inner_need)
 
     def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
-        """Return the last local coefficient that tails which are sums take, if there are not too many."""
+        """Return about the last local coefficient that tails which are sums take, if there are not too many."""
         log_delta = log2(point.at(context(64))[1])
-        for last in range(degree + 2, 2 * degree + 48):
+        for last in range(degree + 2, 2 * degree + 48, degree // 64 + 1):
             if max(self._tails.local(last - 1, log_delta, slope) - slope * 2 for slope in (False, True)) < -need:
                 return last
         return None
