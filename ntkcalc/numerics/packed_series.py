@@ -162,8 +162,8 @@ class Packing:
 
 
 def baby_steps(length: int, outers: int, valuation: int) -> int:
-    """Return the number of baby steps that balances the products of `Packing.compose`."""
-    return max(1, min(length, isqrt(length * outers // (2 if valuation else 1)) + 1))
+    """Return the number of baby steps that balances the products of `Packing.compose`, even or the length."""
+    return max(1, min(length, isqrt(length * outers // (2 if valuation else 1)) // 2 * 2 + 2))
 
 
 def composition_error(length: int) -> int:
