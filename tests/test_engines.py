@@ -120,6 +120,19 @@ def test_float64_rounds_no_more_than_it_says(first: str, second: str) -> None:
             assert abs(f - e) <= bound.at(max(p, 1)) * 2.0**-53 * e
 
 
+@pytest.mark.parametrize("inner", ["odd", "even", "from 3 on"])
+def test_float64_composes_series_with_and_without_parity(inner: str) -> None:
+    engine = NumpyEngine()
+    present = {"odd": lambda p: p % 2, "even": lambda p: p and p % 2 == 0, "from 3 on": lambda p: p > 2}[inner]
+    row = engine.series([1 / WIDE.mpf(p + 1) if present(p) else WIDE.zero for p in range(80)])
+    outer, exact = ([WIDE.convert(c) for c in engine.scalars(x)] for x in (engine.series(series("2^-p", 90)), row))
+    bound = engine.rounding(80)[1]
+    (found,) = engine.compose([outer], row)
+    for p, (f, e) in enumerate(zip(found, composition(outer, exact), strict=True)):
+        assert abs(f - e) <= bound.at(max(p, 1)) * 2.0**-53 * e
+        assert bool(f) == bool(e)
+
+
 KERNELS = st.tuples(
     st.sampled_from(["relu", "leaky-relu:slope=-0.3", "abs", "gelu", "erf", "gaussian", "sin", "cos", "tanh", "elu"]),
     st.integers(2, 6),

@@ -112,7 +112,8 @@ class Packing:
             left = max(slots - i * valuation // stride, 0)
             powers.append(self.multiply(powers[i // 2], powers[i - i // 2], left))
         giant = powers.pop()
-        powers = [self.shifted(power, i * valuation // stride) for i, power in enumerate(powers)]
+        for i in range(1, step):  # one by one, for all together take much memory
+            powers[i] = self.shifted(powers[i], i * valuation // stride)
         found = [[0] * self.terms for _ in outers]
         for row, outer in zip(found, outers, strict=True):
             for part in range(parts):
