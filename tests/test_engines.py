@@ -93,7 +93,7 @@ def test_products_and_compositions_of_long_series_take_one_attempt_each(
     made, attempts = Packing.fixed_point, []
     monkeypatch.setattr(Packing, "fixed_point", lambda *width: attempts.append(width) or made(*width))
     assert len([*layers(MpmathEngine(60), Kernel.of(act, 3), 2500, wanted=["kappa"])]) == 3
-    assert len(attempts) == 3 + 1  # products and the composition of the last layer: the first ones multiply 1 and t
+    assert len(attempts) == 1 + 3 + 1  # t β, and the products and the composition of the last layer
 
 
 @pytest.mark.parametrize("name", WILD)

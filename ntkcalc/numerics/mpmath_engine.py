@@ -36,7 +36,6 @@ from ntkcalc.numerics.precision import Real, context, mpfr_context, mpfr_log2, t
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
 _SHORT = 24  # coefficients that are summed one by one
-_FEW = 4  # coefficients whose multiples of the other factor are summed
 _UNSEEN = 60  # bits below the largest term at which terms do not show in a double
 _GROWTH = 16  # coefficients before a group of them are so many times as many as are in it
 _SPARE = 6  # bits more for a composition, which takes long to do again
@@ -106,11 +105,11 @@ class MpmathEngine:
 
     def _product(self, a: list[Any], b: list[Any]) -> list[Any]:
         terms = len(a)
-        for few, many in ((a, b), (b, a)):
-            places = [p for p, c in enumerate(few) if c]
-            if len(places) <= _FEW:
-                return _sum_of_multiples(many, [(p, few[p]) for p in places])
+        if not any(a[1:]):
+            return [a[0] * c for c in b]
         logs_a, logs_b = _logs(a), _logs(b)
+        if not logs_b:
+            return b
         first, last = (min(logs_a[i][0] + logs_b[i][0], terms - 1) for i in (0, -1))
 
         def total(x: float) -> tuple[float, float]:
@@ -194,14 +193,6 @@ class MpmathEngine:
 
     def _precision(self, terms: int) -> int:
         return self.bits + 2 * terms.bit_length() + 20
-
-
-def _sum_of_multiples(row: list[Any], factors: list[tuple[int, Any]]) -> list[Any]:
-    """Return Σ c t^p times a truncated series, over pairs of p and c."""
-    total = [gmpy2.mpfr(0)] * len(row)
-    for p, c in factors:
-        total[p:] = [x + c * y for x, y in zip(total[p:], row, strict=False)]
-    return total
 
 
 class _Tangents:

@@ -92,7 +92,8 @@ def ntk_coefficients(
 
     Notes
     -----
-    Cost about O(T^1.5) products of T-digit-like integers (mpmath) or O(T^2.5) flops (NumPy) a layer.
+    A layer takes about O(√T) products of integers that hold T numbers, and O(T²) products of numbers (mpmath), or
+    O(T^2.5) flops (NumPy).
 
     Examples
     --------

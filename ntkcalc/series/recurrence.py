@@ -145,7 +145,7 @@ def _next_layer(
     composed = iter([engine.series(r) for r in used] if first else engine.compose(used, below.s))
     alpha, beta, *tails = (next(composed) if need else nothing for need in needed)
     alpha_tail, beta_tail, kappa_tail = (
-        engine.multiply(q, below.u) if need else nothing for q, need in zip(tails, of_tails, strict=True)
+        engine.multiply(below.u, q) if need else nothing for q, need in zip(tails, of_tails, strict=True)
     )
     kappa = nothing
     if of_kappa:
