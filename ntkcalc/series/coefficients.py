@@ -92,8 +92,7 @@ def ntk_coefficients(
 
     Notes
     -----
-    A layer takes about O(√T) products of integers that hold T numbers, and O(T²) products of numbers (mpmath), or
-    O(T^2.5) flops (NumPy).
+    A layer takes O(√T) products of integers that hold T numbers and O(T²) of numbers, or O(T^2.5) flops (NumPy).
 
     Examples
     --------
