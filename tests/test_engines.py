@@ -92,8 +92,8 @@ def test_products_and_compositions_of_long_series_take_one_attempt_each(
 ) -> None:
     made, attempts = Packing.fixed_point, []
     monkeypatch.setattr(Packing, "fixed_point", lambda *width: attempts.append(width) or made(*width))
-    assert len([*layers(MpmathEngine(60), Kernel.of(act, 3), 2500)]) == 3
-    assert len(attempts) == 4 + 5  # a layer's products, and the composition of the last
+    assert len([*layers(MpmathEngine(60), Kernel.of(act, 3), 2500, wanted=["kappa"])]) == 3
+    assert len(attempts) == 1 + 3 + 1  # t β, and the products and the composition of the last layer
 
 
 @pytest.mark.parametrize("name", WILD)
@@ -118,6 +118,19 @@ def test_float64_rounds_no_more_than_it_says(first: str, second: str) -> None:
     ):
         for p, (f, e) in enumerate(zip(found, exact, strict=True)):
             assert abs(f - e) <= bound.at(max(p, 1)) * 2.0**-53 * e
+
+
+@pytest.mark.parametrize("inner", ["odd", "even", "from 3 on"])
+def test_float64_composes_series_with_and_without_parity(inner: str) -> None:
+    engine = NumpyEngine()
+    present = {"odd": lambda p: p % 2, "even": lambda p: p and p % 2 == 0, "from 3 on": lambda p: p > 2}[inner]
+    row = engine.series([1 / WIDE.mpf(p + 1) if present(p) else WIDE.zero for p in range(80)])
+    outer, exact = ([WIDE.convert(c) for c in engine.scalars(x)] for x in (engine.series(series("2^-p", 90)), row))
+    bound = engine.rounding(80)[1]
+    (found,) = engine.compose([outer], row)
+    for p, (f, e) in enumerate(zip(found, composition(outer, exact), strict=True)):
+        assert abs(f - e) <= bound.at(max(p, 1)) * 2.0**-53 * e
+        assert bool(f) == bool(e)
 
 
 KERNELS = st.tuples(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ntkcalc.numerics.packed_series import (
     Packing,
-    baby_steps,
     composition_error,
     support_of_compositions,
     support_of_product,
@@ -51,7 +50,8 @@ def compositions(draw: st.DrawFn) -> tuple[int, list[list[int]], list[int], int]
     width, terms, valuation = draw(st.integers(16, 120)), draw(st.integers(2, 14)), draw(st.integers(0, 2))
     valuation = min(valuation, terms - 1)
     outers = [draw(rows(draw(st.integers(1, 16)), width)) for _ in range(draw(st.integers(1, 4)))]
-    return width, outers, draw(rows(terms, width, valuation)), valuation
+    stride, inner = draw(st.integers(1, 4)), draw(rows(terms, width, valuation))
+    return width, outers, [c if (p - valuation) % stride == 0 else 0 for p, c in enumerate(inner)], valuation
 
 
 @given(pairs())
@@ -80,12 +80,24 @@ def test_a_composition_is_low_by_at_most_its_error_bound(
     packing = Packing.fixed_point(width, terms)
     length = max(map(len, outers))
     reached = min(length, (terms - 1) // valuation + 1) if valuation else length
-    error = composition_error(reached, baby_steps(reached, len(outers), valuation))
+    error = composition_error(reached)
     composed = packing.compose(outers, inner, unit, valuation)
     for outer, series in zip(outers, composed, strict=True):
         exact = composition([Fraction(c, unit) for c in outer], [Fraction(c, unit) for c in inner], terms)
-        for found, true in zip(packing.unpack(series, terms), exact, strict=True):
+        for found, true in zip(series, exact, strict=True):
             assert 0 <= true * unit - found <= error
+
+
+@pytest.mark.parametrize(("inner", "slots"), [([0, 1] * 50, 50), ([0, 0, 1] * 40, 40)])
+def test_series_in_a_power_of_t_take_a_slot_for_each(
+    inner: list[int], slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    multiply, used = Packing.multiply, []
+    monkeypatch.setattr(
+        Packing, "multiply", lambda self, a, b, terms: used.append(terms) or multiply(self, a, b, terms)
+    )
+    support_of_compositions([[0, 1, 0, 1] * 30], inner, len(inner))
+    assert max(used) <= slots
 
 
 @pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 64, 97, 200])
@@ -98,9 +110,9 @@ def test_a_long_series_on_a_line_is_low_by_at_most_its_error_bound(length: int) 
     packing = Packing.fixed_point(width, terms)
     (found,) = packing.compose([outer], [*line, *[0] * (terms - 2)], unit, 0)
     a, delta = (Fraction(c, unit) for c in line)
-    for p, c in enumerate(packing.unpack(found, terms)):
+    for p, c in enumerate(found):
         exact = sum((r * comb(j, p) * a ** (j - p) * delta**p for j, r in enumerate(outer) if j >= p), Fraction(0))
-        assert 0 <= exact - c <= composition_error(length, 1)
+        assert 0 <= exact - c <= composition_error(length)
 
 
 @pytest.mark.parametrize("terms", range(1, 10))
@@ -111,8 +123,8 @@ def test_short_series_compose_too(terms: int, valuation: int) -> None:
     composed = packing.compose([[1 << 23, 1 << 22, 1 << 21]] * 4, inner[:terms], 1 << 24, valuation)
     exact = composition([Fraction(1, 2), Fraction(1, 4), Fraction(1, 8)], [Fraction(c, 1 << 24) for c in inner], terms)
     for series in composed:
-        for found, true in zip(packing.unpack(series, terms), exact, strict=True):
-            assert 0 <= true * 2**24 - found <= composition_error(3, 3)
+        for found, true in zip(series, exact, strict=True):
+            assert 0 <= true * 2**24 - found <= composition_error(3)
 
 
 @given(st.data())

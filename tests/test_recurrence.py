@@ -16,11 +16,10 @@ from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.numerics.engine import ErrorBound
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import Context, context
-from ntkcalc.series.recurrence import LayerSeries, correlation_map_series, error_bound, layers, paper_layers
+from ntkcalc.series.recurrence import SERIES, LayerSeries, correlation_map_series, error_bound, layers, paper_layers
 
 BITS = 100
 CTX = context(300)
-SERIES = ("alpha", "beta", "kappa")
 
 # D and D' in closed form, on all of [−1, 1]
 DUALS: dict[str, Callable[[Context, Any], tuple[Any, Any]]] = {
@@ -118,6 +117,17 @@ def test_a_layer_is_its_feature_map_and_the_layer_below(kernel: Kernel, truncati
             product = CTX.fsum(below.kappa[i] * layer.beta[p - i] for i in range(p + 1))
             assert abs(kappa - layer.alpha[p] - product) <= kappa * 2.0 ** (10 - BITS)
         below = layer
+
+
+@given(KERNELS, st.integers(0, 15), st.sampled_from(SERIES))
+@settings(max_examples=15)
+def test_a_series_is_the_same_whatever_else_is_wanted(kernel: Kernel, truncation: int, name: str) -> None:
+    for alone, layer in zip(
+        layers(MpmathEngine(BITS), kernel, truncation, wanted=[name]), run(kernel, truncation), strict=True
+    ):
+        for row in (name, f"{name}_tail"):
+            for a, b in zip(getattr(alone, row), getattr(layer, row), strict=True):
+                assert abs(a - b) <= b * 2.0 ** (10 - BITS)
 
 
 @given(KERNELS, st.integers(0, 12), st.integers(0, 30))

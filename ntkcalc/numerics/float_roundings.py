@@ -8,8 +8,10 @@ from ntkcalc.numerics.packed_series import baby_steps
 RUN = 64
 """Terms summed in one run; sums of runs are summed in turn."""
 
+OUTERS = 4
+"""Outer series that the baby steps of a composition are balanced for, however many there are."""
+
 _EACH = 64  # degrees that are looked at one by one; the bound is worst among them
-_OUTERS = 4  # outer series that a layer composes at once
 
 
 class FloatRoundings:
@@ -58,7 +60,7 @@ def _composition_roundings(p: int, step: int) -> float:
 
 def _line_above(roundings: Callable[[int, int], float], terms: int) -> ErrorBound:
     """Return a line 1 + slope p that lies above a growing function at p = 1 … terms − 1."""
-    step = baby_steps(terms, _OUTERS, 1)
+    step = baby_steps(terms, OUTERS, 1)
     degrees = sorted({*range(1, min(terms, _EACH)), terms, *(round(terms ** (i / 24)) for i in range(25))})
     slopes = [(roundings(q, step) - 1) / p for p, q in zip([1, *degrees], degrees, strict=False)]
     return ErrorBound(1, max(slopes))

@@ -106,9 +106,12 @@ class MpmathEngine:
             return self._series([binomial_coefficient(numbers, near, far, j) for j in range(terms)], len(series))
 
     def _product(self, a: list[Any], b: list[Any]) -> list[Any]:
-        terms, logs_a, logs_b = len(a), _logs(a), _logs(b)
-        if not (logs_a and logs_b):
-            return [gmpy2.mpfr(0)] * terms
+        terms = len(a)
+        if not any(a[1:]):
+            return [a[0] * c for c in b]
+        logs_a, logs_b = _logs(a), _logs(b)
+        if not logs_b:
+            return b
         first, last = (min(logs_a[i][0] + logs_b[i][0], terms - 1) for i in (0, -1))
 
         def total(x: float) -> tuple[float, float]:
@@ -158,14 +161,13 @@ class MpmathEngine:
             if valuation or any(inner[2:]):  # not on a line, which takes little
                 announce(composition_work(packing, length // max(valuation, 1), len(outers), step))
             fixed = fixed_point(row, width)
-            composed = packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
-            return [packing.unpack(series, terms) for series in composed]
+            return packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
 
         dip = max(map(_dip, present))
         dip = min(dip, _dip(logs_inner)) if valuation else dip  # for c_p ≥ r_1 u_p
         spread = max(t.spread(flattening) for t in estimates) + dip + _SPARE
         possible = support_of_compositions(outers, inner, terms)
-        width, rows = self._until_accurate(attempt, composition_error(length, step), spread, possible)
+        width, rows = self._until_accurate(attempt, composition_error(length), spread, possible)
         unit = gmpy2.exp2(-width)
         return [relaxed(r, total * unit, scale) for r, (_, total) in zip(rows, outer_rows, strict=True)]
 

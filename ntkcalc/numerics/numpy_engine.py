@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.float_roundings import RUN, FloatRoundings
+from ntkcalc.numerics.float_roundings import OUTERS, RUN, FloatRoundings
 from ntkcalc.numerics.mpfr_series import MpfrSeries
 from ntkcalc.numerics.packed_series import baby_steps, support_of_compositions, support_of_product
 from ntkcalc.numerics.precision import Real, context
@@ -51,16 +51,26 @@ class NumpyEngine(FloatRoundings):
         """Return r(inner(t)), truncated to the length of `inner`, for every outer series r.
 
         Baby steps, giant steps: the powers inner, …, inner^m are shared by all outer series;
-        blocks of m terms are matrix products, blocks are joined by Horner's rule.
+        blocks of m terms are matrix products, blocks are joined by Horner's rule. Of inner = t^v w(t²) only every
+        second coefficient is stored, and even and odd powers are summed apart where v is odd.
         """
         terms, outers = len(inner), [_bare(r) for r in outers]
-        length = terms if inner[0] == 0 else max(map(len, outers))
-        rows = np.zeros((len(outers), length))
-        for row, r in zip(rows, outers, strict=True):
-            row[: len(r)] = _floats(r[:length])  # what becomes 0 here is seen in what it was to give
-        step = baby_steps(length, len(outers), int(inner[0] == 0))
-        powers = _powers(inner, step)
-        composed = [_giant_steps(row, powers, step, int(inner[0] == 0)) for row in rows]
+        first = int(np.argmax(inner > 0))
+        length = terms if first else max(map(len, outers))
+        step = baby_steps(length, OUTERS, int(first > 0))
+        stride = 1 if inner[first + 1 :: 2].any() else 2
+        parts, rise = 2 if first % 2 and stride == 2 else 1, (first, stride)
+        bare = _powers(inner[first::stride], step, -(-terms // stride), rise)
+        powers, jump = _shifted(bare[:step], rise), step * first // stride
+        reached = min(length, (terms - 1) // first + 1) if first else length
+        composed = np.zeros((len(outers), terms))
+        for row, r in zip(composed, outers, strict=True):
+            outer = np.zeros(-(-reached // step) * step)
+            outer[: len(r[:reached])] = _floats(r[:reached])  # what becomes 0 here is seen in what it was to give
+            for part in range(parts):
+                places = row[part * first % stride :: stride]
+                blocks = outer.reshape(-1, step)[:, part::parts]
+                places[:] = _giant_steps(blocks, powers[part::parts], bare[step], jump)[: len(places)]
         possible = support_of_compositions(outers, inner.tolist(), terms)
         return [_in_range(c, may) for c, may in zip(composed, possible, strict=True)]
 
@@ -77,23 +87,32 @@ def _product(a: Array, b: Array, terms: int) -> Array:
     return c
 
 
-def _powers(inner: Array, step: int) -> Array:
-    """Return the powers 0..step of a series as the rows of a matrix."""
-    powers = np.zeros((step + 1, len(inner)))
-    powers[0, 0], powers[1] = 1.0, inner
+def _powers(series: Array, step: int, terms: int, rise: tuple[int, int]) -> Array:
+    """Return the powers 0..step of a series w as rows, w^i as far as t^⌊iv/n⌋ w^i counts; `rise` is (v, n)."""
+    powers = np.zeros((step + 1, terms))
+    powers[0, 0], powers[1, : len(series)] = 1.0, series
     for i in range(2, step + 1):
-        powers[i] = _product(powers[i // 2], powers[i - i // 2], len(inner))
+        left = max(terms - i * rise[0] // rise[1], 1)
+        powers[i, :left] = _product(powers[i // 2, :left], powers[i - i // 2, :left], left)
     return powers
 
 
-def _giant_steps(outer: Array, powers: Array, step: int, valuation: int) -> Array:
-    """Horner's rule in inner^step; powers of t that inner^step cannot reach are left out."""
+def _shifted(powers: Array, rise: tuple[int, int]) -> Array:
+    """Return t^⌊iv/n⌋ w^i from w^i."""
+    found, terms = np.zeros_like(powers), powers.shape[1]
+    for i, power in enumerate(powers):
+        place = min(i * rise[0] // rise[1], terms)
+        found[i, place:] = power[: terms - place]
+    return found
+
+
+def _giant_steps(outer: Array, powers: Array, giant: Array, jump: int) -> Array:
+    """Horner's rule in t^jump · giant over blocks of `powers`; powers of t that it cannot reach are left out."""
     terms = powers.shape[1]
-    blocks = np.pad(outer, (0, -len(outer) % step)).reshape(-1, step) @ powers[:step]
-    giant, total = powers[step, step * valuation :], np.zeros(0)
+    blocks, total = outer @ powers, np.zeros(0)
     for g in reversed(range(len(blocks))):
-        left = max(terms - (g + 1) * step * valuation, 0)
-        joined = blocks[g, : terms - g * step * valuation]
+        left = terms - (g + 1) * jump
+        joined = blocks[g, : left + jump]
         if total.any():
             joined[-left:] += _product(giant[:left], total, left)
         total = joined
@@ -102,7 +121,7 @@ def _giant_steps(outer: Array, powers: Array, step: int, valuation: int) -> Arra
 
 def _in_range(series: Array, possible: list[bool]) -> Array:
     """Return the series if every coefficient that is not an exact zero is well within range."""
-    bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible))
+    bad = np.flatnonzero(~((series >= _LEAST) & (series < np.inf)) & np.array(possible, bool))
     if bad.size:
         size = f"below {_LEAST}" if series[bad[0]] < 1 else "too large"
         raise AccuracyError(f"the coefficient of t^{bad[0]} is {size}, where float64 ends; use --engine mpmath")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
-from math import isqrt
+from math import gcd, isqrt
 from typing import Any
 
 import gmpy2
@@ -81,12 +81,16 @@ class Packing:
         right = left if b is a else self.truncate(b, terms)  # a square takes GMP two thirds of a product
         return self.rounded(left * right, terms)
 
-    def compose(self, outers: Sequence[Sequence[int]], inner: Sequence[int], unit: int, valuation: int) -> list[Any]:
-        r"""Return :math:`\sum_j r_j u(t)^j` modulo t^terms for several outer series r at once.
+    def compose(
+        self, outers: Sequence[Sequence[int]], inner: Sequence[int], unit: int, valuation: int
+    ) -> list[list[int]]:
+        r"""Return the coefficients of :math:`\sum_j r_j u(t)^j` modulo t^terms for several outer series r at once.
 
         Baby steps, giant steps (Paterson and Stockmeyer): the powers u, …, u^m are computed once
         for all outer series, then each is summed by Horner's rule in u^m. Of u only what follows its
-        least power of t, the valuation, is stored. `unit` is the number 1 in slot units.
+        least power of t, the valuation, is stored; of u = t^v w(t^n) only every n-th coefficient, and powers with
+        the same vi modulo n, which share no power of t with others, are summed by themselves. `unit` is the number 1
+        in slot units.
 
         With fixed-point slots, ‖u‖₁ ≤ 1 and ‖r‖₁ ≤ 1, every coefficient of the result is low by
         at most `composition_error` units: a power u^i is low by at most 2i − 1 (a product adds the
@@ -94,32 +98,42 @@ class Packing:
         passes on what it got plus 2m ‖r_j, j ≥ (g+1)m‖₁ + 1.
         """
         if valuation == 0 and not any(inner[2:]):
-            return [self._on_line(outer, inner, unit) for outer in outers]
+            return [self.unpack(self._on_line(outer, inner, unit), self.terms) for outer in outers]
         length = max(map(len, outers))
         if valuation > 0:
             length = min(length, (self.terms - 1) // valuation + 1)
-        step = baby_steps(length, len(outers), valuation)
-        powers = [self.pack([unit]), self.pack(inner[valuation:])]
+        stride = gcd(*(p - valuation for p, c in enumerate(inner) if c)) or 1
+        parts = stride // gcd(stride, valuation)
+        step = baby_steps(length, len(outers) * parts, valuation)
+        step = min(length, -(-step // parts) * parts)
+        slots, jump = -(-self.terms // stride), step * valuation // stride
+        powers = [self.pack([unit]), self.pack(inner[valuation::stride])]
         for i in range(2, step + 1):
-            left = max(self.terms - i * valuation, 0)
+            left = max(slots - i * valuation // stride, 0)
             powers.append(self.multiply(powers[i // 2], powers[i - i // 2], left))
         giant = powers.pop()
-        for i in range(1, step):
-            powers[i] = self.shifted(powers[i], i * valuation)
-        return [self._giant_steps(outer[:length], powers, giant, valuation) for outer in outers]
+        for i in range(1, step):  # one by one, for all together take much memory
+            powers[i] = self.shifted(powers[i], i * valuation // stride)
+        found = [[0] * self.terms for _ in outers]
+        for row, outer in zip(found, outers, strict=True):
+            for part in range(parts):
+                own = [c if j % parts == part else 0 for j, c in enumerate(outer[:length])]
+                places = slice(part * valuation % stride, None, stride)
+                row[places] = self.unpack(self._giant_steps(own, powers, giant, slots, jump), len(row[places]))
+        return found
 
-    def _giant_steps(self, outer: Sequence[int], powers: list[Any], giant: Any, valuation: int) -> Any:
-        """Horner's rule in u^step, from the last block of the outer series to the first."""
+    def _giant_steps(self, outer: Sequence[int], powers: list[Any], giant: Any, terms: int, jump: int) -> Any:
+        """Horner's rule in u^step, t^jump times `giant`, from the last block of the outer series to the first."""
         total, step = gmpy2.mpz(0), len(powers)
         for start in reversed(range(0, len(outer), step)):
-            terms = self.terms - start * valuation
-            left = terms - step * valuation
+            left = terms - start // step * jump
             block = gmpy2.mpz(0)
             for power, c in zip(powers, outer[start : start + step], strict=False):
-                block = gmpy2.fma(power, c, block)
+                if c:
+                    block = gmpy2.fma(self.truncate(power, left), c, block)
             if total:
-                block += self.shifted(self.truncate(giant, left) * total, step * valuation)
-            total = self.rounded(block, terms)
+                block += self.shifted(self.truncate(giant, left - jump) * total, jump)
+            total = self.rounded(block, left)
         return total
 
     def _on_line(self, outer: Sequence[int], line: Sequence[int], unit: int) -> Any:
@@ -149,13 +163,13 @@ class Packing:
 
 
 def baby_steps(length: int, outers: int, valuation: int) -> int:
-    """Return the number of baby steps that balances the products of `Packing.compose`."""
-    return max(1, min(length, isqrt(length * outers // (2 if valuation else 1)) + 1))
+    """Return the number of baby steps that balances the products of `Packing.compose`, even or the length."""
+    return max(1, min(length, isqrt(length * outers // (2 if valuation else 1)) // 2 * 2 + 2))
 
 
-def composition_error(length: int, step: int) -> int:
-    """Return a bound on the error of `Packing.compose`, in units of the last place (see there)."""
-    return 4 * length + 6 * step + 16
+def composition_error(length: int) -> int:
+    """Return a bound on the error of `Packing.compose`, in units of the last place (see there); step ≤ length."""
+    return 10 * length + 16
 
 
 def composition_work(packing: Packing, length: int, outers: int, step: int) -> float:
@@ -175,7 +189,7 @@ def support_of_compositions(outers: Sequence[Sequence[Any]], inner: Sequence[Any
         return [[True] * terms for _ in outers]
     packing, valuation = Packing.presence(terms), next((p for p, c in enumerate(inner) if c), terms)
     rows = [[int(bool(c)) for c in series] for series in (*outers, inner)]
-    return [_flags(packing, series) for series in packing.compose(rows[:-1], rows[-1], 1, valuation)]
+    return [[bool(c) for c in series] for series in packing.compose(rows[:-1], rows[-1], 1, valuation)]
 
 
 def support_of_product(a: Sequence[Any], b: Sequence[Any]) -> list[bool]:
@@ -184,8 +198,4 @@ def support_of_product(a: Sequence[Any], b: Sequence[Any]) -> list[bool]:
         return [True] * len(a)
     packing = Packing.presence(len(a))
     packed = [packing.pack([int(bool(c)) for c in series]) for series in (a, b)]
-    return _flags(packing, packing.multiply(packed[0], packed[1], len(a)))
-
-
-def _flags(packing: Packing, series: Any) -> list[bool]:
-    return [bool(c) for c in packing.unpack(series, packing.terms)]
+    return [bool(c) for c in packing.unpack(packing.multiply(packed[0], packed[1], len(a)), len(a))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -92,7 +92,7 @@ def ntk_coefficients(
 
     Notes
     -----
-    Cost about O(T^1.5) products of T-digit-like integers (mpmath) or O(T^2.5) flops (NumPy) a layer.
+    A layer takes O(√T) products of integers that hold T numbers and O(T²) of numbers, or O(T^2.5) flops (NumPy).
 
     Examples
     --------
@@ -171,9 +171,8 @@ def kappa_by_depth(
 
     Of an NNGP kernel they are α_0 … α_T and their tails.
     """
-    run = layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation, observer)
     own, found = _own_series(kernel), {}
-    for layer in run:
+    for layer in layers(_mpmath_engine(kernel, truncation, bits), kernel, truncation, observer, [own]):
         if layer.depth in depths:
             q = kernel.variances.variance(layer.depth, bits + 8)
             series, tails = getattr(layer, own), getattr(layer, f"{own}_tail")
@@ -265,10 +264,14 @@ def _by_recurrence(
     engine: Engine[Any], kernel: Kernel, depths: Sequence[int], request: SeriesRequest, observer: Observer | None
 ) -> list[Coefficients]:
     """Return the results for the depths asked for, in their order, from one run of the recurrence."""
-    recurrence: Callable[..., Iterator[LayerSeries[Any]]] = paper_layers if request.paper_truncation else layers
+    run = (
+        paper_layers(engine, kernel, request.truncation, observer)
+        if request.paper_truncation
+        else layers(engine, kernel, request.truncation, observer, [str(request.which)])
+    )
     found = {
         layer.depth: _result(engine, layer, kernel.at_depth(layer.depth), request)
-        for layer in recurrence(engine, kernel, request.truncation, observer)
+        for layer in run
         if layer.depth in depths
     }
     return [found[depth] for depth in depths]

@@ -11,14 +11,14 @@ with a recurrence of their own: with u_l(t) = (1 − s_l(t))/(1 − t), whose co
 of s_l, and q_j = Σ_{i>j} r_i, q̇_j = Σ_{i>j} ṙ_i,
 
 .. math::  δ_l u_l = \Bigl(\sum_j q_j s^j\Bigr) u_{l−1}, \qquad
-           τ_l = δ_l u_l + S_{l−1} \Bigl(\sum_j \dot q_j s^j\Bigr) u_{l−1} + \dot Σ_l τ_{l−1}.
+           τ_l = \Bigl(\sum_j (q_j + S_{l−1} \dot q_j) s^j\Bigr) u_{l−1} + \dot Σ_l τ_{l−1}.
 
 So every digit of a tail can be had in float64 too. For variances q_l other than 1 each layer has an R of its own,
 and the series are those of C_l = Σ_l/q_l, of dC_l/dC_{l−1} and of Θ_l/q_l (`ntkcalc.kernel.variances`). Everything
 is a sum of products of nonnegative numbers, run by any `ntkcalc.numerics.engine.Engine`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -31,12 +31,15 @@ from ntkcalc.numerics.precision import Real, context, mpfr_context, real, to_mpf
 from ntkcalc.numerics.types import Observer, stage
 from ntkcalc.numerics.work import repeated
 
+SERIES = ("alpha", "beta", "kappa")
+
 
 @dataclass(frozen=True)
 class LayerSeries(Generic[S]):
     """Σ_l, R'(Σ_{l−1}) and Θ_l as series in t, with coefficients α_{p,l}, β_{p,l}, κ_{p,l}, and their tails.
 
     The tails are 1 − Σ_{i≤p} α_i, χ − Σ_{i≤p} β_i and S_l − Σ_{i≤p} κ_i. All are over q_l, β is dC_l/dC_{l−1}.
+    Those that are not wanted are empty.
     """
 
     depth: int
@@ -69,9 +72,13 @@ def correlation_map_series(
 
 
 def layers(
-    engine: Engine[S], kernel: Kernel, truncation: int, observer: Observer | None = None
+    engine: Engine[S],
+    kernel: Kernel,
+    truncation: int,
+    observer: Observer | None = None,
+    wanted: Collection[str] = SERIES,
 ) -> Iterator[LayerSeries[S]]:
-    """Yield the layers 1 … kernel.depth as series up to t^truncation (Theorem 3.1).
+    """Yield the layers 1 … kernel.depth as series up to t^truncation (Theorem 3.1), those wanted of `SERIES`.
 
     Relative errors are those of `error_bound` in units of 2**-engine.bits. Expansions of R get as
     many more bits as make their errors, of which p · depth may add up, negligible.
@@ -87,11 +94,12 @@ def layers(
     point, total = ExpansionPoint.between(gamma_b2, gamma_w2), ctx.one
     for depth, layer in enumerate(kernel.maps(), 2):
         inside = stage(observer, f"layer {depth} of {kernel.depth}")
+        needed = {*wanted, "alpha"} if depth < kernel.depth else {*wanted}
         with repeated(kernel.depth - depth + 1):
             stage(inside, "expansion")
             outers = correlation_map_series(layer, point, truncation, bits)
             stage(inside, "products")
-            state = _next_layer(engine, state, outers, total)
+            state = _next_layer(engine, state, [*outers, _ntk_tails(outers, total)], needed)
         point = ExpansionPoint.between(outers[0][0], outers[2][0])
         total = 1 + ctx.convert(layer.slope(bits)) * total
         if observer is not None:
@@ -120,15 +128,31 @@ def _first_layer(engine: Engine[S], gamma_b2: Real, gamma_w2: Real, truncation: 
     return _State(LayerSeries(1, theta, line(one), theta, tail, line(zero), tail), line(zero, one), line(one))
 
 
-def _next_layer(engine: Engine[S], below: _State[S], outers: Sequence[Sequence[Real]], total: Real) -> _State[S]:
-    """Return layer l from layer l − 1, the series of R and S_{l−1}, by the formulas at the head of this module."""
-    first = below.layer.depth == 1  # s = t
-    alpha, beta, q, q_dot = [engine.series(r) for r in outers] if first else engine.compose(outers, below.s)
-    alpha_tail, beta_tail = engine.multiply(q, below.u), engine.multiply(q_dot, below.u)
-    kappa = engine.add(alpha, engine.multiply(below.layer.kappa, beta))
-    kappa_tail = engine.add(
-        engine.add(alpha_tail, engine.scale(total, beta_tail)), engine.multiply(below.layer.kappa_tail, beta)
+def _ntk_tails(outers: Sequence[Sequence[Real]], total: Real) -> MpfrSeries:
+    """Return q + S q̇ from r, ṙ, q and q̇."""
+    ctx = total.context
+    with mpfr_context(ctx.prec):
+        factor = to_mpfr(total)
+        return MpfrSeries(ctx, [a + factor * b for a, b in zip(*map(mpfr_numbers, outers[2:]), strict=True)])
+
+
+def _next_layer(
+    engine: Engine[S], below: _State[S], outers: Sequence[Sequence[Real]], wanted: Collection[str]
+) -> _State[S]:
+    """Return layer l from layer l − 1 and the series r, ṙ, q, q̇ and q + S q̇ (formulas: see above)."""
+    of_kappa, of_tails = "kappa" in wanted, [name in wanted for name in SERIES]
+    needed = [of_tails[0] or of_kappa, of_tails[1] or of_kappa, *of_tails]
+    used = [r for r, need in zip(outers, needed, strict=True) if need]
+    first, nothing = below.layer.depth == 1, engine.series([])  # s = t
+    composed = iter([engine.series(r) for r in used] if first else engine.compose(used, below.s))
+    alpha, beta, *tails = (next(composed) if need else nothing for need in needed)
+    alpha_tail, beta_tail, kappa_tail = (
+        engine.multiply(below.u, q) if need else nothing for q, need in zip(tails, of_tails, strict=True)
     )
+    kappa = nothing
+    if of_kappa:
+        kappa = engine.add(alpha, engine.multiply(below.layer.kappa, beta))
+        kappa_tail = engine.add(kappa_tail, engine.multiply(below.layer.kappa_tail, beta))
     layer = LayerSeries(below.layer.depth + 1, alpha, beta, kappa, alpha_tail, beta_tail, kappa_tail)
     shrink = 1 / outers[2][0]
     return _State(layer, engine.scale(shrink, engine.without_constant(alpha)), engine.scale(shrink, alpha_tail))
@@ -156,7 +180,7 @@ def error_bound(engine: Rounding, depth: int, truncation: int) -> ErrorBound:
     one = context(53).one
     state = _first_layer(errors, one, one, truncation)
     for _ in range(2, depth + 1):
-        state = _next_layer(errors, state, [[one]] * 4, one)
+        state = _next_layer(errors, state, [[one]] * 5, SERIES)
     layer = state.layer
     bounds = (layer.alpha, layer.beta, layer.kappa, layer.alpha_tail, layer.beta_tail, layer.kappa_tail)
     return ErrorBound(max(b.constant for b in bounds), max(b.slope for b in bounds))

@@ -154,7 +154,7 @@ def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> Non
                 sides = [lambda x: (x, 1), lambda x: (x + mpmath.tanh(x - 2), 2 - mpmath.tanh(x - 2) ** 2)]
                 ends = [[-14, -5, 0, cut], [cut, 4, 8, 14]]
                 mean = sum(
-                    mpmath.quad(lambda x, f=f: f(x)[order] ** 2 * mpmath.npdf(x), end)
+                    mpmath.quad(lambda x, f=f, order=order: f(x)[order] ** 2 * mpmath.npdf(x), end)
                     for f, end in zip(sides, ends, strict=True)
                 )
                 assert abs(float(found.mid()) - mean) < 1e-15
@@ -173,7 +173,7 @@ def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> Non
     assert log2_upper(found[0].rad()) <= -1500
 
 
-@pytest.mark.parametrize("place", ["0.3", "1/3", "sqrt(2)/5"])
+@pytest.mark.parametrize("place", ["0.3", "1/3"])
 def test_next_to_removable_singularities_anywhere_cells_are_few(place: str) -> None:
     """1/(2 + 1/(x − c)²), whose square has the mean of that of v²/(2v² + 1), v = x − c."""
     text, same = f"1/(2+1/(x-{place})^2)", f"(x-{place})^2/(2*(x-{place})^2+1)"

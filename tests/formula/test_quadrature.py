@@ -19,7 +19,7 @@ from volume import examples
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
+from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
 from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
 from ntkcalc.activations.formula.functions import WORDS, RealField, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
@@ -191,6 +191,18 @@ def test_all_routes_of_expansions_agree(text: str, delta: str) -> None:
     # q_0 = E[φ²] − d_0 and q̇_0 = E[φ'²] − d_1/δ
     assert abs((first.d[0] + first.tails[0]) / total - 1) < 2.0 ** (1 - bits)
     assert abs((CTX.convert(first.d[1]) / CTX.mpf(delta) + first.slope_tails[0]) / slope - 1) < 2.0 ** (1 - bits)
+
+
+def test_expansions_nearer_and_nearer_to_one_go_over_to_derivatives_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    activation.cache_clear()
+    dual, regrouped, summed = activation("tanh").dual, [], []
+    for kind, name, calls in ((QuadratureDual, "_regrouped", regrouped), (DerivativesAtOne, "_summed", summed)):
+        run = getattr(kind, name)
+        monkeypatch.setattr(kind, name, lambda self, *a, run=run, calls=calls: calls.append(a) or run(self, *a))
+    for n in range(10, 20):
+        dual.expansion(ExpansionPoint(CTX.mpf(2) ** -n, near_one=True), 30, 60)
+    assert len(regrouped) <= 2  # each takes longer than the last; 3 if each were chosen for itself
+    assert len(summed) == 1
 
 
 @pytest.mark.quick

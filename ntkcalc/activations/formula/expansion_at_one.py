@@ -28,7 +28,8 @@ _LN2 = math.log(2)
 _BLOCK = 32  # nodes that share a precision
 _SHARES = (0.3, 0.5, 0.7, 0.85)  # of the strip that derivatives use, and not the rule
 _MOST_TERMS = 400
-_SECONDS = 1.5e-7  # of a Taylor series, times its length squared
+_SECONDS = 1e-7  # of a Taylor series, times its length squared
+_PRODUCT = 2e-6  # seconds of an expansion, times the number of derivatives squared
 
 
 class SeriesBalls:
@@ -128,7 +129,9 @@ class DerivativesAtOne:
         return best
 
     def work(self, terms: int, need: float) -> float:
-        """Return about the seconds that they take."""
+        """Return about the seconds that an expansion takes, most of them for derivatives that are not known yet."""
+        if self._knows(terms + 1, need):
+            return terms**2 * _PRODUCT
         plan = self._plan(terms, need)
         if plan is None:
             return math.inf
@@ -136,16 +139,18 @@ class DerivativesAtOne:
 
     def values(self, terms: int, need: float) -> list[Ball]:
         """Return balls of G_0 … G_terms, relative radii of about 2**-need; kept."""
-        if self._known[0] < need or len(self._known[1]) <= terms:
+        if not self._knows(terms, need):
             plan = self._plan(terms, need)
             assert plan is not None
             announce(self.work(terms, need), 1)
             self._known = need, self._summed(plan, terms, need)
         return self._known[1]
 
+    def _knows(self, terms: int, need: float) -> bool:
+        return self._known[0] >= need and len(self._known[1]) > terms
+
     def _summed(self, plan: _Plan, terms: int, need: float) -> list[Ball]:
-        # rounding is relative to |φ^(n)|, of which the far nodes see little
-        bits = math.ceil(need) + 32 + 2 * terms
+        bits = math.ceil(need) + 32
         totals, before = [arb(0)] * (terms + 1), flint.ctx.cap
         try:
             flint.ctx.cap = terms + 1

@@ -71,12 +71,12 @@ class PoleLine(Line):
         """Return the same, computed."""
         best: tuple[float, list[int]] = super().hermite_work(degree, need), []
         firsts: list[int] = []
+        ratios, end = 0, degree + 1
         for count in range(1, _MOST_POLES + 1):
-            firsts.append(self._enough(count, degree, need + 2))
-            if firsts[-1] > degree:
+            ratios += _start((2 * count - 1) * self.ladder.distance, end, need)
+            firsts.append(end := self._enough(count, degree, need + 2))
+            if end > degree:
                 continue
-            ends = (degree + 1, *firsts[:-1])
-            ratios = sum(_start((2 * n + 1) * self.ladder.distance, end, need) for n, end in enumerate(ends))
             work = super().hermite_work(firsts[-1], need) + ratios * _STEP * (1 + need / 1000)
             if work < best[0]:
                 best = work, firsts.copy()

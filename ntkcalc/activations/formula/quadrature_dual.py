@@ -147,6 +147,7 @@ class QuadratureDual:
         self._seen_to_the_floor: set[int] = set()
         self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
         self._looked_at: set[int] = set()
+        self._without_derivatives = 0.0  # seconds of expansions near 1 by the other routes
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
@@ -294,6 +295,9 @@ class QuadratureDual:
                 f"{self.name}: its expansion at correlation {float(a):.6g} takes about {work[best] / 3600:.1f} hours; "
                 "lower --depth, --truncation or --digits"
             )
+        if best != "one" and beside_one is not None:
+            self._without_derivatives += work[best]  # derivatives at 1 would have served all of these expansions
+            best = "one" if self._without_derivatives > work["one"] else best
         if best == "one":
             return self._beside_one(point, degree, bits)
         return (
@@ -515,9 +519,9 @@ class QuadratureDual:
         return LocalHermite(self._line, point, last or degree + 1, need, inner_need)
 
     def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
-        """Return the last local coefficient that tails which are sums take, if there are not too many."""
+        """Return about the last local coefficient that tails which are sums take, if there are not too many."""
         log_delta = log2(point.at(context(64))[1])
-        for last in range(degree + 2, 2 * degree + 48):
+        for last in range(degree + 2, 2 * degree + 48, degree // 64 + 1):
             if max(self._tails.local(last - 1, log_delta, slope) - slope * 2 for slope in (False, True)) < -need:
                 return last
         return None
