@@ -28,9 +28,9 @@ from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_ball, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
-from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected
+from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails
-from ntkcalc.activations.formula.trees import Tree, number, plus, times
+from ntkcalc.activations.formula.trees import Tree, X, negated, number, plus, substituted, times
 from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
@@ -345,7 +345,8 @@ class PiecewiseDual(QuadratureDual):
             return totals[0], totals[1]
         if self._parity_sign:
             return self._parity_sign * totals[0], -self._parity_sign * totals[1]
-        even = Panels(times(number(Fraction(1, 2)), plus(self._whole.tree, reflected(self._whole.tree))), self.name, 1)
+        mirrored = substituted(self._whole.tree, {"x": negated(X)})
+        even = Panels(times(number(Fraction(1, 2)), plus(self._whole.tree, mirrored)), self.name, 1)
         value, slope = (to_real(ctx, even.square(order, bits + 8 - log2(total))) for order, total in enumerate(totals))
         return 2 * value - totals[0], totals[1] - 2 * slope
 
