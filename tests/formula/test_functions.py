@@ -11,6 +11,7 @@ from flint import arb
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula.balls import working_precision
 from ntkcalc.activations.formula.functions import (
     WORDS,
@@ -205,6 +206,31 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
 # ---------------------------------------------------------------- Taylor series
 
 
+# ---------------------------------------------------------------- rational functions
+
+
+@pytest.mark.parametrize(
+    ("text", "same", "place"),
+    [
+        ("1/(1+1/x^2)", "x^2/(x^2+1)", "0"),
+        ("x/(1/(x^2+1))", "x^3+x", "0"),
+        ("(x^2-1)/(x-1)*(x-1/3)/(3*x-1)", "(x+1)/3", "1"),
+        ("1/(2+1/(x-0.3)^2)", "(x-0.3)^2/(2*(x-0.3)^2+1)", "3/10"),
+        ("exp(-1/(4+1/x))+1/x*x", "exp(-x/(4*x+1))+1", "0"),
+    ],
+)
+def test_rational_functions_are_in_lowest_terms(text: str, same: str, place: str) -> None:
+    for x in (Fraction(place), Fraction(place) + 1, Fraction(-7, 5)):
+        found, expected = (value(t, CTX.mpf(x.numerator) / x.denominator) for t in (text, same))
+        assert abs(found - expected) <= CTX.ldexp(1, -240)
+
+
+@pytest.mark.parametrize("text", ["1/x", "x/(x-1)^2", "1/(1+1/x)", "x+1/(x-x)", "1/(1/(x-x))", "1/(1/relu(x))"])
+def test_true_poles_stay(text: str) -> None:
+    with pytest.raises(InputError, match="unbounded|not finite"):
+        activation(text)
+
+
 # ---------------------------------------------------------------- far from zero
 
 
@@ -364,7 +390,7 @@ def test_coefficients_of_polynomials_are_exact(text: str, row: list[str]) -> Non
     assert [text_of(c) for c in found] == row
 
 
-@pytest.mark.parametrize("text", ["sin(x)", "1/x", "x/x", "relu(x)", "x^0.5", "exp(x)*0+tanh(x)", "2^x", "x^-1"])
+@pytest.mark.parametrize("text", ["sin(x)", "1/x", "sin(x)/x", "relu(x)", "x^0.5", "exp(x)*0+tanh(x)", "2^x", "x^-1"])
 def test_what_is_no_polynomial(text: str) -> None:
     assert polynomial(tree(text)) is None
 
