@@ -310,6 +310,30 @@ def test_the_phase_is_that_of_the_fixed_point_by_quadrature(act: str, sigma_w2: 
     assert (found.correlation < 1) == (chi > 1)
 
 
+@pytest.mark.parametrize(
+    ("act", "dual"),
+    [
+        ("sin(x)", lambda q, t: mp.exp(-q) * mp.sinh(q * t)),
+        ("exp(-x^2/2)", lambda q, t: 1 / mp.sqrt((1 + q) ** 2 - (q * t) ** 2)),
+    ],
+)
+@pytest.mark.parametrize("digits", [6, 12, 15])
+def test_fixed_points_have_all_digits_that_are_printed(act: str, dual: Any, digits: int) -> None:
+    """The q with q = σ_w² D_q(1) + σ_b², then the least C with qC = σ_w² D_q(C) + σ_b²."""
+    w, b = (mp.mpf(s) for s in (("3", "0.2") if act == "sin(x)" else ("40", "0.1")))
+    with mp.workdps(40):
+        q = mp.findroot(lambda q: w * dual(q, 1) + b - q, (1, 3))
+        c = mp.mpf(0)
+        for _ in range(2000):
+            c = (w * dual(q, c) + b) / q
+        given = {"sigma_w2": str(int(w)), "sigma_b2": mp.nstr(b, 2)}
+        found = ntk_coefficients(act, digits=digits, **given).kernel.fixed_point
+        assert found is not None
+        assert abs(c - 1) > 1e-3
+        for value, expected in ((found.q, q), (found.correlation, c)):
+            assert abs(mp.mpf(str(value)) - expected) <= expected * mp.mpf(10) ** (1 - digits) * 0.501
+
+
 def test_the_fixed_point_of_relu() -> None:
     def limit(sigma_w2: str, sigma_b2: str) -> Any:
         return ntk_coefficients("relu", sigma_w2=sigma_w2, sigma_b2=sigma_b2).kernel.fixed_point
