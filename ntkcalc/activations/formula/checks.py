@@ -97,9 +97,8 @@ def check_growth(tree: Tree, text: str) -> None:
         for power in (6, 8, 10, 12):
             x = ctx.ldexp(side, power)
             here = (alternatives(tree, arb(side * 2.0**power)) or [tree])[0]  # √relu(x) has the slope 0 on one side
-            run = program([here, derivative(here)], RealField(ctx))
             try:
-                values = run(x)
+                values = program([here, derivative(here)], RealField(ctx))(x)
             except DomainError as error:
                 if not any(said in str(error) for said in ("too large", "division")):
                     raise undefined(text, error, side * 2.0**power) from None

@@ -17,8 +17,6 @@ from fractions import Fraction
 from functools import cache, lru_cache, partial, reduce
 from typing import Any
 
-from flint import fmpq, fmpq_poly
-
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
 from ntkcalc.activations.formula.trees import (
     ONE,
@@ -283,8 +281,10 @@ def _plain(t: Tree) -> Tree:
         return chosen.above if sign > 0 else chosen.below
     if t.arguments and t.arguments[0].head == _INVERSES.get(t.word):
         return t.arguments[0].arguments[0]
-    if t.word in ("*", "/") and (reduced := _in_lowest_terms(t)) is not None:
-        return reduced
+    if t.word in ("*", "/") and t.arguments:
+        from ntkcalc.activations.formula.lowest_terms import in_lowest_terms  # the list of names needs no FLINT
+
+        return in_lowest_terms(t)
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
     if t.head == "log":
@@ -327,45 +327,6 @@ def _exponential_minus_one(t: Tree) -> Tree:
     """Return e^u − 1 in one piece."""
     a, b = t.arguments
     return node("expm1", *a.arguments) if a.head == "exp" and b is number(1 if t.head == "-" else -1) else t
-
-
-def _in_lowest_terms(t: Tree) -> Tree | None:
-    """Return p/q for rational polynomials without a common root where t has quotients in quotients, or such a root."""
-    inner = [s.arguments[1] for a in t.arguments for s in in_order(a) if s.word == "/" and not s.arguments[1].constant]
-    if not inner and t.word == "*":
-        return None
-    found = _fraction(t)
-    if found is None or (not inner and len(found[1]) == len(polynomial(t.arguments[1]) or [])):
-        return None
-    rows = [[Fraction(int(c.p), int(c.q)) for c in part.coeffs()] for part in found]
-    return over(*(reduce(lambda total, c: plus(times(total, X), number(c)), reversed(row), ZERO) for row in rows))
-
-
-@lru_cache(maxsize=256)
-def _fraction(tree: Tree) -> tuple[Any, Any] | None:
-    """Return numerator and denominator, without common roots, of a quotient of rational polynomials, else None."""
-    known: dict[Tree, tuple[Any, Any] | None] = {}
-    for t in in_order(tree):
-        parts = [known[a] for a in t.arguments]
-        if t is X or t.number is not None:
-            row = [0, 1] if t.number is None else [fmpq(t.number.numerator, t.number.denominator)]
-            known[t] = fmpq_poly(row), fmpq_poly([1])
-        elif None in parts or t.word not in ("+", "-", "*", "/", "neg") or not parts:
-            return None
-        else:
-            (a, b), (c, d) = parts[0], parts[-1]  # type: ignore[misc]
-            p, q = {
-                "+": (a * d + c * b, b * d),
-                "-": (a * d - c * b, b * d),
-                "*": (a * c, b * d),
-                "/": (a * d, b * c),
-                "neg": (-a, b),
-            }[t.word]
-            if not q or max(len(p), len(q)) > MOST_POWER:
-                return None
-            common = p.gcd(q)
-            known[t] = p // common, q // common
-    return known[tree]
 
 
 def _is_square(u: Tree) -> bool:
