@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -140,6 +141,14 @@ def test_early_coefficients_are_as_far_from_those_of_jumps_as_is_said(text: str)
         for slope in (0, 1):
             norm = sum((k**slope * c * c for k, c in enumerate(apart, first)), arb(0)).sqrt()
             assert log2_upper(norm) <= series.log_beyond(first - 1, slope)
+
+
+def test_the_size_of_a_spline_with_far_knots_is_finite() -> None:
+    text = "clip(relu(x),sin(x),6)"
+    panels = Panels(tree(text), text)
+    series = MatchedSpline(panels, kinks_of(panels, MatchedSpline.places(128.0, dual=True)), 128.0, dual=True)
+    assert series.spline(64).log_size == math.inf  # where rounding leaves no digits
+    assert 0 < series.log_loss < 10_000
 
 
 def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> None:

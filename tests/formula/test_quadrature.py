@@ -234,6 +234,17 @@ def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:
         assert (size * (-(wave**2) / 2).exp()).overlaps(dual.moments(0, 100.0)[0])
 
 
+def test_tails_that_fall_fast_have_all_their_digits() -> None:
+    """φ = e^{x/10^30} − 1: µ_k² = e^h h^k/k!, h = 10^{−60}, k ≥ 1, and every tail is nearly its first term."""
+    ctx, bits, h = context(200), 60, context(200).mpf(10) ** -60
+    found = activation("expm1(x/1e30)").dual.expansion(ExpansionPoint.between(ctx.zero, ctx.one), 4, bits)
+    for rows, times in ((found.tails, 0), (found.slope_tails, 1)):
+        for j, tail in enumerate(rows):
+            terms = (ctx.exp(h) * h**k / ctx.factorial(k) * k**times for k in range(j + 1 + times, j + 8))
+            expected = sum(terms, ctx.zero)
+            assert abs(ctx.convert(tail) - expected) <= expected * ctx.ldexp(1, -bits)
+
+
 def test_what_is_zero_far_out_is_known_to_be() -> None:
     for t in (tree("abs(relu(x)/(1+x^2))^1.5"), derivative(tree("abs(relu(x)/(1+x^2))^1.5"))):
         bound = growth(t, 16.0, 0.0, -1)

@@ -87,7 +87,8 @@ class _Split:
     @cached_property
     def log_loss(self) -> float:
         """log2 of by how much the spline is larger than φ usually is: bits that their difference takes."""
-        return max(0.0, self.spline(64).log_size)
+        sizes = (self.spline(bits).log_size for bits in (64, 256, 1024, 4096))  # far knots take more
+        return max(0.0, next((size for size in sizes if size < math.inf), 0.0))
 
 
 class OwnSpline(_Split):

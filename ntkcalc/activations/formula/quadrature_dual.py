@@ -332,13 +332,13 @@ class QuadratureDual:
         need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
         while True:
             rows = self._rests(degree + 1, need)
-            lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row[: degree + 1])
+            rows = rows[0][: degree + 1], rows[1][1 : degree + 2]
+            lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row)
             if lost < -bits - 1:
                 break
             need += min(lost + bits, abs(need) + 64) + 8
             self._check_need(need)
-        tails, slope_tails = ([to_real(ctx, r) for r in row] for row in rows)
-        return Expansion(d, tails[: degree + 1], slope_tails[1 : degree + 2])
+        return Expansion(d, *([to_real(ctx, r) for r in row] for row in rows))
 
     def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
         """Return balls of S_k and of S'_k, k ≤ terms + 1, with the relative accuracy of µ_k², for they are sums."""
