@@ -117,11 +117,17 @@ class AtOnce:
         """Too late."""
 
 
-def test_the_terminal_shows_stages_and_steps_and_is_clean_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
+def screen_on_stderr(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """A terminal on stderr, on which bars are shown at once."""
+    found = Screen()
+    monkeypatch.setattr(sys, "stderr", found)
     monkeypatch.setattr("threading.Timer", AtOnce)
     monkeypatch.setenv("TERM", "xterm")
+    return found
+
+
+def test_the_terminal_shows_stages_and_steps_and_is_clean_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = screen_on_stderr(monkeypatch)
     with terminal.progress(False, "tiles") as observer:
         assert observer is not None
         assert b"".join(ON_SCREEN).endswith(b"\x1b[?25h")  # a signal shows the cursor again
@@ -293,10 +299,7 @@ def test_the_remark_is_repeated_where_work_proves_to_take_far_more(capsys: pytes
 
 
 def test_the_remark_stands_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr("threading.Timer", AtOnce)
-    monkeypatch.setenv("TERM", "xterm")
+    screen = screen_on_stderr(monkeypatch)
     with terminal.progress(False, "tiles") as observer:
         assert observer is not None
         announce(170)

@@ -131,5 +131,5 @@ def _correlation(variances: Variances, q: Fraction, chi: Real) -> Real:
         if bits == _BITS and abs(step) <= ctx.ldexp(1, -_GOAL):
             break
         if abs(step) <= ctx.ldexp(1 - t, -10) or 1 - t < ctx.ldexp(1, -12):
-            bits = _BITS  # t is where 1 − R' has no zero, so that Newton's method goes on to the least fixed point
+            bits = _BITS  # t is so near the least fixed point that the steps from here stay with it
     return t

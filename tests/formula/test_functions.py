@@ -203,9 +203,6 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
     assert "x" in text or slope.number == 0
 
 
-# ---------------------------------------------------------------- Taylor series
-
-
 # ---------------------------------------------------------------- rational functions
 
 

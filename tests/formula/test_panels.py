@@ -170,7 +170,7 @@ def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> Non
 
 
 def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> None:
-    """relu(x − 1/2) e^{x/4}: by the recurrence E[Z^n e^{Z/4}; Z > c] of parts, in closed form for k = 0."""
+    """E[relu(Z − 1/2) e^{Z/4}] in closed form."""
     text = "relu(x-1/2)*exp(x/4)"
     found = Panels(tree(text), text).hermite(2, 1500.0)
     with working_precision(1700):
@@ -185,10 +185,10 @@ def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> Non
 @pytest.mark.parametrize("place", ["0.3", "1/3"])
 def test_next_to_removable_singularities_anywhere_cells_are_few(place: str) -> None:
     text = f"x+exp(-1/(x-{place})^2)"
-    line = Panels(tree(text), text).line(64.0)
-    assert len(line.cells) < 600
+    line = Panels(tree(text), text, most_cells=600).line(64.0)  # else refused
+    assert line.slivers
     with working_precision(100):
-        assert sum(map(log2_upper, (s.right - s.left for s in line.slivers))) < -64
+        assert log2_upper(sum((s.right - s.left for s in line.slivers), arb(0))) < -64
 
 
 def test_a_function_that_is_0_at_0_over_itself_has_its_series_at_a_kink() -> None:

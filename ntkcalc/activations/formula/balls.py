@@ -25,6 +25,7 @@ Ball = Any
 """An `arb` or `acb`; FLINT ships no type for mypy."""
 
 _COARSE = 1e-6  # radius
+_HUGE = 1e300  # the largest exponent of 2 that counts as a float
 _NAN = acb(math.nan, math.nan)
 
 
@@ -42,9 +43,6 @@ def working_precision(bits: int) -> Iterator[None]:
 def rational(value: Fraction) -> Ball:
     """Return a ball that holds a rational number."""
     return arb(flint.fmpq(value.numerator, value.denominator))
-
-
-_HUGE = 1e300  # exponents that floats hold
 
 
 def log2_upper(x: Ball) -> float:

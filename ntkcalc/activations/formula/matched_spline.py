@@ -14,6 +14,7 @@ the norm of the normal law, and so is their slope.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from functools import cached_property
 from operator import add
 
@@ -37,7 +38,7 @@ _KEPT = 7  # precisions of splines
 _LATEST = 1 << 16  # first k of a series that is any use
 
 
-class _Split:
+class _Split(ABC):
     """A spline in any precision.
 
     Parameters
@@ -50,10 +51,10 @@ class _Split:
         self.kinks = kinks
         self._splines: dict[int, Spline] = {}
 
-    @cached_property
+    @property
+    @abstractmethod
     def cut(self) -> tuple[int, int] | None:
         """K, up to which φ has other Hermite coefficients than the spline, and m; None where no K is small enough."""
-        raise NotImplementedError
 
     @property
     def last(self) -> int:

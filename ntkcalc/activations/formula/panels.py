@@ -65,7 +65,6 @@ _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
-_NO_DIGITS = "rounding leaves no digits of a formula"
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
@@ -289,8 +288,8 @@ class Panels:
 
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree with radii below 2**-need."""
-        line = self.line(need)
-        return refined(lambda guard: self._hermite(line, degree, need + 2, guard), need, 8.0, _NO_DIGITS)
+        line, said = self.line(need), f"rounding leaves no digits of {self.text}"
+        return refined(lambda guard: self._hermite(line, degree, need + 2, guard), need, 8.0, said)
 
     @cached_property
     def base(self) -> Tree | None:
@@ -343,8 +342,8 @@ class Panels:
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
             error = log_total((error, g.log_tail(line.reach, 0.25) - 1.2))
             error = log_total((error, _log_tail(self.base, line.reach, side, 0.25, 1) - 1.2))
-        nodes, width = sum(count for _, count in kept), 2.0 * len(blocks)
-        announce(sums_work(nodes, width, degree, need, 1 if self.parity else 2))
+        nodes, reach = sum(count for _, count in kept), 2.0 * len(blocks)  # at about 2 a block, as measured
+        announce(sums_work(nodes, reach, degree, need, 1 if self.parity else 2))
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             polynomial_moments = hermite_moments(row)[: degree + 1]
@@ -472,7 +471,7 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
 
 def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> Cell | None:
     """Return a cell next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
-    direct, limit = _complex_program(tree, _precision(half)), _limit_program(tree)
+    direct, limit = (make(tree, _precision(half)) for make in (_complex_program, _limit_program))
 
     def run(box: Ball) -> list[Ball]:
         return [(limit if box.real.contains(0) else direct)(box)[0]]
@@ -509,8 +508,8 @@ def limits(tree: Tree) -> Tree:
 
 
 @lru_cache(maxsize=256)
-def _limit_program(tree: Tree) -> Program:
-    with working_precision(_PRECISION):
+def _limit_program(tree: Tree, bits: int) -> Program:
+    with working_precision(bits):
         return program([limits(tree)], ComplexBalls())
 
 

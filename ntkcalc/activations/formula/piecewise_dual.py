@@ -35,7 +35,7 @@ from ntkcalc.numerics.precision import Context, Real, context, log2
 
 _MOST_TERMS = 1 << 17
 _KEPT = 7  # precisions of corrections
-_GRAIN = 32  # bits to which duals of splines are rounded up, for values share them
+_GRAIN = 32  # bits to which the needs of splines are rounded up, for values share them
 _FEW_TERMS = 1024  # of a series that is faster than a spline's dual
 _MOST_EXACT = 400  # the largest k for which sums over kinks are exact
 _PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
@@ -213,8 +213,7 @@ class PiecewiseDual(QuadratureDual):
 
     def _matched(self, need: float, dual: bool) -> MatchedSpline | None:
         """Return the spline with φ's jumps, for its coefficients or its dual, to 2**-need; None where there is none."""
-        grain = _GRAIN if dual else 32
-        key = grain * math.ceil((need + 8) / grain), dual
+        key = _GRAIN * math.ceil((need + 8) / _GRAIN), dual
         if key not in self._matched_of:
             found = MatchedSpline(self._whole, self.kinks(MatchedSpline.places(*key)), *key)
             self._matched_of[key] = found if found.cut is not None else None

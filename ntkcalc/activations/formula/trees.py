@@ -84,7 +84,7 @@ def plus(a: Tree, b: Tree) -> Tree:
         return number(a.number + b.number)
     if a is ZERO or b is ZERO:
         return b if a is ZERO else a
-    if node("neg", a) is b or node("neg", b) is a:
+    if (a.head == "neg" and a.arguments[0] is b) or (b.head == "neg" and b.arguments[0] is a):
         return ZERO
     return node("+", a, b)
 
