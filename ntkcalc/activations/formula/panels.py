@@ -281,7 +281,7 @@ class Panels:
             else:
                 middle = between(left, right)
                 stack += [(middle, right), (left, middle)]
-            if len(cells) + len(stack) > self.most_cells:
+            if len(cells) + len(stack) + len(slivers) > self.most_cells:
                 raise TooFastError(self.text, float(left.mid()))
 
     # ---------------------------------------------------------------- sums
