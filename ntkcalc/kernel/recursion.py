@@ -11,6 +11,7 @@ one of at most η χ in R'(t) and at most η (1 − |R(t)|) in R(t): relative er
 amplified, however deep the network, and that of Θ_l is at most l errors of a layer times S_l.
 """
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.kernel.hyperparameters import MOST_LAYERS, Kernel
 from ntkcalc.kernel.variances import CorrelationMap
-from ntkcalc.numerics.precision import Context, Real, bits_lost, context, real, with_enough_bits
+from ntkcalc.numerics.precision import Context, Real, bits_lost, context, log2, real, with_enough_bits
 
 _MOST_LOST = 1 << 16  # bits that 1 − |R(t)| may lose
 
@@ -71,9 +72,9 @@ def _own_bits(bits: int) -> int:
 def _through_layers(kernel: Kernel, t: Correlation, own: int) -> Real:
     """Return Θ_l from the first layer's correlation."""
     ctx = context(own + 16)
-    result = t.at(ctx)[0]
-    for layer in kernel.maps():
-        t, slope = layer_map(layer, t, own)
+    result, maps = t.at(ctx)[0], kernel.maps()
+    for number, layer in enumerate(maps, 1):
+        t, slope = layer_map(layer, t, own, last=number == len(maps))
         result = t.at(ctx)[0] + (result * slope if kernel.name == "ntk" else 0)
     return in_full(kernel, result, ctx)
 
@@ -84,11 +85,14 @@ def in_full(kernel: Kernel, result: Real, ctx: Context) -> Real:
     return result if q == 1 else result * real(ctx, q)
 
 
-def layer_map(layer: CorrelationMap, t: Correlation, bits: int) -> tuple[Correlation, Real]:
-    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ."""
+def layer_map(layer: CorrelationMap, t: Correlation, bits: int, last: bool = False) -> tuple[Correlation, Real]:
+    """Return R(t), its 1 − |R(t)| with relative error below 2**-bits, and R'(t), absolute error below 2**-bits χ.
+
+    Of the last layer only the absolute error of R(t) is below 2**-bits.
+    """
     if t.sign > 0 or not is_mirrored(layer, bits):
-        return _image(layer, t, bits)
-    image, slope = _image(layer, Correlation(1, t.size), bits)
+        return _image(layer, t, bits, last)
+    image, slope = _image(layer, Correlation(1, t.size), bits, last)
     return (image, -slope) if layer.parity == "even" else (Correlation(-image.sign, image.size), slope)
 
 
@@ -98,7 +102,7 @@ def is_mirrored(layer: CorrelationMap, bits: int) -> bool:
 
 
 @lru_cache(maxsize=4 * MOST_LAYERS)
-def _image(layer: CorrelationMap, t: Correlation, bits: int) -> tuple[Correlation, Real]:
+def _image(layer: CorrelationMap, t: Correlation, bits: int, last: bool) -> tuple[Correlation, Real]:
     """Return R(t) and R'(t) from D and D', with as many more bits as 1 − |R(t)| loses."""
     if t.sign > 0 and t.size.near_one and not t.size.smaller:
         return t, layer.slope(bits)
@@ -115,7 +119,10 @@ def _image(layer: CorrelationMap, t: Correlation, bits: int) -> tuple[Correlatio
         lost = bits_lost(rest, ctx.ldexp(1, 4 - work), work)
         return (Correlation(-1 if image < 0 else 1, ExpansionPoint.between(abs(image), rest)), weight * slope), lost
 
-    found = with_enough_bits(image_and_slope, bits, 8, _MOST_LOST)
+    if last:
+        return image_and_slope(bits + 8)[0]
+    loss = math.ceil(-log2(t.size.smaller)) if t.sign > 0 and t.size.near_one else 0  # if R(t) is as near to 1 as t
+    found = with_enough_bits(image_and_slope, bits, 8 + max(loss, 0), _MOST_LOST)
     if found is None:
         raise AccuracyError("the correlation of two layers' outputs is too close to 1; lower --depth")
     return found

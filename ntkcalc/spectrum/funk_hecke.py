@@ -33,7 +33,7 @@ def funk_hecke(
     The observer is told (nodes done, nodes in all) of each rule.
     """
     lost = ceil(log2(kernel.total(64)) - min(log2(b) for b in below.values()))
-    work = bits + max(lost, 0) + 32
+    work = bits + max(lost, 0) + 12
     degrees = sorted(below)
     first = 24 + (degrees[-1] + d) // 2 + work // 6
     lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
@@ -43,7 +43,8 @@ def funk_hecke(
         )
         found = first_agreement(results, bits + 1)
         if found is not None:
-            return dict(zip(degrees, found, strict=True))
+            rounded = context(bits)  # in which what is a short binary fraction, such as relu's λ_0 = 3/4, is exact
+            return {k: +rounded.convert(x) for k, x in zip(degrees, found, strict=True)}
     raise AccuracyError(
         f"{_MOST_NODES} nodes of quadrature do not reach {int(bits / 3.33)} digits at frequency {degrees[-1]} on "
         f"S^{d}; lower --digits or --max-frequency"

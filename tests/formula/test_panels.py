@@ -185,7 +185,7 @@ def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> Non
 @pytest.mark.parametrize("place", ["0.3", "1/3"])
 def test_next_to_removable_singularities_anywhere_cells_are_few(place: str) -> None:
     text = f"x+exp(-1/(x-{place})^2)"
-    line = Panels(tree(text), text, most_cells=600).line(64.0)  # else refused
+    line = Panels(tree(text), text).line(64.0, most_cells=600)  # else refused
     assert line.slivers
     with working_precision(100):
         assert log2_upper(sum((s.right - s.left for s in line.slivers), arb(0))) < -64

@@ -10,14 +10,15 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import flint
 import gmpy2
 from flint import acb, arb
 
-from ntkcalc.activations.formula.functions import OVER, outer_derivative, program
-from ntkcalc.activations.formula.trees import X, node
+from ntkcalc.activations.formula.functions import OVER, Program, outer_derivative, program
+from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
@@ -38,6 +39,17 @@ def working_precision(bits: int) -> Iterator[None]:
         yield
     finally:
         flint.ctx.prec = before
+
+
+@contextmanager
+def series_length(terms: int) -> Iterator[None]:
+    """Compute power series to so many terms inside a with statement."""
+    before = flint.ctx.cap
+    flint.ctx.cap = terms
+    try:
+        yield
+    finally:
+        flint.ctx.cap = before
 
 
 def rational(value: Fraction) -> Ball:
@@ -196,6 +208,16 @@ class RealBalls(_Balls):
     def softplus(self, u: Ball) -> Ball:
         """Return ln(1 + e^u)."""
         return u + (-u).exp().log1p() if u.mid() > 0 else u.exp().log1p()
+
+
+@lru_cache(maxsize=1 << 10)
+def _compiled(trees: tuple[Tree, ...], bits: int) -> Program:
+    return program(trees, RealBalls())  # whose constants have the present precision
+
+
+def real_program(*trees: Tree) -> Program:
+    """Return x ↦ the values of trees without branches on real balls, in the present precision."""
+    return _compiled(trees, flint.ctx.prec)
 
 
 class BranchingBalls(RealBalls):

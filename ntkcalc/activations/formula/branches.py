@@ -16,8 +16,8 @@ from itertools import pairwise
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import Branch, branch, derivative, program, replaced
+from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.functions import Branch, branch, derivative, replaced
 from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.errors import AccuracyError
 
@@ -92,7 +92,7 @@ def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
 def _newton(u: Tree, slope: Tree, x: Ball, left: Ball, right: Ball, bits: int, steps: int) -> Ball | None:
     """Return a zero to most of so many bits, None where the method leaves the interval or does not settle."""
     with working_precision(bits):
-        run = program([u, slope], RealBalls())
+        run = real_program(u, slope)
         for _ in range(steps):
             value, steep = run(x)
             move = (value.mid() / steep.mid()).mid() if steep.mid() != 0 else arb.nan()
@@ -155,7 +155,7 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
     bits = max(_PRECISION, 2 * x.bits())
     for _ in range(4):
         with working_precision(bits):
-            value = program([u], RealBalls())(x)[0]
+            value = real_program(u)(x)[0]
         if value > 0 or value < 0:
             return 1 if value > 0 else -1
         if value == 0:
@@ -166,7 +166,7 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
 
 def _ball(u: Tree, box: Ball) -> Ball:
     with working_precision(_PRECISION):
-        return program([u], RealBalls())(box)[0]
+        return real_program(u)(box)[0]
 
 
 def between(left: Ball, right: Ball) -> Ball:

@@ -11,7 +11,7 @@ from ntkcalc.activations.formula.balls import Ball, BranchingBalls, working_prec
 from ntkcalc.activations.formula.branches import alternatives
 from ntkcalc.activations.formula.functions import DomainError, RealField, derivative, program
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
-from ntkcalc.activations.formula.panels import Panels, TooFastError
+from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.quadrature_dual import to_real
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.singularities import unbounded_zero, unreal_place, zeros
@@ -115,9 +115,9 @@ def check_growth(tree: Tree, text: str) -> None:
 def _places(tree: Tree, text: str) -> Iterator[tuple[float, Ball, Tree | None, Tree | None]]:
     """Yield where φ may bend or be singular, with the formulas on both sides."""
     pieces = rational_pieces(tree)
-    panels = Panels(tree, text, most_cells=_MOST_CELLS)
+    panels = panels_of(tree, text)
     try:
-        slivers = panels.line(64.0).slivers
+        slivers = panels.line(64.0, _MOST_CELLS).slivers
     except TooFastError as error:
         near = round(error.place * 256) / 256
         _check_place(text, near, arb(near), tree, tree)

@@ -18,7 +18,7 @@ from typing import Any
 import flint
 from flint import arb, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, series_length, widened, working_precision
 from ntkcalc.activations.formula.functions import meaning, program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 from ntkcalc.numerics.precision import log_binomial
@@ -151,16 +151,12 @@ class DerivativesAtOne:
 
     def _summed(self, plan: _Plan, terms: int, need: float) -> list[Ball]:
         bits = math.ceil(need) + 32
-        totals, before = [arb(0)] * (terms + 1), flint.ctx.cap
-        try:
-            flint.ctx.cap = terms + 1
-            for first in range(0 if self._mirrored else -plan.count, plan.count, _BLOCK):
-                block = range(first, min(first + _BLOCK, plan.count))
-                with working_precision(bits):
-                    parts = self._block(plan, block, terms)
-                    totals = [t + p for t, p in zip(totals, parts, strict=True)]
-        finally:
-            flint.ctx.cap = before
+        totals = [arb(0)] * (terms + 1)
+        for first in range(0 if self._mirrored else -plan.count, plan.count, _BLOCK):
+            block = range(first, min(first + _BLOCK, plan.count))
+            with working_precision(bits), series_length(terms + 1):
+                parts = self._block(plan, block, terms)
+                totals = [t + p for t, p in zip(totals, parts, strict=True)]
         with working_precision(bits):
             factorial, found = arb(1), []
             for n, total in enumerate(totals):  # Σ c_n² ω h, c_n = φ^(n)/n!

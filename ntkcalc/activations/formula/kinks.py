@@ -9,10 +9,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-import flint
 from flint import arb, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, series_length, working_precision
 from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import program, stretched
@@ -69,15 +68,10 @@ class Kink:
 
         They hold what the formulas on both sides differ by anywhere between the ends.
         """
-        before = flint.ctx.cap
-        try:
-            flint.ctx.cap = order + 1
-            with working_precision(bits):
-                x = arb_series([self.place(), 1])
-                rows = [_series(tree, x, order) for tree in (self.left, self.right)]
-                found = [arb(math.factorial(i)) * (b - a) for i, (a, b) in enumerate(zip(*rows, strict=True))]
-        finally:
-            flint.ctx.cap = before
+        with working_precision(bits), series_length(order + 1):
+            x = arb_series([self.place(), 1])
+            rows = [_series(tree, x, order) for tree in (self.left, self.right)]
+            found = [arb(math.factorial(i)) * (b - a) for i, (a, b) in enumerate(zip(*rows, strict=True))]
         return found if all(jump.is_finite() for jump in found) else None
 
 

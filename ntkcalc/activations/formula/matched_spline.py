@@ -166,6 +166,7 @@ class MatchedSpline(_Split):
         self._line = panels.line(self.places(need, dual))
         super().__init__([kink for kink in kinks if abs(kink.near) < self._line.reach])
         self._sizes: dict[int, float] = {}
+        self._left_out: dict[int, tuple[float, float]] = {}
 
     @staticmethod
     def places(need: float, dual: bool) -> float:
@@ -195,7 +196,7 @@ class MatchedSpline(_Split):
         m = self.cut[1]
         size = self.log_size(m)
         smooth = (size - log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
-        return log_total((smooth, self._left_out(m)[slope]))
+        return log_total((smooth, self._log_left_out(m)[slope]))
 
     @cached_property
     def cut(self) -> tuple[int, int] | None:
@@ -203,10 +204,10 @@ class MatchedSpline(_Split):
         best, least = None, math.inf
         for m in _ORDERS:
             size = self.log_size(m)
-            if size == math.inf or max(self._left_out(m)) > -self.need - 1:
+            if size == math.inf or max(self._log_left_out(m)) > -self.need - 1:
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
-            work = k + 4 * (m * len(self.kinks)) ** 2 if self._dual else k
+            work = k + (m * len(self.kinks)) ** 2 if self._dual else k
             if k < _LATEST and work < least and None not in [kink.jumps(m - 1, 64) for kink in self.kinks]:
                 best, least = (k, m), work
         return best
@@ -220,8 +221,13 @@ class MatchedSpline(_Split):
 
         return [widened(c, error) for c in refined(sums, need + 1, self._guard(last, need), _NO_DIGITS)]
 
-    def _left_out(self, m: int) -> tuple[float, float]:
+    def _log_left_out(self, m: int) -> tuple[float, float]:
         """Return log2 of bounds on the norms of what is replaced beyond ±X and at kinks, and of its slope."""
+        if m not in self._left_out:
+            self._left_out[m] = self._bounds_left_out(m)
+        return self._left_out[m]
+
+    def _bounds_left_out(self, m: int) -> tuple[float, float]:
         line, total = self._line, [-math.inf, -math.inf]
         if line.cells[0].left != -line.reach or line.cells[-1].right != line.reach:
             return math.inf, math.inf

@@ -25,10 +25,10 @@ from flint import acb, arb
 from ntkcalc.activations.formula.balls import (
     Ball,
     ComplexBalls,
-    RealBalls,
     log2_lower,
     log2_upper,
     log_total,
+    real_program,
     refined,
     widened,
     working_precision,
@@ -166,7 +166,7 @@ class Sliver:
     def singular_end(self) -> Ball:
         """Return the end at which the only formula has no finite value, or the middle."""
         with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
-            run = program([self.trees[0], derivative(self.trees[0])], RealBalls())
+            run = real_program(self.trees[0], derivative(self.trees[0]))
             for end in (self.left, self.right):
                 if not all(v.is_finite() for v in run(end)):
                     return end
@@ -202,24 +202,22 @@ class Panels:
         φ, for messages.
     parity
         1 or −1 for an even or odd φ, else 0.
-    most_cells
-        Beyond which φ is refused.
     """
 
-    def __init__(self, tree: Tree, text: str, parity: int = 0, most_cells: int = _MOST_CELLS) -> None:
-        self.tree, self.text, self.parity, self.most_cells = tree, text, parity, most_cells
+    def __init__(self, tree: Tree, text: str, parity: int = 0) -> None:
+        self.tree, self.text, self.parity = tree, text, parity
         self._lines: list[tuple[float, Line]] = []
         self._squares: dict[int, tuple[float, Ball]] = {}
 
     # ---------------------------------------------------------------- cells
 
-    def line(self, need: float) -> Line:
-        """Return cells for errors of 2**-need; kept."""
+    def line(self, need: float, most_cells: int = _MOST_CELLS) -> Line:
+        """Return cells for errors of 2**-need, kept; a φ that takes too many is refused."""
         for known, line in self._lines:
             if known >= need:
                 return line
         need = _GRID * math.ceil((need + 16) / _GRID)
-        line = self._cut(need)
+        line = self._cut(need, most_cells)
         self._lines = [(need, line), *self._lines[:2]]
         return line
 
@@ -245,7 +243,7 @@ class Panels:
                 return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
         raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
 
-    def _cut(self, need: float) -> Line:
+    def _cut(self, need: float, most_cells: int) -> Line:
         reach, far = self._far(need + 4)
         reach = math.ceil(reach * 4) / 4
         step = 1 << max(0, math.floor(math.log2(need / 64) / 2))  # ellipses may be wide where many bits are asked for
@@ -257,10 +255,12 @@ class Panels:
         least = -need - 8
         for left, right in pairwise(marks):
             for segment in segments(self.tree, left, right, least):
-                self._divide(segment, least, cells, slivers)
+                self._divide(segment, least, most_cells, cells, slivers)
         return Line(cells, slivers, reach, far)
 
-    def _divide(self, segment: Segment, least: float, cells: list[Cell], slivers: list[Sliver]) -> None:
+    def _divide(
+        self, segment: Segment, least: float, most_cells: int, cells: list[Cell], slivers: list[Sliver]
+    ) -> None:
         """Cut a segment into cells and slivers."""
         if len(segment.trees) > 1:
             slivers.append(_sliver(segment.left, segment.right, segment.trees))
@@ -281,7 +281,7 @@ class Panels:
             else:
                 middle = between(left, right)
                 stack += [(middle, right), (left, middle)]
-            if len(cells) + len(stack) + len(slivers) > self.most_cells:
+            if len(cells) + len(stack) + len(slivers) > most_cells:
                 raise TooFastError(self.text, float(left.mid()))
 
     # ---------------------------------------------------------------- sums
@@ -396,7 +396,7 @@ class Panels:
                 continue
             bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, largest)
             with working_precision(max(32, math.ceil(bits))):
-                part, beside = arb(0), program([base], RealBalls())
+                part, beside = arb(0), real_program(base)
                 for x, weight, run in _placed(cell, count):
                     value, less = run(x)[order], beside(x)[0]
                     part += weight * (-x * x / 2).exp() * (value - less) * (value + less)
@@ -412,6 +412,12 @@ class Panels:
         with working_precision(math.ceil(need + guard)):
             total += sum((m * m for m in hermite_moments(row)), arb(0))
             return (2 * total, error + 1) if self.parity else (total, error)
+
+
+@lru_cache(maxsize=16)
+def panels_of(tree: Tree, text: str, parity: int = 0) -> Panels:
+    """Return the panels of a tree, with the cells that are already known."""
+    return Panels(tree, text, parity)
 
 
 def exact(x: Ball) -> Fraction:
@@ -445,7 +451,7 @@ def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
     with working_precision(_PRECISION):
         box = left.union(right)
         for trees_of in (trees, [derivative(t) for t in trees]):
-            logs = [log2_upper(program([t], RealBalls())(box)[0]) for t in trees_of]
+            logs = [log2_upper(real_program(t)(box)[0]) for t in trees_of]
             sizes.append(max(logs) + 1e-6)
     return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
 
@@ -486,7 +492,7 @@ def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) 
 
 def _is_limit(t: Tree) -> bool:
     """Return whether a node is a quotient of what vanishes at 0, exactly."""
-    return t.word == "/" and all(v == 0 for v in program(list(t.arguments), RealBalls())(arb(0)))
+    return t.word == "/" and all(v == 0 for v in real_program(*t.arguments)(arb(0)))
 
 
 @lru_cache(maxsize=256)
@@ -594,7 +600,7 @@ def _legendre(count: int, bits: int) -> list[tuple[Ball, Ball]]:
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
     """Yield nodes, weights and x ↦ [φ(x), φ'(x)], in the present precision."""
     middle, half = (cell.left + cell.right) / 2, (cell.right - cell.left) / 2
-    run = program([cell.tree, derivative(cell.tree)], RealBalls())
+    run = real_program(cell.tree, derivative(cell.tree))
     for x, weight in _rule(count):
         yield middle + half * x, half * weight, run
         yield middle - half * x, half * weight, run

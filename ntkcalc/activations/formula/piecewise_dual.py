@@ -25,7 +25,7 @@ from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
-from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.panels import panels_of
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_ball, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.symmetry import polynomial_parts
@@ -61,10 +61,10 @@ class PiecewiseDual(QuadratureDual):
     def __init__(self, tree: Tree, name: str, q: Fraction = Fraction(1)) -> None:
         self.tree, self.q = tree, q
         scaled = stretched(tree, q)
-        super().__init__(self._spline_itself or Panels(scaled, name, self._parity_sign), name)
-        self._whole = Panels(scaled, name)
+        super().__init__(self._spline_itself or panels_of(scaled, name, self._parity_sign), name)
+        self._whole = panels_of(scaled, name)
         self._matched_of: dict[tuple[float, bool], MatchedSpline | None] = {}
-        self._corrections: dict[tuple[OwnSpline | MatchedSpline, int], Any] = {}
+        self._corrections: dict[tuple[OwnSpline | MatchedSpline, int], tuple[Any, Any]] = {}
         self._precisions: dict[int, int] = {}  # of values, by the bits asked for
 
     # ---------------------------------------------------------------- structure
@@ -256,7 +256,7 @@ class PiecewiseDual(QuadratureDual):
             precision = 64 * math.ceil((need + 64 + split.log_loss) / 64)
             with working_precision(precision):
                 delta = to_ball(point.at(context(precision + math.ceil(-log_delta)))[1])
-                beside = self._correction(split, precision)(arb_poly([1 - delta, delta]))
+                beside = self._correction(split, precision)[0](arb_poly([1 - delta, delta]))
                 series, error = split.spline(precision).series(1, delta, degree + 1), self._log_errors(split)[0]
                 d = [widened(c + beside[j], error) for j, c in enumerate(series)]
                 slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
@@ -277,13 +277,15 @@ class PiecewiseDual(QuadratureDual):
         found = self._spline_itself or self._matched(need, dual=True)
         return None if found is None or found.last + found.pairs > 4 * terms else found
 
-    def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> Any:
-        """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k as a polynomial in balls of so many bits; some are kept."""
+    def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> tuple[Any, Any]:
+        """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k and its slope, polynomials in balls of so many bits; some are kept."""
         if (split, bits) not in self._corrections:
             last = split.last
-            ours, theirs = self.moments(last, bits - split.log_loss), split.spline(bits).hermite(last)
+            ours = self.moments(last, bits - split.log_loss - 24)
+            theirs = split.spline(bits).hermite(last, bits - split.log_loss / 2)
             squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
-            self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): arb_poly(squares)}
+            pair = (row := arb_poly(squares)), row.derivative()
+            self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): pair}
         return self._corrections[split, bits]
 
     def _log_errors(self, split: OwnSpline | MatchedSpline) -> tuple[float, float]:
@@ -308,6 +310,7 @@ class PiecewiseDual(QuadratureDual):
         bits = 32 * math.ceil(bits / 32)
         if t.size.near_one and not t.size.smaller:
             return self._at_an_end(t.sign, bits)
+        bits = min((known for known in self._precisions if bits <= known <= 2 * bits), default=bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
         if terms > _FEW_TERMS and (found := self._split_value(t, bits, terms)) is not None:
             return found
@@ -325,7 +328,7 @@ class PiecewiseDual(QuadratureDual):
             with working_precision(precision):
                 x, gap = (to_ball(u) for u in t.size.at(context(precision + 64)))
                 spline, correction = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
-                beside = correction(t.sign * x), correction.derivative()(t.sign * x)
+                beside = [row(t.sign * x) for row in correction]
                 found = [
                     widened(a + b, error) for a, b, error in zip(spline, beside, self._log_errors(split), strict=True)
                 ]
@@ -345,7 +348,7 @@ class PiecewiseDual(QuadratureDual):
         if self._parity_sign:
             return self._parity_sign * totals[0], -self._parity_sign * totals[1]
         mirrored = substituted(self._whole.tree, {"x": negated(X)})
-        even = Panels(times(number(Fraction(1, 2)), plus(self._whole.tree, mirrored)), self.name, 1)
+        even = panels_of(times(number(Fraction(1, 2)), plus(self._whole.tree, mirrored)), self.name, 1)
         value, slope = (to_real(ctx, even.square(order, bits + 8 - log2(total))) for order, total in enumerate(totals))
         return 2 * value - totals[0], totals[1] - 2 * slope
 

@@ -12,8 +12,7 @@ from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, RealBalls, log2_upper, rational, working_precision
-from ntkcalc.activations.formula.functions import program
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, real_program, working_precision
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, to_real
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import InputError
@@ -130,7 +129,7 @@ def hermite_moment(row: list[Any], k: int, zero: Any) -> Any:
 
 def values(row: list[Tree]) -> list[Ball]:
     """Return constant trees as balls."""
-    return list(program(row, RealBalls())(arb(0)))
+    return list(real_program(*row)(arb(0)))
 
 
 def hermite_moments(row: list[Tree]) -> list[Ball]:

@@ -4,44 +4,72 @@ By k integrations by parts
 
 .. math::  E[S(Z) He_k(Z)] = \sum_{b,i} J_{b,i} I_{i−k}(b), \qquad I_n(b) = E[(Z − b)_+^n]/n!, \quad I_{−1−j} = He_j ω.
 
-Let S_j be the j-th derivative off the knots, n the degree, and A_j(t) = E[S_j(U)S_j(V)] with corr(U, V) = t. With
-w = √(1 − t²), z = (c − tb)/w and V_l = ω(b) w^l I_l(z) Dirac's δ at the knots gives
+For E[S(U)S(V)], corr(U, V) = t, let F_{ik} = E[f_i(U − b) f_k(V − c)] with f_i(x) = x_+^i/i! and f_{−1} Dirac's δ.
+Stein's identity E[U g(U) h(V)] = E[g'(U) h(V)] + t E[g(U) h'(V)] and x f_{i−1} = i f_i give a table of them,
+
+.. math::  i F_{ik} = F_{i−2,k} + t F_{i−1,k−1} − b F_{i−1,k},
+
+from F_{00} (`_Orthant`) and F_{−1,k} = V_k. With w = √(1 − t²) and z = (c − tb)/w
+
+.. math::  V_l = ω(b) w^l I_l(z), \qquad l V_l = w² V_{l−2} − (c − tb) V_{l−1}, \qquad
+           V_{−1} = \frac{1}{2πw} \exp\Big(−\frac{(b − c)²}{4(1 − t)} − \frac{(b + c)²}{4(1 + t)}\Big).
+
+With S_j the j-th derivative off the knots, n the degree, the A_j(t) = E[S_j(U)S_j(V)] are sums over the tables. Series
+about any ±a follow from them, for δ at the knots gives A_{n+1} = 0 and
 
 .. math::  A_j' = A_{j+1} + \sum_{b,c} J_{b,j} \Big( J_{c,j} V_{−1} + 2 \sum_{m>j} J_{c,m} V_{m−j−1} \Big), \qquad
-           V_{−1} = \frac{1}{2πw} \exp\Big(−\frac{(b − c)²}{4(1 − t)} − \frac{(b + c)²}{4(1 + t)}\Big), \qquad
-           V_0' = \frac{b − ct}{w²} V_{−1}, \qquad l V_l = w² V_{l−2} − (c − tb) V_{l−1},
-
-and A_{n+1} = 0. So the series about any ±a follow from the A_j(±a). These are known at 0, and are carried on from
-1 − 2^{−i} to 1 − 2^{−i−1}: what a series about a leaves out beyond s^n at a + δs is at most s^{n+1} A_j(1), because all
-coefficients about a ≥ 0 are positive and add up to A_j(1), and those about −a are not larger.
+           V_0' = \frac{b − ct}{w²} V_{−1}.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 import flint
 from flint import arb, arb_poly, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, series_length, widened, working_precision
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.numerics.precision import log_falling
 
 _SPARE = 24  # terms of a series beyond the precision
 
 
-@dataclass(frozen=True)
-class _Chart:
-    """A point ±a, its δ, and A_0, A_1, … about it as polynomials in s."""
+class _Orthant:
+    """P(U > b, V > c) for correlations t ≥ 0, in a fixed precision.
 
-    a: Ball
-    delta: Ball
-    rows: list[Any]
+    It is known at 0, its derivative is V_{−1}, and it is carried on as power series from 1 − 2^{−i} to 1 − 2^{−i−1}.
+    What a series about a leaves out beyond s^n at a + δs is at most s^{n+1}: for b = c all coefficients about a ≥ 0
+    are positive and add up to P(U > b), and those for b and c are at most the roots of products of such ones.
+    """
+
+    def __init__(self, b: Ball, c: Ball, bits: int) -> None:
+        self.b, self.c, self.bits = b, c, bits
+        self._series: list[Any] = []  # polynomials in s about 1 − 2^{−i}
+
+    def __call__(self, delta: Ball) -> Ball:
+        """Return it at 1 − δ, 0 < δ ≤ 1."""
+        if self.b.is_zero() and self.c.is_zero():
+            return arb("0.5") - (delta / 2).sqrt().asin() / arb.pi()
+        mantissa, exponent = delta.upper().man_exp()
+        index = max(0, -int(exponent) - int(mantissa).bit_length())
+        while len(self._series) <= index:
+            start = self._at(-1, arb("0.5")) if self._series else _tail(self.b) * _tail(self.c)
+            self._series.append(self._about(arb("0.5") ** len(self._series), start))
+        return self._at(index, 1 - delta * arb(2) ** index)
+
+    def _at(self, index: int, s: Ball) -> Ball:
+        return self._series[index](s) + arb(0, power_of_two((self.bits + _SPARE) * log2_upper(s)))
+
+    def _about(self, delta: Ball, start: Ball) -> Any:
+        """Return the series about 1 − δ from its value there."""
+        with series_length(self.bits + _SPARE):
+            slope = delta * _joint_density(self.b, self.c, 1, 1 - delta, delta, self.bits)
+            return arb_poly(list((start + slope.integral()).coeffs()))
 
 
 class Spline:
@@ -59,7 +87,7 @@ class Spline:
         self.bits = bits
         self.degree = max((len(jumps) for _, jumps in knots), default=1)
         self.knots = [(b, [arb(0), *jumps, *[arb(0)] * (self.degree - len(jumps))]) for b, jumps in knots]
-        self._charts: dict[int, list[_Chart]] = {1: [], -1: []}
+        self._orthants: dict[tuple[int, int, int], _Orthant] = {}
 
     # ---------------------------------------------------------------- Hermite coefficients
 
@@ -112,92 +140,77 @@ class Spline:
 
     def series(self, sign: int, delta: Ball, degree: int) -> list[Ball]:
         """Return d_0 … d_degree with E[S(U)S(V)] = Σ d_j s^j at t = ±(1 − δ + δs)."""
-        with working_precision(self.bits):
-            chart = self._chart(sign, delta)
-            starts = self._moved(chart, 1 - delta / chart.delta)
-            row = self._about(sign, 1 - delta, delta, starts, degree + 1).rows[0]
+        with working_precision(self.bits), series_length(degree + 1):
+            means, sources = self._means(sign, delta), self._sources(sign, 1 - delta, delta)
+            above = arb_series([0])
+            for mean, source in zip(means[::-1], sources[::-1], strict=True):
+                above = mean + (sign * delta * (above + source)).integral()
+            row = arb_poly(list(above.coeffs()))
             return [row[j] for j in range(degree + 1)]
 
     def value(self, sign: int, delta: Ball) -> tuple[Ball, Ball]:
         """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1."""
         with working_precision(self.bits):
-            chart = self._chart(sign, delta)
-            value, slope, *_ = self._moved(chart, 1 - delta / chart.delta)
+            value, slope, *_ = self._means(sign, delta)
             return value, slope
 
     @property
     def log_size(self) -> float:
-        """log2 of a bound on E[S²] or E[S'²], whichever is larger."""
+        """log2 of a bound on E[S²] or E[S'²], whichever is larger, by the triangle inequality."""
         with working_precision(self.bits):
-            return max(map(log2_upper, self._sizes[:2]), default=-math.inf)
-
-    @cached_property
-    def _sizes(self) -> list[Ball]:
-        """Bounds on A_0(1), A_1(1), …, by the triangle inequality."""
-        found = []
-        for j in range(self.degree + 1):
-            total = arb(0)
+            roots = [arb(0), arb(0)]
             for b, jumps in self.knots:
                 integrals = _repeated_integrals(b, 2 * self.degree)
-                for m in range(j, self.degree + 1):
-                    total += abs(jumps[m]) * (integrals[2 * (m - j)] * arb(math.comb(2 * (m - j), m - j))).sqrt()
-            found.append((total * total).upper())
-        return found
+                for j in (0, 1):
+                    for i, jump in enumerate(jumps[j:]):
+                        roots[j] += abs(jump) * (integrals[2 * i] * arb(math.comb(2 * i, i))).sqrt()
+            return 2 * max(map(log2_upper, roots))
 
-    def _chart(self, sign: int, delta: Ball) -> _Chart:
-        """Return the series about the last 1 − 2^{−i} that is not beyond 1 − δ."""
-        mantissa, exponent = delta.upper().man_exp()
-        index = max(0, -int(exponent) - int(mantissa).bit_length())
-        charts = self._charts[sign]
-        length = self.bits + _SPARE
-        if not charts:
-            starts = []
-            for j in range(self.degree + 1):
-                mean = arb(0)
-                for b, jumps in self.knots:
-                    integrals = _repeated_integrals(b, self.degree)
-                    mean += sum((jumps[m] * integrals[m - j] for m in range(j, self.degree + 1)), arb(0))
-                starts.append(mean * mean)
-            charts.append(self._about(sign, arb(0), arb(1), starts, length))
-        while len(charts) <= index:
-            half = arb(1) / 2
-            starts = self._moved(charts[-1], half)
-            delta = half ** len(charts)
-            charts.append(self._about(sign, 1 - delta, delta, starts, length))
-        return charts[index]
+    def _means(self, sign: int, delta: Ball) -> list[Ball]:
+        """Return A_0 … A_n at ±(1 − δ): sums along the diagonals of the tables, each a product of polynomials."""
+        n, totals = self.degree, [arb(0)] * (self.degree + 1)
+        for i, (_, jumps) in enumerate(self.knots):
+            for k, (_, others) in enumerate(self.knots[: i + 1]):
+                table = self._table(i, k, sign, delta)
+                for apart in range(0 if i == k else -n, n + 1):
+                    rows = range(max(apart, 0), n + min(apart, 0) + 1)
+                    weights = arb_poly([jumps[m] * others[m - apart] for m in rows])
+                    product = weights * arb_poly([table[m][m - apart] for m in reversed(rows)])
+                    twice = 2 if i != k or apart else 1  # for the tables are symmetric, and so are their sums
+                    for j in range(len(rows)):
+                        totals[j] += twice * product[len(rows) - 1 + j]
+        return totals
 
-    def _moved(self, chart: _Chart, s: Ball) -> list[Ball]:
-        """Return A_0, A_1, … at ±(a + δs)."""
-        length = self.bits + _SPARE
-        left = power_of_two(length * log2_upper(s))
-        return [row(s) + arb(0, left * size) for row, size in zip(chart.rows, self._sizes, strict=True)]
-
-    def _about(self, sign: int, a: Ball, delta: Ball, starts: list[Ball], length: int) -> _Chart:
-        """Return A_0, A_1, … about ±a, from their values there, to so many terms."""
-        before = flint.ctx.cap
-        try:
-            flint.ctx.cap = length
-            sources = self._sources(sign, a, delta)
-            rows, above = [], arb_series([0])
-            for j in range(self.degree, -1, -1):
-                above = starts[j] + (sign * delta * (above + sources[j])).integral()
-                rows.append(arb_poly(list(above.coeffs())))
-        finally:
-            flint.ctx.cap = before
-        return _Chart(a, delta, rows[::-1])
+    def _table(self, i: int, k: int, sign: int, delta: Ball) -> list[list[Ball]]:
+        """Return F_{mp}, m, p ≤ n, for the knots number i and k at t = ±(1 − δ)."""
+        (b, _), (c, _), n, t = self.knots[i], self.knots[k], self.degree, sign * (1 - delta)
+        key = (i, k, sign)
+        orthant = self._orthants.setdefault(key, _Orthant(b, c if sign > 0 else -c, self.bits))
+        corner = orthant(delta) if sign > 0 else _tail(b) - orthant(delta)  # P(U > b, V > c) at −t
+        with series_length(1):
+            density = _joint_density(b, c, sign, 1 - delta, delta, self.bits)[0]
+        square = delta * (2 - delta)
+        above = _conditional_integrals(density, b, c - t * b, square, n)
+        beside = _conditional_integrals(density, c, b - t * c, square, n)
+        # the row −1 and the row 0, each from the column −1 on
+        row = [beside[1], corner]
+        for p in range(1, n + 1):
+            row.append((row[p - 1] + t * above[p] - c * row[p]) / p)
+        rows = [above, row]
+        for m in range(1, n + 1):
+            left = rows[-1]
+            entries = zip(rows[-2][1:], left, left[1:], strict=False)
+            rows.append([beside[m + 1], *((far + t * across - b * near) / m for far, across, near in entries)])
+        return [row[1:] for row in rows[1:]]
 
     def _sources(self, sign: int, a: Ball, delta: Ball) -> list[Any]:
         """Return the sums over pairs of knots in A_0', A_1', …"""
         found: list[Any] = [arb_series([0])] * (self.degree + 1)
         square = arb_series([delta * (1 + a), delta * (delta - 1 - a), -delta * delta])  # w²
         t, eta = arb_series([sign * a, sign * delta]), delta / (1 + a)
-        for i, (b, jumps) in enumerate(self.knots):
-            for k, (c, others) in enumerate(self.knots):
-                apart, along = b - sign * c, b + sign * c
-                same = sign > 0 and i == k
-                first = _singular_factor(arb(0) if same else apart * apart / (4 * delta), self.bits)
-                before = first * _regular_factor(along * along / (4 * (1 + a)), eta, self.bits)
-                before /= 2 * arb.pi() * (delta * (1 + a)).sqrt()
+        for b, jumps in self.knots:
+            for c, others in self.knots:
+                before = _joint_density(b, c, sign, a, delta, self.bits)
                 integrals = [before]
                 if self.degree > 1:
                     z = (c - sign * a * b) / (delta * (1 + a)).sqrt()
@@ -214,6 +227,22 @@ class Spline:
                             total += 2 * others[m] * integrals[m - j]
                     found[j] += jumps[j] * total
         return found
+
+
+def _joint_density(b: Ball, c: Ball, sign: int, a: Ball, delta: Ball, bits: int) -> Any:
+    """Return V_{−1} at t = ±(a + δs) as a series in s."""
+    apart, along = arb(0) if sign > 0 and b is c else b - sign * c, b + sign * c
+    singular = _singular_factor(apart * apart / (4 * delta), bits)
+    regular = _regular_factor(along * along / (4 * (1 + a)), delta / (1 + a), bits)
+    return singular * regular / (2 * arb.pi() * (delta * (1 + a)).sqrt())
+
+
+def _conditional_integrals(density: Ball, b: Ball, apart: Ball, square: Ball, last: int) -> list[Ball]:
+    """Return V_{−1} … V_last from V_{−1}, c − tb and w²."""
+    found = [density, _density(b) * _tail(apart / square.sqrt())]
+    for n in range(1, last + 1):
+        found.append((square * found[-2] - apart * found[-1]) / n)
+    return found
 
 
 def _singular_factor(x: Ball, bits: int) -> Any:
@@ -240,9 +269,8 @@ def _regular_factor(y: Ball, eta: Ball, bits: int) -> Any:
     For on the circle |s| = 1/(2η) the exponential is at most 1, and |1 + ηs| at least 1/2.
     """
     log_fall, length = -log2_upper(2 * eta), flint.ctx.cap
-    flint.ctx.cap = min(length, math.ceil((bits + 16) / log_fall) + 1) if log_fall > 0.5 else length
-    row = list(((-y / arb_series([1, eta])).exp() * arb_series([1, eta]).rsqrt()).coeffs())
-    flint.ctx.cap = length
+    with series_length(min(length, math.ceil((bits + 16) / log_fall) + 1) if log_fall > 0.5 else length):
+        row = list(((-y / arb_series([1, eta])).exp() * arb_series([1, eta]).rsqrt()).coeffs())
     bound = arb(0, arb(1.5) * power_of_two(-log_fall * len(row)))
     return arb_series(row + list(accumulate(range(len(row) + 1, length), lambda c, _: c * (2 * eta), initial=bound)))
 

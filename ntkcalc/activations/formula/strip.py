@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from flint import acb, arb
 
-from ntkcalc.activations.formula.balls import Ball, ComplexBalls, RealBalls, log2_upper, log_total, working_precision
+from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, log_total, real_program, working_precision
 from ntkcalc.activations.formula.functions import Program, derivative, program
 from ntkcalc.activations.formula.growth import Growth, growth
 from ntkcalc.activations.formula.removable import without_removable_singularities
@@ -312,8 +312,8 @@ class Analytic:
 
     def evaluator(self) -> Program:
         """Return x ↦ [φ(x)] on real balls in the present precision."""
-        return program([self.phi.tree], RealBalls())
+        return real_program(self.phi.tree)
 
     def slope_evaluator(self) -> Program:
         """Return x ↦ [φ'(x)]."""
-        return program([self.slope], RealBalls())
+        return real_program(self.slope)
