@@ -33,7 +33,8 @@ class FixedSeries:
     def of(cls, series: Sequence[Real], bits: int) -> FixedSeries:
         """Return a series of reals in fixed point, its sums to `bits` bits."""
         ctx = series[0].context
-        scale = math.ceil(log2(max(map(abs, series))))
+        largest = max(map(abs, series))
+        scale = math.ceil(log2(largest)) if largest else 0
         width = bits + 3 * len(series).bit_length() + 16
         return cls(bits, scale, width, [gmpy2.mpz(int(ctx.ldexp(c, width - scale))) for c in series])
 

@@ -463,6 +463,22 @@ def test_coefficients_far_below_floats_are_none_of_them(w: int) -> None:
     assert abs(mu / (w * CTX.exp(-(CTX.mpf(w) ** 2) / 2)) - 1) < 2.0**-60
 
 
+def test_values_far_below_the_bits_asked_for_are_0_to_all_of_them() -> None:
+    """E[sin wU sin wV] is e^{−w²} sinh(w² t), 2^{−7215} at t = 1/2 for w = 100."""
+    value, slope = activation("sin(100*x)").dual.value(Correlation.of(Fraction(1, 2), 90), 60)
+    assert abs(value) < 2.0**-61 and abs(slope) < 5000 * 2.0**-60
+
+
+@pytest.mark.parametrize("w", [12, 30, pytest.param(60, marks=pytest.mark.thorough)])
+def test_expansions_of_waves_have_all_digits_where_they_are_small(w: int) -> None:
+    """Of e^{−w²} sinh(w² t) about 1/2 d_j is (w²/2)^j/j! e^{−w²/2}/2, but for e^{−w²}."""
+    point = Correlation.of(Fraction(1, 2), 120).size
+    found = activation(f"sin({w}*x)").dual.expansion(point, 3, 60).d
+    for j, ours in enumerate(found[:4]):
+        expected = CTX.mpf(w * w) ** j / 2**j / math.factorial(j) * CTX.exp(-CTX.mpf(w * w) / 2) / 2
+        assert abs(ours / expected - 1) < 2.0**-58
+
+
 @pytest.mark.parametrize("base", ["200", "0.01", "e"])
 def test_exponentials_of_any_size_have_their_coefficients(base: str) -> None:
     """µ_k of e^{cx} is c^k e^{c²/2}/√k!."""

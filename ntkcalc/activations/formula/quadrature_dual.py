@@ -249,7 +249,7 @@ class QuadratureDual:
 
     def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
         """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""
-        for kind in (0, 1):
+        for kind in () if self._parity_sign else (0, 1):
             own = [k for k in missing if k % 2 == kind]
             if own and kind not in self._looked_at and all(found[k].contains(0) for k in own):
                 self._looked_at.add(kind)
@@ -417,14 +417,24 @@ class QuadratureDual:
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:  # far more where no digit is known yet
                 need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
-            if short > 0:  # more where most of φ is still to come
-                terms += (terms // 2 if mpfr_log2(series.lasts[0]) > 2 * self._log_norm - 1 else terms // 4) + 8
+            if short > 0:  # more where most of φ is still to come, but not more than falls of a^K take
+                more = terms // 2 if mpfr_log2(series.lasts[0]) > 2 * self._log_norm - 1 else terms // 4
+                terms += min(more, math.ceil(1.25 * short / -log2(point.at(context(64))[0]))) + 8
+            if lost > bits:
+                fewest, least = self._steep_plan(point, bits)
+                terms, need = max(terms, fewest), max(need, least)
             self._check_need(need)
             if terms > _MOST_TERMS:
                 raise AccuracyError(
                     f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
                     f"{_MOST_TERMS} Hermite coefficients; lower --depth, --truncation or --digits"
                 )
+
+    def _steep_plan(self, point: ExpansionPoint, bits: int) -> tuple[int, float]:
+        """Return the terms and radii that an expansion takes if all k of φ are next to their mean κ: d_0 is e^{−κδ}."""
+        a, delta = (float(x) for x in point.at(context(64)))
+        size = float(self.slope_square(16) / self.mean_square(16)) * delta / _LN2
+        return math.ceil((size + bits + 24) / -math.log2(a)), bits + 24 + size / 2
 
     def _series(self, terms: int, need: float) -> _Series:
         """Return µ_k² up to K = terms, S_K and S'_K."""
