@@ -57,7 +57,8 @@ from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
-_DISCS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+_DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+_QUARTERED = 5  # times that a rectangle around such a disc is cut at most
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
 _SLABS = 6  # boxes that cover the upper half of an ellipse
 _PRECISION = 64
@@ -128,8 +129,7 @@ class Cell:
             found = [(own * half * (1 - 1e-9), self.log_sizes[0])]
             run = program([self.tree], ComplexBalls())
             for r in _DISCS:
-                x = arb(self.left - r).union(arb(self.right + r))
-                size = log2_upper(run(acb(x, arb(0).union(arb(r))))[0])
+                size = _log_largest(run, (arb(self.left - r), arb(self.right + r)), (arb(0), arb(r)), _QUARTERED)
                 if size == math.inf:
                     break
                 found.append((r, size + 1e-6))
@@ -517,6 +517,21 @@ def limits(tree: Tree) -> Tree:
 def _limit_program(tree: Tree, bits: int) -> Program:
     with working_precision(bits):
         return program([limits(tree)], ComplexBalls())
+
+
+def _log_largest(run: Program, x: tuple[Ball, Ball], y: tuple[Ball, Ball], times: int) -> float:
+    """Return log2 of a bound on |φ| in a rectangle, which is cut into quarters where balls do not tell."""
+    size = log2_upper(run(acb(x[0].union(x[1]), y[0].union(y[1])))[0])
+    if size < math.inf or not times:
+        return size
+    largest = -math.inf
+    middles = [(low + high) / 2 for low, high in (x, y)]
+    for half in ((x[0], middles[0]), (middles[0], x[1])):
+        for part in ((y[0], middles[1]), (middles[1], y[1])):
+            largest = max(largest, _log_largest(run, half, part, times - 1))
+            if largest == math.inf:
+                return largest
+    return largest
 
 
 def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
