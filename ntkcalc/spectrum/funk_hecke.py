@@ -4,9 +4,10 @@ r"""Eigenvalues on S^d by quadrature of the kernel itself (Funk–Hecke), for ke
            C_d = \frac{Γ(\frac{d+1}2)}{\sqrt π\, Γ(\frac d2)} .
 
 In θ the square-root singularities of relu-type kernels at ±1 disappear: Θ(cos θ) is analytic on [0, π], and
-Gauss–Legendre quadrature converges geometrically. The bits lost by cancellation follow from the lower bounds of λ_k
-that the series gives, and are added. Two rules of different length must agree. Where a branch point lies close
-to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature is used, which tolerates end-point singularities.
+Gauss–Legendre quadrature converges geometrically. Two rules of different length must agree. Where a branch point lies
+close to an end (a tiny γ_b², a nearly even φ), tanh-sinh quadrature is used, which tolerates end-point singularities.
+The bits lost by cancellation are added: those that the lower bounds of λ_k from the series tell, but no more than some
+at first, for a short series may tell far too many.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from ntkcalc.numerics.quadrature_rules import gauss_legendre, tanh_sinh
 from ntkcalc.numerics.types import Observer, stage
 
 _MOST_NODES = 20_000
+_FIRST_LOST = 256  # bits, for lower bounds from a short series may be far too low
 
 
 def funk_hecke(
@@ -32,19 +34,20 @@ def funk_hecke(
 
     The observer is told (nodes done, nodes in all) of each rule.
     """
-    lost = ceil(log2(kernel.total(64)) - min(log2(b) for b in below.values()))
-    work = bits + max(lost, 0) + 12
-    degrees = sorted(below)
-    first = 24 + (degrees[-1] + d) // 2 + work // 6
-    lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
-    for rule, counts in ((gauss_legendre, lengths), (tanh_sinh, [6 * first << i for i in range(5)])):
-        results = (
-            _by_rule(kernel, d, degrees, rule, nodes, work, observer) for nodes in counts if nodes <= _MOST_NODES
-        )
-        found = first_agreement(results, bits + 1)
-        if found is not None:
-            rounded = context(bits)  # in which what is a short binary fraction, such as relu's λ_0 = 3/4, is exact
-            return {k: +rounded.convert(x) for k, x in zip(degrees, found, strict=True)}
+    total, degrees = kernel.total(64), sorted(below)
+    most = max(0, ceil(log2(total) - min(log2(b) for b in below.values())))
+    for lost in sorted({min(most, _FIRST_LOST), most}):
+        least, work = total.context.ldexp(total, -lost), bits + lost + 12
+        first = 24 + (degrees[-1] + d) // 2 + work // 6
+        lengths = [first, first * 5 // 4, first * 25 // 16, first * 2, first * 5 // 2]
+        for rule, counts in ((gauss_legendre, lengths), (tanh_sinh, [6 * first << i for i in range(5)])):
+            results = (
+                _by_rule(kernel, d, degrees, rule, nodes, work, observer) for nodes in counts if nodes <= _MOST_NODES
+            )
+            found = first_agreement(results, bits + 1, least * least.context.ldexp(1, -bits - 2))
+            if found is not None and min(found) >= least:
+                rounded = context(bits)  # in which what is a short binary fraction, such as relu's λ_0 = 3/4, is exact
+                return {k: +rounded.convert(x) for k, x in zip(degrees, found, strict=True)}
     raise AccuracyError(
         f"{_MOST_NODES} nodes of quadrature do not reach {int(bits / 3.33)} digits at frequency {degrees[-1]} on "
         f"S^{d}; lower --digits or --max-frequency"
