@@ -56,7 +56,7 @@ def hermite_sums(blocks: Iterable[Block], degree: int, need: float) -> list[Ball
     """Return balls of Σ_n c_n h_k(x_n) for k ≤ degree, radii of about 2**-need."""
     root, bits = math.sqrt(degree), math.ceil(need) + 16
     totals, left_out = [arb(0)] * (degree + 1), arb(0)
-    for block in blocks:
+    for block in sorted(blocks, key=lambda block: block.nearest):  # of the most bits first, for rules are shared
         size = block.log_size + (block.place**2 / 4 - block.nearest**2 / 2) / _LN2
         goal = max(16.0, need + 12 + size)
         precision = math.ceil(goal + block.width * root / _LN2)

@@ -20,6 +20,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from operator import add
 
+import flint
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import (
@@ -68,6 +69,7 @@ _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
+_FINER = 4  # precisions of a rule over those asked for
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
 
@@ -599,17 +601,22 @@ def _count(cell: Cell, need: float) -> int:
 
 
 def _rule(count: int) -> list[tuple[Ball, Ball]]:
-    """Return the positive nodes on [−1, 1] with their weights, in the present precision; the count is even."""
-    import flint
+    """Return the positive nodes on [−1, 1] with their weights, of the present precision or more; the count is even."""
+    wanted, known = flint.ctx.prec, _known_rules(count)
+    for bits, rule in known:
+        if wanted <= bits <= _FINER * wanted:
+            return rule
+    grid = max(_GRID, 1 << (wanted.bit_length() - 3))  # rules of many bits are dear, and shared
+    with working_precision(bits := grid * math.ceil(wanted / grid)):
+        rule = [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
+    known.append((bits, rule))
+    return rule
 
-    grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))  # rules of many bits are dear, and shared
-    return _legendre(count, grid * math.ceil(flint.ctx.prec / grid))
 
-
-@lru_cache(maxsize=128)
-def _legendre(count: int, bits: int) -> list[tuple[Ball, Ball]]:
-    with working_precision(bits):
-        return [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
+@lru_cache(maxsize=64)
+def _known_rules(count: int) -> list[tuple[int, list[tuple[Ball, Ball]]]]:
+    """Return the list of precisions in which the rule of so many nodes is known, with the rules."""
+    return []
 
 
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
