@@ -14,16 +14,20 @@ E_X[φ(√a X + s)²] is at most N⁺(b)/√a for |s| ≤ b and e^{s²/2δ} E[φ
 |h_j(z)|² ≤ r^{−j} (1 − r²)^{−1/2} e^{z² r/(1+r)} (Mehler).
 
 The inner step times √δ is the grid g, and √a times the outer step a multiple of it: φ is evaluated on one grid, and
-m_j(x_i) is a product of matrices, Φ_{im} = φ((i·stride + m) g) with H_{mj} = h h_j(z_m) ω(z_m).
+
+.. math::  m_j(x_i) = \sum_m φ((i·stride + m) g) H_{mj}, \qquad H_{mj} = h h_j(z_m) ω(z_m),
+
+is a convolution, FLINT's product of polynomials, or where the outer nodes are far apart a product of matrices.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, arb_poly
 
 from ntkcalc.activations.dual import ExpansionPoint
 from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, working_precision
@@ -34,8 +38,9 @@ from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _PRODUCT, _CALL = 8e-8, 8e-6  # seconds of one multiplication in a matrix product, of one value of φ
+_CONVOLVED = 2e-6  # seconds of one coefficient of the factors of a product of polynomials
 _LEAST = 1e-280  # a and δ that floats can plan for
-_ROWS = 32  # outer nodes that share a precision
+_ROWS = 32  # outer nodes that share a precision, if their inner nodes are not more
 _SHARES = (1 / 16, 1 / 4, 1 / 2)  # of the strip for the inner rule
 _MEHLER = (0.5, 1 / 3, 0.2, 0.1, 0.05, 0.02, 0.005, 0.001)
 
@@ -53,6 +58,16 @@ class _Plan:
     def evaluations(self) -> float:
         """Return how many values of φ the rules take."""
         return (2 * self.outer + 1) * min(self.stride, 2 * self.inner + 1) + 2.0 * self.inner
+
+    def seconds(self) -> tuple[float, float]:
+        """Return about the seconds that products of polynomials, and of matrices, take for one m_j."""
+        convolved = (1 + 2 * self.inner / (self.rows * self.stride)) * self.stride * _CONVOLVED
+        return (2 * self.outer + 1) * convolved, (2 * self.outer + 1) * (2 * self.inner + 1) * _PRODUCT
+
+    @property
+    def rows(self) -> int:
+        """Outer nodes of one product."""
+        return max(_ROWS, 4 * self.inner // self.stride)
 
 
 class LocalHermite:
@@ -87,9 +102,9 @@ class LocalHermite:
 
     def _seconds(self, plan: _Plan) -> float:
         half = 0.5 if self.parity else 1.0
-        products = (2 * plan.outer + 1) * (2 * plan.inner + 1) * (self.degree + 1)
+        products = min(plan.seconds()) * (self.degree + 1)
         long = 1 + self.inner_need / 1000
-        return half * long * (products * _PRODUCT + plan.evaluations() * _CALL + plan.outer * self.degree * 2e-6)
+        return half * long * (products + plan.evaluations() * _CALL + plan.outer * self.degree * 2e-6)
 
     def _plan(self, height: float, log_n: float, share: float) -> _Plan | None:
         """Return rules for a strip of this height, a share of it for the inner one."""
@@ -181,10 +196,10 @@ class LocalHermite:
             root = self._ball(1).sqrt()
             grid = root * arb(plan.step)
             outer_step = plan.stride * grid / self._ball(0).sqrt()
-        for first in range(0, plan.outer + 1, _ROWS):
+        for first in range(0, plan.outer + 1, plan.rows):
             x = float(outer_step) * first
             with working_precision(max(40, self._bits - math.floor(x * x / (4 * _LN2)))):
-                rows = range(first, min(first + _ROWS, plan.outer + 1))
+                rows = range(first, min(first + plan.rows, plan.outer + 1))
                 parts = self._block(plan, grid, outer_step, rows)
             with working_precision(self._bits + 64):
                 direct, mirrored = (
@@ -202,23 +217,12 @@ class LocalHermite:
 
     def _block(self, plan: _Plan, grid: Ball, outer_step: Ball, rows: range) -> tuple[list[Ball], list[Ball]]:
         """Return what some outer nodes and their mirror images add to the sums."""
-        weights = self._weights
         run = self.line.evaluator()
-        known: dict[int, Ball] = {}
-        sides: list[list[list[Ball]]] = []
-        for sign in (1, -1):
-            if sign < 0 and self.parity:
-                break
-            entries = []
-            for i in rows:
-                centre = sign * i * plan.stride
-                for m in range(centre - plan.inner, centre + plan.inner + 1):
-                    value = known.get(m)
-                    if value is None:
-                        value = known[m] = run(m * grid)[0]
-                    entries.append(value)
-            product = arb_mat(len(rows), 2 * plan.inner + 1, entries) * weights
-            sides.append(product.table())
+        value = cache(lambda m: run(m * grid)[0])
+        centres = [i * plan.stride for i in rows]
+        sides = [self._means(plan, centres, value)]
+        if not self.parity:
+            sides.append(self._means(plan, [-c for c in centres[::-1]], value)[::-1])
         scale = outer_step / (2 * arb.pi()).sqrt()
         direct, mirrored = [arb(0)] * (self.degree + 1), [arb(0)] * (self.degree + 1)
         for n, i in enumerate(rows):
@@ -231,17 +235,28 @@ class LocalHermite:
                 mirrored[j] += 2 * weight * right[j] * left
         return direct, mirrored
 
+    def _means(self, plan: _Plan, centres: list[int], value: Callable[[int], Ball]) -> list[list[Ball]]:
+        """Return m_0 … m_degree about some centres, in grid steps and ascending."""
+        convolved, multiplied = plan.seconds()
+        if multiplied <= convolved:
+            entries = [[value(m) for m in range(c - plan.inner, c + plan.inner + 1)] for c in centres]
+            return (arb_mat(entries) * arb_mat(self._weights).transpose()).table()
+        first, last = centres[0] - plan.inner, centres[-1] + plan.inner
+        row = arb_poly([value(m) for m in range(first, last + 1)])
+        products = [row * arb_poly(weights[::-1]) for weights in self._weights]
+        return [[product[c + plan.inner - first] for product in products] for c in centres]
+
     @cached_property
-    def _weights(self) -> arb_mat:
-        """H, h_j(z_m) ω(z_m) h, which is rounded by the products."""
+    def _weights(self) -> list[list[Ball]]:
+        """H, h_j(z_m) ω(z_m) h for j ≤ degree and all inner nodes, which is rounded by the products."""
         plan = self.plan
         assert plan is not None
         with working_precision(self._bits):
             return _weights(plan, self.degree)
 
 
-def _weights(plan: _Plan, degree: int) -> arb_mat:
-    """Return h_j(z_m) ω(z_m) h for all inner nodes and j ≤ degree."""
+def _weights(plan: _Plan, degree: int) -> list[list[Ball]]:
+    """Return h_j(z_m) ω(z_m) h for j ≤ degree and all inner nodes."""
     step = arb(plan.step)
     scale = step / (2 * arb.pi()).sqrt()
     z = [m * step for m in range(-plan.inner, plan.inner + 1)]
@@ -253,4 +268,4 @@ def _weights(plan: _Plan, degree: int) -> arb_mat:
         after = arb(j + 1).sqrt()
         before, here = here, [(v * h - root * b) / after for v, h, b in zip(z, here, before, strict=True)]
         root = after
-    return arb_mat([list(row) for row in zip(*columns, strict=True)])
+    return columns
