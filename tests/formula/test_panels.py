@@ -432,6 +432,20 @@ def test_lines_bent_at_0_have_the_closed_dual(text: str, name: str) -> None:
     assert one.hermite(9, 90) == other.hermite(9, 90)
 
 
+@pytest.mark.parametrize("power", [100, 10_000])
+def test_large_factors_of_what_bends_are_factors_of_all_that_it_gives(power: int) -> None:
+    large, small = (activation(text) for text in (f"exp({power})*elu(x)", "elu(x)+0*x"))
+    assert large.roughness == small.roughness
+    assert [m for m, _ in large.jumps] == [m for m, _ in small.jumps]
+    ctx = context(200)
+    pairs = [*zip(large.hermite(5, 60), small.hermite(5, 60), strict=True)]
+    pairs += [(a(ctx), b(ctx)) for (_, a), (_, b) in zip(large.jumps, small.jumps, strict=True)]
+    t, factor = Correlation.of(Fraction(9, 10), 90), ctx.exp(power)
+    values = zip(large.dual.value(t, 60), small.dual.value(t, 60), strict=True)
+    pairs += [(ctx.convert(a) / factor, b) for a, b in values]
+    assert all(abs(ctx.convert(a) / factor - ctx.convert(b)) <= 2.0**-55 * abs(ctx.convert(b)) for a, b in pairs)
+
+
 @pytest.mark.parametrize(
     ("text", "same"),
     [

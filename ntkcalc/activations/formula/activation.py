@@ -110,13 +110,24 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     if (smooth := _smooth_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)
-    dual = PiecewiseDual(tree, name)
-    plain_tree = dual.everywhere
-    if plain_tree is None:
-        dual.slope_square(16)  # a φ that the normal law does not see bend is refused
-        return dual
-    row = polynomial(plain_tree)
-    return (_smooth_dual(plain_tree, name) or dual) if row is None else PolynomialDual(row, name)
+    plain_tree = PiecewiseDual(tree, name).everywhere
+    row = None if plain_tree is None else polynomial(plain_tree)
+    if row is not None:
+        return PolynomialDual(row, name)
+    if plain_tree is not None and (smooth := _smooth_dual(plain_tree, name)) is not None:
+        return smooth
+    dual = _piecewise_dual(tree, name)
+    dual.slope_square(16)  # a φ that the normal law does not see bend is refused
+    return dual
+
+
+def _piecewise_dual(tree: Tree, name: str, q: Fraction = Fraction(1)) -> PiecewiseDual | Rescaled:
+    """Return the dual of φ(√q x) by panels."""
+    found = PiecewiseDual(tree, name, q)
+    if found.log_scale < _LARGE:
+        return found
+    shift = round(found.log_scale * math.log(2) / 2)
+    return Rescaled(PiecewiseDual(times(node("exp", number(-shift)), tree), name, q), shift)
 
 
 def _smooth_dual(tree: Tree, name: str, parts: Parts | None = None) -> QuadratureDual | Rescaled | None:
@@ -138,7 +149,7 @@ def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     if (smooth := _smooth_dual(longer, dual.name, dual.polynomial_parts)) is not None:
         return smooth
     check_growth(longer, dual.name)
-    return PiecewiseDual(tree, dual.name, q)
+    return _piecewise_dual(tree, dual.name, q)
 
 
 def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None) -> Activation:

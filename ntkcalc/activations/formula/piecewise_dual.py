@@ -20,7 +20,15 @@ from typing import Any
 from flint import arb_poly
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, log2_lower, log2_upper, log_total, widened, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    log2_lower,
+    log2_upper,
+    log_total,
+    real_program,
+    widened,
+    working_precision,
+)
 from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
@@ -190,6 +198,16 @@ class PiecewiseDual(QuadratureDual):
             return to_real(ctx, row[order])
 
         return jump
+
+    @property
+    def log_scale(self) -> float:
+        """log2 of about E[φ²], from the largest value between cells."""
+        found = [0.0]
+        for cell in self._whole.line(64.0).cells:
+            with working_precision(64):
+                value = real_program(cell.tree)(cell.right)[0]
+            found.append(2 * log2_upper(value) - float(cell.right) ** 2 / (2 * math.log(2)))
+        return max(size for size in found if size < math.inf)
 
     # ---------------------------------------------------------------- coefficients
 

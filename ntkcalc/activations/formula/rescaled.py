@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual
-from ntkcalc.numerics.precision import Real
+from ntkcalc.numerics.precision import Context, Real
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,11 @@ class Rescaled:
 
     def _squares(self, row: Iterable[Real]) -> list[Real]:
         return [x * x.context.exp(2 * self.shift) for x in row]
+
+    def jumps(self) -> tuple[tuple[tuple[int, Callable[[Context], Real]], ...], int | None]:
+        """Return what `ntkcalc.activations.activation.Activation` calls jumps and roughness."""
+        jumps, roughness = self.inner.jumps()
+        return tuple((m, lambda ctx, jump=jump: jump(ctx) * ctx.exp(self.shift)) for m, jump in jumps), roughness
 
     def mean_square(self, bits: int) -> Real:
         """Return E[(e^s φ)²]."""
