@@ -406,7 +406,7 @@ class QuadratureDual:
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
-        planned = terms, need
+        planned, steep = (terms, need), False
         terms, need = math.ceil(terms * self._more[0]), need + self._more[1]
         while True:
             series = self._series(terms, need)
@@ -417,11 +417,12 @@ class QuadratureDual:
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:  # far more where no digit is known yet
                 need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
-            if short > 0:  # more where most of φ is still to come, but not more than falls of a^K take
-                more = terms // 2 if mpfr_log2(series.lasts[0]) > 2 * self._log_norm - 1 else terms // 4
-                terms += min(more, math.ceil(1.25 * short / -log2(point.at(context(64))[0]))) + 8
-            if lost > bits:
-                fewest, least = self._steep_plan(point, bits)
+            if short > 0:  # more where most of φ is still to come, but for a wave
+                all_there = mpfr_log2(series.lasts[0]) <= 2 * self._log_norm - 1
+                terms += terms // (16 if steep else 4 if all_there else 2) + 8
+            steep = lost > bits
+            if steep:
+                fewest, least = self._steep_plan(point, degree, bits)
                 terms, need = max(terms, fewest), max(need, least)
             self._check_need(need)
             if terms > _MOST_TERMS:
@@ -430,11 +431,14 @@ class QuadratureDual:
                     f"{_MOST_TERMS} Hermite coefficients; lower --depth, --truncation or --digits"
                 )
 
-    def _steep_plan(self, point: ExpansionPoint, bits: int) -> tuple[int, float]:
-        """Return the terms and radii that an expansion takes if all k of φ are next to their mean κ: d_0 is e^{−κδ}."""
+    def _steep_plan(self, point: ExpansionPoint, degree: int, bits: int) -> tuple[int, float]:
+        """Return the terms and radii that an expansion takes if all k of φ are about their mean κ.
+
+        Then d_j is (κδ)^j e^{−κδ}/j!, and what k > K adds is at most about (Kδ)^j a^{K−j}/j!.
+        """
         a, delta = (float(x) for x in point.at(context(64)))
         size = float(self.slope_square(16) / self.mean_square(16)) * delta / _LN2
-        return math.ceil((size + bits + 24) / -math.log2(a)), bits + 24 + size / 2
+        return math.ceil((size + bits + 24) / -math.log2(a)) + degree + 2, bits + 24 + size / 2
 
     def _series(self, terms: int, need: float) -> _Series:
         """Return µ_k² up to K = terms, S_K and S'_K."""
@@ -444,7 +448,7 @@ class QuadratureDual:
             numbers, last, slope_last = middles(squares), *(max(c, gmpy2.mpfr(0)) for c in middles(lasts))
         moved = log2_widest(self.moments(terms, need))
         errors = moved + 1e-3, *(log2_upper(c.rad()) + 1 for c in lasts)
-        tell = any(c.rad() > c.mid() / 2 for c in lasts)
+        tell = any(self._tails.beyond(terms, i) < log2_upper(c.rad()) + 1.5 for i, c in enumerate(lasts))
         return _Series(MpfrSeries(ctx, numbers), (last, slope_last), (errors[0], errors[1], errors[2]), tell)
 
     def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
