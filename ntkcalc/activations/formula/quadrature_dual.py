@@ -417,9 +417,8 @@ class QuadratureDual:
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:  # far more where no digit is known yet
                 need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
-            if short > 0:  # more where most of φ is still to come, but for a wave
-                all_there = mpfr_log2(series.lasts[0]) <= 2 * self._log_norm - 1
-                terms += terms // (16 if steep else 4 if all_there else 2) + 8
+            if short > 0:
+                terms = self._more_terms(series, short, steep)
             steep = lost > bits
             if steep:
                 fewest, least = self._steep_plan(point, degree, bits)
@@ -430,6 +429,16 @@ class QuadratureDual:
                     f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
                     f"{_MOST_TERMS} Hermite coefficients; lower --depth, --truncation or --digits"
                 )
+
+    def _more_terms(self, series: _Series, short: float, steep: bool) -> int:
+        """Return more terms: half as many where most of φ is still to come, few for a wave, or as many as bounds tell."""
+        terms, step = len(series.squares) - 1, len(series.squares) // 16 + 8
+        if steep:
+            return terms + step
+        all_there = mpfr_log2(series.lasts[0]) <= 2 * self._log_norm - 1
+        most, goal = terms + terms // (4 if all_there else 2) + 8, self._tails.beyond(terms, 1) - short
+        enough = (k for k in range(terms + step, most, step) if self._tails.beyond(k, 1) < goal)
+        return next(enough, most) if series.terms_tell else most
 
     def _steep_plan(self, point: ExpansionPoint, degree: int, bits: int) -> tuple[int, float]:
         """Return the terms and radii that an expansion takes if all k of φ are about their mean κ.
