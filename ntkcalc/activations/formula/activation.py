@@ -18,6 +18,7 @@ from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
+from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.rescaled import Rescaled
@@ -27,7 +28,7 @@ from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of, times, whole_power
 from ntkcalc.errors import InputError
 
-_AnyDual: TypeAlias = QuadratureDual | PolynomialDual | Rescaled
+_AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled
 _LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
 
 
@@ -110,6 +111,8 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     if (smooth := _smooth_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)
+    if (power := power_dual(pieces or [], name)) is not None:
+        return power
     plain_tree = PiecewiseDual(tree, name).everywhere
     row = None if plain_tree is None else polynomial(plain_tree)
     if row is not None:
@@ -145,6 +148,8 @@ def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     if isinstance(dual, PolynomialDual):
         row = [polynomial(stretched(times(c, whole_power(X, n)), q)) or [] for n, c in enumerate(dual.row)]
         return PolynomialDual([one[-1] for one in row], dual.name)
+    if isinstance(dual, PowerDual):
+        return dual.scaled(q)
     longer = stretched(tree, q)
     if (smooth := _smooth_dual(longer, dual.name, dual.polynomial_parts)) is not None:
         return smooth

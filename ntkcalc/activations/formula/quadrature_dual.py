@@ -431,7 +431,7 @@ class QuadratureDual:
                 )
 
     def _more_terms(self, series: _Series, short: float, steep: bool) -> int:
-        """Return more terms: half as many where most of φ is still to come, few for a wave, or as many as bounds tell."""
+        """Return more terms: half as many while most of φ is to come, few for a wave, or as many as bounds tell."""
         terms, step = len(series.squares) - 1, len(series.squares) // 16 + 8
         if steep:
             return terms + step
