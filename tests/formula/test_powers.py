@@ -131,6 +131,24 @@ def test_other_formulas_have_other_duals(text: str, power: bool) -> None:
     assert isinstance(activation(text).dual, PowerDual) is power
 
 
+@pytest.mark.parametrize(
+    ("text", "parity"),
+    [
+        ("abs(x)^1.5", "even"),
+        ("relu(x)^1.5", None),
+        ("sqrt(2)*relu(x)^1.5-2/sqrt(2)*relu(-x)^1.5", "odd"),
+        ("sqrt(2)*relu(x)^1.5+2/sqrt(2)*relu(-x)^1.5", "even"),
+        ("relu(x)^1.5+exp(-1000)*relu(-x)^1.5", None),
+    ],
+)
+def test_parts_that_cancel_are_none(text: str, parity: str | None) -> None:
+    own = activation(text)
+    assert isinstance(own.dual, PowerDual)
+    assert own.dual.parity == own.parity == parity
+    mu = own.hermite(5, 60)
+    assert [k for k in range(6) if not mu[k]] == {"even": [1, 3, 5], "odd": [0, 2, 4], None: []}[parity]
+
+
 @pytest.mark.parametrize("text", ["abs(x)^0.5", "relu(x)^0.3"])
 def test_slopes_that_are_not_square_integrable_are_refused(text: str) -> None:
     with pytest.raises(InputError):
