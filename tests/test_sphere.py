@@ -423,6 +423,18 @@ def test_relu_decays_as_corollary_4_7_says(d: int) -> None:
         assert slope == pytest.approx(-(d + 1), rel=0.03)
 
 
+def test_a_steep_wave_has_bessel_functions_whose_series_starts_with_next_to_nothing() -> None:
+    """Of 1/2 + e^{−w²} sinh(w² t) odd λ_k are e^{−w²} i_k(w²) on S²; c_p is below 2^−900 for p ≤ 64."""
+    found = sphere_eigenvalues("sin(30*x)", 2, sphere_dim=2, max_frequency=3, kernel="nngp").eigenvalues
+    x = mpmath.mpf(900)
+    for k in (1, 3):
+        with mpmath.workdps(40):
+            expected = mpmath.exp(-x) * mpmath.sqrt(mpmath.pi / (2 * x)) * mpmath.besseli(k + 0.5, x)
+            assert found[k].lower < mpmath.mpf(10) ** -200
+            assert abs(mpmath.mpf(str(found[k].eigenvalue)) / expected - 1) < 1e-11
+    assert found[2].eigenvalue == 0
+
+
 def test_spheres_of_ten_thousand_dimensions_keep_their_digits() -> None:
     for act in ("relu", "erf"):
         rough, fine = (

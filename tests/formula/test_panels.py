@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cmath
 import math
+import random
 from fractions import Fraction
 from typing import Any
 
@@ -200,6 +202,19 @@ def test_a_function_that_is_0_at_0_over_itself_has_its_series_at_a_kink() -> Non
     expected = [Fraction(0), Fraction(0), Fraction(-1, 3), Fraction(0), Fraction(1, 5), Fraction(0), Fraction(-1, 7)]
     assert all(jump.overlaps(rational(c)) for jump, c in zip(jumps, expected, strict=True))
     assert max(log2_upper(jump.rad()) for jump in jumps) < -60
+
+
+def test_bounds_on_discs_hold_up_to_the_singularity() -> None:
+    """1/√(1 + x²) is singular at ±i: within any r < 1 of a cell there is a bound, however wide the cell is."""
+    text, draw = "x/sqrt(1+x^2)", random.Random(3)
+    for cell in Panels(tree(text), text).line(64.0).cells:
+        left, right = float(cell.left), float(cell.right)
+        radii = [r for r, _ in cell.disc_sizes]
+        assert max(radii) >= 0.9
+        for r, size in cell.disc_sizes:
+            for _ in range(20):
+                z = complex(draw.uniform(left, right)) + cmath.rect(r * draw.random(), draw.uniform(0, 2 * math.pi))
+                assert math.log2(abs(z / cmath.sqrt(1 + z * z)) + 1e-300) <= size
 
 
 def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:

@@ -30,6 +30,7 @@ from ntkcalc.errors import InputError
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled
 _LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
+_LARGEST = 1e9  # log2 of an E[φ²] that is refused
 
 
 def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation | None]) -> Activation:
@@ -129,7 +130,7 @@ def _piecewise_dual(tree: Tree, name: str, q: Fraction = Fraction(1)) -> Piecewi
     found = PiecewiseDual(tree, name, q)
     if found.log_scale < _LARGE:
         return found
-    shift = round(found.log_scale * math.log(2) / 2)
+    shift = _shift(found)
     return Rescaled(PiecewiseDual(times(node("exp", number(-shift)), tree), name, q), shift)
 
 
@@ -138,9 +139,16 @@ def _smooth_dual(tree: Tree, name: str, parts: Parts | None = None) -> Quadratur
     found = quadrature_dual(tree, name, parts)
     if found is None or found.log_scale < _LARGE:
         return found
-    shift = round(found.log_scale * math.log(2) / 2)
+    shift = _shift(found)
     smaller = quadrature_dual(times(node("exp", number(-shift)), tree), name, found.polynomial_parts)
     return found if smaller is None else Rescaled(smaller, shift)
+
+
+def _shift(dual: QuadratureDual) -> int:
+    """Return s with φ = e^s ψ for a ψ of moderate size."""
+    if dual.log_scale > _LARGEST:
+        raise InputError(f"{dual.name} is too large: numbers in it have about {dual.log_scale / 2:.2g} bits")
+    return round(dual.log_scale * math.log(2) / 2)
 
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
