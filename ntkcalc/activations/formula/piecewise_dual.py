@@ -161,7 +161,7 @@ class PiecewiseDual(QuadratureDual):
             parts = [Fraction(0), Fraction(0)]
             for sign, row in zip((-1, 1), rows, strict=True):
                 for n, c in enumerate(row):
-                    for i in range(k // 2 + 1):  # He_k = Σ (−1)^i k!/(i! (k − 2i)! 2^i) x^{k−2i}
+                    for i in range(k // 2 + 1 if c else 0):  # He_k = Σ (−1)^i k!/(i! (k − 2i)! 2^i) x^{k−2i}
                         weight = Fraction(
                             (-1) ** i * math.factorial(k), math.factorial(i) * math.factorial(k - 2 * i) * 2**i
                         )
