@@ -240,11 +240,21 @@ class LocalHermite:
         convolved, multiplied = plan.seconds()
         if multiplied <= convolved:
             entries = [[value(m) for m in range(c - plan.inner, c + plan.inner + 1)] for c in centres]
-            return (arb_mat(entries) * arb_mat(self._weights).transpose()).table()
+            return (arb_mat(entries) * self._matrix).table()
         first, last = centres[0] - plan.inner, centres[-1] + plan.inner
         row = arb_poly([value(m) for m in range(first, last + 1)])
-        products = [row * arb_poly(weights[::-1]) for weights in self._weights]
+        products = [row * weights for weights in self._polynomials]
         return [[product[c + plan.inner - first] for product in products] for c in centres]
+
+    @cached_property
+    def _matrix(self) -> arb_mat:
+        """H, for products of matrices."""
+        return arb_mat(self._weights).transpose()
+
+    @cached_property
+    def _polynomials(self) -> list[arb_poly]:
+        """The columns of H from its last row on, for convolutions."""
+        return [arb_poly(weights[::-1]) for weights in self._weights]
 
     @cached_property
     def _weights(self) -> list[list[Ball]]:

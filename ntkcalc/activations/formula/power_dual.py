@@ -36,6 +36,7 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, to_ball, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece
 from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, negated, node, number, over, times
+from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Real, context, log2
 
 
@@ -50,6 +51,13 @@ class PowerDual(ClosedFormDual):
         A and B, constant trees.
     name
         φ as its user may know it.
+    q
+        To take φ(√q x) in place of φ.
+
+    Raises
+    ------
+    InputError
+        Where A and B are zero, or below the floor.
     """
 
     degree: int | None = None
@@ -58,7 +66,10 @@ class PowerDual(ClosedFormDual):
         self.exponent, self.sides, self.name, self.q = exponent, sides, name, q
         with working_precision(FLOOR):  # below which a part counts as none
             right, left = real_program(*sides)(arb(0))
-            self.parity = "even" if right.overlaps(left) else "odd" if right.overlaps(-left) else None
+            even, odd = not right.overlaps(-left), not right.overlaps(left)
+        if not (even or odd):
+            raise InputError(f"{name} is constant: a network of it computes nothing")
+        self.parity = None if even and odd else "even" if even else "odd"
 
     def scaled(self, q: Fraction) -> PowerDual:
         """Return the dual of φ(√q x)."""
@@ -73,7 +84,7 @@ class PowerDual(ClosedFormDual):
     def _proven(
         self, compute: Callable[[], list[Ball]], bits: int, log_units: Iterable[float] | None = None
     ) -> list[Real]:
-        """Return reals with errors below 2**-bits of their own size, or of some units, from more and more bits."""
+        """Return reals with errors below 2**-bits of their own size, or of 2**log_units, from more and more bits."""
         units = None if log_units is None else [*log_units]
         work = bits + 32
         while True:
@@ -135,7 +146,6 @@ class PowerDual(ClosedFormDual):
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """See `ntkcalc.activations.dual.Dual.taylor`."""
         wide = bits + 64 + (max(0, -int(log2(point.smaller))) if point.smaller else 0)
-
         return self._proven(lambda: self._series(point, degree, max(wide, flint.ctx.prec)), bits)
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
@@ -193,19 +203,18 @@ def _monomial(tree: Tree, side: int) -> tuple[Tree, Fraction] | None:
         return tree, Fraction(0)
     if tree is X:
         return number(side), Fraction(1)
-    parts = [_monomial(a, side) for a in tree.arguments]
-    (c, p), *rest = [part for part in parts if part is not None] or [(ZERO, Fraction(0))]
-    if None in parts or not parts:
+    parts = [part for a in tree.arguments if (part := _monomial(a, side)) is not None]
+    if len(parts) < len(tree.arguments):
         return None
+    (c, p), (other, r) = parts[0], parts[-1]
     if tree.word == "neg":
         return negated(c), p
     if tree.word == "sqrt":
-        return node("sqrt", c) if c is not ONE else ONE, p / 2
-    other, r = rest[0] if rest else (ZERO, Fraction(0))
+        return ONE if c is ONE else node("sqrt", c), p / 2
     if tree.word == "*":
         return times(c, other), p + r
     if tree.word == "/":
         return over(c, other), p - r
     if tree.word == "power" and other.number is not None and r == 0:
-        return node("power", c, other) if c is not ONE else ONE, p * other.number
+        return ONE if c is ONE else node("power", c, other), p * other.number
     return None
