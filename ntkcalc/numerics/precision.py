@@ -251,19 +251,15 @@ def bits_lost(value: Real, error: Real, bits: int) -> float:
     return bits + log2(error) - log2(abs(value)) if value else math.inf
 
 
-def first_agreement(results: Iterable[Sequence[Real]], bits: int, noise: Real = 0) -> Sequence[Real] | None:
-    """Return the first result whose numbers differ by at most 2**-bits, relatively, from those of the result before.
-
-    Differences up to `noise` count as none.
-    """
+def first_agreement(results: Iterable[Sequence[Real]], bits: int) -> Sequence[Real] | None:
+    """Return the first result whose numbers differ by at most 2**-bits, relatively, from those of the result before."""
     from ntkcalc.numerics.mpfr_series import mpfr_numbers
 
     before: list[Any] = []
     for found in results:
         with mpfr_context(bits + 64):
             numbers, unit = mpfr_numbers(found), power_of_two(-bits)
-            least = to_mpfr(noise) if noise else 0
-            if before and all(abs(y - x) <= max(abs(y) * unit, least) for x, y in zip(before, numbers, strict=True)):
+            if before and all(abs(y - x) <= abs(y) * unit for x, y in zip(before, numbers, strict=True)):
                 return found
         before = numbers
     return None

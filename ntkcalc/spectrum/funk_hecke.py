@@ -44,8 +44,8 @@ def funk_hecke(
             results = (
                 _by_rule(kernel, d, degrees, rule, nodes, work, observer) for nodes in counts if nodes <= _MOST_NODES
             )
-            found = first_agreement(results, bits + 1, least * least.context.ldexp(1, -bits - 2))
-            if found is not None and min(found) >= least:
+            found = first_agreement(results, bits + 1)
+            if found is not None and min(found) >= least:  # of which so many bits are right
                 rounded = context(bits)  # in which what is a short binary fraction, such as relu's λ_0 = 3/4, is exact
                 return {k: +rounded.convert(x) for k, x in zip(degrees, found, strict=True)}
     raise AccuracyError(

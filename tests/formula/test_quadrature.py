@@ -18,6 +18,7 @@ from volume import examples
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
+from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
 from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
@@ -461,6 +462,12 @@ def test_coefficients_far_below_floats_are_none_of_them(w: int) -> None:
     """µ_1 of sin wx is w e^{−w²/2}, 2^{−1150} for w = 40."""
     mu = activation(f"sin({w}*x)").hermite(1, 60)[1]
     assert abs(mu / (w * CTX.exp(-(CTX.mpf(w) ** 2) / 2)) - 1) < 2.0**-60
+
+
+def test_a_series_of_zeros_is_zero_in_fixed_point() -> None:
+    """As of a steep wave, of whose first coefficients no bit is seen."""
+    t = Correlation.of(Fraction(1, 2), 90)
+    assert FixedSeries.of([CTX.zero] * 5, 60).at(t) == (0, 0)
 
 
 def test_values_far_below_the_bits_asked_for_are_0_to_all_of_them() -> None:
