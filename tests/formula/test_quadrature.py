@@ -442,6 +442,14 @@ def test_a_larger_one_of_two_functions_is_not_even_for_its_first() -> None:
         ("x/(1+exp(-x))", "silu(x)", True),
         ("0.5*x*(1+erf(x/sqrt(2)))", "gelu(x)", True),
         ("1-erfc(x)", "erf(x)", True),
+        ("x*sinc(x)", "sin(x)", True),
+        ("cos(x-pi/2)", "sin(x)", True),
+        ("-cos(x-3*pi/2)", "sin(x)", True),
+        ("cos(pi-x)", "-cos(x)", True),
+        ("cos(x-pi/3)", "sin(x+pi/6)", False),
+        ("cos(x-pi/2)", "cos(x)", False),
+        ("phi(x)", "gaussian(x)", True),
+        ("gaussian(x,2)", "gaussian(x)", False),
         ("x*(1+erf(x/sqrt(3)))/2", "gelu(x)", False),
         ("1/(1+exp(-x))+1e-40", "sigmoid(x)", False),
         ("tanh(1.0000000001*x)", "tanh(x)", False),
@@ -452,8 +460,8 @@ def test_equal_functions_are_known_by_exact_arithmetic(one: str, other: str, sam
 
 
 def test_a_shift_that_only_cancels_is_below_the_floor() -> None:
-    """cos(x − π/2) is sin x, which the tree does not show: its even coefficients are below the floor, and zero."""
-    mu = activation("cos(x-pi/2)").hermite(9, 60)
+    """It is sin(x)√3/2, which the tree does not show: its even coefficients are below the floor, and zero."""
+    mu = activation("sin(x+pi/6)-cos(x)/2").hermite(9, 60)
     assert [k for k in range(10) if not mu[k]] == [0, 2, 4, 6, 8]
 
 

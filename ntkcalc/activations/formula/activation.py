@@ -50,6 +50,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         return replace(own, jumps=jumps, roughness=roughness)
     return replace(
         own,
+        parity=named.parity,
         dual=named.dual,
         hermite=named.hermite,
         dilation=named.dilation,

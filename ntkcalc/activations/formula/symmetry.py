@@ -238,36 +238,59 @@ def _partly_real(atom: Tree) -> bool:
 
 
 def same_function(a: Tree, b: Tree) -> bool:
-    """Return whether two formulas are proven to be the same function, in terms of exponentials and erf alone."""
-    kept: list[Tree] = []
+    """Return whether two formulas are proven to be the same function, in terms of exp, erf, sin and cos alone."""
+    kept: dict[str, list[Tree]] = {}
     one, other = (_by_few_functions(tree, kept) for tree in (a, b))
     return _sign(one, other) == 1
 
 
-def _by_few_functions(tree: Tree, kept: list[Tree]) -> Tree:
-    """Return a tree in which sigmoid, sinh, tanh and e^u − 1 are written by e^u, erfc by erf.
+def _by_few_functions(tree: Tree, kept: dict[str, list[Tree]]) -> Tree:
+    """Return a tree in which sigmoid, sinh, tanh and e^u − 1 are written by e^u, erfc by erf, sinc by sin.
 
     Parameters
     ----------
     kept
-        Arguments of erf; it is written by that of one of them where they are equal or opposite, else they grow.
+        Arguments of each function; it is written by that of one of them where they are equal or opposite, else they
+        grow.
     """
 
     def change(t: Tree) -> Tree:
-        if t.word in ("erf", "erfc"):
-            value = _error_function(t.arguments[0], kept)
-            return value if t.word == "erf" else simplified("-", number(1), value)
-        written = meaning(t.word) if t.word in ("expm1", "sigmoid", "sinh", "tanh") else None
-        return t if written is None else substituted(written, {"x": t.arguments[0]})
+        if t.word == "erfc":
+            return simplified("-", number(1), _by_kept(node("erf", *t.arguments), kept))
+        if t.word in ("sin", "cos"):
+            return _wave(t, kept)
+        if t.word in ("exp", "erf"):
+            return _by_kept(t, kept)
+        written = meaning(t.word) if t.word in ("expm1", "sigmoid", "sinh", "tanh", "sinc") else None
+        return t if written is None else rebuilt(substituted(written, {"x": t.arguments[0]}), change)
 
     return rebuilt(tree, change)
 
 
-def _error_function(u: Tree, kept: list[Tree]) -> Tree:
-    """Return erf u by the argument that is kept."""
-    for v in kept:
-        sign = _sign(u, v)
+def _by_kept(t: Tree, kept: dict[str, list[Tree]]) -> Tree:
+    """Return f(u) by the argument of f that is kept."""
+    known = kept.setdefault(t.word, [])
+    for v in known:
+        sign = _sign(t.arguments[0], v)
         if sign is not None:
-            return node("erf", v) if sign > 0 else negated(node("erf", v))
-    kept.append(u)
-    return node("erf", u)
+            own = node(t.head, v)
+            return own if sign > 0 else reflected_function(own) or own
+    known.append(t.arguments[0])
+    return t
+
+
+def _wave(t: Tree, kept: dict[str, list[Tree]]) -> Tree:
+    """Return sin or cos of v + nπ/2, v a polynomial without a constant, by sin v or cos v."""
+    row = polynomial(t.arguments[0]) or [ZERO]
+    for n in range(1, _MOST_QUARTERS + 1):
+        sign = _sign(row[0], times(number(Fraction(n, 2)), node("pi")))
+        if sign is not None:
+            name, factor = _QUARTERS[(sign * n + (t.word == "cos")) % 4]
+            v = total([times(c, whole_power(X, i)) for i, c in enumerate(row) if i])
+            return times(number(factor), _by_kept(node(name, v), kept))
+    return _by_kept(t, kept)
+
+
+_MOST_QUARTERS = 4
+_QUARTERS = (("sin", 1), ("cos", 1), ("sin", -1), ("cos", -1))
+"""sin(v + nπ/2) for n = 0 … 3: a function of v and its factor."""
