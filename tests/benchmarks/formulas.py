@@ -17,6 +17,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from processes import NTKCALC, PYTHON, Ended, ended
@@ -103,11 +104,17 @@ def torch_nn() -> Iterator[Row]:
         yield Row(f"ntk_matrix(x, act={text!r})", [*PYTHON, MATRIX.format(text)])
 
 
+@cache
+def _first(command: tuple[str, ...]) -> Ended:
+    """Return what became of a process that several rows are compared with, once for all of them."""
+    return ended(command, limit=PATIENCE)
+
+
 def measured(row: Row) -> tuple[Ended, float]:
     """Return what became of a row's process, and what it may take; medians of three where it took more."""
     own, most, found = None, 0.0, []
     while own is None or (own.seconds > most and not own.status and len(found) < 3):
-        base = ended(row.base, limit=PATIENCE).seconds if row.base else 0.0
+        base = (_first(tuple(row.base)) if not found else ended(row.base, limit=PATIENCE)).seconds if row.base else 0.0
         found.append((ended(row.command, limit=PATIENCE), base))
         middle = len(found) // 2
         own = sorted((e for e, _ in found), key=lambda e: e.seconds)[middle]
