@@ -209,12 +209,21 @@ def test_bounds_on_discs_hold_up_to_the_singularity() -> None:
     text, turns = "x/sqrt(1+x^2)", [cmath.rect(1 - 1e-9, 2 * math.pi * i / 16) for i in range(16)]
     for cell in Panels(tree(text), text).line(64.0).cells:
         left, right = float(cell.left), float(cell.right)
-        radii = [r for r, _ in cell.disc_sizes]
-        assert max(radii) >= 0.9
-        for r, size in cell.disc_sizes:
+        discs = [(2**log_radius, size) for log_radius, size in cell.disc_sizes]
+        assert max(discs)[0] >= 0.9
+        for r, size in discs:
             for place, turn in product((left, right, min(max(0.0, left), right)), turns):
                 z = place + r * turn
                 assert math.log2(abs(z / cmath.sqrt(1 + z * z)) + 1e-300) <= size
+
+
+def test_discs_around_cells_that_no_float_is_as_narrow_as_have_radii() -> None:
+    """Next to the kink of max(x, sin x), where they differ by x³/6, cells are as narrow as the floor asks for."""
+    text = "max(x,sin(x))"
+    panels = Panels(tree(text), text)
+    radii = [cell.disc_sizes[0][0] for cell in panels.line(3000.0).cells]
+    assert -math.inf < min(radii) < -1100
+    assert MatchedSpline(panels, kinks_of(panels, 80.0), 3000.0, dual=False).log_size(20) > -math.inf
 
 
 def test_without_kinks_nothing_is_left_of_late_coefficients() -> None:

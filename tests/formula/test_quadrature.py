@@ -449,6 +449,8 @@ def test_a_larger_one_of_two_functions_is_not_even_for_its_first() -> None:
         ("cos(x-pi/3)", "sin(x+pi/6)", False),
         ("cos(x-pi/2)", "cos(x)", False),
         ("phi(x)", "gaussian(x)", True),
+        ("x+log1p(exp(-x))", "softplus(x)", True),
+        ("x-log1p(exp(-x))", "softplus(x)", False),
         ("gaussian(x,2)", "gaussian(x)", False),
         ("x*(1+erf(x/sqrt(3)))/2", "gelu(x)", False),
         ("1/(1+exp(-x))+1e-40", "sigmoid(x)", False),

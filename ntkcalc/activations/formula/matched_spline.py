@@ -185,7 +185,7 @@ class MatchedSpline(_Split):
                 row = polynomial(cell.tree)
                 if row is not None and len(row) <= m:
                     continue
-                size = min(log_factorial(m) - m * math.log2(r) + s for r, s in cell.disc_sizes)
+                size = min(log_factorial(m) - m * log_r + s for log_r, s in cell.disc_sizes)
                 total = log_total((total, 2 * size + mass))
             self._sizes[m] = total
         return self._sizes[m]
@@ -238,7 +238,7 @@ class MatchedSpline(_Split):
                 total[slope] = log_total((total[slope], line.far[slope][side].log_tail(line.reach, 0.5, 2) / 2))
                 for i in range(slope, m):  # E[(Z − X)_+^{2n}] ≤ (2n)! ω(X)/X^{2n+1}
                     n = i - slope
-                    jump = min(s - i * math.log2(r) for r, s in cell.disc_sizes) + slope * math.log2(i + 1)
+                    jump = min(s - i * log_r for log_r, s in cell.disc_sizes) + slope * math.log2(i + 1)
                     power = log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
                     total[slope] = log_total((total[slope], jump + power / 2))
         for sliver in line.slivers:

@@ -124,17 +124,16 @@ class Cell:
 
     @cached_property
     def disc_sizes(self) -> list[tuple[float, float]]:
-        """Radii r with log2 of bounds on |φ| within r of the cell, for Cauchy's formula."""
+        """log2 of radii r, and of bounds on |φ| within r of the cell, for Cauchy's formula."""
         own = (self.radius + 1 / self.radius) / 2 - 1  # to the ellipse, in half-widths
         with working_precision(_PRECISION):
-            half = float(((self.right - self.left) / 2).abs_lower())
-            found = [(own * half * (1 - 1e-9), self.log_sizes[0])]
+            found = [(math.log2(own) + log2_lower((self.right - self.left) / 2) - 1e-9, self.log_sizes[0])]
             run = program([self.tree], ComplexBalls())
             for r in _DISCS:
                 size = _log_largest(run, (arb(self.left - r), arb(self.right + r)), (arb(0), arb(r)), _QUARTERED)
                 if size == math.inf:
                     break
-                found.append((r, size + 1e-6))
+                found.append((math.log2(r), size + 1e-6))
         return found
 
 

@@ -238,7 +238,7 @@ def _partly_real(atom: Tree) -> bool:
 
 
 def same_function(a: Tree, b: Tree) -> bool:
-    """Return whether two formulas are proven to be the same function, in terms of exp, erf, sin and cos alone."""
+    """Return whether two formulas are proven to be the same function, by few functions."""
     kept: dict[str, list[Tree]] = {}
     one, other = (_by_few_functions(tree, kept) for tree in (a, b))
     return _sign(one, other) == 1
@@ -259,7 +259,7 @@ def _by_few_functions(tree: Tree, kept: dict[str, list[Tree]]) -> Tree:
             return simplified("-", number(1), _by_kept(node("erf", *t.arguments), kept))
         if t.word in ("sin", "cos"):
             return _wave(t, kept)
-        if t.word in ("exp", "erf"):
+        if t.word in ("exp", "erf", "softplus"):
             return _by_kept(t, kept)
         written = meaning(t.word) if t.word in ("expm1", "sigmoid", "sinh", "tanh", "sinc") else None
         return t if written is None else rebuilt(substituted(written, {"x": t.arguments[0]}), change)
