@@ -47,7 +47,8 @@ def within(row: SphereEigenvalue, truth: Fraction) -> bool:
 # ---------------------------------------------------------------- quadrature of kernels in closed form
 
 # By MPFR, which rounds each operation correctly, where the package takes mpmath; tanh-sinh in the angle, where the
-# package takes Gauss. Of 800 bits, 10^-240, the least eigenvalue (sin, S^343, k = 63: 10^-168) keeps 70 digits.
+# package takes trapezoids in artanh t. Of 800 bits, 10^-240, the least eigenvalue (sin, S^343, k = 63: 10^-168) keeps
+# 70 digits.
 BITS = 800
 Pair = tuple[Any, Any]
 Grid = tuple[int, int]  # nodes in a unit of u, and the largest u

@@ -33,20 +33,17 @@ def theta(kernel: Kernel, rho: Fraction, bits: int) -> Real:
     bias, weight = kernel.variances.first_layer(own)
     if isinstance(bias, Fraction):
         return _through_layers(kernel, Correlation.of(bias + weight * rho, own), own)
-    ctx = context(own)
-    x = real(ctx, rho)
-    below_one, above_minus_one = weight * (1 - x), weight * (1 + x) + 2 * bias
-    return _through_layers(kernel, _correlation(below_one, above_minus_one), own)
+    x = real(context(own), rho)
+    return theta_between(kernel, 1 - x, 1 + x, bits)
 
 
-def theta_at_angle(kernel: Kernel, angle: Real, bits: int) -> Real:
-    """Return Θ_l(cos θ), 0 ≤ θ ≤ π, absolute error below 2**-bits · S_l for θ of so many bits."""
+def theta_between(kernel: Kernel, below_one: Real, above_minus_one: Real, bits: int) -> Real:
+    """Return Θ_l(ρ) from 1 − ρ and 1 + ρ of so many bits, absolute error below 2**-bits · S_l."""
     own = _own_bits(bits)
     ctx = context(own + 16)
     bias, weight = (real(ctx, x) for x in kernel.variances.first_layer(own))
-    half = ctx.convert(angle) / 2
-    below_one, above_minus_one = (2 * weight * f(half) ** 2 for f in (ctx.sin, ctx.cos))
-    return _through_layers(kernel, _correlation(below_one, above_minus_one + 2 * bias), own)
+    left, right = ctx.convert(below_one), ctx.convert(above_minus_one)
+    return _through_layers(kernel, _correlation(weight * left, weight * right + 2 * bias), own)
 
 
 def _correlation(below_one: Real, above_minus_one: Real) -> Correlation:

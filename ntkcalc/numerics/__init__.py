@@ -1,4 +1,4 @@
-"""Numbers and truncated power series of them: precision, decimal text, quadrature rules, the engines.
+"""Numbers and truncated power series of them: precision, decimal text, the engines.
 
 An engine multiplies and composes power series with nonnegative coefficients, to a relative error that it states:
 `mpmath_engine` to any precision, `numpy_engine` in float64. `tasks` are
@@ -16,7 +16,6 @@ __all__ = [
     "numpy_engine",
     "packed_series",
     "precision",
-    "quadrature_rules",
     "tasks",
     "types",
     "work",

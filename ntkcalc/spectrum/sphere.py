@@ -162,7 +162,7 @@ def kernel_spectrum(
     bits = bits_for(digits) + 8
     terms, brackets = _widest_series(kernel, sphere, bits, observer)
     open_ones = {k: b.lower for k, b in enumerate(brackets) if not b.closed(bits)}
-    found = funk_hecke(kernel, sphere.dim, open_ones, bits, observer) if open_ones else {}
+    found = funk_hecke(kernel, sphere.dim, open_ones, bits - 3, observer) if open_ones else {}
     values = [found.get(k, b.lower) for k, b in enumerate(brackets)]
     if truncation is not None and truncation != terms:
         terms, brackets = truncation, kernel_brackets(kernel, sphere, truncation, bits, observer)
