@@ -115,6 +115,35 @@ def unbranched(formula: Tree, x: Any) -> Tree:
     return formula
 
 
+FACTORS = (
+    "-2",
+    "x",
+    "-x",
+    "sin(x)",
+    "-sin(x)",
+    "(x+1)",
+    "exp(x)",
+    "-exp(-x)",
+    "tanh(x)",
+    "(1-exp(x))",
+    "-atan(x/3)",
+    "-3",
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from("*/"), st.sampled_from(FACTORS)), min_size=1, max_size=6))
+def test_what_decides_has_the_sign_of_the_product_that_it_stands_for(parts: list[tuple[str, str]]) -> None:
+    text = "1" + "".join(f"{operator}({factor})" for operator, factor in parts)
+    choice = branch(plain(parsed(f"relu({text})", WORDS)))
+    for x in (-3.7, -0.6, 0.4, 2.2, 5.0):
+        product = value(text, CTX.mpf(x))
+        if choice is None:  # it is known to be of one sign
+            assert value(f"relu({text})", CTX.mpf(x)) == max(product, 0)
+        else:
+            decided = program([choice.decider], FIELD)(CTX.mpf(x))[0]
+            assert (decided > 0) is (product > 0)
+
+
 def test_every_function_is_here() -> None:
     said = {name.partition("(")[0] for name in (*MEANT, *BENT)}
     assert {*WORDS.functions, *WORDS.aliases} <= said

@@ -458,12 +458,13 @@ def test_lines_bent_at_0_have_the_closed_dual(text: str, name: str) -> None:
 
 @pytest.mark.parametrize("power", [100, 10_000])
 def test_large_factors_of_what_bends_are_factors_of_all_that_it_gives(power: int) -> None:
-    large, small = (activation(text) for text in (f"exp({power})*elu(x)", "elu(x)+0*x"))
+    large, small = (activation(text) for text in (f"exp({power})*elu(x)", "elu(x)"))
     assert large.roughness == small.roughness
-    assert [m for m, _ in large.jumps] == [m for m, _ in small.jumps]
+    jumps = [sorted(a.jumps, key=lambda jump: jump[0]) for a in (large, small)]
+    assert [[m for m, _ in row] for row in jumps] == [[2, 3], [2, 3]]
     ctx = context(200)
     pairs = [*zip(large.hermite(5, 60), small.hermite(5, 60), strict=True)]
-    pairs += [(a(ctx), b(ctx)) for (_, a), (_, b) in zip(large.jumps, small.jumps, strict=True)]
+    pairs += [(a(ctx), b(ctx)) for (_, a), (_, b) in zip(*jumps, strict=True)]
     t, factor = Correlation.of(Fraction(9, 10), 90), ctx.exp(power)
     values = zip(large.dual.value(t, 60), small.dual.value(t, 60), strict=True)
     pairs += [(ctx.convert(a) / factor, b) for a, b in values]

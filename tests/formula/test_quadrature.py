@@ -28,7 +28,7 @@ from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass, remote_growth
-from ntkcalc.activations.formula.symmetry import polynomial_parts, reflected, same_function
+from ntkcalc.activations.formula.symmetry import polynomial_parts, ratio, reflected
 from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.numerics.precision import context, log2
@@ -458,7 +458,35 @@ def test_a_larger_one_of_two_functions_is_not_even_for_its_first() -> None:
     ],
 )
 def test_equal_functions_are_known_by_exact_arithmetic(one: str, other: str, same: bool) -> None:
-    assert same_function(tree(one), tree(other)) is same
+    assert (ratio(tree(one), tree(other)) == 1) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "c"),
+    [
+        ("exp(x)-1", "expm1(x)", 1),
+        ("-3*(exp(x)-1)/7", "expm1(x)", Fraction(-3, 7)),
+        ("x-x", "x", 0),
+        ("sqrt(2)*x", "x", None),
+        ("expm1(2*x)", "expm1(x)", None),
+    ],
+)
+def test_multiples_are_known_by_exact_arithmetic(one: str, other: str, c: Fraction | None) -> None:
+    assert ratio(tree(one), tree(other)) == c
+
+
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [
+        ("max(x,0)+min(exp(x)-1,0)", "elu"),
+        ("relu(x)-3*relu(1-exp(x))", "elu:alpha=3"),
+        ("max(x,x/10)", "leaky-relu:slope=0.1"),
+        ("max(x,0)", "leaky-relu:slope=0"),
+    ],
+)
+def test_what_bends_at_0_alone_takes_the_dual_of_its_name(formula: str, name: str) -> None:
+    assert type(activation(formula).dual) is type(activation(name).dual)
+    assert activation(formula).hermite(9, 80) == activation(name).hermite(9, 80)
 
 
 def test_a_shift_that_only_cancels_is_below_the_floor() -> None:

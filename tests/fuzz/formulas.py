@@ -1,8 +1,9 @@
 """Hostile formulas, by the hundred thousand: random text, random tokens, valid formulas, and valid ones spoilt.
 
 Run ``python tests/fuzz/formulas.py [--count N] [--seed S] [--corpus]``. Whatever is fed in ends in a minute of work, in
-coefficients (depth 2, T = 4, 6 digits) or in a refusal of at most two lines, in bounded memory; Python imports, opens
-and executes nothing for it, and compiles nothing but operators and numbered placeholders.
+coefficients (depth 2, T = 4, 6 digits), with moments as sums over a grid have them (`moments`), or in a refusal of at
+most two lines, in bounded memory; Python imports, opens and executes nothing for it, and compiles nothing but operators
+and numbered placeholders.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from moments import differs
 
 from ntkcalc import NtkcalcError, ntk_coefficients
 from ntkcalc.activations.catalogue import FAMILIES, activation
@@ -215,6 +218,8 @@ def attempt(text: str) -> str:
         return type(error).__name__
     if found.name != text_of_name(found.name):
         raise FaultError(f"{found.name} is no normal form, but {text_of_name(found.name)}")
+    if found.name.partition(":")[0] not in FAMILIES and (said := differs(found.name, found)):
+        raise FaultError(said)
     return "result"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
@@ -23,9 +24,9 @@ from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadratu
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.rescaled import Rescaled
 from ntkcalc.activations.formula.strip import Analytic, Parts
-from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, same_function
+from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import Tree, X, node, number, text_of, times, whole_power
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, number, text_of, times, whole_power
 from ntkcalc.errors import InputError
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled
@@ -64,17 +65,20 @@ def _same_named(
 ) -> Activation | None:
     """Return the named activation that a plain tree is proven to be, if there is one of whose dual more is known."""
     if isinstance(dual, PiecewiseDual):
-        slope = dual.bent_line()
-        try:
-            return None if slope is None else named_call("leaky_relu", [slope])
-        except InputError:  # a slope that the named one does not take
-            return None
+        left, right = dual.halves() or (ZERO, ZERO)
+        for word, below in _BENT.items() if ratio(right, X) == 1 else ():
+            if (c := ratio(left, below)) is not None:
+                with suppress(InputError):  # of a number that the named one does not take
+                    return named_call(word, [c])
     for word in _NAMED if isinstance(dual, QuadratureDual) else ():
         call = parsed(f"{word}(x)", WORDS)
-        if same_function(tree, plain(call)):
+        if ratio(tree, plain(call)) == 1:
             return named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
     return None
 
+
+_BENT = {"leaky_relu": X, "elu": node("expm1", X)}
+"""What is x for x > 0, by what it is a multiple of for x < 0."""
 
 _NAMED = ("erf", "gelu", "gaussian", "sin", "cos", "tanh", "sigmoid", "silu", "softplus")
 """Smooth functions of whose duals more is known; formulas proven to be one of them take its dual."""

@@ -136,23 +136,24 @@ class Smooth:
     reflected: str = ""  # f(−x) in terms of x and of y = f(x), if that is another way to write it
     positive: bool = False  # whether f > 0 on the line
     vanishes: bool = False  # whether f(0) = 0 with f analytic there, so that f(x)/x is a function too
+    rises: bool = False  # whether f increases, with f(0) = 0: it has the sign of its argument
     meaning: str = ""  # f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones
 
 
 SMOOTH = {
     "exp": Smooth("exp(x)", "1/y", positive=True),
-    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, meaning="exp(x) - 1"),
+    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, rises=True, meaning="exp(x) - 1"),
     "log": Smooth("1/x"),
     "log1p": Smooth("1/(1 + x)", vanishes=True, meaning="log(1 + x)"),
     "sqrt": Smooth("sqrt(x)/(2*x)"),
     "sin": Smooth("cos(x)", "-y", vanishes=True),
     "cos": Smooth("-sin(x)", "y"),
     "sinc": Smooth("(cos(x) - sinc(x))/x", "y", meaning="sin(x)/x"),
-    "sinh": Smooth("(exp(x) + exp(-x))/2", "-y", vanishes=True, meaning="(exp(x) - exp(-x))/2"),
-    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True, meaning="1 - 2/(exp(2*x) + 1)"),
-    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True, meaning="log(x + sqrt(1 + x*x))"),
-    "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True),
-    "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True),
+    "sinh": Smooth("(exp(x) + exp(-x))/2", "-y", vanishes=True, rises=True, meaning="(exp(x) - exp(-x))/2"),
+    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True, rises=True, meaning="1 - 2/(exp(2*x) + 1)"),
+    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True, rises=True, meaning="log(x + sqrt(1 + x*x))"),
+    "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True, rises=True),
+    "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True, rises=True),
     "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True),
     "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, meaning="1/(1 + exp(-x))"),
     "softplus": Smooth("sigmoid(x)", "y - x", positive=True, meaning="log(1 + exp(x))"),
@@ -324,8 +325,10 @@ MOST_POWER = 200
 
 
 def _exponential_minus_one(t: Tree) -> Tree:
-    """Return e^u − 1 in one piece."""
+    """Return e^u − 1 in one piece, 1 − e^u as its negative."""
     a, b = t.arguments
+    if t.head == "-" and a is ONE and b.head == "exp":
+        return negated(node("expm1", *b.arguments))
     return node("expm1", *a.arguments) if a.head == "exp" and b is number(1 if t.head == "-" else -1) else t
 
 
@@ -389,17 +392,23 @@ def _decided_by_zero(t: Tree) -> bool:
 
 
 def _of_same_sign(u: Tree) -> Tree:
-    """Return a tree with u's sign, but for single points: products for quotients, without factors that are positive."""
+    """Return a tree with u's sign, but for single points.
+
+    It has products for quotients, u for tanh u and the like, and no factors that are positive.
+    """
     factors, rest = [], [u]
     while rest:
         t = rest.pop()
-        if t.head in ("*", "/", "neg") and not t.constant:
+        if t.word in SMOOTH and SMOOTH[t.word].rises:
+            rest.append(t.arguments[0])
+        elif t.head in ("*", "/", "neg") and not t.constant:
             rest += t.arguments[::-1]
             factors += [number(-1)] if t.head == "neg" else []
         else:
             factors.append(t)
     counted = Counter(factors)
-    return reduce(times, (t for t, n in counted.items() if t.constant or not _positive(t, n)), ONE)
+    kept = (whole_power(t, 2 - n % 2) for t, n in counted.items() if t.constant or not _positive(t, n))
+    return reduce(times, kept, ONE)
 
 
 def _positive(t: Tree, n: int) -> bool:

@@ -117,13 +117,10 @@ class PiecewiseDual(QuadratureDual):
         """Whether φ is, but for a constant factor, two rational polynomials that meet at 0."""
         return len(self._rows) == 2 and self._pieces is not None and self._pieces[0].right == 0
 
-    def bent_line(self) -> Fraction | None:
-        """Return the s with φ(x) = max(x, 0) + s min(x, 0), if there is one: its dual has a closed form."""
-        rows = _rational_rows(self._pieces) if self._bend_at_zero else []
-        if rows[1:] != [[0, 1]]:
-            return None
-        left = rows[0]
-        return left[-1] if left in ([0], [0, left[-1]]) else None
+    def halves(self) -> tuple[Tree, Tree] | None:
+        """Return the formulas left and right of 0 where φ has no others."""
+        pieces = self._pieces or []
+        return (pieces[0].tree, pieces[1].tree) if len(pieces) == 2 and pieces[0].right == 0 else None
 
     def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
         """Return kinks of φ with the jumps of derivatives there, over a constant factor, if `_rows` has any."""

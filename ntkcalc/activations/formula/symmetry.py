@@ -237,11 +237,20 @@ def _partly_real(atom: Tree) -> bool:
     return any(t.word in ("log", "log1p", "sqrt", "power", "/") for t in in_order(atom))
 
 
-def same_function(a: Tree, b: Tree) -> bool:
-    """Return whether two formulas are proven to be the same function, by few functions."""
+def ratio(a: Tree, b: Tree) -> Fraction | None:
+    """Return the rational c for which a = c b is proven, if there is one, after writing both by few functions."""
     kept: dict[str, list[Tree]] = {}
     one, other = (_by_few_functions(tree, kept) for tree in (a, b))
-    return _sign(one, other) == 1
+    try:
+        field = _Rational((one, other))
+        (top, bottom), (other_top, other_bottom) = field.quotient(one), field.quotient(other)
+    except _UnknownError:
+        return None
+    left, right = top * other_bottom, other_top * bottom
+    if right == 0 or left == 0:
+        return Fraction(0) if right != 0 else None
+    c = left.leading_coefficient() / right.leading_coefficient()
+    return Fraction(int(c.p), int(c.q)) if left == c * right else None
 
 
 def _by_few_functions(tree: Tree, kept: dict[str, list[Tree]]) -> Tree:
