@@ -20,15 +20,15 @@ from ntkcalc.numerics.blas_threads import blas_threads
 _DIGIT = 16  # bits of the digits in which integers are read and written
 _WORD = 64
 _EXACT = 53  # bits up to which integers are exact in float64
-_LARGEST = 1 << 24  # of primes; sums of residues times digits, too, are exact, for numbers of up to 2**13 digits
-_OFFSET = 1 << 52  # above what a digit may be below zero
+_LARGEST = 1 << 24  # of primes; then sums of residues times up to 2**13 digits, too, are exact
+_OFFSET = 1 << 52  # more than those of fewer than 2**12 residues times digits
 _SLICE = 512  # terms that are computed at a time, for what they take to stay in the processor's cache
 
 Array = NDArray[Any]
 
 
 class BlockSums:
-    """Sums of packed series of slots of so many digits, which it takes out of a list into one array."""
+    """Sums of packed series, slots of which have a multiple of 16 bits, at most 2**15; the list of them is emptied."""
 
     def __init__(self, series: list[Any], slot: int, kept: int, terms: int) -> None:
         self.slot = slot
@@ -42,7 +42,15 @@ class BlockSums:
 
         Lengths do not grow from row to row. Coefficients of sums are below 2**slot.
         """
-        series = self.digits[:, places]
+        found, used = [gmpy2.mpz(0)] * len(rows), [i for i, row in enumerate(rows) if any(row)]
+        if used:
+            sums = self._sums([rows[i] for i in used], [lengths[i] for i in used], self.digits[:, places])
+            for i, packed in zip(used, sums, strict=True):
+                found[i] = packed
+        return found
+
+    def _sums(self, rows: Sequence[Sequence[int]], lengths: Sequence[int], series: Array) -> list[Any]:
+        """Return the sums of some rows with series of digits (digits, series, terms), a slice of terms at a time."""
         modular = _Modular(self.slot, series.shape[1])
         factors = modular.factors(self._numbers(rows, series.shape[1]))
         found: list[list[Any]] = [[] for _ in rows]

@@ -21,6 +21,7 @@ from ntkcalc.numerics.work import announce
 
 _LEAF = 32  # terms of a series on a line that are summed one by one
 _MANY = 2 * 10**10  # bits of slots times numbers, from which sums of series are worth loading NumPy
+_WIDEST = 1 << 15  # bits of a slot, up to which they are: residues of numbers take the square of their length
 
 Sums: TypeAlias = Callable[[Sequence[Sequence[int]], Sequence[int], slice], list[Any]]
 """From rows of numbers, their lengths and a slice: the sums of numbers times the series of the slice, truncated."""
@@ -135,7 +136,7 @@ class Packing:
 
     def _sums(self, series: list[Any], terms: int, factors: int) -> Sums:
         """Return what sums these series, times rows of so many numbers altogether."""
-        if self.slot * terms * factors < _MANY:
+        if self.slot * terms * factors < _MANY or self.slot > _WIDEST:
             return lambda rows, lengths, places: [
                 self._sum(series[places], row, length) for row, length in zip(rows, lengths, strict=True)
             ]
