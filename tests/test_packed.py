@@ -4,11 +4,15 @@ import random
 from fractions import Fraction
 from itertools import pairwise
 from math import comb
+from unittest.mock import patch
 
+import gmpy2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkcalc.numerics import block_sums
+from ntkcalc.numerics.block_sums import BlockSums
 from ntkcalc.numerics.packed_series import (
     Packing,
     composition_error,
@@ -86,6 +90,34 @@ def test_a_composition_is_low_by_at_most_its_error_bound(
         exact = composition([Fraction(c, unit) for c in outer], [Fraction(c, unit) for c in inner], terms)
         for found, true in zip(series, exact, strict=True):
             assert 0 <= true * unit - found <= error
+
+
+@given(compositions())
+def test_a_long_composition_is_bit_for_bit_what_it_is_without_residues(
+    numbers: tuple[int, list[list[int]], list[int], int],
+) -> None:
+    width, outers, inner, valuation = numbers
+    packing = Packing.fixed_point(width, len(inner))
+    short = packing.compose(outers, inner, 1 << width, valuation)
+    with patch("ntkcalc.numerics.packed_series._MANY", 0), patch.object(block_sums, "_SLICE", 3):
+        assert packing.compose(outers, inner, 1 << width, valuation) == short
+
+
+@pytest.mark.parametrize("kept", [15, 16, *range(100, 160, 5), 700])
+@pytest.mark.parametrize("count", [1, 2, 150, 400])
+@pytest.mark.parametrize("full", [True, False])
+def test_sums_of_series_are_exact_up_to_the_largest_that_fit_a_slot(kept: int, count: int, full: bool) -> None:
+    chance, most, terms = random.Random(count), (1 << kept) - 1, 81
+    slot = -(-(2 * kept + count.bit_length()) // 16) * 16
+    rows = [[most if full else chance.randrange(most) for _ in range(n)] for n in (count, count, 0, 1)]
+    rows[2] = [0] * count
+    series = [[most if full else chance.randrange(most) for _ in range(terms)] for _ in range(count)]
+    lengths, packing = [terms, 60, 50, 3], Packing(slot, 0, 0, kept, terms)
+    with patch.object(block_sums, "_SLICE", 40):
+        sums = BlockSums([*map(packing.pack, series)], slot, kept, terms)(rows, lengths, slice(None))
+    for row, length, found in zip(rows, lengths, sums, strict=True):
+        exact = sum((c * packing.pack(one[:length]) for c, one in zip(row, series, strict=False)), gmpy2.mpz(0))
+        assert found == exact
 
 
 @pytest.mark.parametrize(("inner", "slots"), [([0, 1] * 50, 50), ([0, 0, 1] * 40, 40)])

@@ -25,6 +25,7 @@ from ntkcalc.decay.kernel_decay import kernel_decays
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.matrix_summary import matrix_summary
 from ntkcalc.kernel.points import unit_rows
+from ntkcalc.numerics.packed_series import Packing
 from ntkcalc.numerics.precision import context
 from ntkcalc.numerics.tasks import HERE
 from ntkcalc.numerics.types import Observer, stage
@@ -204,6 +205,13 @@ def test_hours_of_work_are_told_beforehand() -> None:
 def test_the_compositions_of_all_layers_are_ahead_of_the_first(depth: int) -> None:
     one, several = (announced(coefficients("relu", d, 60, 20))[0] for d in (3, depth))
     assert several == pytest.approx((depth - 2) * one, rel=0.2)  # deeper kernels take some more bits
+
+
+def test_a_series_of_odd_powers_is_told_to_take_less() -> None:
+    odd, full = ([0, *row] for row in ([1, 0] * 300, [1] * 600))
+    packing, outer = Packing.fixed_point(60, 601), [1] * 601
+    (less,), (more,) = (announced(lambda u=u: packing.compose([outer], u, 1 << 60, 1)) for u in (odd, full))
+    assert more / 2 <= less <= 0.75 * more  # series half as long, but twice as many sums, for even and odd powers
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ independent pieces of work, here or elsewhere; `work` announces what takes long.
 
 __all__ = [
     "blas_threads",
+    "block_sums",
     "engine",
     "float_roundings",
     "known_digits",

@@ -29,12 +29,10 @@ from ntkcalc.numerics.packed_series import (
     Packing,
     baby_steps,
     composition_error,
-    composition_work,
     support_of_compositions,
     support_of_product,
 )
 from ntkcalc.numerics.precision import Real, context, mpfr_context, mpfr_log2, to_mpfr
-from ntkcalc.numerics.work import announce
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
 _SHORT = 24  # coefficients that are summed one by one
@@ -158,8 +156,6 @@ class MpmathEngine:
                     f"{packing.terms - 1} coefficients of {packing.kept} bits need {need >> 20} MB of memory, "
                     f"more than {_MEMORY >> 20} MB; lower --truncation or --digits"
                 )
-            if valuation or any(inner[2:]):  # not on a line, which takes little
-                announce(composition_work(packing, length // max(valuation, 1), len(outers), step))
             fixed = fixed_point(row, width)
             return packing.compose([fixed_point(r, width) for r, _ in outer_rows], fixed, 1 << width, valuation)
 

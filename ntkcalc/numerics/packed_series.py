@@ -8,16 +8,23 @@ algorithms on it, product and composition; what the slots mean (fixed-point numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
+from itertools import cycle, zip_longest
 from math import gcd, isqrt
-from typing import Any
+from typing import Any, TypeAlias
 
 import gmpy2
 
+from ntkcalc.numerics.work import announce
+
 _LEAF = 32  # terms of a series on a line that are summed one by one
+_MANY = 2 * 10**10  # bits of slots times numbers, from which sums of series are worth loading NumPy
+_WIDEST = 1 << 15  # bits of a slot, up to which they are: residues of numbers take the square of their length
+
+Sums: TypeAlias = Callable[[Sequence[Sequence[int]], Sequence[int], slice], list[Any]]
+"""From rows of numbers, their lengths and a slice: the sums of numbers times the series of the slice, truncated."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Packing:
     After a product every slot x becomes ``((x + bias) >> shift) & (2**kept - 1)``.
     """
 
-    slot: int  # bits that a coefficient takes; a sum of products of coefficients must fit
+    slot: int  # bits that a coefficient takes, a multiple of 16; a sum of products of coefficients must fit
     shift: int
     bias: int
     kept: int
@@ -36,7 +43,7 @@ class Packing:
     @classmethod
     def fixed_point(cls, fraction: int, terms: int) -> Packing:
         """Coefficients are numbers below 1 with `fraction` bits, rounded down; series sum to at most 1."""
-        return cls(2 * fraction + 2, fraction, 0, fraction + 1, terms)
+        return cls(-(-(2 * fraction + 2) // 16) * 16, fraction, 0, fraction + 1, terms)
 
     @classmethod
     def presence(cls, terms: int) -> Packing:
@@ -107,6 +114,7 @@ class Packing:
         step = baby_steps(length, len(outers) * parts, valuation)
         step = min(length, -(-step // parts) * parts)
         slots, jump = -(-self.terms // stride), step * valuation // stride
+        announce(composition_work(self.slot * slots, length, len(outers) * parts, step))
         powers = [self.pack([unit]), self.pack(inner[valuation::stride])]
         for i in range(2, step + 1):
             left = max(slots - i * valuation // stride, 0)
@@ -114,23 +122,42 @@ class Packing:
         giant = powers.pop()
         for i in range(1, step):  # one by one, for all together take much memory
             powers[i] = self.shifted(powers[i], i * valuation // stride)
+        sums = self._sums(powers, slots, len(outers) * length)
         found = [[0] * self.terms for _ in outers]
-        for row, outer in zip(found, outers, strict=True):
-            for part in range(parts):
-                own = [c if j % parts == part else 0 for j, c in enumerate(outer[:length])]
-                places = slice(part * valuation % stride, None, stride)
-                row[places] = self.unpack(self._giant_steps(own, powers, giant, slots, jump), len(row[places]))
+        for part in range(parts):
+            starts = [start for start in range(0, length, step) for _ in outers]
+            rows = [r[start + part : min(start + step, length) : parts] for start, r in zip(starts, cycle(outers))]
+            blocks = sums(rows, [slots - start // step * jump for start in starts], slice(part, None, parts))
+            places = slice(part * valuation % stride, None, stride)
+            for i, row in enumerate(found):
+                total = self._giant_steps(blocks[i :: len(outers)], giant, slots, jump)
+                row[places] = self.unpack(total, len(row[places]))
         return found
 
-    def _giant_steps(self, outer: Sequence[int], powers: list[Any], giant: Any, terms: int, jump: int) -> Any:
-        """Horner's rule in u^step, t^jump times `giant`, from the last block of the outer series to the first."""
-        total, step = gmpy2.mpz(0), len(powers)
-        for start in reversed(range(0, len(outer), step)):
-            left = terms - start // step * jump
-            block = gmpy2.mpz(0)
-            for power, c in zip(powers, outer[start : start + step], strict=False):
-                if c:
-                    block = gmpy2.fma(self.truncate(power, left), c, block)
+    def _sums(self, series: list[Any], terms: int, factors: int) -> Sums:
+        """Return what sums these series, times rows of so many numbers altogether."""
+        if self.slot * terms * factors < _MANY or self.slot > _WIDEST:
+            return lambda rows, lengths, places: [
+                self._sum(series[places], row, length) for row, length in zip(rows, lengths, strict=True)
+            ]
+        from ntkcalc.numerics.block_sums import BlockSums
+
+        return BlockSums(series, self.slot, self.kept, terms)
+
+    def _sum(self, series: Sequence[Any], factors: Sequence[int], terms: int) -> Any:
+        """Return the sum of numbers times series modulo t^terms, for so many as there are of both."""
+        total = gmpy2.mpz(0)
+        for one, c in zip(series, factors, strict=False):
+            if c:
+                total = gmpy2.fma(self.truncate(one, terms), c, total)
+        return total
+
+    def _giant_steps(self, blocks: list[Any], giant: Any, terms: int, jump: int) -> Any:
+        """Horner's rule in u^step, t^jump times `giant`, from the last block to the first."""
+        total = gmpy2.mpz(0)
+        while blocks:
+            block = blocks.pop()
+            left = terms - len(blocks) * jump
             if total:
                 block += self.shifted(self.truncate(giant, left - jump) * total, jump)
             total = self.rounded(block, left)
@@ -146,20 +173,13 @@ class Packing:
         for i in range(2, _LEAF + 1):
             powers.append(self.multiply(powers[i // 2], powers[i - i // 2], self.terms))
         giant = powers.pop()
-        parts = [self._block(outer[i : i + _LEAF], powers) for i in range(0, len(outer), _LEAF)]
+        sums = (self._sum(powers, outer[i : i + _LEAF], self.terms) for i in range(0, len(outer), _LEAF))
+        parts = [self.rounded(total, self.terms) for total in sums]
         while len(parts) > 1:
             later = [self.multiply(part, giant, self.terms) for part in parts[1::2]]
             parts = [a + b for a, b in zip_longest(parts[::2], later, fillvalue=gmpy2.mpz(0))]
             giant = self.multiply(giant, giant, self.terms) if len(parts) > 1 else giant
         return parts[0]
-
-    def _block(self, outer: Sequence[int], powers: list[Any]) -> Any:
-        """Return the sum of r_j u^j for so many powers as there are, rounded."""
-        block = gmpy2.mpz(0)
-        for power, c in zip(powers, outer, strict=False):
-            if c:
-                block = gmpy2.fma(power, c, block)
-        return self.rounded(block, self.terms)
 
 
 def baby_steps(length: int, outers: int, valuation: int) -> int:
@@ -172,13 +192,13 @@ def composition_error(length: int) -> int:
     return 10 * length + 16
 
 
-def composition_work(packing: Packing, length: int, outers: int, step: int) -> float:
-    """Return about the seconds that `Packing.compose` takes with so many series of a length, but for those on a line.
+def composition_work(bits: int, length: int, outers: int, step: int) -> float:
+    """Return about the seconds that `Packing.compose` takes with so many series of a length, powers of so many bits.
 
-    They are those of products, and of sums of coefficients times powers.
+    They are those of products, of which giant steps have half the bits on average, and of sums.
     """
-    products, sums = step + outers * length / (2 * step), outers * length
-    return packing.slot * packing.terms * (7e-9 * products + (1e-10 + 1.2e-13 * packing.kept) * sums)
+    products, sums = step + outers * length / (2 * step), outers * length / 2
+    return bits * (2.8e-9 * products + 1e-11 * sums)
 
 
 def support_of_compositions(outers: Sequence[Sequence[Any]], inner: Sequence[Any], terms: int) -> list[list[bool]]:
