@@ -473,6 +473,6 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_folder_that_workers_do_not_see(tmp_path: Path) -> None:
-    blocks, entries = ZarrBlocks(str(tmp_path / "K.zarr.partial")), BlockEntries(0, 0, [0], 1)
+    blocks, entries = ZarrBlocks(str(tmp_path / "K.zarr.partial")), BlockEntries(0, 0, [0], 1, 1)
     with pytest.raises(NtkcalcError, match="take a folder that all machines share"):
         blocks.put((slice(0, 1), slice(0, 1)), np.zeros((1, 1)), False, entries)

@@ -54,13 +54,10 @@ class KernelLookup:
         return out
 
     def slope(self, delta: float) -> float:
-        """Return dΘ_l/dρ at ρ = 1 − δ, the largest for |ρ| ≤ 1 − δ: all coefficients of Θ_l are nonnegative."""
-        low = 2.0**-_OCTAVES
-        if delta < low:  # Θ_l is a power series in √δ
-            return self.slope(low) * math.sqrt(low / max(delta, 1e-300))
+        """Return dΘ_l/dρ at ρ = 1 − δ, δ ≥ 2^{−40}, the largest for |ρ| ≤ 1 − δ: Θ_l has coefficients ≥ 0."""
         leading = int(np.float64(min(delta, 1.0)).view(np.int64)) >> (52 - _CUTS)
         piece = min(leading - _BASE + 1, _PIECES - 2)
-        width = 2.0 ** (piece - 1 >> _CUTS) * low / (1 << _CUTS)
+        width = 2.0 ** ((piece - 1 >> _CUTS) - _OCTAVES) / (1 << _CUTS)
         rises = np.polynomial.polynomial.polyder(self.coefficients[:, piece])
         return float(np.abs(np.polynomial.polynomial.polyval([-1.0, 0.0, 1.0], rises)).max()) * 2 / width
 

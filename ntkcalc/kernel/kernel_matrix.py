@@ -9,6 +9,8 @@ With u = 2^{−53}, coordinates of unit rows err by relative 2u; rounding errors
 up like √d u/2 and √d u (the worst case, d u, would need all of one sign). ρ is taken to err by (4√d + 6) u at most,
 twice their sum, and δ from differences by 6u √(2δ) + (4√d + 6) u δ. Times dΘ_l/dρ that is what an entry may be off,
 beside the error of the lookup: a bound for rounding errors as they come, tested, not a proof for the worst of them.
+Nearer to ±1 than any multiple of u, where Θ_l may rise like δ^a, a < 1/2, it is what Θ_l changes by when the distance
+√(2δ) of the nearest pair changes by 6u.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ class BlockEntries(NamedTuple):
     largest: float
     sums: list[float]  # of each tile
     closest: float  # least δ ≥ 2^{−7}
+    nearest: float  # least δ off the diagonal
 
 
 class BlockStore(Protocol):
@@ -83,6 +86,7 @@ class KernelMatrix:
     y: Annotated[Array | None, "points of unit norm, shape (m, d); None stands for x"] = None
     offset: Annotated[float, "taken off every entry, before any sum is formed"] = 0.0
     closest: Annotated[float, "least δ ≥ 2^{−7} in the tiles computed so far"] = field(default=1.0, init=False)
+    nearest: Annotated[float, "least δ off the diagonal in the tiles computed so far"] = field(default=1.0, init=False)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(aligned(state))
@@ -93,7 +97,15 @@ class KernelMatrix:
         noise = (4 * math.sqrt(self.x.shape[1]) + 6) * _UNIT
         near = (2.0**-k for k in range(7, 41))
         beside = max(self.table.slope(gap) * (6 * _UNIT * math.sqrt(2 * gap) + noise * gap) for gap in near)
+        apart = math.sqrt(2 * self.nearest)
+        ends = np.array([max(apart - 6 * _UNIT, 0.0), apart + 6 * _UNIT]) ** 2 / 2
+        if self.nearest < _NEAR:
+            above, below = self.table(np.zeros(2, dtype=np.bool_), ends).tolist()
+            beside = max(beside, above - below)
         return self.table.accuracy * self.table.total + max(self.table.slope(self.closest) * noise, beside)
+
+    def _saw(self, closest: float, nearest: float) -> None:
+        self.closest, self.nearest = min(self.closest, closest), min(self.nearest, nearest)
 
     @property
     def uniform(self) -> Kernel | None:
@@ -138,7 +150,8 @@ class KernelMatrix:
         n, m = self.shape
         for rows, cols in _grid(*(block or (slice(0, n), slice(0, m))), _TILE, self.y is None):
             negative, delta = correlations(self.x[rows], others[cols])
-            self.closest = min(self.closest, float(delta.min(where=delta >= _NEAR, initial=1.0)))
+            off = delta[~np.eye(len(delta), dtype=np.bool_)] if self.y is None and rows == cols else delta
+            self._saw(float(delta.min(where=delta >= _NEAR, initial=1.0)), float(off.min(initial=1.0)))
             values = self._values(rows, cols, negative, delta)
             if self.offset:
                 values -= self.offset
@@ -172,7 +185,7 @@ class KernelMatrix:
                     out[columns, rows] = values.T
             least, largest = min(least, entries.least), max(largest, entries.largest)
             sums += entries.sums
-            self.closest = min(self.closest, entries.closest)
+            self._saw(entries.closest, entries.nearest)
         return least, math.fsum(sums) / n / m, largest
 
     @blas_threads(_TILE)
@@ -182,11 +195,11 @@ class KernelMatrix:
         result = np.zeros_like(vectors)
         with repeated(_PRODUCTS):
             parts = self._run(_multiplied, blocks, tasks.share(vectors), observer, tasks)
-            for (rows, columns), (own, mirrored, closest) in zip(blocks, parts, strict=True):
+            for (rows, columns), (own, mirrored, gaps) in zip(blocks, parts, strict=True):
                 result[rows] += own
                 if mirrored is not None:
                     result[columns] += mirrored
-                self.closest = min(self.closest, closest)
+                self._saw(*gaps)
         return result
 
     def _run(
@@ -243,7 +256,7 @@ def _entries(
         least = min(least, float(tile.values.min()))
         largest = max(largest, float(tile.values.max()))
         sums.append((1 + mirrored) * float(tile.values.sum()))
-    return BlockEntries(least, largest, sums, matrix.closest)
+    return BlockEntries(least, largest, sums, matrix.closest, matrix.nearest)
 
 
 def _written(
@@ -280,8 +293,8 @@ def _stored(
 
 def _multiplied(
     block: Block, matrix: KernelMatrix, vectors: Array, observer: Observer | None
-) -> tuple[Array, Array | None, float]:
-    """Return a block times vectors, its transpose times vectors where it stands for its mirror image, and δ."""
+) -> tuple[Array, Array | None, tuple[float, float]]:
+    """Return a block times vectors, its transpose times vectors where it stands for its mirror image, and least δ."""
     (rows, columns), width = block, vectors.shape[1]
     own = np.zeros((rows.stop - rows.start, width))
     mirrored = own if rows == columns else np.zeros((columns.stop - columns.start, width))
@@ -290,7 +303,7 @@ def _multiplied(
         if tile.rows != tile.columns:
             start, stop = tile.columns.start - columns.start, tile.columns.stop - columns.start
             mirrored[start:stop] += tile.values.T @ vectors[tile.rows]
-    return own, None if rows == columns else mirrored, matrix.closest
+    return own, None if rows == columns else mirrored, (matrix.closest, matrix.nearest)
 
 
 class NormedKernelMatrix(KernelMatrix):
@@ -299,7 +312,8 @@ class NormedKernelMatrix(KernelMatrix):
     def __init__(
         self, kernel: RowKernel, x: Array, norms: Array, y: Array | None = None, others: Array | None = None
     ) -> None:
-        self.kernel, self.x, self.y, self.offset, self.closest = kernel, x, y, 0.0, 1.0
+        self.kernel, self.x, self.y, self.offset = kernel, x, y, 0.0
+        self.closest = self.nearest = 1.0
         self.sides = [kernel.side(norms), kernel.side(norms if others is None else others)]
         squares = kernel.roots(norms) ** 2
         self._diagonal, self._trace = float(squares.max()), float(squares.sum())

@@ -30,7 +30,7 @@ from numpy.polynomial.chebyshev import chebval, chebvander
 from ntkcalc.activations.activation import Activation
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.kernel.hyperparameters import Kernel
-from ntkcalc.kernel.layer_interpolant import LayerMap, interpolated_layer_map
+from ntkcalc.kernel.layer_interpolant import LayerMap, interpolated_layer_map, lobatto_series
 from ntkcalc.kernel.variances import Variances
 from ntkcalc.numerics.types import Array, Flags
 
@@ -158,7 +158,7 @@ class _LayerMeans:
         while True:
             between = self._at(np.pi * (np.arange(n) + 0.5) / n)
             n, values = 2 * n, np.insert(values, np.arange(1, n + 1), between, axis=1)
-            series = [_lobatto_series(v) for v in values]
+            series = [lobatto_series(v) for v in values]
             if all(np.abs(s[-3:]).max() <= _NEGLIGIBLE / 10 * np.abs(s).max() for s in series):
                 return [_short(s) for s in series]
             if n >= _MOST_CORRELATIONS:
@@ -223,7 +223,7 @@ class SeparableKernel:
             places = _nodes(count)
             recursion = _Recursion(kernel, constants, _norms(low, high, places))
             for degree in (d for d in _DEGREES if d >= degree):
-                along_rho = _lobatto_series(recursion.at(np.cos(np.pi * np.arange(degree + 1) / degree)))
+                along_rho = lobatto_series(recursion.at(np.cos(np.pi * np.arange(degree + 1) / degree)))
                 if np.abs(along_rho[-3:]).max() <= _NEGLIGIBLE * np.abs(along_rho).max():
                     break
             else:
@@ -309,14 +309,6 @@ def _series_matrix(places: Array) -> Array:
     found = 2 / n * chebvander(places, n - 1).T
     found[0] /= 2
     return np.asarray(found, dtype=np.float64)
-
-
-def _lobatto_series(values: Array) -> Array:
-    """Return Chebyshev coefficients along the first axis, from values at cos(πj/n), j = 0 … n."""
-    n = len(values) - 1
-    transform = np.fft.rfft(np.concatenate([values, values[-2:0:-1]]), axis=0).real / n
-    transform[[0, -1]] /= 2
-    return np.asarray(transform, dtype=np.float64)
 
 
 class _Recursion:

@@ -165,7 +165,10 @@ class PowerDual(ClosedFormDual):
         at_an_end = t.size.near_one and not t.size.smaller
 
         def both() -> list[Ball]:
-            return self._at_an_end(t.sign) if at_an_end else [*self._at(to_ball(t.at(context(wide))[0]))]
+            if at_an_end:
+                return self._at_an_end(t.sign)
+            with working_precision(max(flint.ctx.prec, 2 * wide)):  # t² is exact, and 1 − t² with it
+                return [*self._at(to_ball(t.at(context(wide))[0]))]
 
         value, slope = self._proven(both, max(bits, wide - 64), units)
         return value, slope
