@@ -17,7 +17,7 @@ from ntkcalc.kernel.kernel_lookup import kernel_lookup
 from ntkcalc.kernel.kernel_matrix import kernel_matrix
 from ntkcalc.kernel.layer_interpolant import LayerMap, interpolated_layer_map
 from ntkcalc.kernel.points import unit_rows
-from ntkcalc.kernel.recursion import layer_map, theta, theta_at_angle
+from ntkcalc.kernel.recursion import layer_map, theta, theta_between
 from ntkcalc.kernel.variances import CorrelationMap
 from ntkcalc.numerics.precision import Real, context
 
@@ -139,9 +139,9 @@ def test_near_duplicates_are_off_by_no_more_than_is_stated(act: str, apart: floa
         units = [row / mpmath.norm(row) for row in exact_rows]
         for i in range(len(rows)):
             for j in range(i):
-                near = mpmath.norm(units[i] - units[j]), mpmath.norm(units[i] + units[j])
-                angle = 2 * mpmath.atan2(*near)
-                errors.append(abs(float(theta_at_angle(kernel, context(200).convert(angle), 120)) - out[i, j]))
+                gaps = (mpmath.norm(v) ** 2 / 2 for v in (units[i] - units[j], units[i] + units[j]))
+                exact = theta_between(kernel, *(context(200).convert(gap) for gap in gaps), 120)
+                errors.append(abs(float(exact) - out[i, j]))
     assert max(errors) <= matrix.entry_error
     assert matrix.entry_error <= max(30 * max(errors), 1e-13)
 
