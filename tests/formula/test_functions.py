@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.formula.balls import working_precision
+from ntkcalc.activations.formula.balls import RealBalls, working_precision
 from ntkcalc.activations.formula.functions import (
     WORDS,
     DomainError,
@@ -451,3 +451,13 @@ def test_polynomials_of_any_degree_are_refused() -> None:
 def test_large_arguments_of_waves_are_refused() -> None:
     with pytest.raises(DomainError, match="have no digits"):
         value("sin(exp(x))", CTX.mpf(10) ** 6)
+
+
+@pytest.mark.parametrize("u", ["-59", "-61", "-400", "-10000", "61"])
+def test_balls_of_softplus_hold_it_and_are_narrow_far_out(u: str) -> None:
+    with working_precision(60):
+        ball = RealBalls().softplus(arb(u))
+    with working_precision(20_000):
+        exact = arb(u).exp().log1p()
+        assert ball.contains(exact)
+    assert ball.rel_accuracy_bits() > 50

@@ -206,8 +206,11 @@ class RealBalls(_Balls):
         return u.sqrt() if u > 0 else arb(0).union(u.upper().sqrt())
 
     def softplus(self, u: Ball) -> Ball:
-        """Return ln(1 + e^u)."""
-        return u + (-u).exp().log1p() if u.mid() > 0 else u.exp().log1p()
+        """Return ln(1 + e^u), by y − y²/2 ≤ ln(1 + y) ≤ y for a tiny y, of which FLINT's logarithm takes long."""
+        positive = u.mid() > 0
+        y = (-u if positive else u).exp()
+        log = (y - y * y / 2).union(y) if y < power_of_two(-flint.ctx.prec) else y.log1p()
+        return u + log if positive else log
 
 
 @lru_cache(maxsize=1 << 10)
