@@ -518,3 +518,11 @@ def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
 def test_a_slope_that_is_not_square_integrable_is_no_number() -> None:
     with pytest.raises(AccuracyError, match="not proven to be finite"):
         Panels(tree("sqrt(abs(x))"), "sqrt(abs(x))").square(1, 60.0)
+
+
+@pytest.mark.parametrize(("text", "w"), [("abs(sin(pi*x))", 1), ("abs(sin(pi*x/4))", Fraction(1, 4))])
+def test_kinks_at_ends_of_cells_are_found(text: str, w: Fraction) -> None:
+    """With |sin πwx| = 2/π − (4/π) Σ cos(2πnwx)/(4n² − 1), and E[cos aZ] = e^{−a²/2}."""
+    ctx = context(128)
+    waves = (ctx.exp(-2 * (ctx.pi * n * w.numerator / w.denominator) ** 2) / (4 * n * n - 1) for n in range(1, 40))
+    assert abs(activation(text).hermite(0, 90)[0] - (2 - 4 * sum(waves)) / ctx.pi) < 2.0**-89

@@ -65,7 +65,12 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segm
 
 
 def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
-    """Return exact points next to where a tree or one of its derivatives is likely to vanish, by Newton's method."""
+    """Return exact points next to where a tree or one of its derivatives is likely to vanish, by Newton's method.
+
+    Steps may leave the interval, for a zero may be at its end.
+    """
+    with working_precision(_PRECISION):
+        low, high = ((left + (right - left) * arb(x)).mid() for x in (-0.5, 1.5))
     for _ in range(_MULTIPLE):
         slope = _derivative(u)
         if slope is None:
@@ -73,10 +78,10 @@ def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
         for start in _STARTS:
             with working_precision(_PRECISION):
                 x = (left + (right - left) * arb(start)).mid()
-            x = _newton(u, slope, x, left, right, _PRECISION, _STEPS)
+            x = _newton(u, slope, x, low, high, _PRECISION, _STEPS)
             bits = 2 * _PRECISION
             while x is not None and bits < 4 * abs(least) + _PRECISION:
-                x = _newton(u, slope, x, left, right, bits, 4)
+                x = _newton(u, slope, x, low, high, bits, 4)
                 bits *= 2
             if x is not None:
                 with working_precision(math.ceil(abs(least)) + 64):
