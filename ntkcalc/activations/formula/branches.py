@@ -9,10 +9,10 @@ is rare. What is left in the end is a sliver on which any of several formulas ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 
 from flint import arb
 
@@ -67,31 +67,38 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segm
 def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
     """Return exact points next to where a tree or one of its derivatives is likely to vanish, by Newton's method.
 
-    Steps may leave the interval, for a zero may be at its end.
+    Steps may leave the interval where a zero of the tree itself is at an end of it.
     """
     with working_precision(_PRECISION):
-        low, high = ((left + (right - left) * arb(x)).mid() for x in (-0.5, 1.5))
-    for _ in range(_MULTIPLE):
+        wider = [(left + (right - left) * arb(x)).mid() for x in (-0.5, 1.5)]
+    for order in range(_MULTIPLE):
         slope = _derivative(u)
         if slope is None:
             break
-        for start in _STARTS:
+        for start, bounds in product(_STARTS, ((left, right),) if order else ((left, right), wider)):
             with working_precision(_PRECISION):
                 x = (left + (right - left) * arb(start)).mid()
-            x = _newton(u, slope, x, low, high, _PRECISION, _STEPS)
-            bits = 2 * _PRECISION
-            while x is not None and bits < 4 * abs(least) + _PRECISION:
-                x = _newton(u, slope, x, low, high, bits, 4)
-                bits *= 2
-            if x is not None:
-                with working_precision(math.ceil(abs(least)) + 64):
-                    middle, width = x.mid(), arb(2) ** math.floor(least - 2)
-                    ends = [(middle - width).mid(), (middle + width).mid()]
-                kept = [e for e in ends if left < e and e < right]
-                if kept:
-                    return kept
+            kept = _around_zero(u, slope, x, bounds, (left, right), least)
+            if kept and (bounds is not wider or len(kept) == 1):
+                return kept
         u = slope
     return []
+
+
+def _around_zero(
+    u: Tree, slope: Tree, x: Ball | None, bounds: Sequence[Ball], interval: Sequence[Ball], least: float
+) -> list[Ball]:
+    """Return those points next to the zero that Newton's method finds from x which are inside an interval."""
+    bits, steps = _PRECISION, _STEPS
+    while x is not None and (bits == _PRECISION or bits < 4 * abs(least) + _PRECISION):
+        x = _newton(u, slope, x, bounds[0], bounds[1], bits, steps)
+        bits, steps = 2 * bits, 4
+    if x is None:
+        return []
+    with working_precision(math.ceil(abs(least)) + 64):
+        middle, width = x.mid(), arb(2) ** math.floor(least - 2)
+        ends = [(middle - width).mid(), (middle + width).mid()]
+    return [e for e in ends if interval[0] < e and e < interval[1]]
 
 
 def _newton(u: Tree, slope: Tree, x: Ball, left: Ball, right: Ball, bits: int, steps: int) -> Ball | None:
