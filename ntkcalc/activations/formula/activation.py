@@ -28,6 +28,7 @@ from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, ra
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, number, text_of, times, whole_power
 from ntkcalc.errors import InputError
+from ntkcalc.numerics.precision import context, log2, real
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled
 _LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
@@ -112,7 +113,7 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     pieces = rational_pieces(tree)
     row = polynomial(pieces[0].tree) if pieces is not None and len(pieces) == 1 else None
     if row is not None:
-        return PolynomialDual(row, name)
+        return _polynomial_dual(row, name)
     check_singularities(tree, name)
     if (smooth := _smooth_dual(tree, name, parts)) is not None:
         return smooth
@@ -122,12 +123,25 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     plain_tree = PiecewiseDual(tree, name).everywhere
     row = None if plain_tree is None else polynomial(plain_tree)
     if row is not None:
-        return PolynomialDual(row, name)
+        return _polynomial_dual(row, name)
     if plain_tree is not None and (smooth := _smooth_dual(plain_tree, name)) is not None:
         return smooth
     dual = _piecewise_dual(tree, name)
     dual.slope_square(16)  # a φ that the normal law does not see bend is refused
     return dual
+
+
+def _polynomial_dual(row: Sequence[Tree], name: str) -> PolynomialDual:
+    """Return the dual of a polynomial of a size that numbers have."""
+    dual = PolynomialDual([*row], name)
+    square = real(context(64), dual.mean_square(16))
+    if square and abs(log2(square)) > _LARGEST:
+        raise InputError(f"{name} is too {'large' if square > 1 else 'small'}: numbers in it {_bits(log2(square))}")
+    return dual
+
+
+def _bits(log_square: float) -> str:
+    return f"have about {abs(log_square) / 2:.2g} bits"
 
 
 def _piecewise_dual(tree: Tree, name: str, q: Fraction = Fraction(1)) -> PiecewiseDual | Rescaled:
@@ -152,7 +166,7 @@ def _smooth_dual(tree: Tree, name: str, parts: Parts | None = None) -> Quadratur
 def _shift(dual: QuadratureDual) -> int:
     """Return s with φ = e^s ψ for a ψ of moderate size."""
     if dual.log_scale > _LARGEST:
-        raise InputError(f"{dual.name} is too large: numbers in it have about {dual.log_scale / 2:.2g} bits")
+        raise InputError(f"{dual.name} is too large: numbers in it {_bits(dual.log_scale)}")
     return round(dual.log_scale * math.log(2) / 2)
 
 
