@@ -489,6 +489,15 @@ def test_what_bends_at_0_alone_takes_the_dual_of_its_name(formula: str, name: st
     assert activation(formula).hermite(9, 80) == activation(name).hermite(9, 80)
 
 
+def test_elu_written_out_takes_variances_that_its_named_dual_does_not() -> None:
+    """At t = 0 D is E[φ]², at t = 0.9 between that and E[φ²]: the named dual refuses φ(20x)."""
+    dual = activation("relu(x)+expm1(min(x,0))").scaled(Fraction(400)).dual
+    mean = (20 / CTX.sqrt(2 * CTX.pi)) + CTX.exp(200) * CTX.ncdf(-20) - CTX.mpf(1) / 2
+    assert abs(dual.value(Correlation.of(Fraction(0), 90), 60)[0] / mean**2 - 1) < 2.0**-55
+    value = dual.value(Correlation.of(Fraction(9, 10), 90), 60)[0]
+    assert mean**2 < value < dual.mean_square(60)
+
+
 def test_a_shift_that_only_cancels_is_below_the_floor() -> None:
     """It is sin(x)√3/2, which the tree does not show: its even coefficients are below the floor, and zero."""
     mu = activation("sin(x+pi/6)-cos(x)/2").hermite(9, 60)
