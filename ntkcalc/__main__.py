@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 
 from ntkcalc.cli.interruption import end_on_signals
 
@@ -11,6 +12,10 @@ end_on_signals()  # before the imports that take time
 # anyway: that is a quarter of the time of a short command.
 gc.set_threshold(100_000, 20, 50)
 atexit.register(gc.freeze)
+
+# Threads of OpenBLAS that wait for work go to sleep after 2^4 ticks, not 2^26: waiting takes 50 ms of each command that
+# loads NumPy, and is no faster where there is work.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 from ntkcalc.cli.main import main  # noqa: E402
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from fractions import Fraction
 
 import numpy as np
 
@@ -83,4 +82,4 @@ class Sample:
 def _outward(end: float, rounding: str, error: float, digits: int) -> Decimal:
     """Return an end of an interval, rounded outwards to the digits that its error leaves."""
     known = figures(end, error)
-    return decimal(Fraction(end), min(digits, known), rounding) if known else Decimal(0)
+    return decimal(float(end), min(digits, known), rounding) if known else Decimal(0)

@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -249,7 +248,7 @@ class _TheoremTrials:
             note = f"probability at least {1 - EPSILON:g}: ε = {EPSILON:g}, δ = {delta:.3f}"
 
         def mean(sample: Sample, factor: float, rounding: str) -> Decimal | None:
-            return decimal(Fraction(float(sample.mean) * factor), digits, rounding) if sample.count else None
+            return decimal(float(sample.mean) * factor, digits, rounding) if sample.count else None
 
         return TheoremCheck(
             self.name,

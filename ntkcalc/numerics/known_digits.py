@@ -2,7 +2,6 @@
 
 import math
 from decimal import ROUND_CEILING, Decimal
-from fractions import Fraction
 
 from ntkcalc.numerics.precision import decimal
 
@@ -11,13 +10,13 @@ _EXACT = 17  # digits of a double
 
 def rounded_up(accuracy: float) -> float:
     """Return an accuracy in two digits."""
-    return float(decimal(Fraction(accuracy), 2, ROUND_CEILING))
+    return float(decimal(float(accuracy), 2, ROUND_CEILING))
 
 
 def known_digits(value: float, error: float, digits: int) -> Decimal:
     """Return a float with those of its digits that its absolute error leaves, at most `digits`; 0 where none is."""
     known = figures(value, error)
-    return decimal(Fraction(value), min(digits, known)) if known else Decimal(0)
+    return decimal(float(value), min(digits, known)) if known else Decimal(0)
 
 
 def figures(value: float, error: float) -> int:

@@ -200,9 +200,11 @@ def mpfr_log2(x: Any) -> float:
     return math.log2(abs(mantissa)) + int(exponent)
 
 
-def decimal(x: Real | Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+def decimal(x: Real | Fraction | float, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
     """Return `x` rounded once to `digits` significant decimal digits, where it is beyond 2**±20000 nearly so."""
     rounded = DecimalContext(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    if isinstance(x, float):
+        return rounded.create_decimal_from_float(x)
     if isinstance(x, Fraction | int):
         return rounded.divide(Decimal(Fraction(x).numerator), Decimal(Fraction(x).denominator))
     mantissa, exponent = x.man_exp  # of |x|

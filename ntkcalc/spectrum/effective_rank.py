@@ -155,9 +155,9 @@ def effective_ranks(
     measured, ratio = matrix.trace / float(largest), bounds.centered_ratio
     return EffectiveRanks(
         bounds,
-        decimal(Fraction(gram), shown[0]),
-        decimal(Fraction(measured), shown[1]),
-        decimal(Fraction(n * rest / float(centered)), shown[2]) if len(shown) > 2 else None,
+        decimal(float(gram), shown[0]),
+        decimal(float(measured), shown[1]),
+        decimal(n * rest / float(centered), shown[2]) if len(shown) > 2 else None,
         None if ratio is None else decimal(Fraction(gram * (1 + _FLOAT)) * Fraction(ratio), shown[0], ROUND_CEILING),
         rounded_up(max(errors)),
         data_facts(points),

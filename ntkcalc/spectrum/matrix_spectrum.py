@@ -16,7 +16,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from fractions import Fraction
 from math import comb
 from typing import Any
 
@@ -339,4 +338,4 @@ def _tail_bounds(kernel: Kernel, most: int, rank: int, gram: float, degrees: int
 
 def share_bound(value: float, digits: int) -> Decimal:
     """Return a bound on λ_p/λ_1, rounded up; λ_p/λ_1 is at most 1."""
-    return decimal(Fraction(min(1.0, value * (1 + 1e-12))), digits, ROUND_CEILING)
+    return decimal(min(1.0, float(value) * (1 + 1e-12)), digits, ROUND_CEILING)
