@@ -27,6 +27,7 @@ from ntkcalc.activations.formula.panels import Panels, _block, _groups
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context
@@ -145,12 +146,23 @@ def test_early_coefficients_are_as_far_from_those_of_jumps_as_is_said(text: str)
             assert log2_upper(norm) <= series.log_beyond(first - 1, slope)
 
 
-def test_the_size_of_a_spline_with_far_knots_is_finite() -> None:
-    text = "clip(relu(x),sin(x),6)"
+def test_knots_that_add_too_little_to_be_seen_are_left_out_and_counted() -> None:
+    """|sin x| has knots up to ±34 inside ±X; the norms of those that are left out are in the bounds."""
+    text = "abs(sin(x))"
     panels = Panels(tree(text), text)
-    series = MatchedSpline(panels, kinks_of(panels, MatchedSpline.places(128.0, dual=True)), 128.0, dual=True)
-    assert series.spline(64).log_size == math.inf  # where rounding leaves no digits
-    assert 0 < series.log_loss < 10_000
+    kinks = kinks_of(panels, MatchedSpline.places(96.0, dual=True))
+    series = MatchedSpline(panels, kinks, 96.0, dual=True)
+    assert series.cut is not None
+    assert 10 < len(series.kinks) < len([k for k in kinks if abs(k.near) < 30])
+    with working_precision(400):
+        knots = [(kink.centre(), (kink.jumps(series.cut[1] - 1, 400) or [])[1:]) for kink in kinks]
+        whole, kept = Spline(knots, 400), Spline([knots[kinks.index(k)] for k in series.kinks], 400)
+        apart = [a - b for a, b in zip(whole.hermite(200), kept.hermite(200), strict=True)]
+    norms = [log2_upper(sum((k**slope * c * c for k, c in enumerate(apart)), arb(0)).sqrt()) for slope in (0, 1)]
+    assert all(
+        -180 < norm <= bound < -96 for norm, bound in zip(norms, series._log_left_out(series.cut[1]), strict=True)
+    )
+    assert 0 <= series.log_loss < 64  # mirrored knots are small
 
 
 def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> None:

@@ -10,9 +10,9 @@ from flint import acb, arb
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.balls import rational, working_precision
+from ntkcalc.activations.formula.balls import rational, series_length, working_precision
 from ntkcalc.activations.formula.quadrature_dual import to_ball
-from ntkcalc.activations.formula.splines import Spline
+from ntkcalc.activations.formula.splines import Spline, _damped_laguerre
 
 BITS = 120
 KNOTS = {
@@ -20,6 +20,7 @@ KNOTS = {
     "relu(x-3/10)": [("3/10", ["1"])],
     "hard sigmoid": [("-3", ["1/6"]), ("3", ["-1/6"])],
     "relu(x)^2/2 - relu(x-1)": [("0", ["0", "1"]), ("1", ["-1"])],
+    "far knots on both sides": [("-15", ["1", "-3", "2"]), ("-2", ["1/2", "5"]), ("1/3", ["-1", "7"]), ("14", ["2"])],
     "three knots, two next to each other": [("-1", ["1", "-2"]), ("1/2", ["0", "1", "3"]), ("500001/1000000", ["-1"])],
 }
 
@@ -32,7 +33,7 @@ def spline(name: str, bits: int = BITS) -> Spline:
 
 def hermite_series(name: str, t: str, order: int) -> arb:
     """Σ µ_k² t^k or its derivative, up to what is left of 5000 terms."""
-    mu, x = spline(name, 900).hermite(5000), rational(Fraction(t))
+    mu, x = spline(name, 3000).hermite(5000), rational(Fraction(t))
     return sum(
         (m * m * x**k if not order else k * m * m * x ** (k - 1) for k, m in enumerate(mu) if k >= order), arb(0)
     )
@@ -112,6 +113,27 @@ def test_series_are_the_hermite_series_regrouped(name: str) -> None:
         for j in (0, 1, 2, 7, 40):
             terms = (mu[k] * mu[k] * math.comb(k, j) * a ** (k - j) * delta**j for k in range(j, 3001))
             assert abs(found[j] - sum(terms, arb(0))) < found[j] * 2.0**-70
+
+
+@pytest.mark.parametrize("x", ["0", "1/7", "53", "300"])
+@pytest.mark.parametrize("ratio", ["1", "-1", "-1/30"])
+def test_damped_laguerre_polynomials_keep_their_bits(x: str, ratio: str) -> None:
+    """Σ e^{−x} L_n^{(−1/2)}(x) u^n, summed from exact coefficients; and what a radius of x does to them."""
+    place, c, n = Fraction(x), Fraction(ratio), 150
+    row, exact = [Fraction(1), Fraction(1, 2) - place], []
+    for k in range(1, n):
+        row.append(((2 * k + Fraction(1, 2) - place) * row[k] - (k - Fraction(1, 2)) * row[k - 1]) / (k + 1))
+    with working_precision(400):
+        exact = [(-rational(place)).exp() * rational(row[k] * c**k) for k in range(n)]
+        apart = rational(place) + arb(0, "1e-30")
+    with working_precision(BITS), series_length(n):
+        size = 2 * (-rational(place) / 2).exp()
+        for at, off in ((rational(place), arb(2) ** -BITS), (apart, arb("1e-28"))):
+            found = list(_damped_laguerre(at, rational(c), BITS).coeffs())
+            for k, (ours, true) in enumerate(zip(found, exact, strict=True)):
+                assert ours.overlaps(true)
+                told = size * abs(rational(c)) ** k * off * (k + 2) * 16
+                assert ours.rad() <= told or ours.rad() < 2.0 ** -(BITS + 15)
 
 
 @pytest.mark.parametrize("text", ["relu(x)+(exp(-abs(x))-1)*step(-x)", "elu(x)"])

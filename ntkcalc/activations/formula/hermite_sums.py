@@ -82,10 +82,10 @@ def hermite_sums(blocks: Iterable[Block], degree: int, need: float) -> list[Ball
 
 
 def hermite_guard(degree: int, reach: float) -> float:
-    """Return about the bits that radii take beyond those of values: they grow like |h_k(ix)| ω(x), e^{x√k − x²/4}."""
+    """Return about the bits that radii take beyond those of values: like |h_k(ix)| to h_k(x), e^{x√k − x²/2}."""
     root = math.sqrt(degree)
-    farthest = min(reach, 2 * root)
-    return 16 + 0.92 * (farthest * root - farthest**2 / 4) / _LN2
+    farthest = min(reach, root)
+    return 16 + (farthest * root - farthest**2 / 2) / _LN2
 
 
 def best_width(count: int, reach: float, degree: int, need: float) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
+from itertools import accumulate
 from operator import add
 
 from flint import arb, arb_poly
@@ -26,7 +27,7 @@ from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
 from ntkcalc.activations.formula.panels import Panels, Sliver
 from ntkcalc.activations.formula.polynomial_dual import hermite_moment, hermite_moments, values
-from ntkcalc.activations.formula.splines import Spline, moments_beyond
+from ntkcalc.activations.formula.splines import Spline, log_norm, moments_beyond
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.numerics.precision import log_factorial, log_falling
 
@@ -35,21 +36,21 @@ _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 _ORDERS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160)
 _NO_DIGITS = "rounding leaves no digits of what kinks make"
 _KEPT = 7  # precisions of splines
+_LOW = 64  # bits of what is needed roughly
+_UNSEEN = 16  # bits that single knots must be below the error
 _LATEST = 1 << 16  # first k of a series that is any use
 
 
 class _Split(ABC):
-    """A spline in any precision.
+    """A spline in any precision."""
 
-    Parameters
-    ----------
-    kinks
-        Its knots.
-    """
-
-    def __init__(self, kinks: list[Kink]) -> None:
-        self.kinks = kinks
+    def __init__(self) -> None:
         self._splines: dict[int, Spline] = {}
+
+    @property
+    @abstractmethod
+    def kinks(self) -> list[Kink]:
+        """Its knots, from left to right."""
 
     @property
     @abstractmethod
@@ -75,10 +76,18 @@ class _Split(ABC):
             self._splines = {**dict([*self._splines.items()][-_KEPT:]), bits: Spline(knots, bits)}
         return self._splines[bits]
 
+    def spline_moments(self, first: int, last: int, need: float) -> list[Ball]:
+        """Return balls of the spline's µ_first … µ_last, radii below 2**-need."""
+
+        def sums(guard: float) -> list[Ball]:
+            return self.spline(math.ceil(need + guard)).hermite(last, need + 2, first)
+
+        return refined(sums, need, self._guard(last, need), _NO_DIGITS)
+
     @property
-    def pairs(self) -> float:
-        """The number of pairs of jumps, with which the work for its dual grows."""
-        return float((self._degree * len(self.kinks)) ** 2)
+    def work(self) -> float:
+        """The work that a value takes, in Hermite coefficients, for which each knot takes a term."""
+        return self._degree**2 * max(1.0, len(self.kinks))
 
     def _guard(self, degree: int, need: float) -> float:
         """Return about the bits that rounding takes, of kinks that are seen in 2**-need."""
@@ -88,8 +97,7 @@ class _Split(ABC):
     @cached_property
     def log_loss(self) -> float:
         """log2 of by how much the spline is larger than φ usually is: bits that their difference takes."""
-        sizes = (self.spline(bits).log_size for bits in (64, 256, 1024, 4096))  # far knots take more
-        return max(0.0, next((size for size in sizes if size < math.inf), 0.0))
+        return max(0.0, self.spline(_LOW).log_size)
 
 
 class OwnSpline(_Split):
@@ -104,8 +112,13 @@ class OwnSpline(_Split):
     """
 
     def __init__(self, kinks: list[Kink], rows: list[list[Tree]]) -> None:
-        super().__init__(kinks)
-        self.rows = rows
+        super().__init__()
+        self.rows, self._kinks = rows, kinks
+
+    @property
+    def kinks(self) -> list[Kink]:
+        """All kinks."""
+        return self._kinks
 
     @cached_property
     def cut(self) -> tuple[int, int]:
@@ -118,7 +131,8 @@ class OwnSpline(_Split):
 
         def sums(guard: float) -> list[Ball]:
             with working_precision(bits := math.ceil(need + guard)):
-                found, row = self.spline(bits).hermite(degree, need + 3), hermite_moments(self.rows[0])[: degree + 1]
+                spline = self.spline(bits)
+                found, row = spline.hermite(degree, need + 3), hermite_moments(self.rows[spline.mirrored])[: degree + 1]
                 found[: len(row)] = map(add, found, row)
             return found
 
@@ -153,7 +167,7 @@ class MatchedSpline(_Split):
     panels
         φ on the whole line.
     kinks
-        Its kinks; those beyond ±X are left out.
+        Its kinks. Those beyond ±X are left out, and those whose share of S is too small to be seen.
     need
         −log2 of the norms of what φ − S, and its slope, have beyond `last`.
     dual
@@ -164,14 +178,36 @@ class MatchedSpline(_Split):
     def __init__(self, panels: Panels, kinks: list[Kink], need: float, dual: bool) -> None:
         self.need, self._dual = need, dual
         self._line = panels.line(self.places(need, dual))
-        super().__init__([kink for kink in kinks if abs(kink.near) < self._line.reach])
+        super().__init__()
+        self._inside = [kink for kink in kinks if abs(kink.near) < self._line.reach]
         self._sizes: dict[int, float] = {}
         self._left_out: dict[int, tuple[float, float]] = {}
+        self._shares: dict[Kink, list[list[float]]] = {}
 
     @staticmethod
     def places(need: float, dual: bool) -> float:
         """Return −log2 of how far kinks may be off: norms are roots of integrals."""
         return 2 * need + 16 if dual else need + 8
+
+    @cached_property
+    def kinks(self) -> list[Kink]:
+        """The knots of S."""
+        return [] if self.cut is None else self._knots(self.cut[1])
+
+    def _knots(self, m: int) -> list[Kink]:
+        return [kink for kink in self._inside if max(self._log_share(kink, m)) > -self.need - _UNSEEN]
+
+    def _log_share(self, kink: Kink, m: int) -> tuple[float, float]:
+        """Return log2 of bounds on the norms of what a knot adds to S, and to its slope."""
+        if kink not in self._shares:
+            distance, last = float(kink.centre().abs_lower()), _ORDERS[-1] - 1
+            jumps = kink.jumps(last, _LOW) or [arb.pos_inf()] * (last + 1)
+            self._shares[kink] = [
+                list(accumulate((log2_upper(c) + log_norm(i, distance) for i, c in enumerate(row)), _log_sum))
+                for row in (jumps, jumps[1:])
+            ]
+        value, slope = self._shares[kink]
+        return value[m - 1], slope[m - 2]
 
     def log_size(self, m: int) -> float:
         """Return log2 of a bound on C_m."""
@@ -207,19 +243,15 @@ class MatchedSpline(_Split):
             if size == math.inf or max(self._log_left_out(m)) > -self.need - 1:
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
-            work = k + (m * len(self.kinks)) ** 2 if self._dual else k
-            if k < _LATEST and work < least and None not in [kink.jumps(m - 1, 64) for kink in self.kinks]:
+            work = k + 4 * m**2 * len(self._knots(m)) if self._dual else k
+            if k < _LATEST and work < least and all(kink.jumps(m - 1, _LOW) for kink in self._inside):
                 best, least = (k, m), work
         return best
 
     def moments(self, first: int, last: int, need: float) -> list[Ball]:
         """Return balls of µ_first … µ_last of φ, radii below 2**-need."""
         error = self.log_beyond(first - 1, 0)
-
-        def sums(guard: float) -> list[Ball]:
-            return self.spline(math.ceil(need + guard)).hermite(last, need + 3, first)
-
-        return [widened(c, error) for c in refined(sums, need + 1, self._guard(last, need), _NO_DIGITS)]
+        return [widened(c, error) for c in self.spline_moments(first, last, need + 1)]
 
     def _log_left_out(self, m: int) -> tuple[float, float]:
         """Return log2 of bounds on the norms of what is replaced beyond ±X and at kinks, and of its slope."""
@@ -241,11 +273,19 @@ class MatchedSpline(_Split):
                     jump = min(s - i * log_r for log_r, s in cell.disc_sizes) + slope * math.log2(i + 1)
                     power = log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
                     total[slope] = log_total((total[slope], jump + power / 2))
+        knots = self._knots(m)
+        for kink in self._inside:
+            if kink not in knots:
+                total = [log_total(pair) for pair in zip(total, self._log_share(kink, m), strict=True)]
         for sliver in line.slivers:
             total = [
                 log_total((own, more)) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)
             ]
         return total[0], total[1]
+
+
+def _log_sum(one: float, other: float) -> float:
+    return log_total((one, other))
 
 
 def _log_uncertain(sliver: Sliver, dual: bool) -> tuple[float, float]:

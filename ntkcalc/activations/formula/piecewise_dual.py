@@ -290,14 +290,14 @@ class PiecewiseDual(QuadratureDual):
     def _split(self, need: float, terms: float) -> OwnSpline | MatchedSpline | None:
         """Return a spline beyond whose `last` φ has norms of 2**-need; None where so many terms are less work."""
         found = self._spline_itself or self._matched(need, dual=True)
-        return None if found is None or found.last + found.pairs > 4 * terms else found
+        return None if found is None or found.last + found.work > 4 * terms else found
 
     def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> tuple[Any, Any]:
         """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k and its slope, polynomials in balls of so many bits; some are kept."""
         if (split, bits) not in self._corrections:
             last = split.last
             ours = self.moments(last, bits - split.log_loss - 24)
-            theirs = split.spline(bits).hermite(last, bits - split.log_loss / 2)
+            theirs = split.spline_moments(0, last, bits - split.log_loss / 2)
             squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
             pair = (row := arb_poly(squares)), row.derivative()
             self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): pair}

@@ -1,10 +1,15 @@
-r"""Splines S(x) = Σ_b Σ_{i≥1} J_{b,i} (x − b)_+^i/i! in balls: Hermite coefficients, and E[S(U)S(V)] as power series.
+r"""Splines with the jumps J_{b,i} of the i-th derivatives at knots b, in balls: Hermite coefficients, E[S(U)S(V)].
+
+.. math::  S(x) = \sum_{b ≥ 0} \sum_{i≥1} J_{b,i} f_i(x − b) + \sum_{b < 0} \sum_{i≥1} (−1)^{i+1} J_{b,i} f_i(|b| − x),
+           \qquad f_i(x) = x_+^i/i!
+
+has them, and is small where knots are far from 0. Knots b < 0 are mirrored: with e = −1, f_i(ex − |b|) are theirs.
 
 By k integrations by parts
 
-.. math::  E[S(Z) He_k(Z)] = \sum_{b,i} J_{b,i} I_{i−k}(b), \qquad I_n(b) = E[(Z − b)_+^n]/n!, \quad I_{−1−j} = He_j ω.
+.. math::  E[f_i(Z − b) He_k(Z)] = I_{i−k}(b), \qquad I_n(b) = E[(Z − b)_+^n]/n!, \quad I_{−1−j} = He_j ω.
 
-For E[S(U)S(V)], corr(U, V) = t, let F_{ik} = E[f_i(U − b) f_k(V − c)] with f_i(x) = x_+^i/i! and f_{−1} Dirac's δ.
+For E[S(U)S(V)], corr(U, V) = t, let F_{ik} = E[f_i(U − b) f_k(V − c)] with f_{−1} Dirac's δ.
 Stein's identity E[U g(U) h(V)] = E[g'(U) h(V)] + t E[g(U) h'(V)] and x f_{i−1} = i f_i give a table of them,
 
 .. math::  i F_{ik} = F_{i−2,k} + t F_{i−1,k−1} − b F_{i−1,k},
@@ -14,42 +19,60 @@ from F_{00} (`_Orthant`) and F_{−1,k} = V_k. With w = √(1 − t²) and z = (
 .. math::  V_l = ω(b) w^l I_l(z), \qquad l V_l = w² V_{l−2} − (c − tb) V_{l−1}, \qquad
            V_{−1} = \frac{1}{2πw} \exp\Big(−\frac{(b − c)²}{4(1 − t)} − \frac{(b + c)²}{4(1 + t)}\Big).
 
-With S_j the j-th derivative off the knots, n the degree, the A_j(t) = E[S_j(U)S_j(V)] are sums over the tables. Series
-about any ±a follow from them, for δ at the knots gives A_{n+1} = 0 and
+With S_j the j-th derivative off the knots, n the degree, the A_j(t) = E[S_j(U)S_j(V)] are sums over the tables, at −t
+where one of two knots is mirrored. Series about any ±a follow from them, for δ at the knots gives A_{n+1} = 0 and
 
-.. math::  A_j' = A_{j+1} + \sum_{b,c} J_{b,j} \Big( J_{c,j} V_{−1} + 2 \sum_{m>j} J_{c,m} V_{m−j−1} \Big), \qquad
+.. math::  A_j' = A_{j+1} + \sum_b J_{b,j} \Big( \sum_c J_{c,j} V_{−1} + 2 E[δ(U − b) S_{j+1}(V)] \Big), \qquad
            V_0' = \frac{b − ct}{w²} V_{−1}.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import accumulate
-from typing import Any
+from operator import mul
+from typing import Annotated, Any
 
 import flint
 from flint import arb, arb_poly, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, series_length, widened, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    log2_lower,
+    log2_upper,
+    log_total,
+    power_of_two,
+    series_length,
+    widened,
+    working_precision,
+)
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
-from ntkcalc.numerics.precision import log_falling
+from ntkcalc.numerics.precision import log_factorial, log_falling
 
+_LN2 = math.log(2)
 _SPARE = 24  # terms of a series beyond the precision
+_SMALLEST = 1e15  # −log2 of the smallest bound
 
 
 class _Orthant:
     """P(U > b, V > c) for correlations t ≥ 0, in a fixed precision.
 
     It is known at 0, its derivative is V_{−1}, and it is carried on as power series from 1 − 2^{−i} to 1 − 2^{−i−1}.
-    What a series about a leaves out beyond s^n at a + δs is at most s^{n+1}: for b = c all coefficients about a ≥ 0
-    are positive and add up to P(U > b), and those for b and c are at most the roots of products of such ones.
+    What a series about a leaves out beyond s^n at a + δs is at most s^{n+1} √(P(U > b) P(V > c)): for b = c all
+    coefficients about a ≥ 0 are positive and add up to P(U > b), and those for b and c are at most the roots of
+    products of such ones. Where (b − c)²/4δ is twice the bits, all that is left of it is below e^{−bits} of that root.
     """
 
     def __init__(self, b: Ball, c: Ball, bits: int) -> None:
         self.b, self.c, self.bits = b, c, bits
+        self._log_size = log2_upper((_tail(b) * _tail(c)).sqrt())
         self._series: list[Any] = []  # polynomials in s about 1 − 2^{−i}
+        apart = log2_lower(b - c)
+        self._last = max(0, math.ceil(math.log2(8 * bits) - 2 * apart)) if apart > -math.inf else math.inf
 
     def __call__(self, delta: Ball) -> Ball:
         """Return it at 1 − δ, 0 < δ ≤ 1."""
@@ -57,13 +80,15 @@ class _Orthant:
             return arb("0.5") - (delta / 2).sqrt().asin() / arb.pi()
         mantissa, exponent = delta.upper().man_exp()
         index = max(0, -int(exponent) - int(mantissa).bit_length())
-        while len(self._series) <= index:
+        while len(self._series) <= min(index, self._last):
             start = self._at(-1, arb("0.5")) if self._series else _tail(self.b) * _tail(self.c)
             self._series.append(self._about(arb("0.5") ** len(self._series), start))
+        if index > self._last:
+            return widened(self._at(-1, arb("0.5")), self._log_size - self.bits - _SPARE)
         return self._at(index, 1 - delta * arb(2) ** index)
 
     def _at(self, index: int, s: Ball) -> Ball:
-        return self._series[index](s) + arb(0, power_of_two((self.bits + _SPARE) * log2_upper(s)))
+        return self._series[index](s) + arb(0, power_of_two((self.bits + _SPARE) * log2_upper(s) + self._log_size))
 
     def _about(self, delta: Ball, start: Ball) -> Any:
         """Return the series about 1 − δ from its value there."""
@@ -72,13 +97,32 @@ class _Orthant:
             return arb_poly(list((start + slope.integral()).coeffs()))
 
 
+@dataclass(frozen=True, eq=False)
+class _Knot:
+    """What a knot adds: Σ_i J_i f_i(ex − |b|)."""
+
+    place: Annotated[Ball, "b"]
+    jumps: Annotated[Sequence[Ball], "0 and J_{b,1} … J_{b,n} of the derivatives"]
+    side: Annotated[int, "e: −1 for b < 0"]
+    distance: Annotated[Ball, "|b|"]
+    weights: Annotated[Sequence[Ball], "0 and J_1 … J_n"]
+
+    @classmethod
+    def of(cls, b: Ball, jumps: Sequence[Ball], degree: int) -> _Knot:
+        """Return the knot of a spline of a degree, with jumps of the first derivative and others."""
+        row = [arb(0), *jumps, *[arb(0)] * (degree - len(jumps))]
+        if not b.mid() < 0:
+            return cls(b, row, 1, b, row)
+        return cls(b, row, -1, -b, [jump if i % 2 else -jump for i, jump in enumerate(row)])
+
+
 class Spline:
     """One spline, computed in a fixed precision.
 
     Parameters
     ----------
     knots
-        Pairs of b and J_{b,1} … J_{b,n}.
+        Pairs of b and J_{b,1} … J_{b,n}, from left to right.
     bits
         The precision.
     """
@@ -86,8 +130,14 @@ class Spline:
     def __init__(self, knots: Sequence[tuple[Ball, Sequence[Ball]]], bits: int) -> None:
         self.bits = bits
         self.degree = max((len(jumps) for _, jumps in knots), default=1)
-        self.knots = [(b, [arb(0), *jumps, *[arb(0)] * (self.degree - len(jumps))]) for b, jumps in knots]
+        with working_precision(bits):
+            self.knots = [_Knot.of(b, jumps, self.degree) for b, jumps in knots]
         self._orthants: dict[tuple[int, int, int], _Orthant] = {}
+
+    @property
+    def mirrored(self) -> int:
+        """The number of knots b < 0."""
+        return sum(knot.side < 0 for knot in self.knots)
 
     # ---------------------------------------------------------------- Hermite coefficients
 
@@ -96,45 +146,36 @@ class Spline:
 
         For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
         """
-        n, log_error = self.degree, -float(self.bits) if need is None else -need
-        least = log_error - math.log2(n * len(self.knots) + 1)
+        log_error = -float(self.bits) if need is None else -need
+        bits = math.inf if need is None else 64 + need
+        sides = {side: [arb(0)] * (degree + 1 - start) for side in (1, -1)}
+        for knot in self.knots:
+            self._add_knot(sides[knot.side], knot, start, bits, log_error)
         with working_precision(self.bits):
-            totals = [arb(0)] * (degree + 1)
-            for b, jumps in self.knots:
-                near = float(b.abs_lower())
-                sizes = [
-                    (n - i, jump, log2_upper(jump) - near**2 / (4 * math.log(2)) - 1) for i, jump in enumerate(jumps)
-                ]
-                largest = max((size for _, _, size in sizes), default=0.0)
-                wanted = 64 - log_error + max(largest, 0.0) + hermite_guard(degree, near)  # far knots take more
-                with working_precision(self.bits if need is None else min(self.bits, math.ceil(wanted))):
-                    self._add_knot(totals, start, b, sizes, least)
             factorial, found = arb(max(start - 1, 0)).fac(), []
-            for k in range(start, degree + 1):
+            for k, (right, left) in enumerate(zip(sides[1], sides[-1], strict=True), start):
                 factorial *= max(k, 1)
-                found.append(widened(totals[k] * factorial.rsqrt(), log_error))
+                found.append(widened((right + (-1) ** k * left) * factorial.rsqrt(), log_error))
         return found
 
-    def _add_knot(
-        self, totals: list[Ball], start: int, b: Ball, sizes: list[tuple[int, Ball, float]], least: float
-    ) -> None:
-        """Add what a knot makes to all E[S He_k], k ≥ start: places in a row of integrals, jumps, and their sizes."""
-        row: list[Ball] = []
-        n, first = self.degree, start
-        while first < len(totals):
-            end = min(len(totals), max(n + 1, first + first // 4 + 1))
-            kept = [
-                (place, jump)
-                for place, jump, size in sizes
-                if size > -math.inf and (first <= n or size - log_falling(first, n - place + 1) / 2 > least)
-            ]
-            if not kept and first > n:
-                break
-            row = row or [*reversed(_repeated_integrals(b, n)), *_hermite_densities(b, len(totals))]
-            for k in range(first, end):
-                for place, jump in kept:
-                    totals[k] += jump * row[k + place]
-            first = end
+    def _add_knot(self, totals: list[Ball], knot: _Knot, start: int, bits: float, log_error: float) -> None:
+        """Add Σ_i J_i E[f_i(Z − |b|) He_k(Z)], k ≥ start, from a row of integrals of more bits than sums have."""
+        n, degree, near = self.degree, start + len(totals) - 1, float(knot.distance.abs_lower())
+        sizes = [log2_upper(weight) - near**2 / (4 * _LN2) - 1 for weight in knot.weights]
+        least = log_error - math.log2(n * len(self.knots) + 1)
+        bits += max(*sizes, 0.0)
+        with working_precision(math.ceil(min(self.bits, bits + hermite_guard(degree, near)))):  # far knots take more
+            row = [*reversed(_repeated_integrals(knot.distance, n)), *_hermite_densities(knot.distance, degree)][start:]
+        with working_precision(math.ceil(min(self.bits, bits))):
+            row = [+c for c in row]
+            for i, (weight, size) in enumerate(zip(knot.weights, sizes, strict=True)):
+                if size == -math.inf:
+                    continue
+                seen = bisect_left(range(start, degree + 1), True, key=partial(self._unseen, i, size, least))
+                totals[:seen] = [total + weight * c for total, c in zip(totals[:seen], row[n - i :], strict=False)]
+
+    def _unseen(self, i: int, size: float, least: float, k: int) -> bool:
+        return k > self.degree and size - log_falling(k, i + 1) / 2 <= least
 
     # ---------------------------------------------------------------- E[S(U)S(V)]
 
@@ -150,90 +191,113 @@ class Spline:
 
     def value(self, sign: int, delta: Ball) -> tuple[Ball, Ball]:
         """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1."""
+        value = slope = arb(0)
         with working_precision(self.bits):
-            value, slope, *_ = self._means(sign, delta)
-            return value, slope
+            for i, one in enumerate(self.knots):
+                for k, other in enumerate(self.knots[: i + 1]):
+                    sides, twice = one.side * other.side, 1 if i == k else 2
+                    rows = self._table(i, k, sign * sides, delta)
+                    means, slopes = (
+                        sum(map(mul, one.weights[1:], rows[1 - j :]), arb_poly([])).coeffs() for j in (0, 1)
+                    )
+                    value += twice * sum(map(mul, other.weights[1:], means[2:]), arb(0))
+                    slope += sides * twice * sum(map(mul, other.weights[1:], slopes[1:]), arb(0))
+        return value, slope
 
     @property
     def log_size(self) -> float:
         """log2 of a bound on E[S²] or E[S'²], whichever is larger, by the triangle inequality."""
-        with working_precision(self.bits):
-            roots = [arb(0), arb(0)]
-            for b, jumps in self.knots:
-                integrals = _repeated_integrals(b, 2 * self.degree)
-                for j in (0, 1):
-                    for i, jump in enumerate(jumps[j:]):
-                        roots[j] += abs(jump) * (integrals[2 * i] * arb(math.comb(2 * i, i))).sqrt()
-            return 2 * max(map(log2_upper, roots))
+        return 2 * log_total(
+            [-math.inf]
+            + [
+                log2_upper(weight) + log_norm(i - j, float(knot.distance.abs_lower()))
+                for knot in self.knots
+                for j in (0, 1)
+                for i, weight in enumerate(knot.weights[j:], j)
+            ]
+        )
 
     def _means(self, sign: int, delta: Ball) -> list[Ball]:
         """Return A_0 … A_n at ±(1 − δ): sums along the diagonals of the tables, each a product of polynomials."""
         n, totals = self.degree, [arb(0)] * (self.degree + 1)
-        for i, (_, jumps) in enumerate(self.knots):
-            for k, (_, others) in enumerate(self.knots[: i + 1]):
-                table = self._table(i, k, sign, delta)
+        for i, one in enumerate(self.knots):
+            for k, other in enumerate(self.knots[: i + 1]):
+                sides = one.side * other.side
+                table = self._table(i, k, sign * sides, delta)
                 for apart in range(0 if i == k else -n, n + 1):
                     rows = range(max(apart, 0), n + min(apart, 0) + 1)
-                    weights = arb_poly([jumps[m] * others[m - apart] for m in rows])
-                    product = weights * arb_poly([table[m][m - apart] for m in reversed(rows)])
+                    weights = arb_poly([one.weights[m] * other.weights[m - apart] for m in rows])
+                    product = weights * arb_poly([table[m][m - apart + 1] for m in reversed(rows)])
                     twice = 2 if i != k or apart else 1  # for the tables are symmetric, and so are their sums
                     for j in range(len(rows)):
-                        totals[j] += twice * product[len(rows) - 1 + j]
+                        totals[j] += sides**j * twice * product[len(rows) - 1 + j]
         return totals
 
-    def _table(self, i: int, k: int, sign: int, delta: Ball) -> list[list[Ball]]:
-        """Return F_{mp}, m, p ≤ n, for the knots number i and k at t = ±(1 − δ)."""
-        (b, _), (c, _), n, t = self.knots[i], self.knots[k], self.degree, sign * (1 - delta)
+    def _table(self, i: int, k: int, sign: int, delta: Ball) -> list[Any]:
+        """Return Σ_{p≥−1} F_{mp} y^{p+1}, m, p ≤ n, for the distances of the knots number i and k at t = ±(1 − δ)."""
+        b, c, n, t = self.knots[i].distance, self.knots[k].distance, self.degree, sign * (1 - delta)
         key = (i, k, sign)
-        orthant = self._orthants.setdefault(key, _Orthant(b, c if sign > 0 else -c, self.bits))
-        corner = orthant(delta) if sign > 0 else _tail(b) - orthant(delta)  # P(U > b, V > c) at −t
+        if key not in self._orthants:
+            near, far = (b, c) if b.mid() < c.mid() else (c, b)
+            self._orthants[key] = _Orthant(far, near if sign > 0 else -near, self.bits)
+        orthant = self._orthants[key]
+        corner = orthant(delta) if sign > 0 else _tail(orthant.b) - orthant(delta)  # P(U > b, V > c) at −t
         with series_length(1):
             density = _joint_density(b, c, sign, 1 - delta, delta, self.bits)[0]
         square = delta * (2 - delta)
         above = _conditional_integrals(density, b, c - t * b, square, n)
         beside = _conditional_integrals(density, c, b - t * c, square, n)
-        # the row −1 and the row 0, each from the column −1 on
         row = [beside[1], corner]
         for p in range(1, n + 1):
             row.append((row[p - 1] + t * above[p] - c * row[p]) / p)
-        rows = [above, row]
+        found, step = [arb_poly(above[: n + 2]), arb_poly(row)], arb_poly([-b, t])
         for m in range(1, n + 1):
-            left = rows[-1]
-            entries = zip(rows[-2][1:], left, left[1:], strict=False)
-            rows.append([beside[m + 1], *((far + t * across - b * near) / m for far, across, near in entries)])
-        return [row[1:] for row in rows[1:]]
+            found.append(((found[-2] + step * found[-1]) * (arb(1) / m)).truncate(n + 2))
+            found[-1][0] = beside[m + 1]
+        return found[1:]
 
     def _sources(self, sign: int, a: Ball, delta: Ball) -> list[Any]:
         """Return the sums over pairs of knots in A_0', A_1', …"""
         found: list[Any] = [arb_series([0])] * (self.degree + 1)
-        square = arb_series([delta * (1 + a), delta * (delta - 1 - a), -delta * delta])  # w²
-        t, eta = arb_series([sign * a, sign * delta]), delta / (1 + a)
-        for b, jumps in self.knots:
-            for c, others in self.knots:
-                before = _joint_density(b, c, sign, a, delta, self.bits)
-                integrals = [before]
-                if self.degree > 1:
-                    z = (c - sign * a * b) / (delta * (1 + a)).sqrt()
-                    rise = _divided(_divided(before * (b - c * t), arb(1)), -eta)
-                    integrals.append(_density(b) * _tail(z) + (sign / (1 + a) * rise).integral())
-                for n in range(1, self.degree - 1):
-                    integrals.append((square * integrals[-2] - (c - b * t) * integrals[-1]) / n)
+        for one in self.knots:
+            for other in self.knots:
+                integrals = self._integrals(one, other, sign, a, delta)
                 for j in range(1, self.degree + 1):
-                    if jumps[j].is_zero():
+                    if one.jumps[j].is_zero():
                         continue
-                    total = others[j] * before
+                    total = other.jumps[j] * integrals[0]
                     for m in range(j + 1, self.degree + 1):
-                        if not others[m].is_zero():
-                            total += 2 * others[m] * integrals[m - j]
-                    found[j] += jumps[j] * total
+                        if not other.weights[m].is_zero():
+                            total += 2 * other.side ** (j + 1) * other.weights[m] * integrals[m - j]
+                    found[j] += one.jumps[j] * total
+        return found
+
+    def _integrals(self, one: _Knot, other: _Knot, sign: int, a: Ball, delta: Ball) -> list[Any]:
+        """Return V_{−1} and V_l = E[δ(U − b) f_l(eV − |c|)], l ≤ n − 2, as series."""
+        found = [_joint_density(one.place, other.place, sign, a, delta, self.bits)]
+        if self.degree > 1:
+            b, c, sign = one.place, other.distance, sign * other.side
+            t = arb_series([sign * a, sign * delta])
+            square = arb_series([delta * (1 + a), delta * (delta - 1 - a), -delta * delta])  # w²
+            z = (c - sign * a * b) / (delta * (1 + a)).sqrt()
+            rise = _divided(_divided(found[0] * (b - c * t), arb(1)), -delta / (1 + a))
+            found.append(_density(b) * _tail(z) + (sign / (1 + a) * rise).integral())
+            for n in range(1, self.degree - 1):
+                found.append((square * found[-2] - (c - b * t) * found[-1]) / n)
         return found
 
 
+def log_norm(i: int, b: float) -> float:
+    """Return log2 of a bound on the norm of f_i(Z − b), b ≥ 0: ω(y + b) ≤ ω(y) e^{−b²/2} for y ≥ 0."""
+    return (log_factorial(2 * i) - i - 1 - b * b / (2 * _LN2)) / 2 - 1.5 * log_factorial(i) + 1e-9
+
+
 def _joint_density(b: Ball, c: Ball, sign: int, a: Ball, delta: Ball, bits: int) -> Any:
-    """Return V_{−1} at t = ±(a + δs) as a series in s."""
+    """Return V_{−1} at t = ±(a + δs) as a series in s, from w² = δ(1 + a)(1 − s)(1 + ηs), η = δ/(1 + a)."""
     apart, along = arb(0) if sign > 0 and b is c else b - sign * c, b + sign * c
-    singular = _singular_factor(apart * apart / (4 * delta), bits)
-    regular = _regular_factor(along * along / (4 * (1 + a)), delta / (1 + a), bits)
+    eta = delta / (1 + a)
+    singular = _damped_laguerre(apart * apart / (4 * delta), arb(1), bits)
+    regular = _damped_laguerre(along * along / (4 * (1 + a)), -eta, bits)
     return singular * regular / (2 * arb.pi() * (delta * (1 + a)).sqrt())
 
 
@@ -245,16 +309,28 @@ def _conditional_integrals(density: Ball, b: Ball, apart: Ball, square: Ball, la
     return found
 
 
-def _singular_factor(x: Ball, bits: int) -> Any:
-    """Return (1 − s)^{−1/2} e^{−x/(1 − s)} = e^{−x} Σ L_n^{(−1/2)}(x) s^n.
+def _damped_laguerre(x: Ball, ratio: Ball, bits: int) -> Any:
+    """Return (1 − u)^{−1/2} e^{−x/(1 − u)} = Σ e^{−x} L_n^{(−1/2)}(x) u^n at u = cs, |c| ≤ 1, as a series in s.
 
-    For large x only the bound 2 e^{−x/2} on coefficients (Abramowitz and Stegun 22.14.14).
+    Its coefficients are at most 2 |c|^n e^{−x/2} (Abramowitz and Stegun 22.14.14), which is all that is said of small
+    ones. Radii of exp(−x/(1 − u)) would grow as those of e^{x/(1−u)} do, like e^{2√(nx)}, so that it takes more bits,
+    at the middle of x; what is off by is at most that times the largest e^{−x} |L_n^{(1/2)}(x)| ≤ 2 √(n + 1) e^{−x/2}.
     """
-    if x > 2 * bits:
-        small = arb(0, (2 * (-x / 2).exp()).abs_upper())
-        return arb_series([small] * flint.ctx.cap)
-    root = _central_binomials(flint.ctx.cap, bits)
-    return root if x.is_zero() else root * (-x / arb_series([1, -1])).exp()
+    length, log_ratio = flint.ctx.cap, log2_upper(ratio)
+    log_size = max(1 - float(x.abs_lower()) / (2 * _LN2), -_SMALLEST)
+    row: list[Ball] = []
+    if log_size > -bits:
+        kept = length if log_ratio > -1e-6 else min(length, math.ceil((bits + 16 + log_size) / -log_ratio) + 1)
+        off = arb(0, power_of_two(log2_upper(x.rad()) + log_size + math.log2(kept + 1) / 2))
+        middle = float(x.mid())
+        lost = max(0.0, 2 * math.sqrt(kept * middle) - middle) / _LN2
+        with working_precision(bits + math.ceil(lost)), series_length(kept):
+            root = _central_binomials(kept, bits)
+            found = root if x.is_zero() else root * (-arb(x.mid()) / arb_series([1, -1])).exp()
+            row = [c + off for c in _coefficients(found)]
+    row += [arb(0, power_of_two(log_size))] * (length - len(row))
+    power = accumulate(range(length - 1), lambda p, _: p * ratio, initial=arb(1))
+    return arb_series([c * p for c, p in zip(row, power, strict=True)])
 
 
 @lru_cache(maxsize=16)
@@ -263,23 +339,15 @@ def _central_binomials(length: int, bits: int) -> Any:
     return arb_series(list(accumulate(range(1, length), lambda c, n: c * (2 * n - 1) / (2 * n), initial=arb(1))))
 
 
-def _regular_factor(y: Ball, eta: Ball, bits: int) -> Any:
-    """Return (1 + ηs)^{−1/2} e^{−y/(1 + ηs)}; of coefficients that are small the bound √2 (2η)^n.
-
-    For on the circle |s| = 1/(2η) the exponential is at most 1, and |1 + ηs| at least 1/2.
-    """
-    log_fall, length = -log2_upper(2 * eta), flint.ctx.cap
-    with series_length(min(length, math.ceil((bits + 16) / log_fall) + 1) if log_fall > 0.5 else length):
-        row = list(((-y / arb_series([1, eta])).exp() * arb_series([1, eta]).rsqrt()).coeffs())
-    bound = arb(0, arb(1.5) * power_of_two(-log_fall * len(row)))
-    return arb_series(row + list(accumulate(range(len(row) + 1, length), lambda c, _: c * (2 * eta), initial=bound)))
-
-
 def _divided(series: Any, c: Ball) -> Any:
     """Return a series over 1 − cs."""
+    return arb_series(list(accumulate(_coefficients(series), lambda before, x: x + c * before)))
+
+
+def _coefficients(series: Any) -> list[Ball]:
+    """Return as many coefficients as series have now, with the zeros at the end."""
     row = list(series.coeffs())
-    row += [arb(0)] * (flint.ctx.cap - len(row))  # zeros at the end are not among the coefficients
-    return arb_series(list(accumulate(row, lambda before, x: x + c * before)))
+    return row + [arb(0)] * (flint.ctx.cap - len(row))
 
 
 def moments_beyond(b: Ball, count: int) -> list[Ball]:
