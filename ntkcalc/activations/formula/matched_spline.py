@@ -243,7 +243,8 @@ class MatchedSpline(_Split):
             if size == math.inf or max(self._log_left_out(m)) > -self.need - 1:
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
-            work = k + 4 * m**2 * len(self._knots(m)) if self._dual else k
+            knots = len(self._knots(m))
+            work = k + (2 * m * knots) ** 2 / (3 + knots) if self._dual else k  # a term k costs 3 and 1 each knot
             if k < _LATEST and work < least and all(kink.jumps(m - 1, _LOW) for kink in self._inside):
                 best, least = (k, m), work
         return best
