@@ -109,6 +109,8 @@ def mean(text: str, k: int, ends: list[str]) -> mpmath.mpf:
         ("relu(x-0.5)*tanh(x)", ["0.5"]),
         ("clip(x,-1,exp(x/2))", ["-1", "0"]),
         ("x/tanh(x)", ["-1", "1"]),
+        ("max(sin(x)/x,x)", ["0", "0.87672621539506244597211864314193"]),  # what decides has a removable singularity
+        ("relu((cosh(x)-1)/x)", ["0"]),
     ],
 )
 @pytest.mark.parametrize("k", [0, 1, 5])

@@ -398,6 +398,8 @@ def test_taylor_series_are_derivatives(text: str) -> None:
         ("x*sin(x)+x^3", None, 3),
         ("x*tanh(log(1+exp(x)))", None, None),
         ("1+x+1e-30*sin(x)^2", None, 1),
+        ("mish(max(8,x*x))", None, -1),
+        ("x*min(2,cos(x))", -1, None),
     ],
 )
 def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd: int | None) -> None:

@@ -18,6 +18,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import Branch, branch, derivative, replaced
+from ntkcalc.activations.formula.removable import without_removable_singularities
 from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.errors import AccuracyError
 
@@ -167,7 +168,7 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
     bits = max(_PRECISION, 2 * x.bits())
     for _ in range(4):
         with working_precision(bits):
-            value = real_program(u)(x)[0]
+            value = _value(u, x)
         if value > 0 or value < 0:
             return 1 if value > 0 else -1
         if value == 0:
@@ -178,7 +179,16 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
 
 def _ball(u: Tree, box: Ball) -> Ball:
     with working_precision(_PRECISION):
-        return real_program(u)(box)[0]
+        return _value(u, box)
+
+
+def _value(u: Tree, x: Ball) -> Ball:
+    """Return a ball of a tree, of its limits where both parts of a quotient vanish, in the present precision."""
+    found = real_program(u)(x)[0]
+    return found if found.is_finite() else real_program(_removed(u))(x)[0]
+
+
+_removed = cache(without_removable_singularities)
 
 
 def between(left: Ball, right: Ball) -> Ball:

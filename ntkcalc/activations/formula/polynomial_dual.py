@@ -63,7 +63,7 @@ class PolynomialDual(ClosedFormDual):
                 spent = wide > 2 * FLOOR
                 found = [arb(0) if log2_upper(m) < size - FLOOR or (spent and m.contains(0)) else m for m in found]
                 lost = [log2_upper(m.rad() / m.abs_lower()) for m in found if not m.is_zero()]
-                if max(lost, default=-math.inf) < -bits:
+                if max(lost, default=-math.inf) < -bits or len(found) == 1:  # of a constant nothing is asked
                     return found
             elif wide > 2 * FLOOR:
                 raise InputError(f"{self.name} is not finite: a number in it is not real, or a divisor is 0")

@@ -59,11 +59,9 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
         return t
     if t.word in _ARITHMETIC:
         return simplified(t.head, *a)
-    sign = _sign(a[0], t.arguments[0])
-    if sign is None:
+    a = [own if _sign(mirrored, own) == 1 else mirrored for mirrored, own in zip(a, t.arguments, strict=True)]
+    if a[0] is t.arguments[0] or _sign(a[0], t.arguments[0]) is None:
         return node(t.head, *a)
-    if sign > 0:
-        return node(t.head, t.arguments[0], *a[1:])
     if t.word == "abs":
         return t
     found = reflected_function(t)  # f(−u) in terms of f(u)
