@@ -53,13 +53,16 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segm
             yield Segment(left, right, (tree,))
             continue
         node, choice = found
-        sign = sign_on(choice.decider, left, right)
+        sign, marks = sign_on(choice.decider, left, right), [left, right]
+        if not sign and log2_upper(right - left) >= least:
+            marks[1:1] = _guess(choice.decider, left, right, least)
+            if len(marks) == 2:  # where arguments differ by little, as x and x tanh x do far out
+                sign = sign_on(choice.decider, left, right, _PRECISION + math.ceil(abs(least)))
         if sign:
             stack.append((replaced(tree, node, choice.above if sign > 0 else choice.below), left, right))
         elif log2_upper(right - left) < least:
             yield Segment(left, right, tuple(alternatives(tree, left.union(right))))
         else:
-            marks = [left, *_guess(choice.decider, left, right, least), right]
             if len(marks) == 2:
                 marks.insert(1, between(left, right))
             stack += [(tree, one, other) for one, other in reversed(list(pairwise(marks)))]
@@ -134,10 +137,10 @@ def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
     return next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)
 
 
-def sign_on(u: Tree, left: Ball, right: Ball) -> int:
-    """Return the sign that a plain tree has inside an interval, 0 where that is not proven."""
+def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
+    """Return the sign that a plain tree has inside an interval, 0 where that is not proven in so many bits."""
     box = left.union(right)
-    value = _ball(u, box)
+    value = _ball(u, box, bits)
     if value > 0 or value < 0:
         return 1 if value > 0 else -1
     chain = [u]
@@ -146,7 +149,7 @@ def sign_on(u: Tree, left: Ball, right: Ball) -> int:
         if slope is None:
             return 0
         chain.append(slope)
-        top = _ball(slope, box)
+        top = _ball(slope, box, bits)
         if top > 0 or top < 0:
             rising = 1 if top > 0 else -1
             for end, sign in ((left, rising), (right, rising * (-1) ** m)):
@@ -177,8 +180,8 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
     return None
 
 
-def _ball(u: Tree, box: Ball) -> Ball:
-    with working_precision(_PRECISION):
+def _ball(u: Tree, box: Ball, bits: int = _PRECISION) -> Ball:
+    with working_precision(bits):
         return _value(u, box)
 
 
