@@ -10,7 +10,8 @@ import arb_ntk
 import pytest
 
 from ntkcalc.activations.catalogue import FAMILIES, activation
-from ntkcalc.activations.dual import ExpansionPoint
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
+from ntkcalc.activations.exponential_linear import ExponentialLinearDual
 from ntkcalc.numerics.precision import Context, context, real
 
 CTX = context(200)
@@ -144,3 +145,28 @@ def test_coefficients_and_their_tails_sum_to_the_mean_squares(name: str, delta: 
         for whole, row, tails in ((square(name), d, found.tails), (slope, rises, found.slope_tails)):
             assert abs(whole - sum(row[: j + 1]) - wide(tails[j])) <= whole * 2.0**-58
     assert all(wide(few) <= wide(many) for few, many in zip(found.tails[1:], found.tails, strict=False))
+
+
+@pytest.mark.parametrize(("name", "alpha"), [("elu", Fraction(1)), ("elu:alpha=0.3", Fraction(3, 10)), ("selu", None)])
+@pytest.mark.parametrize("q", [9, 20])
+def test_elu_at_large_variances_is_what_its_differential_equations_give(
+    name: str, alpha: Fraction | None, q: int
+) -> None:
+    """Splines serve there; both are the dual of the same function."""
+    ours, theirs = activation(name).scaled(Fraction(q)), ExponentialLinearDual(alpha, Fraction(q))
+    assert not isinstance(ours.dual, ExponentialLinearDual)
+    assert abs(wide(ours.dual.mean_square(80)) - wide(theirs.mean_square(80))) < 1e-20 * q
+    for t in ("-0.999", "-0.5", "0.25", "0.9999"):
+        at = Correlation.of(Fraction(t), 100)
+        for one, other in zip(ours.dual.value(at, 80), theirs.value(at, 80), strict=True):
+            assert abs(wide(one) - wide(other)) < 1e-20 * q
+    for one, other in zip(ours.hermite(12, 60), theirs.hermite(12, 60), strict=True):
+        assert abs(wide(one) - wide(other)) <= 1e-16 * abs(wide(other))
+
+
+def test_elu_takes_any_variance() -> None:
+    """At q = 10^60 it is relu but for 10^−30 of it."""
+    scaled, relu = activation("elu").scaled(Fraction(10**60)), activation("relu")
+    at = Correlation.of(Fraction(1, 3), 100)
+    for one, other in zip(scaled.dual.value(at, 120), relu.dual.value(at, 120), strict=True):
+        assert 0 < abs(wide(one) / 10**60 / wide(other) - 1) < 1e-29

@@ -26,14 +26,16 @@ from typing import Any
 
 import gmpy2
 
+from ntkcalc.activations import formula
 from ntkcalc.activations.activation import Activation, ArrayPair, Family, HermiteFunction
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
-from ntkcalc.activations.dual import Correlation, ExpansionPoint
+from ntkcalc.activations.dual import Correlation, Dual, ExpansionPoint
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpfr_series import MpfrSeries
 from ntkcalc.numerics.precision import Context, Real, agreed, context, log2, mpfr_context, real, to_mpfr
 from ntkcalc.numerics.types import Array
 
+_LARGE = 8  # variance from which on splines take less time than the series
 _MOST_TERMS = 1 << 14  # of a series in the angle, which takes a minute
 
 
@@ -250,10 +252,18 @@ def _small_bits(q: Fraction) -> int:
     return max(0, q.denominator.bit_length() - q.numerator.bit_length() + 1)
 
 
+@lru_cache(maxsize=16)
+def _by_splines(alpha: Fraction | None) -> Activation:
+    """Return the function as a formula, whose dual takes no more time at larger variances."""
+    return formula.parse("selu(x)" if alpha is None else f"elu(x,{alpha})", lambda word, values: None)
+
+
 def _elu(name: str, alpha: Fraction | None) -> Activation:
     dual = ExponentialLinearDual(alpha)
 
-    def dilation(q: Fraction) -> tuple[ExponentialLinearDual, HermiteFunction]:
+    def dilation(q: Fraction) -> tuple[Dual, HermiteFunction]:
+        if q > _LARGE:
+            return _by_splines(alpha).dilation(q)
         scaled = ExponentialLinearDual(alpha, q)
         return scaled, scaled.hermite
 

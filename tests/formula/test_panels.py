@@ -150,6 +150,16 @@ def test_early_coefficients_are_as_far_from_those_of_jumps_as_is_said(text: str)
             assert log2_upper(norm) <= series.log_beyond(first - 1, slope)
 
 
+def test_where_what_is_beside_the_base_is_large_cells_are_made_finer() -> None:
+    """x² outside of two kinks at which what differs from it has slivers: more digits of rounding alone never end."""
+    text = "clip(cosh(3),x,x^2)"
+    panels = Panels(tree(text), text)
+    panels.line(170.0)
+    found = panels.hermite(7, 192.0)
+    assert max(log2_upper(c.rad()) for c in found) <= -192
+    assert all(a.overlaps(b) for a, b in zip(found, Panels(tree(text), text).hermite(7, 300.0), strict=True))
+
+
 def test_knots_that_add_too_little_to_be_seen_are_left_out_and_counted() -> None:
     """|sin x| has knots up to ±34 inside ±X; the norms of those that are left out are in the bounds."""
     text = "abs(sin(x))"

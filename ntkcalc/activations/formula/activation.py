@@ -50,13 +50,12 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     if named is None:
         jumps, roughness = dual.jumps()
         return replace(own, jumps=jumps, roughness=roughness)
-    everywhere = named.homogeneous or not named.jumps  # elu's own dual takes no large variances
     return replace(
         own,
         parity=named.parity,
         dual=named.dual,
         hermite=named.hermite,
-        dilation=named.dilation if everywhere else own.dilation,
+        dilation=named.dilation,
         jumps=named.jumps,
         roughness=named.roughness,
     )

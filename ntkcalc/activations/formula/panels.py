@@ -69,6 +69,7 @@ _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
+_GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
 _FINER = 4  # precisions of a rule over those asked for
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
@@ -289,8 +290,10 @@ class Panels:
 
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree with radii below 2**-need."""
-        line, said = self.line(need), f"rounding leaves no digits of {self.text}"
-        return refined(lambda guard: self._hermite(line, degree, need + 2, guard), need, 8.0, said)
+        said = f"rounding leaves no digits of {self.text}"
+        return refined(
+            lambda guard: self._hermite(self.line(need + guard - _GUARD), degree, need + 2, guard), need, _GUARD, said
+        )
 
     @cached_property
     def base(self) -> Tree | None:
@@ -336,7 +339,8 @@ class Panels:
                 error = log_total((error, size + cell.log_half + 1))
         blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept)]
         for sliver in line.slivers:
-            size = log_total((sliver.log_sizes[0], _log_polynomial(row, line.reach))) + _log_hermite(degree, 0.0, 0.0)
+            place = float((abs(sliver.left) + abs(sliver.right)).upper())
+            size = log_total((sliver.log_sizes[0], _log_polynomial(row, place))) + _log_hermite(degree, 0.0, 0.0)
             error = log_total((error, size + log2_upper(sliver.right - sliver.left)))
         both = 2.0 if self.parity else 1.0
         for side, g in zip((-1, 1), line.far[0], strict=True):
