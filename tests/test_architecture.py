@@ -34,7 +34,7 @@ KNOWERS = {
     "dask": {"cli"},
     "distributed": {"cli"},
     "zarr": {"cli"},
-    "os": {"cli"},
+    "os": {"__main__", "cli"},
     "warnings": {"cli"},
     "logging": {"cli"},
 }

@@ -448,3 +448,30 @@ def test_words_are_names_not_formulas() -> None:
         InputError, match=r"unknown activation 'reul'\. Did you mean 'relu'\?.* Or write a formula in x"
     ):
         activation("reul")
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "c"),
+    [
+        ("sin(30*x)", "sin", "30"),
+        ("cos(x/1e-3)", "cos", "1000"),
+        ("erf(x*1000)", "erf", "1000"),
+        ("1/(1+exp(-3*x))", "sigmoid", "3"),
+        ("x/7*(1+erf(x/(7*sqrt(2))))/2", "gelu", "1/7"),
+    ],
+)
+def test_named_functions_of_multiples_of_x_take_the_named_dual(text: str, word: str, c: str) -> None:
+    ours, named = activation(text), activation(word).scaled(Fraction(c) ** 2)
+    assert type(ours.dual) is type(named.dual)
+    assert [CTX.convert(a) for a in ours.hermite(5, 80)] == [CTX.convert(a) for a in named.hermite(5, 80)]
+    x = CTX.mpf(2) / 9
+    assert abs(ours.phi(CTX, x) - named.phi(CTX, x)) < 1e-25
+
+
+def test_a_fast_wave_has_its_closed_dual() -> None:
+    """E[sin(wU) sin(wV)] = e^{−w²} sinh(w² t); at w = 1000 all but 434,000 digits cancel in any sum."""
+    value, slope = activation("sin(1000*x)").dual.value(Correlation.of(Fraction(1, 3), 200), 80)
+    square = CTX.mpf(10) ** 6
+    expected = CTX.exp(-square) * CTX.sinh(square / 3)
+    assert abs(value / expected - 1) < 1e-20
+    assert abs(slope / (square * CTX.exp(-square) * CTX.cosh(square / 3)) - 1) < 1e-20

@@ -57,7 +57,7 @@ FUNCTIONS: dict[str, Callable[..., Values]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "abs": np.abs,
     "sign": np.sign,
-    "step": lambda x: np.heaviside(x, 0.5),
+    "step": lambda x: np.heaviside(x, 0.0),
     "max": np.maximum,
     "min": np.minimum,
     "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),

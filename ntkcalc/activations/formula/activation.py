@@ -26,7 +26,7 @@ from ntkcalc.activations.formula.rescaled import Rescaled
 from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, number, text_of, times, whole_power
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, node, number, text_of, times, whole_power
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context, log2, real
 
@@ -71,11 +71,29 @@ def _same_named(
             if (c := ratio(left, below)) is not None:
                 with suppress(InputError):  # of a number that the named one does not take
                     return named_call(word, [c])
-    for word in _NAMED if isinstance(dual, QuadratureDual) else ():
-        call = parsed(f"{word}(x)", WORDS)
-        if ratio(tree, plain(call)) == 1:
-            return named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
+    for c in _scales(tree) if isinstance(dual, QuadratureDual) else ():
+        narrowed = stretched(tree, 1 / c**2)
+        for word in _NAMED:
+            call = parsed(f"{word}(x)", WORDS)
+            if ratio(narrowed, plain(call)) == 1:
+                named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
+                return named and named.scaled(c**2)
     return None
+
+
+def _scales(tree: Tree) -> list[Fraction]:
+    """Return 1 and some c > 0 for which cx is in a tree, which may be f(cx) then."""
+    found = [Fraction(1)]
+    for t in in_order(tree):
+        if t.word in ("*", "/") and X in t.arguments:
+            one, other = t.arguments
+            c = one.number if other is X else other.number
+            if c:
+                found.append(abs(c if t.word == "*" else 1 / c))
+    return list(dict.fromkeys(found))[:_MOST_SCALES]
+
+
+_MOST_SCALES = 4
 
 
 _BENT = {"leaky_relu": X, "elu": node("expm1", X)}
