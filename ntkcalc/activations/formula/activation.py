@@ -73,7 +73,7 @@ def _same_named(
                     return named_call(word, [c])
     for c in _scales(tree) if isinstance(dual, QuadratureDual) else ():
         narrowed = stretched(tree, 1 / c**2)
-        for word in _NAMED:
+        for word in _CLOSED if c != 1 else (*_CLOSED, *_WITH_POLES):
             call = parsed(f"{word}(x)", WORDS)
             if ratio(narrowed, plain(call)) == 1:
                 named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
@@ -99,8 +99,11 @@ _MOST_SCALES = 4
 _BENT = {"leaky_relu": X, "elu": node("expm1", X)}
 """What is x for x > 0, by what it is a multiple of for x < 0."""
 
-_NAMED = ("erf", "gelu", "gaussian", "sin", "cos", "tanh", "sigmoid", "silu", "softplus")
-"""Smooth functions of whose duals more is known; formulas proven to be one of them take its dual."""
+_CLOSED = ("erf", "gelu", "gaussian", "sin", "cos")
+"""Functions whose duals have a closed form at every variance; formulas proven to be f(cx) take that."""
+
+_WITH_POLES = ("tanh", "sigmoid", "silu", "softplus")
+"""Functions whose poles are known; formulas proven to be one of them take its dual."""
 
 
 def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
