@@ -598,7 +598,8 @@ class QuadratureDual:
             need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
             local = LocalHermite(self._line, t.size, 1, need, need)
             spent = self._spent.get(bits, 0.0) + local.work()  # a series would have served all of these values
-            if spent < self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES:
+            series = self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES
+            if spent < series or terms >= _MOST_TERMS:
                 self._spent[bits] = spent
                 ctx = context(bits + 16)
                 value, slope = local.value(t.sign)
