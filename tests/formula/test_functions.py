@@ -461,3 +461,18 @@ def test_balls_of_softplus_hold_it_and_are_narrow_far_out(u: str) -> None:
         exact = arb(u).exp().log1p()
         assert ball.contains(exact)
     assert ball.rel_accuracy_bits() > 50
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("sqrt(2*x*x)", "sqrt(2)*abs(x)"),
+        ("sqrt(9*x^6)", "3*abs(x)^3"),
+        ("sqrt(-x*(abs(x)-x))", "sqrt(2)*relu(-x)"),
+        ("sqrt(x*abs(x)+x^2)", "sqrt(2)*relu(x)"),
+        ("sqrt((--x)*((abs(x))+(x)))", "sqrt(2)*relu(x)"),  # had no end, and no bound on its memory
+    ],
+)
+def test_roots_of_powers_are_powers(text: str, same: str) -> None:
+    one, other = (activation(t).dual.hermite(6, 60) for t in (text, same))
+    assert all(abs(a - b) <= abs(b) * 2.0**-58 for a, b in zip(one, other, strict=True))

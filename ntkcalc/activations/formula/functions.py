@@ -338,8 +338,17 @@ def _is_square(u: Tree) -> bool:
 
 
 def _root(u: Tree) -> Tree:
-    """Return √u, |v| where u = v²."""
-    return node("abs", u.arguments[0]) if _is_square(u) else node("sqrt", u)
+    """Return √u, |v| where u = v², and √c |x|^m where u = c x^{2m}."""
+    if _is_square(u):
+        return node("abs", u.arguments[0])
+    row = None if u.constant else polynomial(u)
+    if row is not None and all(lower is ZERO for lower in row[:-1]):
+        c = row[-1].number
+        if c == 0:
+            return ZERO
+        if c and c > 0 and len(row) % 2:
+            return times(node("sqrt", number(c)), whole_power(node("abs", X), len(row) // 2))
+    return node("sqrt", u)
 
 
 def _logarithm(u: Tree) -> Tree:
