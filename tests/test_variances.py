@@ -495,6 +495,7 @@ def test_an_nngp_series_is_read_back_as_its_kernel() -> None:
             "coeffs -a tanh --sigma-w2 1e300 --gamma-w2 sigma --sigma-b2 0",
             "phi varies too fast; lower the variances",
         ),
+        ("coeffs -a elu -T 2 -d 8000", "a series of more than 16384 terms; lower --digits"),
         (
             "coeffs -a relu --sigma-w2 1:2:10000 --sigma-b2 0:1:10000",
             "100000000 combinations of variances are more than 100000; take fewer at a time",

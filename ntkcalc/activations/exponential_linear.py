@@ -192,7 +192,7 @@ def _angle_series(dual: ExponentialLinearDual, bits: int) -> _AngleSeries:
     if terms > _MOST_TERMS:
         raise AccuracyError(
             f"the dual of elu at preactivations of variance {q:.6g} would take a series of more than {_MOST_TERMS} "
-            "terms; lower the variances"
+            "terms; lower --digits"
         )
     width = bits + 64 + math.ceil(2 * size + 11 * q)  # the coefficients of x^n are below 2^(64 + 11q)
     ctx = context(width + 16)

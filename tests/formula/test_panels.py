@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.balls import log2_upper, rational, working_precision
+from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
-from ntkcalc.activations.formula.functions import WORDS, plain, polynomial
+from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, program
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
@@ -158,6 +158,31 @@ def test_where_what_is_beside_the_base_is_large_cells_are_made_finer() -> None:
     found = panels.hermite(7, 192.0)
     assert max(log2_upper(c.rad()) for c in found) <= -192
     assert all(a.overlaps(b) for a, b in zip(found, Panels(tree(text), text).hermite(7, 300.0), strict=True))
+
+
+@pytest.mark.parametrize("text", ["max(x,x*tanh(x))", "max(erf(x),tanh(x))"])
+def test_far_out_a_branch_is_told_though_its_arguments_differ_by_little(text: str) -> None:
+    """By 2^−63 and 2^−68 at 24, less than balls of 64 bits tell."""
+    found = list(segments(tree(text), arb(24), arb(24.5), -16.0))
+    assert [len(segment.trees) for segment in found] == [1]
+    assert program([found[0].trees[0]], RealBalls())(arb(24))[0].overlaps(
+        arb(24) if text.startswith("max(x") else arb(24).erf()
+    )
+
+
+def test_more_bits_than_estimated_are_taken_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far knots and late coefficients: with an estimate that is much too low the same moments, not none."""
+    text = "abs(sin(x))"
+    panels = Panels(tree(text), text)
+    moments = []
+    for wrong in (False, True):
+        series = MatchedSpline(panels, kinks_of(panels, 80.0), 60.0, dual=False)
+        if wrong:
+            monkeypatch.setattr("ntkcalc.activations.formula.splines.hermite_guard", lambda degree, reach: 0.0)
+            monkeypatch.setattr("ntkcalc.activations.formula.matched_spline.hermite_guard", lambda degree, reach: 0.0)
+        moments.append(series.spline_moments(1990, 2000, 80.0))
+    assert all(log2_upper(c.rad()) <= -80 for row in moments for c in row)
+    assert all(a.overlaps(b) for a, b in zip(*moments, strict=True))
 
 
 def test_knots_that_add_too_little_to_be_seen_are_left_out_and_counted() -> None:

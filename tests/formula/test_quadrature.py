@@ -221,6 +221,19 @@ def test_values_are_those_of_the_expansion(text: str, t: str) -> None:
     assert abs(series[1] - slope) < 2.0**-55 * float(dual.slope_square(60))
 
 
+def test_a_series_that_is_too_long_is_not_taken_however_much_values_without_it_took() -> None:
+    """tanh(100 x) next to −1, where a series takes more than 524,288 terms: matrices of data were refused."""
+    dual, fresh = (activation("tanh").dilation(Fraction(10**4))[0] for _ in range(2))
+    assert isinstance(dual, QuadratureDual)
+    gap = context(200).mpf(10) ** -12
+    point = ExpansionPoint.between(1 - gap, gap)
+    expected = fresh.value(Correlation(1, point), 64)
+    dual._spent = {64: 1e9}
+    value, slope = dual.value(Correlation(-1, point), 64)
+    assert abs(value + expected[0]) < 2.0**-60
+    assert abs(slope - expected[1]) < 2.0**-60 * expected[1]
+
+
 @examples(20)
 @given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
 def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import TypeAlias
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
@@ -74,11 +75,18 @@ def _same_named(
     for c in _scales(tree) if isinstance(dual, QuadratureDual) else ():
         narrowed = stretched(tree, 1 / c**2)
         for word in _CLOSED if c != 1 else (*_CLOSED, *_WITH_POLES):
-            call = parsed(f"{word}(x)", WORDS)
-            if ratio(narrowed, plain(call)) == 1:
+            call, written = _call(word)
+            if ratio(narrowed, written) == 1:
                 named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
                 return named and named.scaled(c**2)
     return None
+
+
+@cache
+def _call(word: str) -> tuple[Tree, Tree]:
+    """Return f(x), with the parameters that it has by default, and what that is in plain terms."""
+    call = parsed(f"{word}(x)", WORDS)
+    return call, plain(call)
 
 
 def _scales(tree: Tree) -> list[Fraction]:

@@ -78,11 +78,12 @@ class _Split(ABC):
 
     def spline_moments(self, first: int, last: int, need: float) -> list[Ball]:
         """Return balls of the spline's µ_first … µ_last, radii below 2**-need."""
+        likely = self._guard(last, need)
 
         def sums(guard: float) -> list[Ball]:
-            return self.spline(math.ceil(need + guard)).hermite(last, need + 2, first)
+            return self.spline(math.ceil(need + guard)).hermite(last, need + 2, first, guard - likely)
 
-        return refined(sums, need, self._guard(last, need), _NO_DIGITS)
+        return refined(sums, need, likely, _NO_DIGITS)
 
     @property
     def work(self) -> float:
@@ -128,15 +129,17 @@ class OwnSpline(_Split):
 
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree, radii below 2**-need."""
+        likely = self._guard(degree, need)
 
         def sums(guard: float) -> list[Ball]:
             with working_precision(bits := math.ceil(need + guard)):
                 spline = self.spline(bits)
-                found, row = spline.hermite(degree, need + 3), hermite_moments(self.rows[spline.mirrored])[: degree + 1]
+                found = spline.hermite(degree, need + 3, spare=guard - likely)
+                row = hermite_moments(self.rows[spline.mirrored])[: degree + 1]
                 found[: len(row)] = map(add, found, row)
             return found
 
-        return refined(sums, need, self._guard(degree, need), _NO_DIGITS)
+        return refined(sums, need, likely, _NO_DIGITS)
 
     def square(self, order: int, need: float) -> Ball:
         """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need."""

@@ -147,6 +147,11 @@ class Sliver:
     trees: tuple[Tree, ...]
     log_sizes: tuple[float, float]
 
+    @property
+    def farthest(self) -> float:
+        """An upper bound on |x|."""
+        return float(abs(self.left).max(abs(self.right)).upper()) * (1 + 1e-12)
+
     def log_mass(self, order: int) -> float:
         """Return log2 of a bound on the integral of φ² or φ'² over the sliver.
 
@@ -339,8 +344,8 @@ class Panels:
                 error = log_total((error, size + cell.log_half + 1))
         blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept)]
         for sliver in line.slivers:
-            place = float((abs(sliver.left) + abs(sliver.right)).upper())
-            size = log_total((sliver.log_sizes[0], _log_polynomial(row, place))) + _log_hermite(degree, 0.0, 0.0)
+            own = log_total((sliver.log_sizes[0], _log_polynomial(row, sliver.farthest)))
+            size = own + _log_hermite(degree, 0.0, 0.0)
             error = log_total((error, size + log2_upper(sliver.right - sliver.left)))
         both = 2.0 if self.parity else 1.0
         for side, g in zip((-1, 1), line.far[0], strict=True):
@@ -409,7 +414,7 @@ class Panels:
             with working_precision(math.ceil(need + guard)):
                 total += part
         for sliver in line.slivers:
-            more = 2 * _log_polynomial(row, line.reach) + log2_upper(sliver.right - sliver.left)
+            more = 2 * _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
             error = log_total((error, log_total((sliver.log_mass(order), more)) - 1))
         for side, g in zip((-1, 1), line.far[order], strict=True):
             error = log_total((error, g.log_tail(line.reach, 0.5, 2) - 1))

@@ -72,6 +72,7 @@ class _Orthant:
         self._log_size = log2_upper((_tail(b) * _tail(c)).sqrt())
         self._series: list[Any] = []  # polynomials in s about 1 − 2^{−i}
         apart = log2_lower(b - c)
+        # the i of the last series, beyond which only the rest of its sum is left
         self._last = max(0, math.ceil(math.log2(8 * bits) - 2 * apart)) if apart > -math.inf else math.inf
 
     def __call__(self, delta: Ball) -> Ball:
@@ -141,13 +142,14 @@ class Spline:
 
     # ---------------------------------------------------------------- Hermite coefficients
 
-    def hermite(self, degree: int, need: float | None = None, start: int = 0) -> list[Ball]:
+    def hermite(self, degree: int, need: float | None = None, start: int = 0, spare: float = 0.0) -> list[Ball]:
         """Return balls of µ_start … µ_degree, of which 2**-need may be left out: more jumps for larger k.
 
+        Not all bits are used where fewer are estimated to leave such radii; `spare` are added to the estimate.
         For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
         """
         log_error = -float(self.bits) if need is None else -need
-        bits = math.inf if need is None else 64 + need
+        bits = math.inf if need is None else 64 + need + spare
         sides = {side: [arb(0)] * (degree + 1 - start) for side in (1, -1)}
         for knot in self.knots:
             self._add_knot(sides[knot.side], knot, start, bits, log_error)
@@ -175,6 +177,7 @@ class Spline:
                 totals[:seen] = [total + weight * c for total, c in zip(totals[:seen], row[n - i :], strict=False)]
 
     def _unseen(self, i: int, size: float, least: float, k: int) -> bool:
+        """Return whether what J_i of a knot adds to µ_k is below 2**least."""
         return k > self.degree and size - log_falling(k, i + 1) / 2 <= least
 
     # ---------------------------------------------------------------- E[S(U)S(V)]
@@ -324,10 +327,11 @@ def _damped_laguerre(x: Ball, ratio: Ball, bits: int) -> Any:
         off = arb(0, power_of_two(log2_upper(x.rad()) + log_size + math.log2(kept + 1) / 2))
         middle = float(x.mid())
         lost = max(0.0, 2 * math.sqrt(kept * middle) - middle) / _LN2
-        with working_precision(bits + math.ceil(lost)), series_length(kept):
+        with series_length(kept):
             root = _central_binomials(kept, bits)
-            found = root if x.is_zero() else root * (-arb(x.mid()) / arb_series([1, -1])).exp()
-            row = [c + off for c in _coefficients(found)]
+            with working_precision(bits + math.ceil(lost)):
+                found = root if x.is_zero() else root * (-arb(x.mid()) / arb_series([1, -1])).exp()
+                row = [c + off for c in _coefficients(found)]
     row += [arb(0, power_of_two(log_size))] * (length - len(row))
     power = accumulate(range(length - 1), lambda p, _: p * ratio, initial=arb(1))
     return arb_series([c * p for c, p in zip(row, power, strict=True)])

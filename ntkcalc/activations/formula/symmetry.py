@@ -59,8 +59,9 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
         return t
     if t.word in _ARITHMETIC:
         return simplified(t.head, *a)
-    a = [own if _sign(mirrored, own) == 1 else mirrored for mirrored, own in zip(a, t.arguments, strict=True)]
-    if a[0] is t.arguments[0] or _sign(a[0], t.arguments[0]) is None:
+    signs = [_sign(mirrored, own) for mirrored, own in zip(a, t.arguments, strict=True)]
+    a = [own if sign == 1 else mirrored for sign, mirrored, own in zip(signs, a, t.arguments, strict=True)]
+    if signs[0] != -1:
         return node(t.head, *a)
     if t.word == "abs":
         return t
@@ -73,12 +74,17 @@ def _sign(mirrored: Tree, own: Tree) -> int | None:
     if mirrored is own:
         return 1
     try:
-        field = _Rational((mirrored, own))
-        (top, bottom), (other_top, other_bottom) = field.quotient(mirrored), field.quotient(own)
+        left, right = _over_one_denominator(mirrored, own)
     except _UnknownError:
         return None
-    left, right = top * other_bottom, other_top * bottom
     return 1 if left == right else -1 if left == -right else None
+
+
+def _over_one_denominator(a: Tree, b: Tree) -> tuple[Any, Any]:
+    """Return the numerators of two trees over a common denominator."""
+    field = _Rational((a, b))
+    (top, bottom), (other_top, other_bottom) = field.quotient(a), field.quotient(b)
+    return top * other_bottom, other_top * bottom
 
 
 class _Rational:
@@ -240,11 +246,9 @@ def ratio(a: Tree, b: Tree) -> Fraction | None:
     kept: dict[str, list[Tree]] = {}
     one, other = (_by_few_functions(tree, kept) for tree in (a, b))
     try:
-        field = _Rational((one, other))
-        (top, bottom), (other_top, other_bottom) = field.quotient(one), field.quotient(other)
+        left, right = _over_one_denominator(one, other)
     except _UnknownError:
         return None
-    left, right = top * other_bottom, other_top * bottom
     if right == 0 or left == 0:
         return Fraction(0) if right != 0 else None
     c = left.leading_coefficient() / right.leading_coefficient()
