@@ -26,6 +26,7 @@ from ntkcalc import (
     sphere_eigenvalues,
 )
 from ntkcalc.errors import InputError
+from ntkcalc.kernel import phase
 from ntkcalc.kernel.hyperparameters import Kernel
 from ntkcalc.kernel.normed_kernel import row_kernel
 from ntkcalc.numerics.types import Array
@@ -310,28 +311,49 @@ def test_the_phase_is_that_of_the_fixed_point_by_quadrature(act: str, sigma_w2: 
     assert (found.correlation < 1) == (chi > 1)
 
 
+def sine_dual(q: Any, t: Any) -> Any:
+    """E[sin(√q U) sin(√q V)]."""
+    return mp.exp(-q) * mp.sinh(q * t)
+
+
+def cosine_dual(q: Any, t: Any) -> Any:
+    """The dual of cos(x) + x/3."""
+    return mp.exp(-q) * mp.cosh(q * t) + q * t / 9
+
+
 @pytest.mark.parametrize(
-    ("act", "dual"),
+    ("act", "dual", "sigma_w2", "sigma_b2"),
     [
-        ("sin(x)", lambda q, t: mp.exp(-q) * mp.sinh(q * t)),
-        ("cos(x)+x/3", lambda q, t: mp.exp(-q) * mp.cosh(q * t) + q * t / 9),
+        ("sin(x)", sine_dual, "3", "0.2"),
+        ("cos(x)+x/3", cosine_dual, "4", "0.1"),
+        ("sin(x)", sine_dual, "1.02", "0.000001"),  # χ* − 1 = 8e-5
     ],
 )
 @pytest.mark.parametrize("digits", [6, 12, 15])
-def test_fixed_points_have_all_digits_that_are_printed(act: str, dual: Any, digits: int) -> None:
-    """The q with q = σ_w² D_q(1) + σ_b², then the least C with qC = σ_w² D_q(C) + σ_b²."""
-    w, b = (mp.mpf(s) for s in (("3", "0.2") if act == "sin(x)" else ("4", "0.1")))
+def test_fixed_points_have_all_digits_that_are_printed(
+    act: str, dual: Any, sigma_w2: str, sigma_b2: str, digits: int
+) -> None:
+    """The q with q = σ_w² D_q(1) + σ_b², then the C < 1 with qC = σ_w² D_q(C) + σ_b²."""
+    w, b = mp.mpf(sigma_w2), mp.mpf(sigma_b2)
+    found = ntk_coefficients(act, digits=digits, sigma_w2=sigma_w2, sigma_b2=sigma_b2).kernel.fixed_point
+    assert found is not None
     with mp.workdps(40):
-        q = mp.findroot(lambda q: w * dual(q, 1) + b - q, (1, 3))
-        c = mp.mpf(0)
-        for _ in range(2000):
-            c = (w * dual(q, c) + b) / q
-        given = {"sigma_w2": str(int(w)), "sigma_b2": mp.nstr(b, 2)}
-        found = ntk_coefficients(act, digits=digits, **given).kernel.fixed_point
-        assert found is not None
-        assert abs(c - 1) > 1e-3
+        q = mp.findroot(lambda q: w * dual(q, 1) + b - q, mp.mpf(str(found.q)))
+        c = mp.findroot(lambda c: (w * dual(q, c) + b) / q - c, (mp.mpf("0.2"), mp.mpf("0.6")))
+        assert c < 0.999
         for value, expected in ((found.q, q), (found.correlation, c)):
             assert abs(mp.mpf(str(value)) - expected) <= expected * mp.mpf(10) ** (1 - digits) * 0.501
+
+
+def test_a_limit_of_correlations_that_takes_long_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"sigma_w2": 3, "sigma_b2": 0}
+    whole = ntk_coefficients("tanh(x)+x/3", **given).kernel.fixed_point
+    monkeypatch.setattr(phase, "_PATIENCE", 0.0)
+    found = ntk_coefficients("tanh(x)+x/4", **given).kernel.fixed_point
+    assert whole.correlation is not None and found.correlation is None
+    assert found.q and found.chi > 1
+    given_again = 'coeffs -a "tanh(x)+x/5" --sigma-w2 3 --sigma-b2 0 -T 2'
+    assert "(chaotic)" in output(given_again) and "C*" not in output(given_again)
 
 
 def test_the_fixed_point_of_relu() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.errors import NtkcalcError
+from ntkcalc.errors import AccuracyError, NtkcalcError
 from ntkcalc.kernel.results import FixedPoint
 from ntkcalc.kernel.variances import Variances
-from ntkcalc.numerics.precision import Real, context, decimal, dyadic, real
+from ntkcalc.numerics.precision import Real, bits_for, context, decimal, dyadic, real
+from ntkcalc.numerics.work import within
 
 _DIGITS = 15
 """Most digits of a fixed point."""
 
 _BITS = 96
 _GOAL = 72  # bits to which a fixed point is found
+_SPARE = 12  # bits of values beyond those that C* has of them
 _FEW_BITS = 32  # of the first steps towards one
 _MOST_STEPS = 40
+_PATIENCE = 5.0  # seconds of work for one step towards C*, which nothing else depends on
 _LARGEST = 10_000  # times the variance that the search began with: what grows beyond is taken to diverge
 _ESTIMATES = 1000  # steps in float64
 _SMALL = Fraction(1, 1 << 256)  # variance that stands for 0
@@ -31,9 +35,13 @@ def fixed_point(variances: Variances, start: Fraction, digits: int) -> FixedPoin
         if q is None or limits(variances) == "infinite":
             return None
         chi = _slope(variances, q or _SMALL)
-        correlation = _correlation(variances, q, chi)
     except NtkcalcError:  # φ(√q x) is beyond what its dual can compute
         return None
+    try:
+        with within(_PATIENCE, "C* takes long"):
+            correlation = _correlation(variances, q, chi, digits)
+    except AccuracyError:  # it is so near 1 that the series there is long
+        return FixedPoint(decimal(q, digits), decimal(chi, digits), None)
     return FixedPoint(decimal(q, digits), decimal(chi, digits), decimal(correlation, digits))
 
 
@@ -114,9 +122,14 @@ def _attracts(variances: Variances, q: Fraction) -> bool:
     return abs(_image(variances, q + step) - _image(variances, q)) <= step * (1 + Fraction(1, 1 << 20))
 
 
-def _correlation(variances: Variances, q: Fraction, chi: Real) -> Real:
-    """Return the least t in [0, 1] with σ_w² D_q(t) + σ_b² = q t, by Newton's method from 0, where R is convex."""
+def _correlation(variances: Variances, q: Fraction, chi: Real, digits: int) -> Real:
+    """Return the least t in [0, 1] with σ_w² D_q(t) + σ_b² = q t, by Newton's method from 0, where R is convex.
+
+    Steps grow towards it; where what is left to 1 does not show in so many digits, that is 1.
+    """
     ctx = context(_BITS)
+    goal = min(bits_for(digits), _GOAL)
+    shown = ctx.mpf(10) ** -(digits + 1)
     if not q or chi <= 1 + ctx.ldexp(1, -64):
         return ctx.one
     dual = variances.activation.scaled(q).dual
@@ -124,12 +137,15 @@ def _correlation(variances: Variances, q: Fraction, chi: Real) -> Real:
     total = weight * real(ctx, dual.mean_square(_BITS)) + bias
     t, bits = ctx.zero, _FEW_BITS
     for _ in range(_MOST_STEPS + _BITS):
+        if 1 - t < shown:
+            return ctx.one
         point = ExpansionPoint.between(t, 1 - t)
         value, slope = dual.value(Correlation(1, point), bits) if t else dual.taylor(point, 1, bits)
-        step = ((weight * value + bias) / total - t) / (1 - weight * slope / total)
+        steep = 1 - weight * slope / total
+        step = ((weight * value + bias) / total - t) / steep
         t += step
-        if bits == _BITS and abs(step) <= ctx.ldexp(1, -_GOAL):
+        if bits > goal and abs(step) <= ctx.ldexp(1, -goal):
             break
         if abs(step) <= ctx.ldexp(1 - t, -10) or 1 - t < ctx.ldexp(1, -12):
-            bits = _BITS  # t is so near the least fixed point that the steps from here stay with it
+            bits = goal + _SPARE + max(0, -math.frexp(float(steep))[1])  # t is so near the least fixed point that the steps from here stay with it
     return t

@@ -147,7 +147,7 @@ class FixedPoint:
 
     q: Annotated[Decimal, "q* = σ_w² E[φ(√q* Z)²] + σ_b², the limit of q_l"]
     chi: Annotated[Decimal, "χ* = σ_w² E[φ'(√q* Z)²]: below 1 correlations go to 1 (ordered), above 1 not (chaotic)"]
-    correlation: Annotated[Decimal, "C*, the limit of correlations: 1 where χ* ≤ 1"]
+    correlation: Annotated[Decimal | None, "C*, the limit of correlations: 1 where χ* ≤ 1; null where it takes long"]
 
 
 @dataclass(frozen=True)

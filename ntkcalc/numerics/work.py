@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias, TypeVar
 
+from ntkcalc.errors import AccuracyError
+
 Item = TypeVar("Item")
 
 Listener: TypeAlias = Callable[[float, float], None]
@@ -31,6 +33,16 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(before)
+
+
+def within(longest: float, refusal: str) -> AbstractContextManager[None]:
+    """Refuse pieces of work that are announced to take more than so many seconds, with an `AccuracyError`."""
+
+    def listener(seconds: float, most: float) -> None:
+        if seconds > longest:
+            raise AccuracyError(refusal)
+
+    return listening(listener)
 
 
 def repeated(times: int) -> AbstractContextManager[None]:

@@ -281,10 +281,10 @@ def phase(k: KernelFacts | None, data: DataFacts | None = None) -> list[str]:
     lines = [f"q_1 … q_{k.depth}{_of_norm_one(data)} = {', '.join(shown)}"]
     if k.fixed_point is None:
         return [*lines, f"q_l {_NO_LIMIT[k.limits]} as the depth grows"]
-    q, chi, c = (digits_of(x, 6) for x in (k.fixed_point.q, k.fixed_point.chi, k.fixed_point.correlation))
+    q, chi, c = (x and digits_of(x, 6) for x in (k.fixed_point.q, k.fixed_point.chi, k.fixed_point.correlation))
     named = _phase_name(k)
     any_q = "; any q is a fixed point" if k.limits == "all" else ""
-    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if named == "chaotic" else "") + any_q]
+    return [*lines, f"q* = {q}, χ* = {chi} ({named})" + (f", C* = {c}" if c and named == "chaotic" else "") + any_q]
 
 
 _NO_LIMIT = {None: "has no limit that was found", "infinite": "grows without end"}

@@ -206,7 +206,7 @@ def _facts(kernel: Any) -> KernelFacts | None:
         sigma_w2, sigma_b2, gamma_w2, gamma_b2, chi, total = (_nonnegative(kernel[name], name) for name in names)
         variances, slopes = (_row(kernel.get(name), name) for name in ("variances", "slopes"))
         limit = kernel.get("fixed_point")
-        phase = limit and FixedPoint(*(_nonnegative(limit[name], name) for name in ("q", "chi", "correlation")))
+        phase = limit and _fixed_point(limit["q"], limit["chi"], limit["correlation"])
         own, depth = "nngp" if kernel.get("name") == "nngp" else "ntk", int(kernel["depth"])
         act = _shown(kernel["activation"])
         return KernelFacts(
@@ -218,6 +218,11 @@ def _facts(kernel: Any) -> KernelFacts | None:
 
 def _row(numbers: Any, what: str) -> tuple[Decimal, ...] | None:
     return None if numbers is None else tuple(_nonnegative(x, what) for x in numbers)
+
+
+def _fixed_point(q: Any, chi: Any, correlation: Any) -> FixedPoint:
+    c = None if correlation is None else _nonnegative(correlation, "correlation")
+    return FixedPoint(_nonnegative(q, "q"), _nonnegative(chi, "chi"), c)
 
 
 def _nonnegative(number: Any, what: str) -> Decimal:
