@@ -147,5 +147,6 @@ def _correlation(variances: Variances, q: Fraction, chi: Real, digits: int) -> R
         if bits > goal and abs(step) <= ctx.ldexp(1, -goal):
             break
         if abs(step) <= ctx.ldexp(1 - t, -10) or 1 - t < ctx.ldexp(1, -12):
-            bits = goal + _SPARE + max(0, -math.frexp(float(steep))[1])  # t is so near the least fixed point that the steps from here stay with it
+            # t is so near the least fixed point that the steps from here stay with it
+            bits = goal + _SPARE + max(0, -math.frexp(float(steep))[1])
     return t

@@ -183,6 +183,18 @@ def _outermost(tree: Tree) -> list[Tree]:
     return list(dict.fromkeys(found))
 
 
+def as_polynomial(tree: Tree) -> Tree:
+    """Return a tree as a polynomial in x where it is proven to be one, after writing it by few functions."""
+    try:
+        top, bottom, field = _as_quotient(_by_few_functions(tree, {}))
+    except _UnknownError:
+        return tree
+    quotient, rest = divmod(top, bottom)
+    if rest != 0 or field.functions_in(quotient) or any(map(_partly_real, in_order(tree))):
+        return tree
+    return field.tree(quotient)
+
+
 def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
     """Return the degrees of φ's even and odd part where they are proven to be polynomials, −1 for zero, else None."""
     row = polynomial(tree)
@@ -214,7 +226,7 @@ def cancelled(tree: Tree) -> Tree:
 
 
 def _cancelled(t: Tree) -> Tree:
-    if t.constant or not (t.word == "/" or (t.word in ("+", "-") and any(a.word == "/" for a in t.arguments))):
+    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(a.word == "/" for a in t.arguments))):
         return t
     try:
         field = _Rational((t,))
