@@ -22,10 +22,10 @@ from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.rational_pieces import rational_pieces
+from ntkcalc.activations.formula.rational_pieces import rational_pieces, spline_of
 from ntkcalc.activations.formula.rescaled import Rescaled
 from ntkcalc.activations.formula.strip import Analytic, Parts
-from ntkcalc.activations.formula.symmetry import cancelled, polynomial_parts, ratio
+from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, node, number, text_of, times, whole_power
 from ntkcalc.errors import InputError
@@ -44,7 +44,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         numbers = [v for v in values if v is not None]
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
-    name, found = text_of(tree), plain(cancelled(plain(tree)))
+    name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     dual = _dual(found, name)
     own = replace(_activation(found, dual), parity=dual.parity)
     named = _same_named(found, dual, named_call)
@@ -149,12 +149,12 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     check(tree, name)
     if (power := power_dual(pieces or [], name)) is not None:
         return power
-    plain_tree = PiecewiseDual(tree, name).everywhere
-    row = None if plain_tree is None else polynomial(plain_tree)
-    if row is not None:
-        return _polynomial_dual(row, name)
-    if plain_tree is not None and (smooth := _smooth_dual(plain_tree, name)) is not None:
-        return smooth
+    if pieces is None and (pieces := PiecewiseDual(tree, name).proven_pieces) is not None:
+        pieces = [replace(piece, tree=as_polynomial(piece.tree)) for piece in pieces]
+        if all(polynomial(piece.tree) is not None for piece in pieces):
+            return _dual(spline_of(pieces), name)
+        if len(pieces) == 1 and (smooth := _smooth_dual(pieces[0].tree, name)) is not None:
+            return smooth
     dual = _piecewise_dual(tree, name)
     dual.slope_square(16)  # a φ that the normal law does not see bend is refused
     return dual
@@ -206,6 +206,7 @@ def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
         return PolynomialDual([one[-1] for one in row], dual.name)
     if isinstance(dual, PowerDual):
         return dual.scaled(q)
+    tree = dual.tree if isinstance(dual, PiecewiseDual) else tree
     longer = stretched(tree, q)
     if (smooth := _smooth_dual(longer, dual.name, dual.polynomial_parts)) is not None:
         return smooth

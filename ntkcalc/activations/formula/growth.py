@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -19,6 +20,7 @@ from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, wo
 from ntkcalc.activations.formula.branches import first_branch
 from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, replaced
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.symmetry import one_quotient, reflected
 from ntkcalc.activations.formula.trees import Tree, in_order
 
 _PRECISION = 64
@@ -153,11 +155,16 @@ class _Region:
         return self._upper_sum(self.form(choice.above, x), self.form(choice.below, x))
 
     def direction_of(self, choice: Branch, x: Form) -> int:
-        """Return the sign far out of what decides a branch, 0 where it is not known."""
-        try:
-            return self._direction(self.form(choice.decider, x))
-        except UnboundedError:
-            return 0
+        """Return the sign far out of what decides a branch, 0 where it is not known.
+
+        One quotient may tell it where a sum does not, also one in −x, for x − x Φ(x) is x Φ(−x).
+        """
+        u = choice.decider
+        for u, at in ((u, x), (one_quotient(u), x), (one_quotient(reflected(u)), self.negate(x))):
+            with suppress(UnboundedError):
+                if direction := self._direction(self.form(u, at)):
+                    return direction
+        return 0
 
     # ---------------------------------------------------------------- balls around parts of a form
 
@@ -393,14 +400,19 @@ class _Region:
         return self._exponential(arb(1), Fraction(0), abs((u.factor * self._lean(u.power)).imag), u.power)
 
     def erfc(self, u: Form) -> Form:
-        """Return erfc: |erfc(u)| ≤ |e^{−u²}| for Re u ≥ 0."""
+        """Return erfc: |erfc(u)| ≤ |e^{−u²}| for Re u ≥ 0, and 1 − 1/(2u²) ≤ √π u e^{u²} erfc(u) ≤ 1 for u > 0."""
         direction = self._direction(u)
         if direction < 0:
             return self.subtract(_algebraic(2), self.function("erfc", self.negate(u)))
         if direction == 0 or not u.rate.is_zero():
             raise UnboundedError
         square = self.exp(self.negate(self.multiply(u, u)))
-        return self.multiply(_algebraic(self._around_zero(1)), square)
+        inverse = self.divide(_algebraic(1), u)
+        small = self._bounded(self.multiply(inverse, inverse))
+        if small is None or not (self.real and u.factor.imag == 0):
+            return self.multiply(_algebraic(self._around_zero(1)), square)
+        share = (1 - arb(0).union(arb(1)) * small / 2) / arb.pi().sqrt()
+        return self.multiply(self.multiply(_algebraic(share), inverse), square)
 
     def erf(self, u: Form) -> Form:
         return self.subtract(_algebraic(1), self.function("erfc", u))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate, zip_longest
@@ -33,7 +34,7 @@ from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
-from ntkcalc.activations.formula.panels import panels_of
+from ntkcalc.activations.formula.panels import Panels, exact, panels_of
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_ball, to_real
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.symmetry import polynomial_parts
@@ -89,16 +90,24 @@ class PiecewiseDual(QuadratureDual):
         return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
 
     @property
-    def everywhere(self) -> Tree | None:
-        """The formula without branches that φ is on the whole line, as x + sign(x) − sign(x^3) is x, if there is one.
+    def proven_pieces(self) -> list[Piece] | None:
+        """The formulas without branches that φ is, from left to right, with exact ends: x + sign(x) − sign(x^3) is x.
 
-        Where a sliver may have another one, however narrow it is, there is none.
+        Where a sliver may have another one, however narrow it is, there are none.
         """
-        line = self._whole.line(64.0)
-        first, *trees = [cell.tree for cell in line.cells]
-        trees += [tree for sliver in line.slivers for tree in sliver.trees]
+        line = Panels(self._whole.tree, self.name).line(64.0)  # coarse: its cells end at multiples of 1
         far = [far_formula(self._whole.tree, line.reach, sign) for sign in (-1, 1)]
-        return first if all(t is not None and alike(first, t) for t in (*trees, *far)) else None
+        if far[0] is None or far[1] is None:
+            return None
+        found = [Piece(None, None, far[0])]
+        inside = [(exact(cell.left), [cell.tree]) for cell in line.cells]
+        inside += [(exact(sliver.left), [*sliver.trees]) for sliver in line.slivers]
+        for left, trees in (*sorted(inside, key=lambda part: part[0]), (Fraction(line.reach), [far[1]])):
+            if not all(alike(trees[0], t) for t in trees[1:]):
+                return None
+            if not alike(found[-1].tree, trees[0]):
+                found[-1:] = [replace(found[-1], right=left), Piece(left, None, trees[0])]
+        return found
 
     @cached_property
     def _spline_itself(self) -> OwnSpline | None:

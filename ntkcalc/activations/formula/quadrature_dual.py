@@ -325,14 +325,20 @@ class QuadratureDual:
             need, extra = need + min(lost, abs(need) + 64) + 8, extra + min(lost, 64.0)
 
     def _about_zero(self, degree: int, bits: int) -> Expansion:
-        """Return µ_k² and the tails of E[φ²] and E[φ'²]."""
+        """Return µ_k² and the tails of E[φ²] and E[φ'²], those below the floor as zeros."""
         ctx = context(bits + 32)
         mu = self.hermite(degree + 1, bits + 8)
         d = [ctx.convert(m) ** 2 for m in mu]
         need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
+        floors = [log2(total) - 2 * FLOOR for total in (self.mean_square(16), self.slope_square(16))]
+        if degree + 1 in self._below_floor:  # what is left is likely to be so, too
+            need = max(need, 16 + 2 * log2_float(degree) - min(floors))
         while True:
             rows = self._rests(degree + 1, need)
             rows = rows[0][: degree + 1], rows[1][1 : degree + 2]
+            rows = tuple(
+                [arb(0) if log2_upper(r) < floor else r for r in row] for floor, row in zip(floors, rows, strict=True)
+            )
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row)
             if lost < -bits - 1:
                 break

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from flint import arb
 
 from ntkcalc.activations.formula.branches import first_branch, sign_on
 from ntkcalc.activations.formula.functions import Branch, polynomial, replaced
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
-from ntkcalc.activations.formula.trees import Tree, number, simplified, times
+from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, plus, simplified, times
 
 _MOST = 256
 
@@ -43,6 +44,16 @@ def rational_pieces(tree: Tree) -> list[Piece] | None:
     except _NotLinearError:
         return None
     return found
+
+
+def spline_of(pieces: list[Piece]) -> Tree:
+    """Return a tree that is one of the pieces between any two ends, decided by linear functions; pieces are polynomials."""
+    tree = pieces[0].tree
+    for left, right in pairwise(pieces):
+        assert left.right is not None
+        step = node("step", minus(X, number(left.right)))
+        tree = plus(tree, times(minus(right.tree, left.tree), step))
+    return tree
 
 
 def _pieces(piece: Piece) -> Iterator[Piece]:

@@ -8,11 +8,12 @@ denominator the part is one, by exact rational arithmetic.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, TypeAlias
 
 import flint
 
+from ntkcalc.activations.formula.balls import real_program
 from ntkcalc.activations.formula.functions import meaning, polynomial, reflected_function
 from ntkcalc.activations.formula.trees import (
     ZERO,
@@ -50,6 +51,17 @@ def reflected(tree: Tree) -> Tree:
     for t in in_order(tree):
         known[t] = _reflected(t, [known[a] for a in t.arguments])
     return known[tree]
+
+
+@cache
+def one_quotient(tree: Tree) -> Tree:
+    """Return a tree as a quotient of sums of products, where that is not too long."""
+    try:
+        field = _Rational((tree,))
+        top, bottom = map(field.tree, field.quotient(tree))
+    except _UnknownError:
+        return tree
+    return simplified("/", top, bottom)
 
 
 def _reflected(t: Tree, a: list[Tree]) -> Tree:
@@ -183,18 +195,6 @@ def _outermost(tree: Tree) -> list[Tree]:
     return list(dict.fromkeys(found))
 
 
-def as_polynomial(tree: Tree) -> Tree:
-    """Return a tree as a polynomial in x where it is proven to be one, after writing it by few functions."""
-    try:
-        top, bottom, field = _as_quotient(_by_few_functions(tree, {}))
-    except _UnknownError:
-        return tree
-    quotient, rest = divmod(top, bottom)
-    if rest != 0 or field.functions_in(quotient) or any(map(_partly_real, in_order(tree))):
-        return tree
-    return field.tree(quotient)
-
-
 def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
     """Return the degrees of φ's even and odd part where they are proven to be polynomials, −1 for zero, else None."""
     row = polynomial(tree)
@@ -202,22 +202,38 @@ def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
         nonzero = [n for n, c in enumerate(row) if c is not ZERO]
         even, odd = (max((n for n in nonzero if n % 2 == i), default=-1) for i in (0, 1))
         return even, odd
-    mirror = reflected(tree)
-    return with_degree(simplified("+", tree, mirror)), with_degree(simplified("-", tree, mirror))
+    kept: dict[str, list[Tree]] = {}
+    own, mirror = (_by_few_functions(t, kept) for t in (tree, reflected(tree)))
+    return with_degree(simplified("+", own, mirror)), with_degree(simplified("-", own, mirror))
 
 
 def with_degree(part: Tree) -> int | None:
-    """Return the degree of a part that is a polynomial in x, None for any other."""
+    """Return the degree of a part that is a polynomial in x, −1 of zero, None for any other."""
+    found = _polynomial(part)
+    return None if found is None else int(found[1].degrees()[0]) if found[1] != 0 else -1
+
+
+def as_polynomial(tree: Tree) -> Tree:
+    """Return a tree as a polynomial in x where it is proven to be one, after writing it by few functions."""
+    found = _polynomial(_by_few_functions(tree, {}))
+    if found is None or any(map(_partly_real, _outermost(tree))):
+        return tree
+    field, top, bottom = found
+    return simplified("/", field.tree(top), field.tree(bottom))
+
+
+def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any] | None:
+    """Return a polynomial in x over a constant as what a tree is, None where that is not proven."""
     try:
-        field = _Rational((part,))
-        top, bottom = field.quotient(part)
-        if top == 0:
-            return -1
-        fixed = not field.functions_in(bottom) and not bottom.degrees()[0]  # √2, but no x
+        field = _Rational((tree,))
+        top, bottom = field.quotient(tree)
+        fixed = top == 0 or not (field.functions_in(bottom) or bottom.degrees()[0])  # √2, but no x
         quotient, rest = (top, 0) if fixed else divmod(top, bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
-    return int(quotient.degrees()[0]) if rest == 0 and not field.functions_in(quotient) else None
+    if rest != 0 or field.functions_in(quotient):
+        return None
+    return field, quotient, bottom if fixed else field.one
 
 
 def cancelled(tree: Tree) -> Tree:
@@ -250,6 +266,8 @@ def _cancelled(t: Tree) -> Tree:
 
 def _partly_real(atom: Tree) -> bool:
     """Return whether a function may have no real value somewhere."""
+    if atom.constant:
+        return not real_program(atom)(flint.arb(0))[0].is_finite()
     return any(t.word in ("log", "log1p", "sqrt", "power", "/") for t in in_order(atom))
 
 
