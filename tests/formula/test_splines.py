@@ -22,6 +22,7 @@ KNOTS = {
     "relu(x)^2/2 - relu(x-1)": [("0", ["0", "1"]), ("1", ["-1"])],
     "far on both sides": [("-15", ["1", "-3", "2"]), ("-2", ["1/2", "5", "-3"]), ("1/3", ["-1", "7"]), ("14", ["2"])],
     "three knots, two next to each other": [("-1", ["1", "-2"]), ("1/2", ["0", "1", "3"]), ("500001/1000000", ["-1"])],
+    "like relu(sin(3x))": [(str(b), ["3", "0", "-27", "0", "243", "0", "-2187"]) for b in range(-4, 5)],
 }
 
 
@@ -102,6 +103,41 @@ def test_series_are_those_at_another_precision_and_add_up_to_values(name: str, d
         assert all(a.overlaps(b) for a, b in zip(coarse, fine, strict=True))
         assert all(c > 0 for c in fine)  # as all E[S(U)S(V)] for positive correlations
         assert abs(step - value) <= 2.0**-60 * value
+
+
+@pytest.mark.parametrize("delta", ["2/3", "1/6", "1e-4", "1e-12"])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", KNOTS)
+def test_values_are_sums_of_the_series_for_all_pairs(name: str, sign: int, delta: str) -> None:
+    """Values leave most pairs to a polynomial, and more of them the nearer t is to ±1; series do not."""
+    with working_precision(2 * BITS):
+        gap, n = rational(Fraction(delta)), 120
+        row = spline(name, 2 * BITS).series(sign, gap, n)
+        value = sum((c / arb(2) ** j for j, c in enumerate(row)), arb(0))
+        slope = sum((j * c / arb(2) ** (j - 1) for j, c in enumerate(row)), arb(0)) / (sign * gap)
+        left_out = abs(row[n]) * n * arb(2) ** (2 - n) / gap  # the d_j fall
+        for ours, true in zip(spline(name).value(sign, gap / 2), (value, slope), strict=True):
+            expected = true + arb(0, left_out.upper())
+            assert ours.overlaps(expected)
+            assert ours.rad() + expected.rad() < 2.0**-70
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("delta", ["1/5", "1e-3", "1e-6", "1e-40"])
+@pytest.mark.parametrize(
+    ("distance", "jumps"),
+    [("1/3", [3, 1]), ("1/2", [1] * 24), ("9", [1]), ("12", [1] * 24)],
+    ids=["of many bits", "high degree", "far", "far, high degree"],
+)
+def test_values_keep_their_bits(distance: str, jumps: list[int], sign: int, delta: str) -> None:
+    """Of knots at ±b, of more bits than the spline: b − c is 0 for a mirrored pair, however small δ is."""
+    with working_precision(4 * BITS):
+        b = rational(Fraction(distance)).mid()
+        knots = [(-b, [arb((-1) ** i * j) for i, j in enumerate(jumps)]), (b, [arb(2 * j) for j in jumps])]
+        coarse, fine = (Spline(knots, bits).value(sign, rational(Fraction(delta))) for bits in (BITS, 3 * BITS))
+        for ours, true in zip(coarse, fine, strict=True):
+            assert ours.overlaps(true)
+            assert ours.rad() < 2.0 ** (12 - BITS)
 
 
 @pytest.mark.parametrize("name", ["relu(x-3/10)", "hard sigmoid", "three knots, two next to each other"])

@@ -85,10 +85,9 @@ class _Split(ABC):
 
         return refined(sums, need, likely, _NO_DIGITS)
 
-    @property
-    def work(self) -> float:
-        """The work that a value takes, in Hermite coefficients, for which each knot takes a term."""
-        return self._degree**2 * max(1.0, len(self.kinks))
+    def work(self, series: bool) -> float:
+        """Return the work that a value takes, or a series, in Hermite coefficients."""
+        return self._degree**2 * max(1.0, len(self.kinks)) if series else _value_work(self._degree, len(self.kinks))
 
     def _guard(self, degree: int, need: float) -> float:
         """Return about the bits that rounding takes, of kinks that are seen in 2**-need."""
@@ -247,7 +246,7 @@ class MatchedSpline(_Split):
                 continue
             k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
             knots = len(self._knots(m))
-            work = k + (2 * m * knots) ** 2 / (3 + knots) if self._dual else k  # a term k costs 3 and 1 each knot
+            work = k + (_value_work(m, knots) if self._dual else 0)
             if k < _LATEST and work < least and all(kink.jumps(m - 1, _LOW) for kink in self._inside):
                 best, least = (k, m), work
         return best
@@ -286,6 +285,11 @@ class MatchedSpline(_Split):
                 log_total((own, more)) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)
             ]
         return total[0], total[1]
+
+
+def _value_work(degree: int, knots: int) -> float:
+    """Return the work that a value takes, in Hermite coefficients: 3 for the rest of φ and 1 for each knot."""
+    return 4 * degree**2 * knots / (3 + knots)
 
 
 def _log_sum(one: float, other: float) -> float:

@@ -274,7 +274,7 @@ class PiecewiseDual(QuadratureDual):
         log_delta = log2(point.at(context(64))[1])
         need = bits + 32 - 2 * min(0.0, self._log_norm) - 1.5 * log_delta + 2 * log2_float(degree)
         while True:
-            split = self._split(need, terms)
+            split = self._split(need, terms, series=True)
             if split is None:
                 return None
             precision = 64 * math.ceil((need + 64 + split.log_loss) / 64)
@@ -296,10 +296,10 @@ class PiecewiseDual(QuadratureDual):
             need += min(lost, need) + 8
             self._check_need(need)
 
-    def _split(self, need: float, terms: float) -> OwnSpline | MatchedSpline | None:
+    def _split(self, need: float, terms: float, series: bool = False) -> OwnSpline | MatchedSpline | None:
         """Return a spline beyond whose `last` φ has norms of 2**-need; None where so many terms are less work."""
         found = self._spline_itself or self._matched(need, dual=True)
-        return None if found is None or found.last + found.work > 4 * terms else found
+        return None if found is None or found.last + found.work(series) > 4 * terms else found
 
     def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> tuple[Any, Any]:
         """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k and its slope, polynomials in balls of so many bits; some are kept."""

@@ -19,6 +19,16 @@ from F_{00} (`_Orthant`) and F_{−1,k} = V_k. With w = √(1 − t²) and z = (
 .. math::  V_l = ω(b) w^l I_l(z), \qquad l V_l = w² V_{l−2} − (c − tb) V_{l−1}, \qquad
            V_{−1} = \frac{1}{2πw} \exp\Big(−\frac{(b − c)²}{4(1 − t)} − \frac{(b + c)²}{4(1 + t)}\Big).
 
+Next to ±1 most pairs take no table. Let δ = 1 − |t|, s_b = Σ_i J_i f_i(x − b), and p_c the polynomial that s_c is
+beyond c. For 0 ≤ c ≤ b and t > 0
+
+.. math::  E[s_b(U)s_c(V)] = \sum_j \frac{t^j}{j!} E[s_b He_j] E[p_c He_j] − E[s_b(U)p_c(V); V < c].
+
+The rest, and E[s_b(U)s_c(−V)], are sums over tables for −t. In them U − V is g + x + y with x = |U − b|, y = |V ∓ c|
+and g = b ∓ c, and ∫ x^i e^{−x²/4δ} dx/i! is √π δ^{(i+1)/2}/Γ(1 + i/2), so that their terms are at most
+
+.. math::  \frac12 |J_i J_k| \frac{e^{−g²/4δ} δ^{(i+k+1)/2}}{Γ(1 + i/2) Γ(1 + k/2)} .
+
 With S_j the j-th derivative off the knots, n the degree, the A_j(t) = E[S_j(U)S_j(V)] are sums over the tables, at −t
 where one of two knots is mirrored. Series about any ±a follow from them, for δ at the knots gives A_{n+1} = 0 and
 
@@ -32,8 +42,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import accumulate
+from functools import cached_property, lru_cache, partial
+from itertools import accumulate, zip_longest
 from operator import mul
 from typing import Annotated, Any
 
@@ -59,7 +69,7 @@ _SMALLEST = 1e15  # −log2 of the smallest bound
 
 
 class _Orthant:
-    """P(U > b, V > c) for correlations t ≥ 0, in a fixed precision.
+    """P(U > b, V > c) for correlations t ≥ 0, to so many bits of √(P(U > b) P(V > c)), and to twice as many at most.
 
     It is known at 0, its derivative is V_{−1}, and it is carried on as power series from 1 − 2^{−i} to 1 − 2^{−i−1}.
     What a series about a leaves out beyond s^n at a + δs is at most s^{n+1} √(P(U > b) P(V > c)): for b = c all
@@ -68,12 +78,13 @@ class _Orthant:
     """
 
     def __init__(self, b: Ball, c: Ball, bits: int) -> None:
-        self.b, self.c, self.bits = b, c, bits
+        self.b, self.c = b, c
         self._log_size = log2_upper((_tail(b) * _tail(c)).sqrt())
+        self.bits = bits + math.ceil(min(-self._log_size, bits))
         self._series: list[Any] = []  # polynomials in s about 1 − 2^{−i}
         apart = log2_lower(b - c)
         # the i of the last series, beyond which only the rest of its sum is left
-        self._last = max(0, math.ceil(math.log2(8 * bits) - 2 * apart)) if apart > -math.inf else math.inf
+        self._last = max(0, math.ceil(math.log2(8 * self.bits) - 2 * apart)) if apart > -math.inf else math.inf
 
     def __call__(self, delta: Ball) -> Ball:
         """Return it at 1 − δ, 0 < δ ≤ 1."""
@@ -81,9 +92,10 @@ class _Orthant:
             return arb("0.5") - (delta / 2).sqrt().asin() / arb.pi()
         mantissa, exponent = delta.upper().man_exp()
         index = max(0, -int(exponent) - int(mantissa).bit_length())
-        while len(self._series) <= min(index, self._last):
-            start = self._at(-1, arb("0.5")) if self._series else _tail(self.b) * _tail(self.c)
-            self._series.append(self._about(arb("0.5") ** len(self._series), start))
+        with working_precision(self.bits):
+            while len(self._series) <= min(index, self._last):
+                start = self._at(-1, arb("0.5")) if self._series else _tail(self.b) * _tail(self.c)
+                self._series.append(self._about(arb("0.5") ** len(self._series), start))
         if index > self._last:
             return widened(self._at(-1, arb("0.5")), self._log_size - self.bits - _SPARE)
         return self._at(index, 1 - delta * arb(2) ** index)
@@ -100,7 +112,7 @@ class _Orthant:
 
 @dataclass(frozen=True, eq=False)
 class _Knot:
-    """What a knot adds: Σ_i J_i f_i(ex − |b|)."""
+    """What a knot adds: s(ex), s(x) = Σ_i J_i f_i(x − |b|)."""
 
     place: Annotated[Ball, "b"]
     jumps: Annotated[Sequence[Ball], "0 and J_{b,1} … J_{b,n} of the derivatives"]
@@ -114,7 +126,37 @@ class _Knot:
         row = [arb(0), *jumps, *[arb(0)] * (degree - len(jumps))]
         if not b.mid() < 0:
             return cls(b, row, 1, b, row)
-        return cls(b, row, -1, -b, [jump if i % 2 else -jump for i, jump in enumerate(row)])
+        with working_precision(max(flint.ctx.prec, b.bits())):
+            distance = -b  # exact where b is
+        return cls(b, row, -1, distance, [jump if i % 2 else -jump for i, jump in enumerate(row)])
+
+    @cached_property
+    def log_norm(self) -> float:
+        """log2 of a bound on the norms of s(Z) and s'(Z), whichever is larger."""
+        near, logs = float(self.distance.abs_lower()), [log2_upper(weight) for weight in self.weights]
+        return max(log_total([c + log_norm(i - j, near) for i, c in enumerate(logs[j:], j)]) for j in (0, 1))
+
+    @cached_property
+    def log_mass(self) -> float:
+        """log2 of a bound on Σ_i |J_i|/Γ(1 + i/2) and Σ_i |J_i|/Γ(1 + (i − 1)/2)."""
+        least = [min(math.lgamma(1 + i / 2), math.lgamma((1 + i) / 2)) / _LN2 for i in range(len(self.weights))]
+        return log_total([log2_upper(c) - log for c, log in zip(self.weights, least, strict=True)])
+
+    @cached_property
+    def moments(self) -> list[Ball]:
+        """E[s(Z) He_j(Z)], j ≤ n."""
+        n = len(self.weights) - 1
+        row = [*reversed(_repeated_integrals(self.distance, n)), *_hermite_densities(self.distance, n)]
+        return [sum(map(mul, self.weights, row[n + j :: -1]), arb(0)) for j in range(n + 1)]
+
+    @cached_property
+    def continued(self) -> Any:
+        """Σ_j E[p(Z) He_j(Z)] t^j/j! for the polynomial p that s is beyond |b|."""
+        n, powers = len(self.weights) - 1, [arb(1), -self.distance]  # E[(Z − |b|)^m]/m!
+        for m in range(2, n + 1):
+            powers.append((powers[-2] - self.distance * powers[-1]) / m)
+        factorials = accumulate(range(1, n + 1), mul, initial=1)
+        return arb_poly([sum(map(mul, self.weights[j:], powers), arb(0)) / f for j, f in enumerate(factorials)])
 
 
 class Spline:
@@ -132,7 +174,10 @@ class Spline:
         self.bits = bits
         self.degree = max((len(jumps) for _, jumps in knots), default=1)
         with working_precision(bits):
-            self.knots = [_Knot.of(b, jumps, self.degree) for b, jumps in knots]
+            found = [_Knot.of(b, jumps, self.degree) for b, jumps in knots]
+        self.knots = sorted(found, key=lambda knot: knot.distance.mid())
+        distances = [knot.distance for knot in self.knots]
+        self._first = [next(k for k in range(i + 1) if k == i or distances[k] == b) for i, b in enumerate(distances)]
         self._orthants: dict[tuple[int, int, int], _Orthant] = {}
 
     @property
@@ -193,32 +238,51 @@ class Spline:
             return [row[j] for j in range(degree + 1)]
 
     def value(self, sign: int, delta: Ball) -> tuple[Ball, Ball]:
-        """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1."""
-        value = slope = arb(0)
+        """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1, without 2**-bits of each pair."""
         with working_precision(self.bits):
-            for i, one in enumerate(self.knots):
-                for k, other in enumerate(self.knots[: i + 1]):
-                    sides, twice = one.side * other.side, 1 if i == k else 2
-                    rows = self._table(i, k, sign * sides, delta)
+            reach, order = self._reach_and_order(delta)
+            polynomial, near = self._polynomial_and_near(sign, reach)
+            value, slope = polynomial(1 - delta), polynomial.derivative()(1 - delta)
+            for (i, k, side), pairs in near.items():
+                ordered = i == k or self.knots[i].distance >= self.knots[k].distance
+                rows = self._table(i, k, -1, side, delta, order if ordered else self.degree)
+                for one, other, times in pairs:
+                    weights = [side * times * side**p * c for p, c in enumerate(other.weights)][1:]
                     means, slopes = (
                         sum(map(mul, one.weights[1:], rows[1 - j :]), arb_poly([])).coeffs() for j in (0, 1)
                     )
-                    value += twice * sum(map(mul, other.weights[1:], means[2:]), arb(0))
-                    slope += sides * twice * sum(map(mul, other.weights[1:], slopes[1:]), arb(0))
-        return value, slope
+                    value += sum(map(mul, weights, means[2:]), arb(0))
+                    slope -= sum(map(mul, weights, slopes[1:]), arb(0))
+            error = 2 * math.log2(len(self.knots) + 1) - self.bits
+            return widened(value, error), widened(sign * slope, error)
+
+    def _reach_and_order(self, delta: Ball) -> tuple[Ball, int]:
+        """Return beyond which g, and which i and k, the terms of a pair's rest add up to less than 2**-bits."""
+        bits = max(0.0, self.bits + 2 * max((knot.log_mass for knot in self.knots), default=0.0))
+        order = 2 * bits / max(-log2_upper(delta), 1e-9)
+        return 2 * (delta * (_LN2 * bits + 1e-6)).sqrt(), math.ceil(min(order, self.degree))
+
+    def _polynomial_and_near(self, sign: int, reach: Ball) -> tuple[Any, dict[tuple[int, int, int], list[Any]]]:
+        """Return a polynomial in |t|, and the pairs with rests that are seen, by the numbers of their table."""
+        row, near = [arb(0)] * (self.degree + 1), dict[tuple[int, int, int], list[Any]]()
+        for i, one in enumerate(self.knots):
+            twice = arb_poly([])
+            for k, other in enumerate(self.knots[: i + 1]):
+                if one.log_norm + other.log_norm <= -self.bits:
+                    continue
+                side, times = -sign * one.side * other.side, 1 if i == k else 2
+                if side < 0:
+                    twice += other.continued * times
+                if not one.distance + side * other.distance > reach:
+                    pairs = near.setdefault((self._first[i], self._first[k], side), [])
+                    pairs.append((one, other, times))
+            row = [c + a * b for c, a, b in zip_longest(row, one.moments, twice.coeffs(), fillvalue=arb(0))]
+        return arb_poly(row), near
 
     @property
     def log_size(self) -> float:
         """log2 of a bound on E[S²] or E[S'²], whichever is larger, by the triangle inequality."""
-        return 2 * log_total(
-            [-math.inf]
-            + [
-                log2_upper(weight) + log_norm(i - j, float(knot.distance.abs_lower()))
-                for knot in self.knots
-                for j in (0, 1)
-                for i, weight in enumerate(knot.weights[j:], j)
-            ]
-        )
+        return 2 * log_total([-math.inf, *(knot.log_norm for knot in self.knots)])
 
     def _means(self, sign: int, delta: Ball) -> list[Ball]:
         """Return A_0 … A_n at ±(1 − δ): sums along the diagonals of the tables, each a product of polynomials."""
@@ -226,7 +290,7 @@ class Spline:
         for i, one in enumerate(self.knots):
             for k, other in enumerate(self.knots[: i + 1]):
                 sides = one.side * other.side
-                table = self._table(i, k, sign * sides, delta)
+                table = self._table(self._first[i], self._first[k], sign * sides, 1, delta, n)
                 for apart in range(0 if i == k else -n, n + 1):
                     rows = range(max(apart, 0), n + min(apart, 0) + 1)
                     weights = arb_poly([one.weights[m] * other.weights[m - apart] for m in rows])
@@ -236,20 +300,21 @@ class Spline:
                         totals[j] += sides**j * twice * product[len(rows) - 1 + j]
         return totals
 
-    def _table(self, i: int, k: int, sign: int, delta: Ball) -> list[Any]:
-        """Return Σ_{p≥−1} F_{mp} y^{p+1}, m, p ≤ n, for the distances of the knots number i and k at t = ±(1 − δ)."""
-        b, c, n, t = self.knots[i].distance, self.knots[k].distance, self.degree, sign * (1 - delta)
-        key = (i, k, sign)
+    def _table(self, i: int, k: int, sign: int, side: int, delta: Ball, order: int) -> list[Any]:
+        """Return Σ_{p≥−1} F_{mp} y^{p+1}, m, p ≤ an order, for |b_i| and ±|b_k| at t = ±(1 − δ)."""
+        b, place, n, t = self.knots[i].distance, self.knots[k].distance, order, sign * (1 - delta)
+        key = (i, k, sign * side)
         if key not in self._orthants:
-            near, far = (b, c) if b.mid() < c.mid() else (c, b)
-            self._orthants[key] = _Orthant(far, near if sign > 0 else -near, self.bits)
-        orthant = self._orthants[key]
-        corner = orthant(delta) if sign > 0 else _tail(orthant.b) - orthant(delta)  # P(U > b, V > c) at −t
-        with series_length(1):
-            density = _joint_density(b, c, sign, 1 - delta, delta, self.bits)[0]
+            self._orthants[key] = _Orthant(b, place if key[2] > 0 else -place, self.bits)
+        c, apart = side * place, arb(0) if i == k and key[2] > 0 else side * (place - b if key[2] > 0 else place + b)
+        along = b + sign * c
+        together = self._orthants[key](delta)  # P(U > b, ±V > ±c)
+        corner = together if sign > 0 else _tail(b) - together
         square = delta * (2 - delta)
-        above = _conditional_integrals(density, b, c - t * b, square, n)
-        beside = _conditional_integrals(density, c, b - t * c, square, n)
+        density = (-apart * apart / (4 * delta) - along * along / (4 * (2 - delta))).exp()
+        density /= 2 * arb.pi() * square.sqrt()
+        above = _conditional_integrals(density, b, apart + sign * delta * b, square, n)
+        beside = _conditional_integrals(density, c, sign * (delta * c - apart), square, n)
         row = [beside[1], corner]
         for p in range(1, n + 1):
             row.append((row[p - 1] + t * above[p] - c * row[p]) / p)
