@@ -331,8 +331,6 @@ class QuadratureDual:
         d = [ctx.convert(m) ** 2 for m in mu]
         need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
         floors = [log2(total) - 2 * FLOOR for total in (self.mean_square(16), self.slope_square(16))]
-        if degree + 1 in self._below_floor:  # what is left is likely to be so, too
-            need = max(need, 16 + 2 * log2_float(degree) - min(floors))
         while True:
             rows = self._rests(degree + 1, need)
             rows = rows[0][: degree + 1], rows[1][1 : degree + 2]
@@ -342,7 +340,9 @@ class QuadratureDual:
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row)
             if lost < -bits - 1:
                 break
-            need += min(lost + bits, abs(need) + 64) + 8
+            suspicious, need = need >= _SUSPICIOUS + bits, need + min(lost + bits, abs(need) + 64) + 8
+            if suspicious:  # all that is left may be below the floor
+                need = max(need, 16 + 2 * log2_float(degree) - min(floors))
             self._check_need(need)
         return Expansion(d, *([to_real(ctx, r) for r in row] for row in rows))
 
