@@ -280,6 +280,26 @@ def test_values_of_steep_functions_near_the_ends_share_their_work(monkeypatch: p
     assert all(degree < 1000 for degree, _ in series)  # E[φ²] and E[φ'²] are from others
 
 
+@pytest.mark.parametrize(("series", "derivatives", "alone"), [(3.5, 9.0, 3), (9.0, 3.5, 3), (9.0, 9.0, 6)])
+def test_what_serves_many_values_is_taken_once_they_took_as_long(
+    monkeypatch: pytest.MonkeyPatch, series: float, derivatives: float, alone: int
+) -> None:
+    dual = dual_of("log(1+exp(8*x))")
+    near, few = dual._near_one, 12
+    monkeypatch.setattr(LocalHermite, "work", lambda self: 1.0)
+    monkeypatch.setattr(DerivativesAtOne, "work", lambda self, terms, need: derivatives)
+    monkeypatch.setattr(near, "_derivatives_for", lambda t, bits: few)
+    for n in range(1, 7):
+        for sign in (-1, 1):
+            t = Correlation(sign, ExpansionPoint(CTX.mpf(n) * 1e-10, near_one=True))
+            found, expected = near.value(t, 64, 4000, series), near._beside_an_end(t, 64, few)
+            assert (found is None) == (series < derivatives and n > alone)
+            if found is not None:
+                assert abs(found[0] - expected[0]) < 2.0**-62 * dual.mean_square(60)
+                assert abs(found[1] - expected[1]) < 2.0**-62 * dual.slope_square(60)
+    assert len(near._known) == alone
+
+
 def test_a_series_is_weighed_against_the_values_that_it_would_have_served() -> None:
     """What took long nearer to 1 takes a longer series, and is no reason for a shorter one."""
     dual = dual_of("log(1+exp(20*x))")
