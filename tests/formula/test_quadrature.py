@@ -280,7 +280,7 @@ def test_values_of_steep_functions_near_the_ends_share_their_work(monkeypatch: p
     assert all(degree < 1000 for degree, _ in series)  # E[φ²] and E[φ'²] are from others
 
 
-@pytest.mark.parametrize(("series", "derivatives", "alone"), [(3.5, 9.0, 3), (9.0, 3.5, 3), (9.0, 9.0, 6)])
+@pytest.mark.parametrize(("series", "derivatives", "alone"), [(3.5, 90.0, 3), (90.0, 3.5, 3), (90.0, 90.0, 6)])
 def test_what_serves_many_values_is_taken_once_they_took_as_long(
     monkeypatch: pytest.MonkeyPatch, series: float, derivatives: float, alone: int
 ) -> None:
