@@ -201,7 +201,8 @@ class QuadratureDual:
         for known, kept in self._moments:
             if known >= need and len(kept) > degree:
                 return kept
-        need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
+        need = 32 * math.ceil((need + 8) / 32)
+        degree += degree // 16 + 10  # no fewer than `_more_terms` asks for first
         announce(self._line.hermite_work(degree, need), _MOST_LAYERS)
         found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
