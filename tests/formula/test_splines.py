@@ -10,8 +10,7 @@ from flint import acb, arb
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.balls import rational, series_length, working_precision
-from ntkcalc.activations.formula.quadrature_dual import to_ball
+from ntkcalc.activations.formula.balls import rational, series_length, to_ball, working_precision
 from ntkcalc.activations.formula.splines import Spline, _damped_laguerre
 
 BITS = 120

@@ -20,6 +20,7 @@ from flint import acb, arb
 from ntkcalc.activations.formula.functions import OVER, Program, outer_derivative, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
+from ntkcalc.numerics.precision import Context, Real
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
@@ -130,6 +131,19 @@ def power_of_two(log: float) -> Ball:
 def widened(x: Ball, log_error: float) -> Ball:
     """Return x with 2**log_error added to its radius."""
     return x + arb(0, power_of_two(log_error)) if log_error > -math.inf else x
+
+
+def to_real(ctx: Context, ball: Ball) -> Real:
+    """Return the middle of a ball as a real of an mpmath context."""
+    mantissa, exponent = ball.mid().man_exp()
+    return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
+
+
+def to_ball(x: Real) -> Ball:
+    """Return an mpmath real, exactly."""
+    mantissa, exponent = x.man_exp
+    size = arb(int(mantissa)) * arb(2) ** int(exponent)
+    return size if x >= 0 else -size
 
 
 def _direct(name: str) -> Callable[[Any, Ball], Ball]:

@@ -7,12 +7,11 @@ from itertools import pairwise
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, BranchingBalls, working_precision
+from ntkcalc.activations.formula.balls import Ball, BranchingBalls, to_real, working_precision
 from ntkcalc.activations.formula.branches import alternatives
 from ntkcalc.activations.formula.functions import DomainError, RealField, derivative, program
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
-from ntkcalc.activations.formula.quadrature_dual import to_real
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.singularities import unbounded_zero, unreal_place, zeros
 from ntkcalc.activations.formula.trees import Tree

@@ -1,4 +1,4 @@
-r"""Expansions about a = 1 − δ from the derivatives of D at 1, for δ small against the square of the strip's height.
+r"""D near ±1 from its derivatives there, for δ = 1 − |t| small against the square of the strip's height.
 
 With G_n = D^{(n)}(1)/n! = E[φ^{(n)}(Z)²]/n!,
 
@@ -7,12 +7,17 @@ With G_n = D^{(n)}(1)/n! = E[φ^{(n)}(Z)²]/n!,
 and q̇ likewise from (n + 1) G_{n+1}. By Bonferroni's inequalities (p_k(j) and its tail are such sums for every k) what
 is left out is at most the first missing term. E[φ^{(n)}²] is a trapezoidal rule over Taylor series of φ with
 M = e^{y²/2} C_n, where C_n = (n!/r^n)² N⁺(y + r) by Cauchy's formula on circles of radius r.
+
+Of D(−1 + δ) = Σ_n δ^n H_n, H_n = D^{(n)}(−1)/n! = E[φ^{(n)}(Z) φ^{(n)}(−Z)]/n!, what is left out from the n-th term on
+is at most δ^n G_n too, for D(−1 + δ) = Σ_k (−1)^k µ_k² (1 − δ)^k; and H_n has the rule and the M of G_n by Cauchy and
+Schwarz. Beside H_n itself its error may be large, beside G_n it is not.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import flint
@@ -78,12 +83,12 @@ class _Plan:
 
 
 class DerivativesAtOne:
-    """G_0, G_1, … of one φ."""
+    """G_0, G_1, … and H_0, H_1, … of one φ."""
 
     def __init__(self, line: Line) -> None:
-        self.line = line
-        self._mirrored = line.phi.parity != 0 and not line.phi.divides_zeros
-        self._known: tuple[float, list[Ball]] = (0.0, [])
+        self.line, self._parity = line, line.phi.parity
+        self._symmetric = not line.phi.divides_zeros  # the nodes
+        self._known: list[tuple[float, list[Ball], list[Ball]]] = []  # with −log2 of their radii
 
     def log_bound(self, n: int) -> float:
         """Return log2 of a bound on G_n."""
@@ -100,6 +105,15 @@ class DerivativesAtOne:
             ways = max(log_binomial(n, j, 0.0, 0.0) for j in (degree + 1, min(degree + 1, n // 2)))
             if n * log_delta + self.log_bound(n) + ways + math.log2(n) < small:
                 return n + 1
+        return None
+
+    def terms_of_value(self, log_delta: float, log_errors: tuple[float, float]) -> int | None:
+        """Return N for which the terms of D with G_N and of D' with G_{N+1} are below errors, None if there is none."""
+        for n in range(1, _MOST_TERMS):
+            beyond = n * log_delta
+            slope = beyond + math.log2(n + 1) + self.log_bound(n + 1)
+            if beyond + self.log_bound(n) < log_errors[0] and slope < log_errors[1]:
+                return n
         return None
 
     def _plan(self, terms: int, need: float) -> _Plan | None:
@@ -130,59 +144,66 @@ class DerivativesAtOne:
 
     def work(self, terms: int, need: float) -> float:
         """Return about the seconds that an expansion takes, most of them for derivatives that are not known yet."""
-        if self._knows(terms + 1, need):
+        if self._found(terms + 1, need) is not None:
             return terms**2 * _PRODUCT
         plan = self._plan(terms, need)
         if plan is None:
             return math.inf
-        return plan.count * (1 if self._mirrored else 2) * (terms**2 * _SECONDS + 2e-5) * (1 + need / 1000)
+        series = plan.count * (1 if self._symmetric else 2) * (1 if self._parity else 2)
+        return series * (terms**2 * _SECONDS + 2e-5) * (1 + need / 1000)
 
-    def values(self, terms: int, need: float) -> list[Ball]:
-        """Return balls of G_0 … G_terms, relative radii of about 2**-need; kept."""
-        if not self._knows(terms, need):
+    def values(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
+        """Return balls of G_0 … G_terms, radii of about 2**-need of them, and of H_n with the same radii; kept."""
+        if (found := self._found(terms, need)) is None:
             plan = self._plan(terms, need)
             assert plan is not None
             announce(self.work(terms, need), 1)
-            self._known = need, self._summed(plan, terms, need)
-        return self._known[1]
+            found = self._summed(plan, terms, need)
+            self._known = [(need, *found), *self._known[:3]]
+        return found
 
-    def _knows(self, terms: int, need: float) -> bool:
-        return self._known[0] >= need and len(self._known[1]) > terms
+    def _found(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]] | None:
+        """Return what is known already."""
+        return next(((g, h) for known, g, h in self._known if known >= need and len(g) > terms), None)
 
-    def _summed(self, plan: _Plan, terms: int, need: float) -> list[Ball]:
+    def _summed(self, plan: _Plan, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
         bits = math.ceil(need) + 32
-        totals = [arb(0)] * (terms + 1)
-        for first in range(0 if self._mirrored else -plan.count, plan.count, _BLOCK):
+        totals = [arb(0)] * (2 * terms + 2)
+        for first in range(0 if self._symmetric else -plan.count, plan.count, _BLOCK):
             block = range(first, min(first + _BLOCK, plan.count))
             with working_precision(bits), series_length(terms + 1):
                 parts = self._block(plan, block, terms)
                 totals = [t + p for t, p in zip(totals, parts, strict=True)]
         with working_precision(bits):
-            factorial, found = arb(1), []
-            for n, total in enumerate(totals):  # Σ c_n² ω h, c_n = φ^(n)/n!
-                factorial *= max(n, 1)
-                error = plan.log_error - 2 * n * math.log2(plan.radius)
-                found.append(factorial * widened(total * (2 if self._mirrored else 1), error))
-        return found
+            factorials = accumulate(range(1, terms + 1), lambda f, n: f * n, initial=arb(1))
+            errors = [plan.log_error - 2 * n * math.log2(plan.radius) for n in range(terms + 1)]
+            found = [f * widened(c, e) for f, c, e in zip([*factorials] * 2, totals, errors * 2, strict=True)]
+        return found[: terms + 1], found[terms + 1 :]
 
     def _block(self, plan: _Plan, block: range, terms: int) -> list[Ball]:
-        """Return Σ h ω(x) φ^(n)(x)²/n!² over some nodes."""
+        """Return Σ h ω(x) c_n(x)², c_n = φ^(n)/n!, over some nodes x and −x, and then Σ h ω(x) c_n(x) c_n(−x)."""
         run, step = program([self.line.phi.tree], SeriesBalls()), arb(plan.step)
-        offset = arb(AVOIDING if self.line.phi.divides_zeros else 0.5)
-        scale = step / (2 * arb.pi()).sqrt()
-        totals = [arb(0)] * (terms + 1)
+        offset = arb(0.5 if self._symmetric else AVOIDING)
+        scale = step / (2 * arb.pi()).sqrt() / (1 if self._symmetric else 2)
+        totals = [arb(0)] * (2 * terms + 2)
         for i in block:
             x = step * (i + offset)
             weight = scale * (-x * x / 2).exp()
-            series = run(arb_series([x, 1]))[0]
-            totals = [t + weight * c * c for t, c in zip(totals, _padded(series, terms), strict=True)]
+            right = _padded(run(arb_series([x, 1]))[0], terms)
+            if self._parity:
+                left = [self._parity * (-1) ** n * c for n, c in enumerate(right)]
+            else:
+                left = _padded(run(arb_series([-x, 1]))[0], terms)
+            sides = list(zip(right, left, strict=True))
+            parts = [a * a + b * b for a, b in sides] + [2 * a * b for a, b in sides]
+            totals = [t + weight * p for t, p in zip(totals, parts, strict=True)]
         return totals
 
     # ---------------------------------------------------------------- expansions
 
     def expansion(self, delta: Ball, degree: int, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
         """Return balls of d_0 … d_{degree+1}, q_0 … q_degree and q̇ from G_n, n < terms, in the present precision."""
-        values = self.values(terms + 1, need)
+        values, _ = self.values(terms + 1, need)
         powers = [arb(1)]
         for _ in range(terms + 1):
             powers.append(powers[-1] * delta)
@@ -191,6 +212,19 @@ class DerivativesAtOne:
         d = [_alternating(first, terms, j, j, 0) for j in range(degree + 2)]
         q, q_dot = ([_alternating(row, terms, j + 1, j, 1) for j in range(degree + 1)] for row in (first, slope))
         return d, q, q_dot
+
+    def value(self, sign: int, delta: Ball, terms: int, need: float) -> tuple[Ball, Ball]:
+        """Return balls of D and D' at ±(1 − δ) from G_n or H_n, n ≤ terms, in the present precision."""
+        more = terms + terms // 2 + 3  # which farther values take
+        bounds, mirrored = self._found(terms + 1, need) or self.values(more, need)
+        gap = -sign * delta
+        found, slope, power = arb(0), arb(0), arb(1)
+        row = bounds if sign > 0 else mirrored
+        for n in range(terms):
+            found, slope = found + power * row[n], slope + power * (n + 1) * row[n + 1]
+            power *= gap
+        left_out = power * bounds[terms], power * (terms + 1) * bounds[terms + 1]
+        return widened(found, log2_upper(left_out[0])), widened(slope, log2_upper(left_out[1]))
 
 
 def _alternating(row: list[Ball], terms: int, start: int, j: int, less: int) -> Ball:

@@ -160,9 +160,9 @@ class _Region:
         One quotient may tell it where a sum does not, also one in −x, for x − x Φ(x) is x Φ(−x).
         """
         u = choice.decider
-        for u, at in ((u, x), (one_quotient(u), x), (one_quotient(reflected(u)), self.negate(x))):
+        for written, at in ((u, x), (one_quotient(u), x), (one_quotient(reflected(u)), self.negate(x))):
             with suppress(UnboundedError):
-                if direction := self._direction(self.form(u, at)):
+                if direction := self._direction(self.form(written, at)):
                     return direction
         return 0
 

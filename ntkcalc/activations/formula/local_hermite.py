@@ -30,10 +30,10 @@ from functools import cache, cached_property
 from flint import arb, arb_mat, arb_poly
 
 from ntkcalc.activations.dual import ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, to_ball, working_precision
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.precision import Real, context, log2
+from ntkcalc.numerics.precision import context, log2
 from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
@@ -167,12 +167,11 @@ class LocalHermite:
         """Return balls of d_0 … d_degree."""
         return self._sums()[0]
 
-    def value(self, sign: int) -> tuple[Ball, Ball]:
-        """Return balls of D and D' at sign · a."""
-        direct, mirrored = self._sums()
-        found = direct if sign > 0 else mirrored
+    def values(self) -> dict[int, tuple[Ball, Ball]]:
+        """Return balls of D and D' at a and −a, by the sign."""
+        sides = zip((1, -1), self._sums(), strict=True)
         with working_precision(self._bits + 64):
-            return found[0], found[1] / self._ball(1)
+            return {sign: (found[0], found[1] / self._ball(1)) for sign, found in sides}
 
     @property
     def _bits(self) -> int:
@@ -181,9 +180,7 @@ class LocalHermite:
 
     def _ball(self, which: int) -> Ball:
         """Return a or δ."""
-        x: Real = self.point.at(context(self._bits + 96 + math.ceil(-self._log_delta)))[which]
-        mantissa, exponent = x.man_exp
-        return arb(int(mantissa)) * arb(2) ** int(exponent)
+        return to_ball(self.point.at(context(self._bits + 96 + math.ceil(-self._log_delta)))[which])
 
     def _sums(self) -> tuple[list[Ball], list[Ball]]:
         """Return Q[m_j(X)²] and Q[m_j(X) m_j(−X)] with all errors."""

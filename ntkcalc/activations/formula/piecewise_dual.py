@@ -27,6 +27,8 @@ from ntkcalc.activations.formula.balls import (
     log2_upper,
     log_total,
     real_program,
+    to_ball,
+    to_real,
     widened,
     working_precision,
 )
@@ -35,7 +37,7 @@ from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
 from ntkcalc.activations.formula.panels import Panels, exact, panels_of
-from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float, to_ball, to_real
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.tails import Tails

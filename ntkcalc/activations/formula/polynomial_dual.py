@@ -12,8 +12,8 @@ from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, real_program, working_precision
-from ntkcalc.activations.formula.quadrature_dual import FLOOR, to_real
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, real_program, to_real, working_precision
+from ntkcalc.activations.formula.quadrature_dual import FLOOR
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context, real

@@ -31,9 +31,11 @@ from ntkcalc.activations.formula.balls import (
     log2_upper,
     rational,
     real_program,
+    to_ball,
+    to_real,
     working_precision,
 )
-from ntkcalc.activations.formula.quadrature_dual import FLOOR, to_ball, to_real
+from ntkcalc.activations.formula.quadrature_dual import FLOOR
 from ntkcalc.activations.formula.rational_pieces import Piece
 from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, negated, node, number, over, times
 from ntkcalc.errors import InputError

@@ -35,6 +35,8 @@ from ntkcalc.activations.formula.balls import (
     log_total,
     middles,
     power_of_two,
+    to_ball,
+    to_real,
     working_precision,
 )
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
@@ -45,11 +47,11 @@ from ntkcalc.activations.formula.strip import Analytic, Parts, Strip
 from ntkcalc.activations.formula.tails import Tails
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.activations.formula.values_near_one import ValuesNearOne
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
 from ntkcalc.numerics.mpmath_engine import MpmathEngine
 from ntkcalc.numerics.precision import (
-    Context,
     Real,
     context,
     log2,
@@ -71,19 +73,6 @@ _COMPOSITION = 1.2e-5  # seconds that one Hermite coefficient takes in a composi
 _SQUARES = 2e-5  # seconds that the sums of squares take for one Hermite coefficient
 _MOST_LAYERS = 6  # that take new Hermite coefficients each; in depth, those known suffice
 _LONGEST = 4000.0  # seconds of estimated work that are refused
-
-
-def to_real(ctx: Context, ball: Ball) -> Real:
-    """Return the middle of a ball as a real of an mpmath context."""
-    mantissa, exponent = ball.mid().man_exp()
-    return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
-
-
-def to_ball(x: Real) -> Ball:
-    """Return an mpmath real, exactly."""
-    mantissa, exponent = x.man_exp
-    size = arb(int(mantissa)) * arb(2) ** int(exponent)
-    return size if x >= 0 else -size
 
 
 @dataclass(frozen=True)
@@ -142,7 +131,6 @@ class QuadratureDual:
         self._line, self.name = line, name
         self._moments: list[tuple[float, list[Ball]]] = []
         self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
-        self._spent: dict[int, float] = {}
         self._below_floor: set[int] = set()
         self._seen_to_the_floor: set[int] = set()
         self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
@@ -213,7 +201,8 @@ class QuadratureDual:
         for known, kept in self._moments:
             if known >= need and len(kept) > degree:
                 return kept
-        need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
+        need = 32 * math.ceil((need + 8) / 32)
+        degree += degree // 16 + 10  # no fewer than `_more_terms` asks for first
         announce(self._line.hermite_work(degree, need), _MOST_LAYERS)
         found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
@@ -332,11 +321,11 @@ class QuadratureDual:
         need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
         floors = [log2(total) - 2 * FLOOR for total in (self.mean_square(16), self.slope_square(16))]
         while True:
-            rows = self._rests(degree + 1, need)
-            rows = rows[0][: degree + 1], rows[1][1 : degree + 2]
-            rows = tuple(
-                [arb(0) if log2_upper(r) < floor else r for r in row] for floor, row in zip(floors, rows, strict=True)
-            )
+            rests, slope_rests = self._rests(degree + 1, need)
+            rows = [
+                [arb(0) if log2_upper(r) < floor else r for r in row]
+                for floor, row in zip(floors, (rests[: degree + 1], slope_rests[1 : degree + 2]), strict=True)
+            ]
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row)
             if lost < -bits - 1:
                 break
@@ -594,23 +583,21 @@ class QuadratureDual:
     # ---------------------------------------------------------------- values
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.activations.duals.Dual.value`: the Hermite series, or means of two local coefficients."""
+        """See `ntkcalc.activations.duals.Dual.value`: the Hermite series, or what `ValuesNearOne` has."""
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * math.ceil(bits / 32)
         terms = self._terms_of_values(log_size, bits)
         ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
-        if terms > 256 and t.size.near_one and t.size.smaller and not ready:
-            need = bits + 16 - min(0.0, 2 * self._log_norm) - log2(t.size.smaller)
-            local = LocalHermite(self._line, t.size, 1, need, need)
-            spent = self._spent.get(bits, 0.0) + local.work()  # a series would have served all of these values
-            series = self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES
-            if spent < series or terms >= _MOST_TERMS:
-                self._spent[bits] = spent
-                ctx = context(bits + 16)
-                value, slope = local.value(t.sign)
-                return to_real(ctx, value), to_real(ctx, slope)
+        if terms > 256 and t.size.near_one and not ready:
+            series = self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES if terms < _MOST_TERMS else math.inf
+            if (found := self._near_one.value(t, bits, terms, series)) is not None:
+                return found
         return self._series_value(t, bits, terms)
+
+    @cached_property
+    def _near_one(self) -> ValuesNearOne:
+        return ValuesNearOne(self._line, self._at_one, (2 * self._log_norm, log2(self.slope_square(16))))
 
     def _terms_of_values(self, log_size: float, bits: int) -> int:
         terms = 32

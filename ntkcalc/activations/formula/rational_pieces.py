@@ -47,7 +47,7 @@ def rational_pieces(tree: Tree) -> list[Piece] | None:
 
 
 def spline_of(pieces: list[Piece]) -> Tree:
-    """Return a tree that is one of the pieces between any two ends, decided by linear functions; pieces are polynomials."""
+    """Return a tree that is these polynomials, decided by linear functions."""
     tree = pieces[0].tree
     for left, right in pairwise(pieces):
         assert left.right is not None
