@@ -149,12 +149,11 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     check(tree, name)
     if (power := power_dual(pieces or [], name)) is not None:
         return power
-    if pieces is None and (pieces := PiecewiseDual(tree, name).proven_pieces) is not None:
-        pieces = [replace(piece, tree=as_polynomial(piece.tree)) for piece in pieces]
-        if all(polynomial(piece.tree) is not None for piece in pieces):
-            return _dual(spline_of(pieces), name)
-        if len(pieces) == 1 and (smooth := _smooth_dual(pieces[0].tree, name)) is not None:
-            return smooth
+    plainer = [replace(p, tree=as_polynomial(p.tree)) for p in pieces or PiecewiseDual(tree, name).proven_pieces or []]
+    if plainer and plainer != pieces and all(polynomial(p.tree) is not None for p in plainer):
+        return _dual(spline_of(plainer), name)
+    if len(plainer) == 1 and (smooth := _smooth_dual(plainer[0].tree, name)) is not None:
+        return smooth
     dual = _piecewise_dual(tree, name)
     dual.slope_square(16)  # a φ that the normal law does not see bend is refused
     return dual

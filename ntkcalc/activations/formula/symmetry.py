@@ -185,14 +185,16 @@ def _atom(t: Tree) -> Tree:
 
 def _outermost(tree: Tree) -> list[Tree]:
     """Return the nodes that are no arithmetic and are not inside others of them."""
-    found, stack = [], [tree]
+    found, seen, stack = [], {tree}, [tree]
     while stack:
         t = stack.pop()
         if t.arguments and t.word in _ARITHMETIC:
-            stack.extend(t.arguments)
+            new = [a for a in dict.fromkeys(t.arguments) if a not in seen]
+            seen.update(new)
+            stack.extend(new)
         elif t.number is None:
             found.append(t)
-    return list(dict.fromkeys(found))
+    return found
 
 
 def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
@@ -202,9 +204,14 @@ def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
         nonzero = [n for n, c in enumerate(row) if c is not ZERO]
         even, odd = (max((n for n in nonzero if n % 2 == i), default=-1) for i in (0, 1))
         return even, odd
-    kept: dict[str, list[Tree]] = {}
-    own, mirror = (_by_few_functions(t, kept) for t in (tree, reflected(tree)))
-    return with_degree(simplified("+", own, mirror)), with_degree(simplified("-", own, mirror))
+    mirror, kept = reflected(tree), dict[str, list[Tree]]()
+    found = []
+    for sign in ("+", "-"):
+        degree = with_degree(simplified(sign, tree, mirror))
+        if degree is None:
+            degree = with_degree(simplified(sign, *(_by_few_functions(t, kept) for t in (tree, mirror))))
+        found.append(degree)
+    return found[0], found[1]
 
 
 def with_degree(part: Tree) -> int | None:
@@ -215,8 +222,11 @@ def with_degree(part: Tree) -> int | None:
 
 def as_polynomial(tree: Tree) -> Tree:
     """Return a tree as a polynomial in x where it is proven to be one, after writing it by few functions."""
+    functions = _outermost(tree)
+    if all(f is X or f.constant for f in functions) or any(map(_partly_real, functions)):
+        return tree
     found = _polynomial(_by_few_functions(tree, {}))
-    if found is None or any(map(_partly_real, _outermost(tree))):
+    if found is None:
         return tree
     field, top, bottom = found
     return simplified("/", field.tree(top), field.tree(bottom))
@@ -227,7 +237,9 @@ def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any] | None:
     try:
         field = _Rational((tree,))
         top, bottom = field.quotient(tree)
-        fixed = top == 0 or not (field.functions_in(bottom) or bottom.degrees()[0])  # √2, but no x
+        if top == 0:
+            return field, top, field.one
+        fixed = not (field.functions_in(bottom) or bottom.degrees()[0])  # √2, but no x
         quotient, rest = (top, 0) if fixed else divmod(top, bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
