@@ -24,6 +24,7 @@ from ntkcalc.activations.formula.functions import (
     program,
 )
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.symmetry import cancelled
 from ntkcalc.activations.formula.trees import Tree, in_order, number, text_of
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context
@@ -243,12 +244,20 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
         ("(x^2-1)/(x-1)*(x-1/3)/(3*x-1)", "(x+1)/3", "1"),
         ("1/(2+1/(x-0.3)^2)", "(x-0.3)^2/(2*(x-0.3)^2+1)", "3/10"),
         ("exp(-1/(4+1/x))+1/x*x", "exp(-x/(4*x+1))+1", "0"),
+        ("1/(2+1/(x-sqrt(2)/5)^2)", "(x-sqrt(2)/5)^2/(2*(x-sqrt(2)/5)^2+1)", "0"),
     ],
 )
 def test_rational_functions_are_in_lowest_terms(text: str, same: str, place: str) -> None:
     for x in (Fraction(place), Fraction(place) + 1, Fraction(-7, 5)):
-        found, expected = (value(t, CTX.mpf(x.numerator) / x.denominator) for t in (text, same))
-        assert abs(found - expected) <= CTX.ldexp(1, -240)
+        point = CTX.mpf(x.numerator) / x.denominator
+        found = program([cancelled(tree(text))], FIELD)(point)[0]
+        assert abs(found - value(same, point)) <= CTX.ldexp(1, -240)
+
+
+def test_a_removable_singularity_at_an_irrational_place_is_none() -> None:
+    phi, same = (activation(f"{t}+x/3") for t in ("1/(2+1/(x-sqrt(2)/5)^2)", "1/2-1/(4*(x-sqrt(2)/5)^2+2)"))
+    for one, other in zip(phi.hermite(9, 100), same.hermite(9, 100), strict=True):
+        assert abs(one - other) <= 2.0**-98 * abs(other)
 
 
 @pytest.mark.parametrize("text", ["1/x", "x/(x-1)^2", "1/(1+1/x)", "x+1/(x-x)", "1/(1/(x-x))", "1/(1/relu(x))"])

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.dual import Correlation
+from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, program
@@ -412,6 +412,46 @@ def test_branches_that_agree_everywhere_are_the_one_they_are() -> None:
     one, other = activation("max(x,exp(x)-1)"), activation("exp(x)-1")  # e^x − 1 − x has a double zero
     assert not isinstance(one.dual, PiecewiseDual)
     assert one.hermite(30, 128) == other.hermite(30, 128)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("x/cosh(x)*cosh(x)", "x"),
+        ("-swish(x)+silu(-x)", "-x"),
+        ("sqrt(2)*x*tanh(x)/tanh(x)+erf(x)+erfc(x)", "sqrt(2)*x+1"),
+        ("x/cosh(x)*relu(cosh(x))+x^2", "x+x^2"),  # of one piece
+        ("max(x^2,x^2*(1-exp(x)))", "x^2"),
+        ("relu(x)*cosh(x)/cosh(x)+x", "relu(x)+x"),
+        ("max(elu(relu(x),sin(x)),gelu(x))", "relu(x)"),  # of two: x - x Φ(x) has a sign far out
+        ("clip(step(x),Phi(x),x)", "min(x,1)"),
+        ("clip(2*gelu(x),-gelu(x),2*gelu(x))", "2*gelu(x)"),
+        ("max(x,softplus(x))", "softplus(x)"),
+    ],
+)
+@pytest.mark.quick(5)
+def test_formulas_are_proven_to_be_plainer_ones(text: str, same: str) -> None:
+    one, other = activation(text), activation(same)
+    assert type(one.dual) is type(other.dual)
+    assert one.parity == other.parity
+    assert one.hermite(12, 128) == other.hermite(12, 128)
+    assert one.scaled(Fraction(3, 7)).hermite(5, 96) == other.scaled(Fraction(3, 7)).hermite(5, 96)
+
+
+@pytest.mark.parametrize("text", ["x*log(x^2)/log(x^2)", "x/log(x-1)*log(x-1)", "log(-2)*x/log(-2)"])
+def test_what_has_no_value_somewhere_is_not_made_plainer(text: str) -> None:
+    with pytest.raises(InputError, match="not finite"):
+        activation(text)
+
+
+@pytest.mark.parametrize("text", ["selu(x+200)", "clip(x,-300,1e9)+x/2"])
+def test_what_is_left_below_the_floor_is_zero(text: str) -> None:
+    """Beyond their degree 1, where 2^-4096 of the norm begins at 75."""
+    expansion = activation(text).dual.expansion(ExpansionPoint.origin(), 4, 64)
+    assert [*expansion.d][2:] == [0] * len([*expansion.d][2:])
+    assert [*expansion.tails][1:] == [0] * 4
+    assert [*expansion.slope_tails][1:] == [0] * 4
+    assert next(iter(expansion.tails)) > 0
 
 
 @pytest.mark.parametrize(("text", "same"), [("sign(-(x*x)/x^3)+x", "x-sign(x)"), ("x*sign(x/(1-x)^2)", "abs(x)")])

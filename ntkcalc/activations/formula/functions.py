@@ -282,10 +282,6 @@ def _plain(t: Tree) -> Tree:
         return chosen.above if sign > 0 else chosen.below
     if t.arguments and t.arguments[0].head == _INVERSES.get(t.word):
         return t.arguments[0].arguments[0]
-    if t.word in ("*", "/") and t.arguments:
-        from ntkcalc.activations.formula.lowest_terms import in_lowest_terms  # the list of names needs no FLINT
-
-        return in_lowest_terms(t)
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
     if t.head == "log":

@@ -249,7 +249,10 @@ def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any] | None:
 
 
 def cancelled(tree: Tree) -> Tree:
-    """Return a tree in whose quotients factors that both parts share are left out, so that x·x/x is x."""
+    """Return a tree in whose quotients factors that both parts share are left out, so that x·x/x is x.
+
+    Quotients of polynomials in x become one in lowest terms: 1/(1 + 1/x²) is x²/(x² + 1), also at 0.
+    """
     return rebuilt(tree, _cancelled)
 
 
@@ -268,7 +271,9 @@ def _cancelled(t: Tree) -> Tree:
         while atom.word == "exp" and shared % generator == 0:  # which is never 0
             shared //= generator
     degrees = dict(zip(field.generators, shared.degrees(), strict=True))
-    if not any(degrees.values()) or any(n and _partly_real(atom) for atom, n in degrees.items()):
+    inner = any(s.word == "/" and not s.arguments[1].constant for a in t.arguments for s in in_order(a))
+    rational = t.word in ("*", "/") and inner and all(atom is X or atom.constant for atom in field.generators)
+    if not (rational or any(degrees.values())) or any(n and _partly_real(atom) for atom, n in degrees.items()):
         return t
     top, bottom = (part // shared for part in parts)
     if t.word != "/" and bottom.total_degree():  # a sum whose parts are better apart
