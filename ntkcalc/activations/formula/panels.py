@@ -67,6 +67,8 @@ _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
+_MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some dozens of numbers in memory
+_LONGEST = 4000.0  # seconds of estimated work that are refused
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
@@ -342,7 +344,7 @@ class Panels:
                 kept.append((cell, count))
             else:
                 error = log_total((error, size + cell.log_half + 1))
-        blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept)]
+        blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept, _MOST_BITS / need)]
         for sliver in line.slivers:
             own = log_total((sliver.log_sizes[0], _log_polynomial(row, sliver.farthest)))
             size = own + _log_hermite(degree, 0.0, 0.0)
@@ -353,7 +355,13 @@ class Panels:
             error = log_total((error, g.log_tail(line.reach, 0.25) - 1.2))
             error = log_total((error, _log_tail(self.base, line.reach, side, 0.25, 1) - 1.2))
         nodes, reach = sum(count for _, count in kept), 2.0 * len(blocks)  # at about 2 a block, as measured
-        announce(sums_work(nodes, reach, degree, need, 1 if self.parity else 2))
+        seconds = sums_work(nodes, reach, degree, need, 1 if self.parity else 2)
+        if seconds > _LONGEST:
+            raise AccuracyError(
+                f"{self.text}: coefficients with {need:.0f} bits, among which some may be 0, take about "
+                f"{seconds / 3600:.1f} hours; write it more simply, or lower --truncation or --digits"
+            )
+        announce(seconds)
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
             polynomial_moments = hermite_moments(row)[: degree + 1]
@@ -636,13 +644,13 @@ def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
         yield middle - half * x, half * weight, run
 
 
-def _groups(cells: list[tuple[Cell, int]]) -> Iterator[list[tuple[Cell, int]]]:
-    """Yield neighbours on one side of 0 that are so narrow together that they may share a centre."""
+def _groups(cells: list[tuple[Cell, int]], most: float) -> Iterator[list[tuple[Cell, int]]]:
+    """Yield neighbours on one side of 0, so narrow together that they may share a centre, with so many nodes at most."""
     group: list[tuple[Cell, int]] = []
     for cell, count in cells:
         first = group[0][0] if group else cell
         wide = cell.right - first.left > _WIDEST or (first.left < 0) != (cell.left < 0)
-        if group and wide:
+        if group and (wide or sum(own for _, own in group) + count > most):
             yield group
             group = []
         group.append((cell, count))

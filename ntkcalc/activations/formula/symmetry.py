@@ -8,13 +8,20 @@ denominator the part is one, by exact rational arithmetic.
 from __future__ import annotations
 
 from fractions import Fraction
+from contextlib import suppress
 from functools import cache, reduce
 from typing import Any, TypeAlias
 
 import flint
 
-from ntkcalc.activations.formula.balls import real_program
-from ntkcalc.activations.formula.functions import meaning, polynomial, reflected_function
+from ntkcalc.activations.formula.functions import (
+    DomainError,
+    RealField,
+    meaning,
+    polynomial,
+    program,
+    reflected_function,
+)
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
@@ -30,6 +37,7 @@ from ntkcalc.activations.formula.trees import (
     total,
     whole_power,
 )
+from ntkcalc.numerics.precision import context
 
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
 _MOST_TERMS = 400
@@ -284,7 +292,9 @@ def _cancelled(t: Tree) -> Tree:
 def _partly_real(atom: Tree) -> bool:
     """Return whether a function may have no real value somewhere."""
     if atom.constant:
-        return not real_program(atom)(flint.arb(0))[0].is_finite()
+        with suppress(DomainError):
+            program([atom], RealField(context(64)))(context(64).zero)
+            return False
     return any(t.word in ("log", "log1p", "sqrt", "power", "/") for t in in_order(atom))
 
 
