@@ -36,10 +36,12 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def within(longest: float, refusal: str) -> AbstractContextManager[None]:
-    """Refuse pieces of work that are announced to take more than so many seconds, with an `AccuracyError`."""
+    """Refuse work of which more than so many seconds are announced in sum, with an `AccuracyError`."""
+    parts = list[float]()
 
     def listener(seconds: float, most: float) -> None:
-        if seconds > longest:
+        parts.append(seconds)
+        if sum(parts) > longest:
             raise AccuracyError(refusal)
 
     return listening(listener)

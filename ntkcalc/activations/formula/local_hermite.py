@@ -215,7 +215,13 @@ class LocalHermite:
     def _block(self, plan: _Plan, grid: Ball, outer_step: Ball, rows: range) -> tuple[list[Ball], list[Ball]]:
         """Return what some outer nodes and their mirror images add to the sums."""
         run = self.line.evaluator()
-        value = cache(lambda m: run(m * grid)[0])
+        small = -self._bits - 64.0  # FLINT takes long to multiply numbers whose sizes lie far apart
+
+        @cache
+        def value(m: int) -> Ball:
+            found = run(m * grid)[0]
+            return arb(0, power_of_two(small)) if log2_upper(found) < small else found
+
         centres = [i * plan.stride for i in rows]
         sides = [self._means(plan, centres, value)]
         if not self.parity:

@@ -344,7 +344,9 @@ class Panels:
                 kept.append((cell, count))
             else:
                 error = log_total((error, size + cell.log_half + 1))
-        blocks = [_block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept, _MOST_BITS / need)]
+        blocks = [
+            _block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept, _MOST_BITS / need)
+        ]
         for sliver in line.slivers:
             own = log_total((sliver.log_sizes[0], _log_polynomial(row, sliver.farthest)))
             size = own + _log_hermite(degree, 0.0, 0.0)
