@@ -7,8 +7,8 @@ denominator the part is one, by exact rational arithmetic.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from contextlib import suppress
+from fractions import Fraction
 from functools import cache, reduce
 from typing import Any, TypeAlias
 
