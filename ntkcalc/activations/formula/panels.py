@@ -647,7 +647,7 @@ def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
 
 
 def _groups(cells: list[tuple[Cell, int]], most: float) -> Iterator[list[tuple[Cell, int]]]:
-    """Yield neighbours on one side of 0, so narrow together that they may share a centre, with so many nodes at most."""
+    """Yield neighbours on one side of 0, together so narrow that they may share a centre, of so many nodes."""
     group: list[tuple[Cell, int]] = []
     for cell, count in cells:
         first = group[0][0] if group else cell
