@@ -446,6 +446,22 @@ def test_what_has_no_value_somewhere_is_not_made_plainer(text: str) -> None:
         activation(text)
 
 
+def test_what_is_smooth_but_not_analytic_at_a_point_is_bounded_there() -> None:
+    phi, ends = activation("x+exp(-1/x^2)"), ["-14", "-6", "-3", "-1", "-0.3", "0", "0.3", "1", "3", "6", "14"]
+    with mpmath.workdps(30):
+
+        def bump(x: Any) -> Any:
+            return mpmath.exp(-1 / x**2) if x else x
+
+        for k, found in enumerate(phi.hermite(6, 64)):
+            weight = mpmath.sqrt(mpmath.factorial(k)) * mpmath.sqrt(2) ** k
+            expected = mpmath.quad(
+                lambda x, k=k: (x + bump(x)) * mpmath.hermite(k, x / mpmath.sqrt(2)) * mpmath.npdf(x),
+                [mpmath.mpf(e) for e in ends],
+            )
+            assert abs(mpmath.mpf(found) - expected / weight) < 1e-18
+
+
 @pytest.mark.parametrize("text", ["selu(x+200)", "clip(x,-300,1e9)+x/2"])
 def test_what_is_left_below_the_floor_is_zero(text: str) -> None:
     """Beyond their degree 1, where 2^-4096 of the norm begins at 75."""

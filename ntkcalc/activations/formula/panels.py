@@ -154,22 +154,22 @@ class Sliver:
         """An upper bound on |x|."""
         return float(abs(self.left).max(abs(self.right)).upper()) * (1 + 1e-12)
 
-    def log_mass(self, order: int) -> float:
-        """Return log2 of a bound on the integral of φ² or φ'² over the sliver.
+    def log_mass(self, order: int, times: int = 2) -> float:
+        """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
 
-        Where φ' has no bound next to an end c it is at most m |x − c|^{−p}, as the growth of φ'(c ± 1/y) shows.
+        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows.
         """
         log_width = log2_upper(self.right - self.left)
         if self.log_sizes[order] < math.inf:
-            return 2 * self.log_sizes[order] + log_width
+            return times * self.log_sizes[order] + log_width
         if len(self.trees) > 1:
             return math.inf
         tree = derivative(self.trees[0]) if order else self.trees[0]
         found = [math.inf]
         for end, side in ((self.left, 1), (self.right, -1)):
             g = growth(reciprocal(tree, exact(end), side), 2.0 ** min(-log_width - 1e-9, 1000.0), 0.0, 1)
-            if g is not None and not g.rate and g.power < 0.5:
-                found.append(2 * g.log_size + (1 - 2 * g.power) * log_width - math.log2(1 - 2 * g.power) + 1e-6)
+            if g is not None and not g.rate and (rest := 1 - times * g.power) > 0:
+                found.append(times * g.log_size + rest * log_width - math.log2(rest) + 1e-6)
         return min(found)
 
     def singular_end(self) -> Ball:
@@ -348,9 +348,9 @@ class Panels:
             _block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept, _MOST_BITS / need)
         ]
         for sliver in line.slivers:
-            own = log_total((sliver.log_sizes[0], _log_polynomial(row, sliver.farthest)))
-            size = own + _log_hermite(degree, 0.0, 0.0)
-            error = log_total((error, size + log2_upper(sliver.right - sliver.left)))
+            beside = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
+            size = log_total((sliver.log_mass(0, 1), beside)) + _log_hermite(degree, 0.0, 0.0)
+            error = log_total((error, size))
         both = 2.0 if self.parity else 1.0
         for side, g in zip((-1, 1), line.far[0], strict=True):
             # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
