@@ -329,7 +329,8 @@ class QuadratureDual:
             lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row)
             if lost < -bits - 1:
                 break
-            suspicious, need = need >= _SUSPICIOUS + bits, need + min(lost + bits, abs(need) + 64) + 8
+            suspicious = need >= _SUSPICIOUS + bits and not any(mu[degree:])
+            need += min(lost + bits, abs(need) + 64) + 8
             if suspicious:  # all that is left may be below the floor
                 need = max(need, 16 + 2 * log2_float(degree) - min(floors))
             self._check_need(need)
