@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -14,6 +15,7 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkcalc import ntk_coefficients
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, working_precision
@@ -429,6 +431,11 @@ def test_branches_that_agree_everywhere_are_the_one_they_are() -> None:
         ("clip(2*gelu(x),-gelu(x),2*gelu(x))", "2*gelu(x)"),
         ("max(x,softplus(x))", "softplus(x)"),
         ("(abs(sqrt(4))*x+relu(x))*cosh(x)/cosh(x)", "2*x+relu(x)"),
+        ("gelu(x)-gelu(-x)", "x"),
+        ("Phi(x)+Phi(-x)+x", "1+x"),
+        ("phi(x)/phi(x)*x", "x"),
+        ("min(exp(x),exp(x)+1)", "exp(x)"),  # what decides is −1
+        ("max(x,x+1e-20*sin(x))-x", "1e-20*relu(sin(x))"),
     ],
 )
 @pytest.mark.quick(5)
@@ -440,10 +447,40 @@ def test_formulas_are_proven_to_be_plainer_ones(text: str, same: str) -> None:
     assert one.scaled(Fraction(3, 7)).hermite(5, 96) == other.scaled(Fraction(3, 7)).hermite(5, 96)
 
 
-@pytest.mark.parametrize("text", ["x*log(x^2)/log(x^2)", "x/log(x-1)*log(x-1)", "log(-2)*x/log(-2)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x*log(x^2)/log(x^2)", "x/log(x-1)*log(x-1)", "log(-2)*x/log(-2)"),
+        *("x*(sqrt(2)*sqrt(2)-2)/(sqrt(2)*sqrt(2)-2)", "x+(sin(pi)*x)/sin(pi)", "(abs(x)-x)/(abs(x)-x)+x"),
+        "x*(tanh(x)-sinh(x)/cosh(x))/(tanh(x)-sinh(x)/cosh(x))",
+    ],
+)
 def test_what_has_no_value_somewhere_is_not_made_plainer(text: str) -> None:
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match=r"not finite|division by zero|not square-integrable"):
         activation(text)
+
+
+@pytest.mark.parametrize("c", ["2165", "1e5", "-3e4"])
+def test_softplus_is_analytic_far_from_its_poles_in_wide_ellipses(c: str) -> None:
+    """Steep ones were too many cells: in u = cx, |Im u| < π was asked for everywhere."""
+    phi, size = activation(f"softplus({c}*x)"), abs(float(c))
+    beside = math.pi**2 / 6 / size**2 / math.sqrt(2 * math.pi)  # ∫ ln(1 + e^−|cx|) ω/c, but for some c^−4
+    found = [float(m) / size for m in phi.hermite(1, 60)]
+    assert abs(found[0] - 1 / math.sqrt(2 * math.pi) - beside) < 10 / size**4 + 1e-15
+    assert abs(found[1] - math.copysign(0.5, float(c))) < 1e-15
+
+
+@pytest.mark.parametrize("b", [30, 60])
+def test_correlations_that_no_float_holds_are_expanded_about(b: int) -> None:
+    """κ_0 = E[relu(Z − b)]² at depth 2, 1e-398 or less; layers that are nearly linear make it three times as large."""
+    second, third = (
+        [c.value for c in ntk_coefficients(f"x+relu(x-{b})", depth, 3, digits=8).coefficients] for depth in (2, 3)
+    )
+    with mpmath.workdps(20):
+        mean = mpmath.npdf(b) - b * mpmath.ncdf(-b)
+    assert abs(mpmath.mpf(str(second[0])) / mean**2 - 1) < 1e-7
+    assert all(abs(more / one - 3) < Decimal("1e-6") for one, more in zip(second, third, strict=True) if one < 1)
+    assert (second[1], third[1]) == (2, 3)
 
 
 def test_what_is_smooth_but_not_analytic_at_a_point_is_bounded_there() -> None:
@@ -608,9 +645,10 @@ def test_what_is_constant_in_disguise_is_said_to_be(text: str) -> None:
         activation(text)
 
 
-def test_a_sign_that_is_not_proven_is_named() -> None:
+@pytest.mark.parametrize("text", ["sign(sin(x)*2-sin(x)-sin(x))+x", "step(tanh(x)-tanh(x)*2+tanh(x))+x"])
+def test_a_sign_that_is_not_proven_is_named(text: str) -> None:
     with pytest.raises(InputError, match="a sign that decides between branches"):
-        activation("sign(sin(x)*2-sin(x)-sin(x))+x")
+        activation(text)
 
 
 @pytest.mark.parametrize("power", ["0.75", "1.5"])

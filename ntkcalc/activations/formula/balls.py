@@ -298,8 +298,8 @@ class ComplexBalls(_Balls):
         return _NAN if _on_imaginary_cut(u) else u.atan()
 
     def softplus(self, u: Ball) -> Ball:
-        """Return ln(1 + e^u) for |Im u| < π, where it is u + ln(1 + e^−u) too."""
-        if not abs(u.imag) < arb.pi():
+        """Return ln(1 + e^u), which is u + ln(1 + e^−u) too where |Im u| < π, and for Re u ≠ 0 goes on from there."""
+        if not (abs(u.imag) < arb.pi() or u.real > 0 or u.real < 0):
             return _NAN
         return u + self.log1p((-u).exp()) if u.real.mid() > 0 else self.log1p(u.exp())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise, product
 
@@ -19,7 +19,8 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import Branch, branch, derivative, replaced
 from ntkcalc.activations.formula.removable import without_removable_singularities
-from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.activations.formula.symmetry import one_quotient
+from ntkcalc.activations.formula.trees import ZERO, Tree, in_order
 from ntkcalc.errors import AccuracyError
 
 _PRECISION = 64
@@ -133,8 +134,13 @@ def alternatives(tree: Tree, box: Ball) -> list[Tree]:
 
 @cache
 def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
-    """Return an innermost node that branches."""
-    return next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)
+    """Return an innermost node that branches; what decides is one quotient where that is shorter, but never 0."""
+    found = next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)
+    if found is None:
+        return None
+    written = one_quotient(found[1].decider)
+    shorter = len(list(in_order(written))) < len(list(in_order(found[1].decider)))
+    return (found[0], replace(found[1], decider=written)) if shorter and written is not ZERO else found
 
 
 def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:

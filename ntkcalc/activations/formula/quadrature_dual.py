@@ -441,9 +441,9 @@ class QuadratureDual:
 
         Then d_j is (κδ)^j e^{−κδ}/j!, and what k > K adds is at most about (Kδ)^j a^{K−j}/j!.
         """
-        a, delta = (float(x) for x in point.at(context(64)))
-        size = float(self.slope_square(16) / self.mean_square(16)) * delta / _LN2
-        return math.ceil((size + bits + 24) / -math.log2(a)) + degree + 2, bits + 24 + size / 2
+        a, delta = point.at(context(64))
+        size = float(self.slope_square(16) / self.mean_square(16) * delta) / _LN2
+        return math.ceil((size + bits + 24) / -log2(a)) + degree + 2, bits + 24 + size / 2
 
     def _series(self, terms: int, need: float) -> _Series:
         """Return µ_k² up to K = terms, S_K and S'_K."""

@@ -85,7 +85,7 @@ def _line(decider: Tree) -> tuple[Fraction, Fraction]:
     row = polynomial(decider)
     values = [] if row is None else [c.number for c in row]
     known = [v for v in values if v is not None]
-    if not known or known != values or len(known) > 2:
+    if not any(known) or known != values or len(known) > 2:  # 0 decides nothing
         raise _NotLinearError
     return known[0], known[1] if len(known) > 1 else Fraction(0)
 

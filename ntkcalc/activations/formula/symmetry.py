@@ -7,16 +7,17 @@ denominator the part is one, by exact rational arithmetic.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from fractions import Fraction
 from functools import cache, reduce
 from typing import Any, TypeAlias
 
 import flint
 
+from ntkcalc.activations.formula.balls import rational, real_program, working_precision
 from ntkcalc.activations.formula.functions import (
     DomainError,
     RealField,
+    branch,
     meaning,
     polynomial,
     program,
@@ -42,6 +43,7 @@ from ntkcalc.numerics.precision import context
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
 _MOST_TERMS = 400
 _MOST_ATOMS = 12
+_SOMEWHERE, _MANY_BITS = Fraction(731, 1000), 320  # where what is no zero is told from 0
 _LARGEST_POWER = 8  # of an exponential that is written as a power of another
 
 
@@ -142,6 +144,14 @@ class _Rational:
         degrees = zip(self.generators, polynomial.degrees(), strict=True)
         return any(n and not (atom is X or atom.constant) for atom, n in degrees)
 
+    def may_vanish(self, polynomial: Any) -> bool:
+        """Return whether a polynomial in the generators may be 0 on an interval: √2·√2 − 2, or |x| − x."""
+        tree = self.tree(polynomial)
+        if any(branch(t) is not None for t in in_order(tree)):
+            return True
+        with working_precision(_MANY_BITS):
+            return bool(real_program(tree)(rational(_SOMEWHERE))[0].contains(0))
+
     def tree(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a tree."""
         terms = []
@@ -236,24 +246,26 @@ def as_polynomial(tree: Tree) -> Tree:
     found = _polynomial(_by_few_functions(tree, {}))
     if found is None:
         return tree
-    field, top, bottom = found
+    field, top, bottom, divisor = found
+    if field.may_vanish(divisor):
+        return tree
     return simplified("/", field.tree(top), field.tree(bottom))
 
 
-def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any] | None:
-    """Return a polynomial in x over a constant as what a tree is, None where that is not proven."""
+def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any, Any] | None:
+    """Return a polynomial in x over a constant as what a tree is, if its divisor is not 0; None if not proven."""
     try:
         field = _Rational((tree,))
         top, bottom = field.quotient(tree)
         if top == 0:
-            return field, top, field.one
+            return field, top, field.one, bottom
         fixed = not (field.functions_in(bottom) or bottom.degrees()[0])  # √2, but no x
         quotient, rest = (top, 0) if fixed else divmod(top, bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
     if rest != 0 or field.functions_in(quotient):
         return None
-    return field, quotient, bottom if fixed else field.one
+    return field, quotient, bottom if fixed else field.one, bottom
 
 
 def cancelled(tree: Tree) -> Tree:
@@ -271,6 +283,8 @@ def _cancelled(t: Tree) -> Tree:
         field = _Rational((t,))
         parts = field.quotient(t)
     except _UnknownError:
+        return t
+    if field.may_vanish(parts[1]):
         return t
     if parts[0] == 0:
         return ZERO
@@ -291,11 +305,15 @@ def _cancelled(t: Tree) -> Tree:
 
 def _partly_real(atom: Tree) -> bool:
     """Return whether a function may have no real value somewhere."""
-    if atom.constant:
-        with suppress(DomainError):
-            program([atom], RealField(context(64)))(context(64).zero)
-            return False
-    return any(t.word in ("log", "log1p", "sqrt", "power", "/") for t in in_order(atom))
+    for t in in_order(atom):
+        if t.constant:
+            try:
+                program([t], RealField(context(64)))(context(64).zero)
+            except DomainError:
+                return True
+        elif t.word in ("log", "log1p", "sqrt", "power") or (t.word == "/" and not t.arguments[1].constant):
+            return True
+    return False
 
 
 def ratio(a: Tree, b: Tree) -> Fraction | None:
