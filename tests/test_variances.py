@@ -6,7 +6,7 @@ import json
 import math
 import re
 import shlex
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +327,7 @@ def cosine_dual(q: Any, t: Any) -> Any:
         ("sin(x)", sine_dual, "3", "0.2"),
         ("cos(x)+x/3", cosine_dual, "4", "0.1"),
         ("sin(x)", sine_dual, "1.02", "0.000001"),  # χ* − 1 = 8e-5
+        ("sin(x)", sine_dual, "1.002", "1e-9"),  # 8e-7
     ],
 )
 @pytest.mark.parametrize("digits", [6, 12, 15])
@@ -343,6 +344,15 @@ def test_fixed_points_have_all_digits_that_are_printed(
         assert c < 0.999
         for value, expected in ((found.q, q), (found.correlation, c)):
             assert abs(mp.mpf(str(value)) - expected) <= expected * mp.mpf(10) ** (1 - digits) * 0.501
+
+
+@pytest.mark.parametrize("c", ["0.1", "0.02"])
+def test_limits_of_correlations_next_to_one_are_rounded(c: str) -> None:
+    """1 − C* is 2.7e-4 and 4.4e-7."""
+    act = f"abs(x)+{c}*x^2"
+    *rounded, last = (ntk_coefficients(act, digits=d).kernel.fixed_point.correlation for d in (3, 6, 9, 12))
+    assert last < 1
+    assert [str(r) for r in rounded] == [str(Context(prec=d).create_decimal(last)) for d in (3, 6, 9)]
 
 
 def test_a_limit_of_correlations_that_takes_long_is_null(monkeypatch: pytest.MonkeyPatch) -> None:

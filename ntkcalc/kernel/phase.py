@@ -125,7 +125,7 @@ def _attracts(variances: Variances, q: Fraction) -> bool:
 def _correlation(variances: Variances, q: Fraction, chi: Real, digits: int) -> Real:
     """Return the least t in [0, 1] with σ_w² D_q(t) + σ_b² = q t, by Newton's method from 0, where R is convex.
 
-    Steps grow towards it; where what is left to 1 does not show in so many digits, that is 1.
+    Steps grow towards it, and end where what is left to 1 does not show in so many digits.
     """
     ctx = context(_BITS)
     goal = min(bits_for(digits), _GOAL)
@@ -138,7 +138,7 @@ def _correlation(variances: Variances, q: Fraction, chi: Real, digits: int) -> R
     t, bits = ctx.zero, _FEW_BITS
     for _ in range(_MOST_STEPS + _BITS):
         if 1 - t < shown:
-            return ctx.one
+            return t
         point = ExpansionPoint.between(t, 1 - t)
         value, slope = dual.value(Correlation(1, point), bits) if t else dual.taylor(point, 1, bits)
         steep = 1 - weight * slope / total
