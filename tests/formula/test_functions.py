@@ -233,6 +233,22 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
     assert "x" in text or slope.number == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("sqrt(exp(x))", "exp(x/2)"),
+        ("sqrt(exp(x)*3)", "exp(x/2)*sqrt(3)"),
+        ("sqrt((1+x^2)/exp(x^2))", "sqrt(1+x^2)*exp(-x^2/2)"),
+        ("sqrt(abs(x)*relu(x)*exp(x/9))", "relu(x)*exp(x/18)"),
+    ],
+)
+def test_roots_of_exponentials_are_exponentials(text: str, same: str) -> None:
+    assert "sqrt(exp" not in text_of(tree(text))
+    for x in (Fraction(7, 3), Fraction(-7, 5)):
+        found, expected = (value(t, CTX.mpf(x.numerator) / x.denominator) for t in (text, same))
+        assert abs(found - expected) <= abs(expected) * CTX.ldexp(1, -240)
+
+
 # ---------------------------------------------------------------- rational functions
 
 

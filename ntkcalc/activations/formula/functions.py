@@ -334,9 +334,13 @@ def _is_square(u: Tree) -> bool:
 
 
 def _root(u: Tree) -> Tree:
-    """Return √u, |v| where u = v², and √c |x|^m where u = c x^{2m}."""
+    """Return √u, |v| where u = v², √v e^{w/2} where u = v e^w, and √c |x|^m where u = c x^{2m}."""
     if _is_square(u):
         return node("abs", u.arguments[0])
+    if u.head == "exp":
+        return node("exp", times(number(Fraction(1, 2)), u.arguments[0]))
+    if u.word in ("*", "/") and any(a.head == "exp" for a in u.arguments):
+        return (times if u.word == "*" else over)(*map(_root, u.arguments))
     row = None if u.constant else polynomial(u)
     if row is not None and all(lower is ZERO for lower in row[:-1]):
         c = row[-1].number
