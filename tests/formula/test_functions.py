@@ -238,6 +238,8 @@ def test_derivatives_have_no_branches_and_constants_none(text: str) -> None:
     [
         ("sqrt(exp(x))", "exp(x/2)"),
         ("sqrt(exp(x)*3)", "exp(x/2)*sqrt(3)"),
+        ("exp(x)^1.5", "exp(3*x/2)"),
+        ("ln(exp(x)^0.3)*x", "0.3*x*x"),
         ("sqrt((1+x^2)/exp(x^2))", "sqrt(1+x^2)*exp(-x^2/2)"),
         ("sqrt(abs(x)*relu(x)*exp(x/9))", "relu(x)*exp(x/18)"),
     ],

@@ -307,6 +307,8 @@ def _power(base: Tree, exponent: Tree) -> Tree:
         return power if n >= 0 else over(ONE, power)
     if base is ZERO and n is not None and n > 0:
         return ZERO
+    if base.head == "exp":
+        return node("exp", times(exponent, base.arguments[0]))
     if n == Fraction(1, 2):
         return _root(base)
     if n is not None and _is_square(base):
