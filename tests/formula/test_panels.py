@@ -485,6 +485,15 @@ def test_correlations_that_no_float_holds_are_expanded_about(b: int) -> None:
     assert (second[1], third[1]) == (2, 3)
 
 
+def test_squares_of_waves_are_not_negative_far_out() -> None:
+    """atan(cos x), whose slope is −sin x/(1 + cos² x), was refused: no bound was proven."""
+    phi = activation("atan(cos(x))")
+    x = [i / 200 - 10 for i in range(4001)]
+    mean = sum(math.atan(math.cos(v)) * math.exp(-(v**2) / 2) for v in x) / 200 / math.sqrt(2 * math.pi)
+    assert float(phi.hermite(2, 60)[0]) == pytest.approx(mean, rel=1e-12)
+    assert phi.parity == "even"
+
+
 def test_what_is_smooth_but_not_analytic_at_a_point_is_bounded_there() -> None:
     phi, ends = activation("x+exp(-1/x^2)"), ["-14", "-6", "-3", "-1", "-0.3", "0", "0.3", "1", "3", "6", "14"]
     with mpmath.workdps(30):

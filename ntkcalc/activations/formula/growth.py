@@ -134,6 +134,8 @@ class _Region:
             return x
         if not a:
             return _algebraic(self.field.number(t.number) if t.number is not None else self.field.constant(t.word))
+        if t.word == "*" and t.arguments[0] is t.arguments[1]:
+            return self.square(a[0])
         if t.word in _ARITHMETIC:
             return _ARITHMETIC[t.word](self, *a)
         if t.word == "power" and t.arguments[1].number is not None:
@@ -245,6 +247,14 @@ class _Region:
         else:
             rate = high.rate + low.rate * self._falling(low.order - high.order)
         return Form(factor, a.power + b.power, rate, Fraction(1) if rate.is_zero() else high.order)
+
+    def square(self, a: Form) -> Form:
+        """Return a², which is not negative on the real line, also where the sign of a is not known."""
+        found = self.multiply(a, a)
+        if not self.real or a.factor.imag != 0 or a.rate.imag != 0 or a.factor.is_zero():
+            return found
+        low, high = (arb(size) ** 2 for size in (a.factor.abs_lower(), a.factor.abs_upper()))
+        return Form(acb(low.union(high)), found.power, found.rate, found.order)
 
     def divide(self, a: Form, b: Form) -> Form:
         inverse = 1 / b.factor
