@@ -144,9 +144,9 @@ def _correlation(variances: Variances, q: Fraction, chi: Real, digits: int) -> R
         steep = 1 - weight * slope / total
         step = ((weight * value + bias) / total - t) / steep
         t += step
-        if bits > goal and abs(step) <= ctx.ldexp(1, -goal):
+        wanted = goal + _SPARE + max(0, -math.frexp(float(steep))[1])
+        if bits >= wanted and abs(step) <= ctx.ldexp(1, -goal):
             break
         if abs(step) <= ctx.ldexp(1 - t, -10) or 1 - t < ctx.ldexp(1, -12):
-            # t is so near the least fixed point that the steps from here stay with it
-            bits = goal + _SPARE + max(0, -math.frexp(float(steep))[1])
+            bits = wanted  # t is so near the least fixed point that the steps from here stay with it
     return t

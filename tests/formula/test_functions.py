@@ -263,6 +263,7 @@ def test_roots_of_exponentials_are_exponentials(text: str, same: str) -> None:
         ("1/(2+1/(x-0.3)^2)", "(x-0.3)^2/(2*(x-0.3)^2+1)", "3/10"),
         ("exp(-1/(4+1/x))+1/x*x", "exp(-x/(4*x+1))+1", "0"),
         ("1/(2+1/(x-sqrt(2)/5)^2)", "(x-sqrt(2)/5)^2/(2*(x-sqrt(2)/5)^2+1)", "0"),
+        ("(x^2-0.534361)/(x-0.731)", "x+0.731", "0.731"),  # 0 where divisors are told from 0
     ],
 )
 def test_rational_functions_are_in_lowest_terms(text: str, same: str, place: str) -> None:

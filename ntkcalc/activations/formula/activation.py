@@ -150,7 +150,7 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     if (power := power_dual(pieces or [], name)) is not None:
         return power
     plainer = pieces or PiecewiseDual(tree, name).proven_pieces or []
-    plainer = [replace(p, tree=as_polynomial(plain(cancelled(p.tree)))) for p in plainer]
+    plainer = [replace(p, tree=as_polynomial(p.tree)) for p in plainer]
     if plainer and plainer != pieces and all(polynomial(p.tree) is not None for p in plainer):
         return _dual(spline_of(plainer), name)
     if len(plainer) == 1 and (smooth := _smooth_dual(plainer[0].tree, name)) is not None:

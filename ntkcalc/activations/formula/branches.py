@@ -17,9 +17,9 @@ from itertools import pairwise, product
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
-from ntkcalc.activations.formula.functions import Branch, branch, derivative, replaced
+from ntkcalc.activations.formula.functions import Branch, branch, derivative, plain, replaced
 from ntkcalc.activations.formula.removable import without_removable_singularities
-from ntkcalc.activations.formula.symmetry import one_quotient
+from ntkcalc.activations.formula.symmetry import cancelled, one_quotient
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order
 from ntkcalc.errors import AccuracyError
 
@@ -60,7 +60,7 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segm
             if len(marks) == 2:  # where arguments differ by little, as x and x tanh x do far out
                 sign = sign_on(choice.decider, left, right, _PRECISION + math.ceil(abs(least)))
         if sign:
-            stack.append((replaced(tree, node, choice.above if sign > 0 else choice.below), left, right))
+            stack.append((taken(tree, node, choice.above if sign > 0 else choice.below), left, right))
         elif log2_upper(right - left) < least:
             yield Segment(left, right, tuple(alternatives(tree, left.union(right))))
         else:
@@ -129,7 +129,14 @@ def alternatives(tree: Tree, box: Ball) -> list[Tree]:
     node, choice = found
     value = _ball(choice.decider, box)
     kept = [t for t, wrong in ((choice.above, value < 0), (choice.below, value > 0)) if not wrong]
-    return list(dict.fromkeys(t for chosen in kept for t in alternatives(replaced(tree, node, chosen), box)))
+    return list(dict.fromkeys(t for chosen in kept for t in alternatives(taken(tree, node, chosen), box)))
+
+
+def taken(tree: Tree, branching: Tree, formula: Tree) -> Tree:
+    """Return a tree with a formula in the place of a node that branches, simplified, quotients in lowest terms."""
+    found = replaced(tree, branching, formula)
+    lower = cancelled(found)
+    return found if lower is found else plain(lower)
 
 
 @cache

@@ -17,8 +17,8 @@ from functools import cache
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.branches import first_branch
-from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, replaced
+from ntkcalc.activations.formula.branches import first_branch, taken
+from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
 from ntkcalc.activations.formula.trees import Tree, in_order
@@ -105,13 +105,23 @@ def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
             direction = region.direction_of(choice, x)
             if not direction:
                 return None
-            tree = replaced(tree, node, choice.above if direction > 0 else choice.below)
+            tree = taken(tree, node, choice.above if direction > 0 else choice.below)
     return tree
 
 
 def _algebraic(factor: Ball | int, power: Fraction = Fraction(0)) -> Form:
     """Return B z^p."""
     return Form(acb(factor), power, acb(0), Fraction(1))
+
+
+def _as_it_is(u: Tree) -> Tree:
+    return u
+
+
+@cache
+def _mirrored(u: Tree) -> Tree:
+    """Return u(−x) as one quotient."""
+    return one_quotient(reflected(u))
 
 
 class _Region:
@@ -161,10 +171,9 @@ class _Region:
 
         One quotient may tell it where a sum does not, also one in −x, for x − x Φ(x) is x Φ(−x).
         """
-        u = choice.decider
-        for written, at in ((u, x), (one_quotient(u), x), (one_quotient(reflected(u)), self.negate(x))):
+        for write, at in ((_as_it_is, x), (one_quotient, x), (_mirrored, self.negate(x))):
             with suppress(UnboundedError):
-                if direction := self._direction(self.form(written, at)):
+                if direction := self._direction(self.form(write(choice.decider), at)):
                     return direction
         return 0
 
@@ -251,7 +260,7 @@ class _Region:
     def square(self, a: Form) -> Form:
         """Return a², which is not negative on the real line, also where the sign of a is not known."""
         found = self.multiply(a, a)
-        if not self.real or a.factor.imag != 0 or a.rate.imag != 0 or a.factor.is_zero():
+        if not (self.real and a.factor.imag == 0 and a.rate.imag == 0) or a.factor.is_zero():
             return found
         low, high = (arb(size) ** 2 for size in (a.factor.abs_lower(), a.factor.abs_upper()))
         return Form(acb(low.union(high)), found.power, found.rate, found.order)

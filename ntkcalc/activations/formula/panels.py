@@ -345,7 +345,8 @@ class Panels:
             else:
                 error = log_total((error, size + cell.log_half + 1))
         blocks = [
-            _block(group, (self.parity < 0) if self.parity else None) for group in _groups(kept, _MOST_BITS / need)
+            _block(group, (self.parity < 0) if self.parity else None)
+            for group in _groups(kept, _MOST_BITS / max(need, _GRID))
         ]
         for sliver in line.slivers:
             beside = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
@@ -649,13 +650,15 @@ def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
 def _groups(cells: list[tuple[Cell, int]], most: float) -> Iterator[list[tuple[Cell, int]]]:
     """Yield neighbours on one side of 0, together so narrow that they may share a centre, of so many nodes."""
     group: list[tuple[Cell, int]] = []
+    nodes = 0
     for cell, count in cells:
         first = group[0][0] if group else cell
         wide = cell.right - first.left > _WIDEST or (first.left < 0) != (cell.left < 0)
-        if group and (wide or sum(own for _, own in group) + count > most):
+        if group and (wide or nodes + count > most):
             yield group
-            group = []
+            group, nodes = [], 0
         group.append((cell, count))
+        nodes += count
     if group:
         yield group
 

@@ -326,7 +326,8 @@ class QuadratureDual:
                 [arb(0) if log2_upper(r) < floor else r for r in row]
                 for floor, row in zip(floors, (rests[: degree + 1], slope_rests[1 : degree + 2]), strict=True)
             ]
-            lost = max(log2_upper(r.rad()) - log2_lower(r) for row in rows for r in row)
+            seen = (r for row in rows for r in row if not r.is_zero())
+            lost = max((log2_upper(r.rad()) - log2_lower(r) for r in seen), default=-math.inf)
             if lost < -bits - 1:
                 break
             suspicious = need >= _SUSPICIOUS + bits and not any(mu[degree:])

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from flint import arb
 
-from ntkcalc.activations.formula.branches import first_branch, sign_on
-from ntkcalc.activations.formula.functions import Branch, polynomial, replaced
+from ntkcalc.activations.formula.branches import first_branch, sign_on, taken
+from ntkcalc.activations.formula.functions import Branch, polynomial
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
 from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, plus, simplified, times
 
@@ -64,17 +64,17 @@ def _pieces(piece: Piece) -> Iterator[Piece]:
     node, choice = found
     zero, slope = _line(choice.decider)
     if slope == 0:
-        yield from _pieces(Piece(piece.left, piece.right, replaced(piece.tree, node, _taken(choice, zero > 0))))
+        yield from _pieces(Piece(piece.left, piece.right, taken(piece.tree, node, _side(choice, zero > 0))))
         return
     end = -zero / slope
-    below, above = (replaced(piece.tree, node, _taken(choice, side * slope > 0)) for side in (-1, 1))
+    below, above = (taken(piece.tree, node, _side(choice, side * slope > 0)) for side in (-1, 1))
     if piece.left is None or piece.left < end:
         yield from _pieces(Piece(piece.left, end if piece.right is None else min(end, piece.right), below))
     if piece.right is None or piece.right > end:
         yield from _pieces(Piece(end if piece.left is None else max(end, piece.left), piece.right, above))
 
 
-def _taken(choice: Branch, positive: bool) -> Tree:
+def _side(choice: Branch, positive: bool) -> Tree:
     return choice.above if positive else choice.below
 
 

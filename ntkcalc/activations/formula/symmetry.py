@@ -43,7 +43,7 @@ from ntkcalc.numerics.precision import context
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
 _MOST_TERMS = 400
 _MOST_ATOMS = 12
-_SOMEWHERE, _MANY_BITS = Fraction(731, 1000), 320  # where what is no zero is told from 0
+_PLACES, _MANY_BITS = (Fraction(731, 1000), Fraction(-457, 300)), 320  # where what is no zero is told from 0
 _LARGEST_POWER = 8  # of an exponential that is written as a power of another
 
 
@@ -150,7 +150,8 @@ class _Rational:
         if any(branch(t) is not None for t in in_order(tree)):
             return True
         with working_precision(_MANY_BITS):
-            return bool(real_program(tree)(rational(_SOMEWHERE))[0].contains(0))
+            run = real_program(tree)
+            return all(run(rational(x))[0].contains(0) for x in _PLACES)
 
     def tree(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a tree."""
@@ -276,6 +277,7 @@ def cancelled(tree: Tree) -> Tree:
     return rebuilt(tree, _cancelled)
 
 
+@cache
 def _cancelled(t: Tree) -> Tree:
     if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(a.word == "/" for a in t.arguments))):
         return t
