@@ -25,6 +25,7 @@ from ntkcalc import (
     ntk_values,
     sphere_eigenvalues,
 )
+from ntkcalc.activations.formula.quadrature_dual import QuadratureDual
 from ntkcalc.errors import InputError
 from ntkcalc.kernel import phase
 from ntkcalc.kernel.hyperparameters import Kernel
@@ -353,6 +354,23 @@ def test_limits_of_correlations_next_to_one_are_rounded(c: str) -> None:
     *rounded, last = (ntk_coefficients(act, digits=d).kernel.fixed_point.correlation for d in (3, 6, 9, 12))
     assert last < 1
     assert [str(r) for r in rounded] == [str(Context(prec=d).create_decimal(last)) for d in (3, 6, 9)]
+
+
+@pytest.mark.parametrize("digits", [4, 6, 10])
+def test_limits_of_correlations_are_right_if_values_have_the_bits_asked_for(
+    monkeypatch: pytest.MonkeyPatch, digits: int
+) -> None:
+    """χ* − 1 is 3e-7, by which errors of values are divided; here they are 2^-bits of E[φ²], as large as they may be."""
+    given = {"sigma_w2": "1.002", "sigma_b2": "1e-9"}
+    exact, own = ntk_coefficients("tanh", digits=15, **given).kernel.fixed_point.correlation, QuadratureDual.value
+
+    def coarse(self: QuadratureDual, t: Any, bits: int) -> Any:
+        value, slope = own(self, t, bits)
+        return value - self.mean_square(bits) * mp.ldexp(1, -bits), slope
+
+    monkeypatch.setattr(QuadratureDual, "value", coarse)
+    found = ntk_coefficients("tanh", digits=digits, **given).kernel.fixed_point.correlation
+    assert abs(found - exact) <= Decimal(10) ** -digits * Decimal("0.51")
 
 
 def test_a_limit_of_correlations_that_takes_long_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
