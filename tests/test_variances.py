@@ -360,7 +360,7 @@ def test_limits_of_correlations_next_to_one_are_rounded(c: str) -> None:
 def test_limits_of_correlations_are_right_if_values_have_the_bits_asked_for(
     monkeypatch: pytest.MonkeyPatch, digits: int
 ) -> None:
-    """χ* − 1, by which errors of values are divided, is 3e-7; errors are 2^-bits of E[φ²] here, the most they may be."""
+    """χ* − 1, by which errors of values are divided, is 3e-7; errors are 2^-bits of E[φ²], the most allowed."""
     given = {"sigma_w2": "1.002", "sigma_b2": "1e-9"}
     exact, own = ntk_coefficients("tanh", digits=15, **given).kernel.fixed_point.correlation, QuadratureDual.value
 
