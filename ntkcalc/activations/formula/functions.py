@@ -47,6 +47,8 @@ class DomainError(InputError):
 
 _HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
 
+_INF = math.inf
+
 _EDGE = 1 << 13  # bits that an argument of a periodic function may have
 
 
@@ -137,26 +139,39 @@ class Smooth:
     positive: bool = False  # whether f > 0 on the line
     vanishes: bool = False  # whether f(0) = 0 with f analytic there, so that f(x)/x is a function too
     rises: bool = False  # whether f increases, with f(0) = 0: it has the sign of its argument
+    ends: tuple[float, float] | None = None  # of an f that rises or falls: f(−∞) and f(∞), or bounds on them
+    within: tuple[float, float] | None = None  # of any other f: bounds
     meaning: str = ""  # f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones
 
 
 SMOOTH = {
-    "exp": Smooth("exp(x)", "1/y", positive=True),
-    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, rises=True, meaning="exp(x) - 1"),
-    "log": Smooth("1/x"),
-    "log1p": Smooth("1/(1 + x)", vanishes=True, meaning="log(1 + x)"),
-    "sqrt": Smooth("sqrt(x)/(2*x)"),
-    "sin": Smooth("cos(x)", "-y", vanishes=True),
-    "cos": Smooth("-sin(x)", "y"),
-    "sinc": Smooth("(cos(x) - sinc(x))/x", "y", meaning="sin(x)/x"),
-    "sinh": Smooth("(exp(x) + exp(-x))/2", "-y", vanishes=True, rises=True, meaning="(exp(x) - exp(-x))/2"),
-    "tanh": Smooth("1 - tanh(x)*tanh(x)", "-y", vanishes=True, rises=True, meaning="1 - 2/(exp(2*x) + 1)"),
-    "asinh": Smooth("1/sqrt(1 + x*x)", "-y", vanishes=True, rises=True, meaning="log(x + sqrt(1 + x*x))"),
-    "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True, rises=True),
-    "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True, rises=True),
-    "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True),
-    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, meaning="1/(1 + exp(-x))"),
-    "softplus": Smooth("sigmoid(x)", "y - x", positive=True, meaning="log(1 + exp(x))"),
+    "exp": Smooth("exp(x)", "1/y", positive=True, ends=(0, _INF)),
+    "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, rises=True, ends=(-1, _INF), meaning="exp(x) - 1"),
+    "log": Smooth("1/x", ends=(-_INF, _INF)),
+    "log1p": Smooth("1/(1 + x)", vanishes=True, ends=(-_INF, _INF), meaning="log(1 + x)"),
+    "sqrt": Smooth("sqrt(x)/(2*x)", ends=(0, _INF)),
+    "sin": Smooth("cos(x)", "-y", vanishes=True, within=(-1, 1)),
+    "cos": Smooth("-sin(x)", "y", within=(-1, 1)),
+    "sinc": Smooth("(cos(x) - sinc(x))/x", "y", within=(-0.25, 1), meaning="sin(x)/x"),
+    "sinh": Smooth(
+        "(exp(x) + exp(-x))/2",
+        "-y",
+        vanishes=True,
+        rises=True,
+        ends=(-_INF, _INF),
+        meaning="(exp(x) - exp(-x))/2",
+    ),
+    "tanh": Smooth(
+        "1 - tanh(x)*tanh(x)", "-y", vanishes=True, rises=True, ends=(-1, 1), meaning="1 - 2/(exp(2*x) + 1)"
+    ),
+    "asinh": Smooth(
+        "1/sqrt(1 + x*x)", "-y", vanishes=True, rises=True, ends=(-_INF, _INF), meaning="log(x + sqrt(1 + x*x))"
+    ),
+    "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True, rises=True, ends=(-1.6, 1.6)),
+    "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True, rises=True, ends=(-1, 1)),
+    "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True, ends=(2, 0)),
+    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, ends=(0, 1), meaning="1/(1 + exp(-x))"),
+    "softplus": Smooth("sigmoid(x)", "y - x", positive=True, ends=(0, _INF), meaning="log(1 + exp(x))"),
 }
 """The smooth functions; each has a method in every field, and a bound far out in `growth`."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
@@ -18,10 +18,11 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.branches import first_branch, taken
-from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning
+from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, outer_derivative
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.activations.formula.trees import Tree, X, in_order, node
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -73,12 +74,13 @@ class Growth:
 
 @dataclass(frozen=True)
 class Form:
-    """B z^p e^{G z^s}: `factor`, `power`, `rate` and `order`."""
+    """B z^p e^{G z^s}: `factor`, `power`, `rate` and `order`, and where it is real and known its range."""
 
     factor: Ball
     power: Fraction
     rate: Ball
     order: Fraction
+    range: Range | None = None
 
 
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
@@ -86,7 +88,7 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
     with working_precision(_PRECISION):
         region = _Region(start, height)
         try:
-            form = region.form(tree, _algebraic(sign, Fraction(1)))
+            form = region.form(tree, region.line(sign))
         except UnboundedError:
             return None
         size, rate = region.size(form)
@@ -99,7 +101,8 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
     with working_precision(_PRECISION):
-        region, x = _Region(start, 0.0), _algebraic(sign, Fraction(1))
+        region = _Region(start, 0.0)
+        x = region.line(sign)
         while (found := first_branch(tree)) is not None:
             node, choice = found
             direction = region.direction_of(choice, x)
@@ -132,12 +135,32 @@ class _Region:
         self.lean = acb(1, arb(0, height / start * (1 + 1e-12)))  # z/x
         self.field = ComplexBalls()
 
+    def line(self, sign: int) -> Form:
+        """Return the form of sign · x."""
+        x = Range(low=self.start)
+        return replace(_algebraic(sign, Fraction(1)), range=(x if sign > 0 else -x) if self.real else None)
+
     def form(self, tree: Tree, x: Form) -> Form:
         """Return the form of tree(x)."""
-        known: dict[Tree, Form] = {}
-        for t in in_order(tree):
-            known[t] = self._node(t, [known[a] for a in t.arguments], x)
-        return known[tree]
+        nodes, known = list(in_order(tree)), dict[Tree, Form | None]()
+        held = ranges(nodes, x.range) if x.range is not None else [None] * len(nodes)
+        for t, values in zip(nodes, held, strict=True):
+            known[t] = self._held(t, [known[a] for a in t.arguments], x, values)
+        found = known[tree]
+        if found is None:
+            raise UnboundedError
+        return found
+
+    def _held(self, t: Tree, arguments: list[Form | None], x: Form, values: Range | None) -> Form | None:
+        """Return the form of a node, None where none is known; of what has bounds, if need be, a ball."""
+        a = [u for u in arguments if u is not None]
+        found = None
+        if len(a) == len(arguments):
+            with suppress(UnboundedError):
+                found = self._node(t, a, x)
+        if values is not None and values.bounded and (found is None or self._bounded(found) is None):
+            found = _algebraic(values.whole)
+        return found and replace(found, range=values)
 
     def _node(self, t: Tree, a: list[Form], x: Form) -> Form:
         if t.word == "x":
@@ -214,9 +237,13 @@ class _Region:
         if u.factor.is_zero():
             return u.factor
         if u.rate.is_zero() and u.power <= 0:
-            return u.factor if u.power == 0 else u.factor * self._falling(u.power)
-        size = self._largest(u)
-        return None if size is None else self._around_zero(size)
+            held = u.factor if u.power == 0 else u.factor * self._falling(u.power)
+        else:
+            size = self._largest(u)
+            held = None if size is None else self._around_zero(size)
+        if u.range is None or not u.range.bounded or (held is not None and held.rad() <= u.range.whole.rad()):
+            return held
+        return acb(u.range.whole)
 
     def _imaginary(self, u: Form) -> Ball | None:
         """Return a ball that holds Im u, None for what may grow."""
@@ -239,7 +266,7 @@ class _Region:
     def _direction(self, u: Form) -> int:
         """Return the sign of the real part far out, 0 where it is not known."""
         phase = self._phase(u).real
-        return 1 if phase > 0 else -1 if phase < 0 else 0
+        return 1 if phase > 0 else -1 if phase < 0 else 0 if u.range is None else u.range.sign
 
     # ---------------------------------------------------------------- arithmetic
 
@@ -268,8 +295,14 @@ class _Region:
     def divide(self, a: Form, b: Form) -> Form:
         inverse = 1 / b.factor
         if not inverse.is_finite():
-            raise UnboundedError
+            return self.multiply(a, self._inverse_of_range(b.range))
         return self.multiply(a, Form(inverse, -b.power, -b.rate, b.order))
+
+    def _inverse_of_range(self, values: Range | None) -> Form:
+        """Return a ball around 1/v for v in a range that keeps away from 0."""
+        if values is None or not values.sign:
+            raise UnboundedError
+        return _algebraic(self._around_zero(1 / (values.low if values.sign > 0 else values.high)))
 
     def subtract(self, a: Form, b: Form) -> Form:
         return self.add(a, self.negate(b))
@@ -316,7 +349,27 @@ class _Region:
     # ---------------------------------------------------------------- functions
 
     def function(self, name: str, u: Form) -> Form:
-        """Return f(u)."""
+        """Return f(u), on the real line at least a bound on it from one on f'."""
+        try:
+            return self._function(name, u)
+        except UnboundedError:
+            if u.range is None:
+                raise
+            return self._by_slope(name, u, u.range)
+
+    def _by_slope(self, name: str, u: Form, values: Range) -> Form:
+        """Return a bound |f(c)| + sup |f'| (|u| + |c|) on |f(u)|, c the value of u next to 0."""
+        (slope,) = ranges([outer_derivative(node(name, X))], values)
+        nearest = arb(0) if not values.sign else values.low if values.sign > 0 else values.high
+        (there,) = ranges([node(name, X)], around(nearest))
+        if not (slope.bounded and there.bounded):
+            raise UnboundedError
+        steep = abs(slope.whole)
+        rest = self._around_zero(abs(there.whole) + steep * abs(nearest))
+        return self.add(_algebraic(rest), self.multiply(_algebraic(self._around_zero(steep)), u))
+
+    def _function(self, name: str, u: Form) -> Form:
+        """Return f(u) by f's own rule."""
         if name == "sqrt":
             return self.power(u, Fraction(1, 2))
         held = self._bounded(u)
