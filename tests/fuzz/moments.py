@@ -1,7 +1,9 @@
 """Moments of formulas in float64, from what the user wrote and SciPy's functions: slow to be exact, hard to fool.
 
 `differs` says where the first Hermite coefficients or E[φ²] of an activation are far from sums over two grids that
-agree with each other. Nothing is shared with the package but the grammar.
+agree with each other. `is_plainly_allowed` says of a formula that was refused whether grids see a φ that is finite,
+continuous and no constant, with means of φ² and φ'² that do not change as grids become finer. Nothing is shared with the
+package but the grammar.
 """
 
 from __future__ import annotations
@@ -86,12 +88,45 @@ def evaluated(tree: Tree, x: Values) -> Values:
 
 def sums(text: str, start: float) -> Values:
     """E[φ h_k] for the first k, and E[φ²], by sums over a grid."""
-    x = np.arange(-REACH + start, REACH, STEP)
+    x, phi = values(text, STEP, start)
     with np.errstate(all="ignore"):
-        phi = np.broadcast_to(evaluated(parsed(text, WORDS), x), x.shape).astype(float)
         mass = STEP * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
         rows = [special.eval_hermitenorm(k, x) / math.sqrt(math.factorial(k)) for k in range(ORDERS)]
         return np.array([*(np.sum(mass * phi * h) for h in rows), np.sum(mass * phi * phi)])
+
+
+def values(text: str, step: float, start: float) -> tuple[Values, Values]:
+    """Places of a grid, and φ there."""
+    x = np.arange(-REACH + start, REACH, step)
+    with np.errstate(all="ignore"):
+        return x, np.broadcast_to(evaluated(parsed(text, WORDS), x), x.shape).astype(float)
+
+
+def is_plainly_allowed(text: str) -> bool:
+    """Whether grids of several steps see a φ for the theory: E[φ²] and E[φ'²], by differences, agree."""
+    numbers = [abs(t.number) for t in in_order(parsed(text, WORDS)) if t.number]
+    if numbers and not 1e-9 < min(numbers) <= max(numbers) < 1e9:
+        return False
+    found = []
+    far_out = np.geomspace(REACH, 1e12, 4096)
+    with np.errstate(divide="raise", invalid="raise", over="ignore", under="ignore"):
+        try:
+            evaluated(parsed(text, WORDS), np.append(-far_out, far_out))
+        except FloatingPointError:
+            return False
+    for step, start in ((STEP, STEP / 5), (STEP / 4, STEP / 3), (STEP / 16, STEP / 7)):
+        x, phi = values(text, step, start)
+        if not np.isfinite(phi).all():
+            return False
+        with np.errstate(all="ignore"):
+            mass = step * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+            steep = np.diff(phi) / step
+            found.append((np.sum(mass * phi * phi), np.sum(mass[1:] * steep * steep)))
+            far = (phi * phi * mass)[np.abs(x) > REACH - 1]
+        if not far.max() < 1e-9 * found[-1][0]:
+            return False
+    rows = np.array(found)
+    return bool(np.isfinite(rows).all() and (rows > 1e-200).all() and (np.ptp(rows, axis=0) < 0.01 * rows[0]).all())
 
 
 def differs(text: str, found: Activation) -> str:

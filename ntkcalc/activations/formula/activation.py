@@ -23,7 +23,9 @@ from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces, spline_of
+from ntkcalc.activations.formula.removable import one_quotient_a_product
 from ntkcalc.activations.formula.rescaled import Rescaled
+from ntkcalc.activations.formula.singularities import zeros
 from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
@@ -45,6 +47,8 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
             return named
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
+    if zeros(found):
+        found = one_quotient_a_product(found)
     dual = _dual(found, name)
     own = replace(_activation(found, dual), parity=dual.parity)
     named = _same_named(found, dual, named_call)

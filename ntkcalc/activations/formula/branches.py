@@ -18,9 +18,9 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import Branch, branch, derivative, plain, replaced
-from ntkcalc.activations.formula.removable import without_removable_singularities
+from ntkcalc.activations.formula.removable import limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import cancelled, one_quotient
-from ntkcalc.activations.formula.trees import ZERO, Tree, in_order
+from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, node, over, rebuilt
 from ntkcalc.errors import AccuracyError
 
 _PRECISION = 64
@@ -201,10 +201,20 @@ def _ball(u: Tree, box: Ball, bits: int = _PRECISION) -> Ball:
 def _value(u: Tree, x: Ball) -> Ball:
     """Return a ball of a tree, of its limits where both parts of a quotient vanish, in the present precision."""
     found = real_program(u)(x)[0]
-    return found if found.is_finite() else real_program(_removed(u))(x)[0]
+    if not found.is_finite():
+        found = real_program(_removed(u))(x)[0]
+    if not found.is_finite() and x.contains(0):
+        found = real_program(_limits(u))(x)[0]
+    return found
 
 
 _removed = cache(without_removable_singularities)
+
+
+@cache
+def _limits(u: Tree) -> Tree:
+    plainer = rebuilt(u, lambda t: over(node("sin", *t.arguments), *t.arguments) if t.word == "sinc" else t)
+    return limits(one_quotient(plainer))
 
 
 def between(left: Ball, right: Ball) -> Ball:

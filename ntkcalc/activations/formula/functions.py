@@ -285,7 +285,7 @@ def _check_clip(low: Fraction | None, high: Fraction | None) -> None:
 
 def _plain(t: Tree) -> Tree:
     """Simplify one node whose arguments are plain."""
-    if t.head == "^":
+    if t.word in ("^", "power"):
         return _power(*t.arguments)
     if t.head in ("power", "sqrt") and t.arguments[0] is ZERO and (t.arguments[-1].number or 1) > 0:
         return ZERO  # as on one side of the kink of relu(x)^1.5
@@ -338,11 +338,14 @@ MOST_POWER = 200
 
 
 def _exponential_minus_one(t: Tree) -> Tree:
-    """Return e^u − 1 in one piece, 1 − e^u as its negative."""
+    """Return e^u − 1 in one piece, 1 − e^u as its negative, and c e^u − c as a multiple."""
     a, b = t.arguments
     if t.head == "-" and a is ONE and b.head == "exp":
         return negated(node("expm1", *b.arguments))
-    return node("expm1", *a.arguments) if a.head == "exp" and b is number(1 if t.head == "-" else -1) else t
+    c, power = a.arguments if a.head == "*" else (ONE, a)
+    if power.head == "exp" and c.number and b is number(c.number if t.head == "-" else -c.number):
+        return times(c, node("expm1", *power.arguments))
+    return t
 
 
 def _is_square(u: Tree) -> bool:
@@ -484,7 +487,7 @@ def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
     if t.head == "/":
         return over(minus(slopes[0], times(t, slopes[1])), b)
     if t.head == "power" and b.number is not None:
-        return times(slopes[0], times(b, _power(a, number(b.number - 1))))
+        return times(slopes[0], times(b, node("power", a, number(b.number - 1))))  # no |v| for √(v²): it would branch
     return times(slopes[0], outer_derivative(t))
 
 

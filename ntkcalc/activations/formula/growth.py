@@ -12,17 +12,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
 from ntkcalc.activations.formula.branches import first_branch, taken
-from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS, Branch, branch, meaning, outer_derivative
+from ntkcalc.activations.formula.functions import (
+    OVER,
+    SMOOTH,
+    WORDS,
+    Branch,
+    branch,
+    meaning,
+    outer_derivative,
+    polynomial,
+)
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import Tree, X, in_order, node
+from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -32,6 +41,7 @@ class UnboundedError(Exception):
     """No bound is proven."""
 
 
+_STEEP_ORDER = 6  # s of a bound e^{−g x^s} on what falls like e^{−e^x}
 _STEEPEST = 1e300  # of exponents that no float holds
 
 
@@ -55,6 +65,13 @@ class Growth:
             steep = math.copysign(_STEEPEST, self.rate)
         return self.log_size + self.power * math.log2(x) + steep / math.log(2)
 
+    @property
+    def falls(self) -> bool:
+        """Whether the bound does not rise from its start on."""
+        if self.power <= 0 or self.rate >= 0:
+            return self.power <= 0 and self.rate <= 0
+        return math.log2(self.power) <= math.log2(-self.rate * self.order) + self.order * math.log2(self.start)
+
     def log_tail(self, x: float, weight: float, times: int = 1) -> float:
         """Return log2 of a bound on ∫_x^∞ of bound^times · e^{−weight v²} dv, ∞ where that is not proven.
 
@@ -74,13 +91,14 @@ class Growth:
 
 @dataclass(frozen=True)
 class Form:
-    """B z^p e^{G z^s}: `factor`, `power`, `rate` and `order`, and where it is real and known its range."""
+    """B z^p e^{G z^s}: `factor`, `power`, `rate` and `order`; where it is real its range, and v of what is ln v."""
 
     factor: Ball
     power: Fraction
     rate: Ball
     order: Fraction
     range: Range | None = None
+    inside_log: Form | None = None
 
 
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
@@ -100,16 +118,46 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
 
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
+    found = _decided(tree, start, sign, _as_it_is)
+    return found if first_branch(found) is None else None
+
+
+def decided_beside(tree: Tree, end: Fraction, side: int, start: float) -> Tree:
+    """Return what a tree is between end and end + side/start, with the branches that are proven to be taken there."""
+    return _decided(tree, start, 1, lambda u: reciprocal(u, end, side))
+
+
+def _decided(tree: Tree, start: float, sign: int, change: Callable[[Tree], Tree]) -> Tree:
+    """Return a tree with branches taken as deciders, changed to functions of sign · x ≥ start, have signs there."""
     with working_precision(_PRECISION):
         region = _Region(start, 0.0)
         x = region.line(sign)
         while (found := first_branch(tree)) is not None:
             node, choice = found
-            direction = region.direction_of(choice, x)
+            direction = region.direction_of(replace(choice, decider=change(choice.decider)), x)
             if not direction:
-                return None
+                break
             tree = taken(tree, node, choice.above if direction > 0 else choice.below)
     return tree
+
+
+def reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
+    """Return tree(end + side/x), polynomials in x expanded about the end."""
+    known: dict[Tree, Tree] = {}
+    step = over(number(side), X)
+    for t in in_order(tree):
+        row = polynomial(t)
+        values = [] if row is None else [c.number for c in row]
+        rational_row = [v for v in values if v is not None]
+        if t.constant or row is None or rational_row != values:
+            known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else t
+            continue
+        total, power = number(0), ONE
+        for i in range(len(rational_row)):
+            c = sum((v * math.comb(n, i) * end ** (n - i) for n, v in enumerate(rational_row) if n >= i), Fraction(0))
+            total, power = plus(total, times(number(c), power)), times(power, step)
+        known[t] = total
+    return known[tree]
 
 
 def _algebraic(factor: Ball | int, power: Fraction = Fraction(0)) -> Form:
@@ -145,7 +193,7 @@ class _Region:
         nodes, known = list(in_order(tree)), dict[Tree, Form | None]()
         held = ranges(nodes, x.range) if x.range is not None else [None] * len(nodes)
         for t, values in zip(nodes, held, strict=True):
-            known[t] = self._held(t, [known[a] for a in t.arguments], x, values)
+            known[t] = x if t is X else self._held(t, [known[a] for a in t.arguments], x, values)
         found = known[tree]
         if found is None:
             raise UnboundedError
@@ -157,14 +205,12 @@ class _Region:
         found = None
         if len(a) == len(arguments):
             with suppress(UnboundedError):
-                found = self._node(t, a, x)
+                found = replace(self._node(t, a, x), inside_log=self._inside_log(t, a))
         if values is not None and values.bounded and (found is None or self._bounded(found) is None):
             found = _algebraic(values.whole)
         return found and replace(found, range=values)
 
     def _node(self, t: Tree, a: list[Form], x: Form) -> Form:
-        if t.word == "x":
-            return x
         if not a:
             return _algebraic(self.field.number(t.number) if t.number is not None else self.field.constant(t.word))
         if t.word == "*" and t.arguments[0] is t.arguments[1]:
@@ -179,6 +225,22 @@ class _Region:
         if t.word in SMOOTH or t.word in OVER:
             return self.function(t.word, a[0])
         raise UnboundedError
+
+    def _inside_log(self, t: Tree, a: list[Form]) -> Form | None:
+        """Return v where a node is plainly ln v, as 2 ln x − ln y is."""
+        if t.word == "log":
+            return a[0]
+        logs = [u.inside_log for u in a]
+        c = next((s.number for s in t.arguments if s.number is not None), None) if t.word == "*" else None
+        v = [u for u in logs if u is not None]
+        with suppress(UnboundedError):
+            if c is not None and len(v) == 1:
+                return self.power(v[0], c)
+            if v and len(v) == len(logs):
+                if t.word == "neg":
+                    return self.divide(_algebraic(1), v[0])
+                return {"+": self.multiply, "-": self.divide}[t.word](*v) if t.word in "+-" else None
+        return None
 
     def _branch(self, choice: Branch, x: Form) -> Form:
         """Return the form of the branch that is taken, or on the real line a bound on both."""
@@ -331,17 +393,17 @@ class _Region:
     def _upper_sum(self, a: Form, b: Form) -> Form:
         """Return a sum of which only an upper bound is known."""
         power, order = max(a.power, b.power), max(a.order, b.order)
-        size, fastest = arb(0), arb(0)
+        size, rates = arb(0), [] if a.order == b.order else [arb(0)]
         for u in (a, b):
             own, rate = self.size(u)
             size += own * self._at_start(u.power - power)
-            fastest = fastest.max(rate * self._at_start(u.order - order))
-        return self._exponential(size, power, fastest, order)
+            rates.append(rate * self._at_start(u.order - order))
+        return self._exponential(size, power, reduce(arb.max, rates), order)
 
     def _exponential(self, size: Ball, power: Fraction, rate: Ball, order: Fraction) -> Form:
-        """Return a form of what is known to be at most m x^p e^{g x^s}, g ≥ 0."""
+        """Return a form of what is known to be at most m x^p e^{g x^s}."""
         factor, lean = size / self._lean(power).abs_lower(), self._lean(order).real
-        steep = (rate.abs_upper() / lean).abs_upper()
+        steep = (rate.upper() / lean).upper()
         if not (lean > 0 and factor.is_finite() and steep.is_finite()):
             raise UnboundedError
         return Form(self._around_zero(factor), power, acb(steep), order)
@@ -392,14 +454,17 @@ class _Region:
         return self.form(tree, u)
 
     def exp(self, u: Form) -> Form:
+        if u.inside_log is not None:
+            return u.inside_log
         if u.rate.is_zero():
             return Form(acb(1), Fraction(0), u.factor, u.power)
         size, slow = (u.factor * self._lean(u.power)).abs_lower(), (u.rate * self._lean(u.order)).real
         phase = self._phase(u).real
         if not (phase < 0 and slow > 0 and u.power >= 0):
             raise UnboundedError
-        least = size * self._at_start(u.power) * (slow * self._at_start(u.order)).exp()
-        return _algebraic(self._around_zero((phase.abs_lower() * -least).exp()))
+        m = max(0, math.ceil((_STEEP_ORDER - u.power) / u.order))  # e^g ≥ g^m/m!
+        least = size * slow**m / math.factorial(m)
+        return self._exponential(arb(1), Fraction(0), -least * phase.abs_lower(), u.power + m * u.order)
 
     def _require_narrow(self, u: Form) -> None:
         """Refuse unless |Im u| ≤ 1, where |1 + e^{±u}| ≥ 1 and |ln(1 + e^{−u})| ≤ ln 2 + 1 for Re u ≥ 0."""
@@ -408,11 +473,12 @@ class _Region:
             raise UnboundedError
 
     def sigmoid(self, u: Form) -> Form:
-        try:
+        """Return 1/(1 + e^{−u}), where |Im u| ≤ 1 at most |e^u| and 1."""
+        with suppress(UnboundedError):
             return self.form(_written("1/(1 + exp(-x))"), u)
-        except UnboundedError:
-            self._require_narrow(u)
-            return _algebraic(self._around_zero(1))
+        self._require_narrow(u)
+        share = _algebraic(self._around_zero(1))
+        return self.multiply(share, self.exp(u)) if self._direction(u) < 0 else share
 
     def softplus(self, u: Form) -> Form:
         """Return ln(1 + e^u), which is at most |u| + ln 2 + 1 where |Im u| ≤ 1."""
@@ -476,7 +542,7 @@ class _Region:
         direction = self._direction(u)
         if direction < 0:
             return self.subtract(_algebraic(2), self.function("erfc", self.negate(u)))
-        if direction == 0 or not u.rate.is_zero():
+        if direction == 0:
             raise UnboundedError
         square = self.exp(self.negate(self.multiply(u, u)))
         inverse = self.divide(_algebraic(1), u)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -25,6 +26,7 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import (
     Ball,
+    BranchingBalls,
     ComplexBalls,
     log2_lower,
     log2_upper,
@@ -35,24 +37,12 @@ from ntkcalc.activations.formula.balls import (
     working_precision,
 )
 from ntkcalc.activations.formula.branches import Segment, between, segments
-from ntkcalc.activations.formula.functions import Program, derivative, polynomial, program
-from ntkcalc.activations.formula.growth import Growth, far_formula, growth
+from ntkcalc.activations.formula.functions import Program, branch, derivative, polynomial, program
+from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formula, growth, reciprocal
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
-from ntkcalc.activations.formula.trees import (
-    ONE,
-    ZERO,
-    Tree,
-    X,
-    in_order,
-    minus,
-    node,
-    number,
-    over,
-    plus,
-    simplified,
-    times,
-)
+from ntkcalc.activations.formula.removable import has_limits, limits
+from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.work import announce
 
@@ -167,9 +157,13 @@ class Sliver:
         tree = derivative(self.trees[0]) if order else self.trees[0]
         found = [math.inf]
         for end, side in ((self.left, 1), (self.right, -1)):
-            g = growth(reciprocal(tree, exact(end), side), 2.0 ** min(-log_width - 1e-9, 1000.0), 0.0, 1)
-            if g is not None and not g.rate and (rest := 1 - times * g.power) > 0:
+            g = growth(reciprocal(tree, exact(end), side), _start(log_width), 0.0, 1)
+            if g is None:
+                continue
+            if not g.rate and (rest := 1 - times * g.power) > 0:
                 found.append(times * g.log_size + rest * log_width - math.log2(rest) + 1e-6)
+            elif g.falls:
+                found.append(times * g.log_value(g.start) + log_width + 1e-6)
         return min(found)
 
     def singular_end(self) -> Ball:
@@ -217,6 +211,7 @@ class Panels:
         self.tree, self.text, self.parity = tree, text, parity
         self._lines: list[tuple[float, Line]] = []
         self._squares: dict[int, tuple[float, Ball]] = {}
+        self._far_bounds: dict[float, list[Growth] | None] = {}
 
     # ---------------------------------------------------------------- cells
 
@@ -235,15 +230,17 @@ class Panels:
         """φ', with its branches."""
         return derivative(self.tree)
 
-    def _far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
-        """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there."""
+    def far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
+        """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there.
+
+        Raises
+        ------
+        AccuracyError
+            Where there are no bounds.
+        """
         for start in _STARTS:
-            sides = [(far_formula(self.tree, start, sign), sign) for sign in (-1, 1)]
-            slopes = [(self.slope if t is None else derivative(t), sign) for t, sign in sides]
-            both = [(self.tree if t is None else t, sign) for t, sign in sides]
-            found = [[growth(t, start, 0.0, sign) for t, sign in row] for row in (both, slopes)]
-            bounds = [g for row in found for g in row if g is not None]
-            if len(bounds) < 4:
+            bounds = self._bounds_from(start)
+            if bounds is None:
                 continue
             reach = start
             while max(g.log_tail(reach, 0.25) for g in bounds) > -need and reach < 4 * start + 2 * math.sqrt(need):
@@ -252,8 +249,19 @@ class Panels:
                 return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
         raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
 
+    def _bounds_from(self, start: float) -> list[Growth] | None:
+        """Return bounds on φ and φ' for x ≤ −start and x ≥ start, kept."""
+        if start not in self._far_bounds:
+            sides = [(far_formula(self.tree, start, sign), sign) for sign in (-1, 1)]
+            slopes = [(self.slope if t is None else derivative(t), sign) for t, sign in sides]
+            both = [(self.tree if t is None else t, sign) for t, sign in sides]
+            found = [growth(t, start, 0.0, sign) for row in (both, slopes) for t, sign in row]
+            bounds = [g for g in found if g is not None]
+            self._far_bounds[start] = bounds if len(bounds) == len(found) else None
+        return self._far_bounds[start]
+
     def _cut(self, need: float, most_cells: int) -> Line:
-        reach, far = self._far(need + 4)
+        reach, far = self.far(need + 4)
         reach = math.ceil(reach * 4) / 4
         step = 1 << max(0, math.floor(math.log2(need / 64) / 2))  # ellipses may be wide where many bits are asked for
         last = math.floor(reach / step)
@@ -264,8 +272,30 @@ class Panels:
         least = -need - 8
         for left, right in pairwise(marks):
             for segment in segments(self.tree, left, right, least):
-                self._divide(segment, least, most_cells, cells, slivers)
+                for part in self._resolved(segment, least):
+                    self._divide(part, least, most_cells, cells, slivers)
         return Line(cells, slivers, reach, far)
+
+    def _resolved(self, segment: Segment, least: float) -> Iterator[Segment]:
+        """Yield a segment, or where what decides is infinite on a sliver its parts by growth next to an end."""
+        if len(segment.trees) > 1:
+            with working_precision(_PRECISION):
+                deciders = self._deciders(segment.whole)
+            if not all(u.is_finite() for u in deciders):
+                tree, start = self.tree, _start(log2_upper(segment.right - segment.left))
+                for end, side in ((segment.left, 1), (segment.right, -1)):
+                    with suppress(InputError):  # of ends with too many digits
+                        tree = decided_beside(tree, exact(end), side, start)
+                if tree is not self.tree:
+                    yield from segments(tree, segment.left, segment.right, least)
+                    return
+        yield segment
+
+    @cached_property
+    def _deciders(self) -> Program:
+        """A program for all that decides between branches."""
+        found = (branch(t) for t in in_order(self.tree))
+        return program([choice.decider for choice in found if choice is not None], BranchingBalls())
 
     def _divide(
         self, segment: Segment, least: float, most_cells: int, cells: list[Cell], slivers: list[Sliver]
@@ -435,6 +465,11 @@ class Panels:
             return (2 * total, error + 1) if self.parity else (total, error)
 
 
+def _start(log_width: float) -> float:
+    """Return a lower bound on 1/|x − c| within an interval of such a width next to c."""
+    return float(2.0 ** min(-log_width - 1e-9, 1000.0))
+
+
 @lru_cache(maxsize=16)
 def panels_of(tree: Tree, text: str, parity: int = 0) -> Panels:
     """Return the panels of a tree, with the cells that are already known."""
@@ -445,25 +480,6 @@ def exact(x: Ball) -> Fraction:
     """Return an exact ball as a rational number."""
     mantissa, exponent = x.man_exp()
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-
-
-def reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
-    """Return tree(end + side/x), polynomials in x expanded about the end."""
-    known: dict[Tree, Tree] = {}
-    step = over(number(side), X)
-    for t in in_order(tree):
-        row = polynomial(t)
-        values = [] if row is None else [c.number for c in row]
-        rational_row = [v for v in values if v is not None]
-        if t.constant or row is None or rational_row != values:
-            known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else t
-            continue
-        total, power = number(0), ONE
-        for i in range(len(rational_row)):
-            c = sum((v * math.comb(n, i) * end ** (n - i) for n, v in enumerate(rational_row) if n >= i), Fraction(0))
-            total, power = plus(total, times(number(c), power)), times(power, step)
-        known[t] = total
-    return known[tree]
 
 
 def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
@@ -479,59 +495,40 @@ def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
 
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     """Return a cell with the widest useful ellipse, None where there is none."""
-    best: Cell | None = None
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
     run = _complex_program(tree, _precision(half))
-    if any(map(_has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half:
-        return _with_limits(left, right, tree, middle, half)
-    most = _seen(run, (left, middle, right))
-    for radius in _RADII:
+    near_limit = any(map(has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half
+    most, found = _seen(run, (left, middle, right)), list[Cell]()
+    for radius in () if near_limit else _RADII:
         sizes = _sizes(run, middle, half, radius)
-        if sizes is None or any(s > max(limit, 0.0) for s, limit in zip(sizes, most, strict=True)):
-            continue
-        cell = Cell(left, right, tree, radius, sizes)
-        if best is None or _quality(cell) > _quality(best):
-            best = cell
-    return best
+        if sizes is not None and all(s <= max(limit, 0.0) for s, limit in zip(sizes, most, strict=True)):
+            found.append(Cell(left, right, tree, radius, sizes))
+    return max(found or _with_limits(left, right, tree, middle, half), key=_quality, default=None)
 
 
-def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> Cell | None:
-    """Return a cell next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
-    direct, limit = (make(tree, _precision(half)) for make in (_complex_program, _limit_program))
+def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> list[Cell]:
+    """Return cells next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
+    direct, limit = (make(tree, _precision(half)) for make in (_value_program, _limit_program))
 
     def run(box: Ball) -> list[Ball]:
-        return [(limit if box.real.contains(0) else direct)(box)[0]]
+        found = [acb(arb.nan())] if box.real.contains(0) else direct(box)
+        return found if found[0].is_finite() else limit(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
 
-    for wide, radius in pairwise(_RADII):
+    found: list[Cell] = []
+    for radius, wide in pairwise(reversed(_RADII)):
         sizes = _sizes(run, middle, half, wide)
-        if sizes is not None and sizes[0] < _STEEPEST:
-            apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
-            return Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6))
-    return None
-
-
-def _is_limit(t: Tree) -> bool:
-    """Return whether a node is a quotient of what vanishes at 0, exactly."""
-    return t.word == "/" and all(v == 0 for v in real_program(*t.arguments)(arb(0)))
+        if sizes is None or sizes[0] > _STEEPEST:
+            break
+        apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
+        found.append(Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6)))
+    return found
 
 
 @lru_cache(maxsize=256)
-def _has_limits(tree: Tree) -> bool:
-    return any(map(_is_limit, in_order(tree)))
-
-
-@lru_cache(maxsize=256)
-def limits(tree: Tree) -> Tree:
-    """Return a tree in which quotients of what vanishes at 0 know the derivatives of both."""
-    known: dict[Tree, Tree] = {}
-    for t in in_order(tree):
-        a = [known[s] for s in t.arguments]
-        if _is_limit(t):
-            known[t] = node("ratio", *a, *(derivative(s) for s in t.arguments))
-        else:
-            known[t] = t if tuple(a) == t.arguments else node(t.head, *a)
-    return known[tree]
+def _value_program(tree: Tree, bits: int) -> Program:
+    with working_precision(bits):
+        return program([tree], ComplexBalls())
 
 
 @lru_cache(maxsize=256)
@@ -573,7 +570,7 @@ def _quality(cell: Cell) -> float:
 
 
 def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float, float] | None:
-    """Return log2 of bounds on |φ| and |φ'| in an ellipse, from boxes that cover its upper half."""
+    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half."""
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
     with working_precision(_precision(half)):

@@ -1,7 +1,7 @@
 """Which values a real formula may take on an interval that may be infinite: intervals with ends that may be infinite.
 
-Of functions that rise or fall the ends tell; others have bounds that hold everywhere. Where nothing is known of a value,
-or it may not be real, its range is the whole line.
+Of functions that rise or fall the ends tell; others have bounds that hold everywhere. Where nothing is known of a
+value, or it may not be real, its range is the whole line.
 """
 
 from __future__ import annotations

@@ -2,16 +2,25 @@
 
 A factor w of v, such as x in x·cosh x or in tanh x = x · (tanh(x)/x), is taken out of u: products, sums, and functions
 such as sin that are 0 at 0 divide by it. What is left are functions f(w)/w, which balls know also around w = 0.
+
+Of others around x = 0, the derivatives tell: where u, …, u^{(m−1)} and v, …, v^{(m−1)} vanish at 0, u/v on a convex set
+that holds 0 is the quotient of means of u^{(m)} and v^{(m)} over it: u(z) is z^m times such a mean over m!.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
-from ntkcalc.activations.formula.functions import OVER
-from ntkcalc.activations.formula.trees import ONE, Tree, node, number, rebuilt, simplified
+from flint import arb
+
+from ntkcalc.activations.formula.balls import real_program, working_precision
+from ntkcalc.activations.formula.functions import OVER, branch, derivative
+from ntkcalc.activations.formula.trees import ONE, Tree, in_order, node, number, rebuilt, simplified
 
 _NAME = {name: over for over, name in OVER.items()}
+_PRECISION = 64
+_MOST_ORDERS = 6  # of zeros at 0 that are told
 
 
 def without_removable_singularities(tree: Tree) -> Tree:
@@ -23,6 +32,30 @@ def without_removable_singularities(tree: Tree) -> Tree:
         return _quotient(*t.arguments) if t.word == "/" else t
 
     return rebuilt(tree, change)
+
+
+def one_quotient_a_product(tree: Tree) -> Tree:
+    """Return the same function, in which products and quotients of quotients are one quotient: x (1/y) is x/y."""
+    return rebuilt(tree, _one_quotient)
+
+
+def _one_quotient(t: Tree) -> Tree:
+    if t.word not in ("*", "/", "neg") or t.constant:
+        return t
+    (top, bottom), (other, over) = (_parts(a) for a in (*t.arguments, ONE)[:2])
+    if bottom is ONE and over is ONE:
+        return t
+    if t.word == "/":
+        other, over = over, other
+    top = simplified("neg", top) if t.word == "neg" else top
+    return simplified("/", simplified("*", top, other), simplified("*", bottom, over))
+
+
+def _parts(t: Tree) -> tuple[Tree, Tree]:
+    """Return the numerator and the denominator of a quotient that is no limit, of anything else itself and 1."""
+    if t.word != "/" or t.arguments[1].constant or _limit(t) is not None:
+        return t, ONE
+    return t.arguments[0], t.arguments[1]
 
 
 def _quotient(top: Tree, bottom: Tree) -> Tree:
@@ -87,3 +120,39 @@ def _divided(top: Tree, w: Tree) -> Tree | None:
         return None if parts[0] is None else simplified("/", parts[0], u.arguments[1])
     whole = [part for part in parts if part is not None]
     return simplified(u.word, *whole) if len(whole) == len(parts) else None
+
+
+# ---------------------------------------------------------------- limits at 0, by derivatives
+
+
+@lru_cache(maxsize=256)
+def has_limits(tree: Tree) -> bool:
+    """Return whether quotients in a tree are limits at 0, exactly."""
+    return any(_limit(t) is not None for t in in_order(tree))
+
+
+@lru_cache(maxsize=256)
+def limits(tree: Tree) -> Tree:
+    """Return a tree in which quotients of what vanishes at 0 know the derivatives of both that do not."""
+    known: dict[Tree, Tree] = {}
+    for t in in_order(tree):
+        a, found = [known[s] for s in t.arguments], _limit(t)
+        known[t] = node(t.head, *a) if found is None else node("ratio", *a, *found)
+    return known[tree]
+
+
+@lru_cache(maxsize=1 << 10)
+def _limit(t: Tree) -> tuple[Tree, Tree] | None:
+    """Return the derivatives u^{(m)} and v^{(m)} for a quotient u/v that is a limit at 0, else None."""
+    if t.word != "/" or t.arguments[1].constant or any(branch(s) is not None for s in in_order(t)):
+        return None
+    top, bottom = t.arguments
+    for order in range(_MOST_ORDERS):
+        with working_precision(_PRECISION):
+            values = real_program(top, bottom)(arb(0))
+        if values[1].is_finite() and not values[1].contains(0):
+            return (top, bottom) if order else None
+        if not all(v == 0 for v in values):
+            return None
+        top, bottom = derivative(top), derivative(bottom)
+    return None

@@ -38,6 +38,7 @@ from ntkcalc.activations.formula.trees import (
     total,
     whole_power,
 )
+from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context
 
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
@@ -69,7 +70,7 @@ def one_quotient(tree: Tree) -> Tree:
     try:
         field = _Rational((tree,))
         top, bottom = map(field.tree, field.quotient(tree))
-    except _UnknownError:
+    except (_UnknownError, InputError):  # or of numbers with too many digits
         return tree
     return simplified("/", top, bottom)
 
