@@ -438,7 +438,7 @@ def test_errors_are_those_of_the_package() -> None:
         ntk_coefficients("tan(1.1e702+x)")
 
 
-@pytest.mark.parametrize("text", ["tan(1.1e702+x)", "erf(clip(x,-1e400,1e400))"])
+@pytest.mark.parametrize("text", ["tan(1.1e702+x)"])
 def test_numbers_beyond_floats_are_infinite_there(text: str) -> None:
     with pytest.raises(AccuracyError, match="no bound"):
         activation(text)

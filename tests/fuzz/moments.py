@@ -2,8 +2,8 @@
 
 `differs` says where the first Hermite coefficients or E[φ²] of an activation are far from sums over two grids that
 agree with each other. `is_plainly_allowed` says of a formula that was refused whether grids see a φ that is finite,
-continuous and no constant, with means of φ² and φ'² that do not change as grids become finer. Nothing is shared with the
-package but the grammar.
+continuous and no constant, with means of φ² and φ'² that do not change as grids become finer. Nothing is shared with
+the package but the grammar.
 """
 
 from __future__ import annotations

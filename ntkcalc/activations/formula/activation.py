@@ -16,12 +16,13 @@ from ntkcalc.activations.formula.checks import check, check_growth, check_singul
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
+from ntkcalc.activations.formula.nearly_polynomial import nearly_polynomial
 from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
-from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual, too_nearly_constant
 from ntkcalc.activations.formula.rational_pieces import rational_pieces, spline_of
 from ntkcalc.activations.formula.removable import one_quotient_a_product
 from ntkcalc.activations.formula.rescaled import Rescaled
@@ -49,6 +50,8 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     if zeros(found):
         found = one_quotient_a_product(found)
+    if (near := _near_polynomial_dual(found, name)) is not None:
+        return _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
     dual = _dual(found, name)
     own = replace(_activation(found, dual), parity=dual.parity)
     named = _same_named(found, dual, named_call)
@@ -164,6 +167,19 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     return dual
 
 
+def _near_polynomial_dual(tree: Tree, name: str) -> PolynomialDual | None:
+    """Return the dual of the polynomial that a plain tree is to below the floor, None where there is none."""
+    near = nearly_polynomial(tree)
+    if near is None:
+        return None
+    row = polynomial(near) or [ZERO]
+    if len(row) == 1:
+        raise too_nearly_constant(name)
+    dual = _polynomial_dual(row, name)
+    totals = [real(context(64), total(16)) for total in (dual.mean_square, dual.slope_square)]
+    return dual if log2(min(totals)) > -FLOOR else None
+
+
 def _polynomial_dual(row: Sequence[Tree], name: str) -> PolynomialDual:
     """Return the dual of a polynomial of a size that numbers have."""
     dual = PolynomialDual([*row], name)
@@ -205,6 +221,8 @@ def _shift(dual: QuadratureDual) -> int:
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     """Return the dual of φ(√q x) for a φ that has one: kinks and symmetries are φ's, only its growth is another."""
+    if (near := _near_polynomial_dual(stretched(tree, q), dual.name)) is not None:
+        return near
     if isinstance(dual, PolynomialDual):
         row = [polynomial(stretched(times(c, whole_power(X, n)), q)) or [] for n, c in enumerate(dual.row)]
         return PolynomialDual([one[-1] for one in row], dual.name)

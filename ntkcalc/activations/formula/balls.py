@@ -174,6 +174,18 @@ class _Balls:
     exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
     sinh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "tanh", "erf", "erfc"))
 
+    def sinc_slope(self, u: Ball) -> Ball:
+        """Return Σ (−1)^k 2k u^{2k−1}/(2k + 1)!, k ≥ 1; for |u| ≤ 1 a rest is at most twice its first term."""
+        size = abs(u).upper()
+        if not size <= 1:
+            return (u.cos() - u.sinc()) / u
+        total, term, k, least = self.kind(0), -u / 3, 1, size * power_of_two(-flint.ctx.prec)
+        while size != 0 and abs(term).upper() > least:
+            total, k = total + term, k + 1
+            term = -term * u * u / (4 * k * k + 2 * k) * k / (k - 1)
+        rest = arb(0, 2 * abs(term).upper())
+        return total + (rest if self.kind is arb else acb(rest, rest))
+
     def sigmoid(self, u: Ball) -> Ball:
         """Return 1/(1 + e^−u), from the exponential that does not grow."""
         if u.real.mid() >= 0:

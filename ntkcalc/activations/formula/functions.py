@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache, partial, reduce
@@ -38,7 +39,7 @@ from ntkcalc.activations.formula.trees import (
     whole_power,
 )
 from ntkcalc.errors import InputError
-from ntkcalc.numerics.precision import Context, Real, real
+from ntkcalc.numerics.precision import Context, Real, context, real
 
 
 class DomainError(InputError):
@@ -116,6 +117,7 @@ _REAL: dict[str, Callable[[RealField, Real], Real]] = {
     "sin": lambda field, u: field.ctx.sin(field.of_wave(u)),
     "cos": lambda field, u: field.ctx.cos(field.of_wave(u)),
     "sinc": lambda field, u: field.sin(u) / u if u else field.ctx.one,
+    "sinc_slope": lambda field, u: (field.cos(u) - field.sinc(u)) / u if u else field.ctx.zero,
     "sinh": lambda field, u: field.ctx.sinh(u) if abs(u) < 1 else (field.exp(u) - field.exp(-u)) / 2,
     "tanh": lambda field, u: field.ctx.tanh(u) if abs(u) < _HUGE else field.ctx.sign(u),
     "erf": lambda field, u: field.ctx.erf(u) if abs(u) < _HUGE else field.ctx.sign(u),
@@ -152,7 +154,8 @@ SMOOTH = {
     "sqrt": Smooth("sqrt(x)/(2*x)", ends=(0, _INF)),
     "sin": Smooth("cos(x)", "-y", vanishes=True, within=(-1, 1)),
     "cos": Smooth("-sin(x)", "y", within=(-1, 1)),
-    "sinc": Smooth("(cos(x) - sinc(x))/x", "y", within=(-0.25, 1), meaning="sin(x)/x"),
+    "sinc": Smooth("sinc_slope(x)", "y", within=(-0.25, 1), meaning="sin(x)/x"),
+    "sinc_slope": Smooth("-sinc(x) - 2*sinc_slope(x)/x", "-y", within=(-0.5, 0.5), meaning="(cos(x) - sinc(x))/x"),
     "sinh": Smooth(
         "(exp(x) + exp(-x))/2",
         "-y",
@@ -174,6 +177,9 @@ SMOOTH = {
     "softplus": Smooth("sigmoid(x)", "y - x", positive=True, ends=(0, _INF), meaning="log(1 + exp(x))"),
 }
 """The smooth functions; each has a method in every field, and a bound far out in `growth`."""
+
+_UNNAMED = "sinc_slope"
+"""The only one that is no word of users."""
 
 OVER = {f"{name}_over": name for name, f in SMOOTH.items() if f.vanishes}
 """Names of the functions f(x)/x."""
@@ -224,7 +230,7 @@ def _signature(name: str) -> Signature:
 
 
 WORDS = Vocabulary(
-    {name: _signature(name) for name in (*SMOOTH, *_BRANCHES, *_SHORT)},
+    {name: _signature(name) for name in (*SMOOTH, *_BRANCHES, *_SHORT) if name != _UNNAMED},
     ("pi", "e"),
     ("x",),
     {"swish": "silu", "ln": "log"},
@@ -232,7 +238,7 @@ WORDS = Vocabulary(
 """The words of users' formulas."""
 
 _OWN_WORDS = Vocabulary(
-    {name: Signature(n.least, n.least) if name in SMOOTH else n for name, n in WORDS.functions.items()},
+    {name: Signature(1, 1) for name in SMOOTH} | {name: n for name, n in WORDS.functions.items() if name not in SMOOTH},
     WORDS.constants,
     VARIABLES,
     {},
@@ -299,6 +305,8 @@ def _plain(t: Tree) -> Tree:
         return t.arguments[0].arguments[0]
     if t.head in ("+", "-") and t.arguments:
         return _exponential_minus_one(t)
+    if t.head == "exp" and t.arguments[0].head == "log" and _is_no_negative(t.arguments[0].arguments[0]):
+        return t.arguments[0].arguments[0]
     if t.head == "log":
         return _logarithm(t.arguments[0])
     if t.head == "log1p":
@@ -353,6 +361,11 @@ def _is_square(u: Tree) -> bool:
     return u.head == "*" and u.arguments[0] is u.arguments[1]
 
 
+def _is_no_negative(u: Tree) -> bool:
+    """Return whether a tree is plainly nowhere negative."""
+    return _is_square(u) or u.word == "abs" or (u.word in SMOOTH and SMOOTH[u.word].positive)
+
+
 def _root(u: Tree) -> Tree:
     """Return √u, |v| where u = v², √v e^{w/2} where u = v e^w, and √c |x|^m where u = c x^{2m}."""
     if _is_square(u):
@@ -386,9 +399,19 @@ def _logarithm(u: Tree) -> Tree:
         return negated(node("softplus", negated(u.arguments[0])))
     if u.head == "/" and u.arguments[0] is ONE:
         return negated(_logarithm(u.arguments[1]))
-    if u.head == "/" and u.arguments[0].head == "exp" and u.arguments[1].constant:
-        return minus(u.arguments[0].arguments[0], _logarithm(u.arguments[1]))
-    return node("log", u)
+    if u.word in ("*", "/") and not u.constant and any(map(_is_positive_constant, u.arguments)):
+        return (plus if u.head == "*" else minus)(*map(_logarithm, u.arguments))
+    return u.arguments[0] if u.head == "exp" else node("log", u)
+
+
+def _is_positive_constant(t: Tree) -> bool:
+    """Return whether a tree is a constant that is seen to be positive."""
+    if not t.constant:
+        return False
+    ctx = context(64)
+    with suppress(DomainError):
+        return bool(program([t], RealField(ctx))(ctx.zero)[0] > ctx.ldexp(1, -32))
+    return False
 
 
 def _logarithm_of_one_and(v: Tree) -> Tree:

@@ -415,7 +415,7 @@ class _Region:
         try:
             return self._function(name, u)
         except UnboundedError:
-            if u.range is None:
+            if u.range is None or name in OVER:
                 raise
             return self._by_slope(name, u, u.range)
 

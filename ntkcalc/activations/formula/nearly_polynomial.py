@@ -1,0 +1,154 @@
+r"""The polynomial that a formula is to far below the floor, such as x of silu(x + 10^6) − 10^6.
+
+On |x| ≤ R, where the normal law is, branches that have one sign there are taken, and functions that are within ε of
+their limits, as tanh is at 10^6, are replaced by these. Errors go on through the tree: at most ε sup |f'| through f.
+Where a polynomial p is left and p' is also what is left of φ', errors and what φ and p have beyond R prove that
+‖φ − p‖ and ‖φ' − p'‖ are below 2**-ERROR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flint import arb
+
+from ntkcalc.activations.formula.balls import Ball, power_of_two, real_program, working_precision
+from ntkcalc.activations.formula.functions import SMOOTH, branch, derivative, outer_derivative, plain, polynomial
+from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.ranges import Range, RangeField, around, ranges
+from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, simplified
+from ntkcalc.errors import InputError
+
+ERROR = 12288
+"""−log2 of norms that are below the floor of any that is not itself next to 0."""
+
+_PRECISION = 64
+_REACH = 320.0  # R, beyond which e^{−x²/4} is below 2**−(2 ERROR)
+_NEAREST = 64.0  # arguments up to which no function is that near its limit
+
+
+class _NoPolynomialError(Exception):
+    """A formula is no polynomial between ±R."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """A tree, a range that holds its values and those of what it stands for, and a bound on their difference."""
+
+    tree: Tree
+    values: Range
+    error: Ball
+
+
+def nearly_polynomial(tree: Tree) -> Tree | None:
+    """Return the polynomial that a plain tree with branches is but for 2**-ERROR, None where there is none proven."""
+    try:
+        return None if polynomial(tree) is not None else _near(tree)
+    except (_NoPolynomialError, InputError):  # or of powers that are too high
+        return None
+
+
+def _near(tree: Tree) -> Tree | None:
+    line, small = Range(arb(-_REACH), arb(_REACH)), power_of_two(-ERROR - 2.0)
+    found, slope = (_Approximation(line).of(t) for t in (tree, derivative(tree)))
+    if not (found.error < small and slope.error < small):
+        return None
+    near, steep = plain(found.tree), plain(slope.tree)
+    if polynomial(near) is None or polynomial(derivative(near)) != polynomial(steep):
+        return None
+    return near if all(map(_is_small_far_out, (tree, derivative(tree), near, steep))) else None
+
+
+def _is_small_far_out(tree: Tree) -> bool:
+    """Return whether a tree has less than 2**-(2 ERROR) of its mean square beyond ±R."""
+    bounds = [growth(tree, _REACH, 0.0, sign) for sign in (-1, 1)]
+    return all(g is not None and g.log_tail(_REACH, 0.5, 2) < -2 * ERROR - 4 for g in bounds)
+
+
+class _Approximation:
+    """What trees are nearly, for x in a range."""
+
+    def __init__(self, x: Range) -> None:
+        self.x = x
+        self._known: dict[Tree, _Near] = {}
+
+    def of(self, tree: Tree) -> _Near:
+        """Return what a tree is nearly."""
+        for t in in_order(tree):
+            if t not in self._known:
+                with working_precision(_PRECISION):
+                    self._known[t] = self._node(t)
+        return self._known[tree]
+
+    def _node(self, t: Tree) -> _Near:
+        if t is X or not t.arguments:
+            return self._exactly(t)
+        choice = branch(t)
+        if choice is not None:
+            sign = ranges([choice.decider], self.x)[0].sign
+            if not sign:
+                raise _NoPolynomialError
+            return self.of(choice.above if sign > 0 else choice.below)
+        a = [self._known[s] for s in t.arguments]
+        if t.word in SMOOTH and (limit := _limit(t.word, a[0])) is not None:
+            return limit
+        own, values = simplified(t.head, *(u.tree for u in a)), _applied(t.word, [u.values for u in a])
+        return _Near(own, values, _carried(t.word, a, values))
+
+    def _exactly(self, t: Tree) -> _Near:
+        return _Near(t, ranges([t], self.x)[0], arb(0))
+
+
+def _applied(word: str, a: list[Range]) -> Range:
+    """Return the range of a function or an operator."""
+    field = RangeField()
+    if word in ("+", "-", "*"):
+        return {"+": a[0].__add__, "-": a[0].__sub__, "*": a[0].__mul__}[word](a[1])
+    return -a[0] if word == "neg" else getattr(field, "divide" if word == "/" else word)(*a)
+
+
+def _limit(word: str, u: _Near) -> _Near | None:
+    """Return a function as its limit at ±∞ where it is that near it, softplus at ∞ as its argument."""
+    ends = SMOOTH[word].ends
+    above = u.values.low > _NEAREST
+    if ends is None or not (above or u.values.high < -_NEAREST):
+        return None
+    there = u.values.low if above else u.values.high
+    with working_precision(ERROR + 2 * _PRECISION):
+        if word == "softplus" and above:
+            found, error = u.tree, real_program(node(word, X))(-there)[0]
+        elif abs(ends[above]) < 3:
+            found, error = number(int(ends[above])), real_program(node(word, X))(there)[0] - int(ends[above])
+        else:
+            return None
+        error = abs(error).upper()
+    if not error < power_of_two(-ERROR - _PRECISION):
+        return None
+    values, limit = _applied(word, [u.values]), u.values if found is u.tree else around(arb(int(ends[above])))
+    return _Near(found, Range(min(values.low, limit.low), max(values.high, limit.high)), error + u.error)
+
+
+def _carried(word: str, a: list[_Near], values: Range) -> Ball:
+    """Return a bound on what errors of arguments are in a function of them."""
+    if all(u.error == 0 for u in a):
+        return arb(0)
+    first, sizes = a[0], [_size(u.values) for u in a]
+    if word in ("+", "-", "neg"):
+        error = sum((u.error for u in a), arb(0))
+    elif word == "*":
+        error = first.error * sizes[1] + sizes[0] * a[1].error
+    elif word == "/":
+        least = a[1].values.low if a[1].values.sign > 0 else -a[1].values.high
+        error = (first.error + _size(values) * a[1].error) / least if a[1].values.sign else arb.nan()
+    else:
+        parameters = [u.tree for u in a[1:]]
+        slope = outer_derivative(node(word, X, *parameters))
+        error = first.error * _size(ranges([slope], first.values)[0])
+    if not error.is_finite():
+        raise _NoPolynomialError
+    return error.upper()
+
+
+def _size(values: Range) -> Ball:
+    """Return the largest absolute value in a range."""
+    return max(-values.low, values.high)
