@@ -22,7 +22,7 @@ from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
-from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual, too_nearly_constant
+from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import rational_pieces, spline_of
 from ntkcalc.activations.formula.removable import one_quotient_a_product
 from ntkcalc.activations.formula.rescaled import Rescaled
@@ -170,11 +170,9 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
 def _near_polynomial_dual(tree: Tree, name: str) -> PolynomialDual | None:
     """Return the dual of the polynomial that a plain tree is to below the floor, None where there is none."""
     near = nearly_polynomial(tree)
-    if near is None:
+    row = None if near is None else polynomial(near)
+    if row is None or len(row) == 1:  # of constants others say more
         return None
-    row = polynomial(near) or [ZERO]
-    if len(row) == 1:
-        raise too_nearly_constant(name)
     dual = _polynomial_dual(row, name)
     totals = [real(context(64), total(16)) for total in (dual.mean_square, dual.slope_square)]
     return dual if log2(min(totals)) > -FLOOR else None

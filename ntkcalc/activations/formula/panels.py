@@ -41,6 +41,7 @@ from ntkcalc.activations.formula.functions import Program, branch, derivative, p
 from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formula, growth, reciprocal
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
+from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import has_limits, limits
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
@@ -54,7 +55,8 @@ _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between 
 _SLABS = 6  # boxes that cover the upper half of an ellipse
 _PRECISION = 64
 _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
-_STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 2.0**12)
+_STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, *(2.0**n for n in (12, 20, 34, 100)))
+_SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
 _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some dozens of numbers in memory
@@ -143,6 +145,20 @@ class Sliver:
     def farthest(self) -> float:
         """An upper bound on |x|."""
         return float(abs(self.left).max(abs(self.right)).upper()) * (1 + 1e-12)
+
+    @property
+    def nearest(self) -> float:
+        """A lower bound on |x|."""
+        inside = self.left <= 0 and self.right >= 0
+        return 0.0 if inside else float(abs(self.left).min(abs(self.right)).lower()) * (1 - 1e-12)
+
+    def is_last(self, least: float) -> bool:
+        """Return whether there is no use in cutting it: means over it are far below 2**least, or it is that narrow."""
+        log_width = log2_upper(self.right - self.left)
+        if max(self.log_sizes) == math.inf:
+            return log_width < least
+        masses = max(self.log_mass(order, times) for order, times in ((0, 1), (0, 2), (1, 2)))
+        return min(log_width + _SPARE / 2, masses - self.nearest**2 / (4 * _LN2) + _SPARE) < least
 
     def log_mass(self, order: int, times: int = 2) -> float:
         """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
@@ -264,8 +280,10 @@ class Panels:
         reach, far = self.far(need + 4)
         reach = math.ceil(reach * 4) / 4
         step = 1 << max(0, math.floor(math.log2(need / 64) / 2))  # ellipses may be wide where many bits are asked for
-        last = math.floor(reach / step)
-        ends = sorted({-reach, reach, *(float(step * i) for i in range(-last, last + 1))})
+        close, ends = 2 * math.sqrt(need), [0.0]
+        while ends[-1] < reach:  # wider where the normal law is small
+            ends.append(min(reach, ends[-1] + (step if ends[-1] < close else max(step, ends[-1] / 2))))
+        ends = sorted({*ends, *(-x for x in ends)})
         marks = [arb(x) for x in ends if x >= 0 or not self.parity]
         cells: list[Cell] = []
         slivers: list[Sliver] = []
@@ -312,11 +330,11 @@ class Panels:
         tree, stack = segment.trees[0], [(segment.left, segment.right)]
         while stack:
             left, right = stack.pop()
-            cell = _certified(left, right, tree)
+            cell, sliver = _certified(left, right, tree), _sliver(left, right, (tree,))
             if cell is not None:
                 cells.append(cell)
-            elif log2_upper(right - left) < least:
-                slivers.append(_sliver(left, right, (tree,)))
+            elif sliver.is_last(least):
+                slivers.append(sliver)
             else:
                 middle = between(left, right)
                 stack += [(middle, right), (left, middle)]
@@ -380,7 +398,7 @@ class Panels:
         ]
         for sliver in line.slivers:
             beside = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
-            size = log_total((sliver.log_mass(0, 1), beside)) + _log_hermite(degree, 0.0, 0.0)
+            size = log_total((sliver.log_mass(0, 1), beside)) + _log_hermite(degree, sliver.nearest, 0.0)
             error = log_total((error, size))
         both = 2.0 if self.parity else 1.0
         for side, g in zip((-1, 1), line.far[0], strict=True):
@@ -456,7 +474,8 @@ class Panels:
                 total += part
         for sliver in line.slivers:
             more = 2 * _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
-            error = log_total((error, log_total((sliver.log_mass(order), more)) - 1))
+            weight = -(sliver.nearest**2) / (2 * _LN2) - 1
+            error = log_total((error, log_total((sliver.log_mass(order), more)) + weight))
         for side, g in zip((-1, 1), line.far[order], strict=True):
             error = log_total((error, g.log_tail(line.reach, 0.5, 2) - 1))
             error = log_total((error, _log_tail(base, line.reach, side, 0.5, 2) - 1))
@@ -484,12 +503,12 @@ def exact(x: Ball) -> Fraction:
 
 def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
     """Bound what one of several formulas and its derivative may be on a sliver."""
-    sizes = []
     with working_precision(_PRECISION):
-        box = left.union(right)
-        for trees_of in (trees, [derivative(t) for t in trees]):
-            logs = [log2_upper(real_program(t)(box)[0]) for t in trees_of]
-            sizes.append(max(logs) + 1e-6)
+        box, values = left.union(right), Range(left, right)
+        both = ([*trees], [derivative(t) for t in trees])
+        by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
+        by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
+        sizes = [max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True)]
     return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
 
 

@@ -188,7 +188,7 @@ class QuadratureDual:
             if lost + bits + 2 <= need:
                 return to_real(context(bits + 32), ball)
             if need > FLOOR + 256 + bits or log2_upper(ball) < -FLOOR:
-                raise too_nearly_constant(self.name)
+                raise _too_nearly_constant(self.name)
             need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
 
     @cached_property
@@ -684,11 +684,11 @@ def quadrature_dual(tree: Tree, name: str, parts: Parts | None = None) -> Quadra
         return None
     slope = Strip(without_removable_singularities(analytic.slope))
     if slope.log_bound(analytic.phi.bounds[-1][0]) < -FLOOR - 256:
-        raise too_nearly_constant(name)
+        raise _too_nearly_constant(name)
     return None
 
 
-def too_nearly_constant(name: str) -> AccuracyError:
+def _too_nearly_constant(name: str) -> AccuracyError:
     """Return the refusal of a φ of which E[φ²] or E[φ'²] is below the floor."""
     return AccuracyError(
         f"{name} is too nearly a constant: what the normal law sees of it, or of its slope, is below 2^-{FLOOR}"

@@ -6,6 +6,7 @@ value, or it may not be real, its range is the whole line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,12 +14,14 @@ from functools import cache, partial
 from itertools import product
 from typing import Any
 
+import flint
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, rational, real_program
+from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, real_program, working_precision
 from ntkcalc.activations.formula.functions import OVER, SMOOTH, Program, outer_derivative, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 
+_MOST_BITS = 4096.0  # before the point
 _LOWEST, _HIGHEST = arb.neg_inf(), arb.pos_inf()
 
 
@@ -43,6 +46,11 @@ class Range:
     def sign(self) -> int:
         """1 or −1 where all values have that sign, else 0."""
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
+
+    @property
+    def log_size(self) -> float:
+        """log2 of a bound on absolute values."""
+        return max(log2_upper(self.low), log2_upper(self.high))
 
     def __neg__(self) -> Range:
         return Range(-self.high, -self.low)
@@ -165,4 +173,7 @@ class RangeField:
 
 
 def _value(name: str, u: Ball) -> Any:
-    return real_program(node(name, X))(u)[0]
+    """Return f(u), of large arguments with the bits that they have before the point."""
+    size = min(max(log2_upper(u), 0.0), _MOST_BITS)
+    with working_precision(flint.ctx.prec + math.ceil(size)):
+        return real_program(node(name, X))(u)[0]

@@ -154,6 +154,12 @@ class _Rational:
             run = real_program(tree)
             return all(run(rational(x))[0].contains(0) for x in _PLACES)
 
+    def factored(self, polynomial: Any) -> Tree:
+        """Return a polynomial in the generators as a product, of which balls next to zeros are narrower."""
+        c, factors = polynomial.factor()
+        constant = number(Fraction(int(c.p), int(c.q)))
+        return reduce(times, (whole_power(self.tree(f), int(n)) for f, n in factors), constant)
+
     def tree(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a tree."""
         terms = []
@@ -280,7 +286,7 @@ def cancelled(tree: Tree) -> Tree:
 
 @cache
 def _cancelled(t: Tree) -> Tree:
-    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(a.word == "/" for a in t.arguments))):
+    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(map(_divides, t.arguments)))):
         return t
     try:
         field = _Rational((t,))
@@ -303,7 +309,13 @@ def _cancelled(t: Tree) -> Tree:
     top, bottom = (part // shared for part in parts)
     if t.word != "/" and bottom.total_degree():  # a sum whose parts are better apart
         return t
-    return simplified("/", field.tree(top), field.tree(bottom))
+    return simplified("/", *map(field.factored, (top, bottom)))
+
+
+@cache
+def _divides(t: Tree) -> bool:
+    """Return whether a tree is a product with a quotient in it."""
+    return t.word == "/" or (t.word in ("*", "neg") and any(map(_divides, t.arguments)))
 
 
 def _partly_real(atom: Tree) -> bool:
