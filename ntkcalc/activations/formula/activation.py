@@ -16,7 +16,6 @@ from ntkcalc.activations.formula.checks import check, check_growth, check_singul
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
-from ntkcalc.activations.formula.nearly_polynomial import nearly_polynomial
 from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.poles import PoleLine
@@ -31,6 +30,7 @@ from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, node, number, text_of, times, whole_power
+from ntkcalc.activations.formula.within_reach import within_reach
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context, log2, real
 
@@ -50,7 +50,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     if zeros(found):
         found = one_quotient_a_product(found)
-    if (near := _near_polynomial_dual(found, name)) is not None:
+    if (near := _dual_within_reach(found, name)) is not None:
         return _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
     dual = _dual(found, name)
     own = replace(_activation(found, dual), parity=dual.parity)
@@ -167,13 +167,13 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     return dual
 
 
-def _near_polynomial_dual(tree: Tree, name: str) -> PolynomialDual | None:
-    """Return the dual of the polynomial that a plain tree is to below the floor, None where there is none."""
-    near = nearly_polynomial(tree)
-    row = None if near is None else polynomial(near)
-    if row is None or len(row) == 1:  # of constants others say more
+def _dual_within_reach(tree: Tree, name: str) -> _AnyDual | None:
+    """Return the dual of a plainer formula that a plain tree is but for what is far below the floor, if any."""
+    near = within_reach(tree)
+    if near is tree or near.constant:  # of constants others say more
         return None
-    dual = _polynomial_dual(row, name)
+    check_singularities(tree, name)
+    dual = _dual(near, name)
     totals = [real(context(64), total(16)) for total in (dual.mean_square, dual.slope_square)]
     return dual if log2(min(totals)) > -FLOOR else None
 
@@ -219,7 +219,7 @@ def _shift(dual: QuadratureDual) -> int:
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     """Return the dual of φ(√q x) for a φ that has one: kinks and symmetries are φ's, only its growth is another."""
-    if (near := _near_polynomial_dual(stretched(tree, q), dual.name)) is not None:
+    if (near := _dual_within_reach(stretched(tree, q), dual.name)) is not None:
         return near
     if isinstance(dual, PolynomialDual):
         row = [polynomial(stretched(times(c, whole_power(X, n)), q)) or [] for n, c in enumerate(dual.row)]

@@ -165,7 +165,12 @@ SMOOTH = {
         meaning="(exp(x) - exp(-x))/2",
     ),
     "tanh": Smooth(
-        "1 - tanh(x)*tanh(x)", "-y", vanishes=True, rises=True, ends=(-1, 1), meaning="1 - 2/(exp(2*x) + 1)"
+        "4*sigmoid(2*x)*sigmoid(-2*x)",
+        "-y",
+        vanishes=True,
+        rises=True,
+        ends=(-1, 1),
+        meaning="1 - 2/(exp(2*x) + 1)",
     ),
     "asinh": Smooth(
         "1/sqrt(1 + x*x)", "-y", vanishes=True, rises=True, ends=(-_INF, _INF), meaning="log(x + sqrt(1 + x*x))"

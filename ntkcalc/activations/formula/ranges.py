@@ -113,11 +113,11 @@ class RangeField:
 
     def divide(self, a: Range, b: Range) -> Range:
         """Return quotients; a divisor that ends at 0 does not take that value."""
-        if b.low < 0 and b.high > 0:
+        if (b.low < 0 and b.high > 0) or (b.low == 0 and b.high == 0):
             return Range()
-        low = _LOWEST if b.high == 0 else 1 / b.high
-        high = _HIGHEST if b.low == 0 else 1 / b.low
-        return a * Range(low.lower(), high.upper()) if low <= high else Range()
+        low = _LOWEST if b.high == 0 else (1 / b.high).lower()
+        high = _HIGHEST if b.low == 0 else (1 / b.low).upper()
+        return a * Range(low, high)
 
     def power(self, a: Range, r: Range) -> Range:
         """Return a^r of a ≥ 0, by e^{r ln a}."""

@@ -1,9 +1,9 @@
-r"""The polynomial that a formula is to far below the floor, such as x of silu(x + 10^6) − 10^6.
+r"""The plainer formula that a formula is where the normal law is, such as 10^6 − x of silu(10^6 − x).
 
-On |x| ≤ R, where the normal law is, branches that have one sign there are taken, and functions that are within ε of
-their limits, as tanh is at 10^6, are replaced by these. Errors go on through the tree: at most ε sup |f'| through f.
-Where a polynomial p is left and p' is also what is left of φ', errors and what φ and p have beyond R prove that
-‖φ − p‖ and ‖φ' − p'‖ are below 2**-ERROR.
+On |x| ≤ R branches that have one sign are taken. Functions that are within ε of their limits there, as tanh is at 10^6,
+are replaced by these if a polynomial p is left, and p' is left of φ'; errors go on through the tree, at most ε sup |f'|
+through f. What both formulas have beyond R is bounded by their growth. So ‖φ − p‖ and ‖φ' − p'‖ are below 2**-ERROR,
+far below the floor.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ERROR = 12288
 """−log2 of norms that are below the floor of any that is not itself next to 0."""
 
 _PRECISION = 64
-_REACH = 320.0  # R, beyond which e^{−x²/4} is below 2**−(2 ERROR)
+_REACH = 192.0  # R, beyond which e^{−x²/2} is below 2**−(2 ERROR)
 _NEAREST = 64.0  # arguments up to which no function is that near its limit
 
 
-class _NoPolynomialError(Exception):
-    """A formula is no polynomial between ±R."""
+class _UnknownError(Exception):
+    """Errors have no bound."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,23 +40,26 @@ class _Near:
     error: Ball
 
 
-def nearly_polynomial(tree: Tree) -> Tree | None:
-    """Return the polynomial that a plain tree with branches is but for 2**-ERROR, None where there is none proven."""
+def within_reach(tree: Tree) -> Tree:
+    """Return the plainer formula that a plain tree with branches is but for 2**-ERROR, itself where none is proven."""
     try:
-        return None if polynomial(tree) is not None else _near(tree)
-    except (_NoPolynomialError, InputError):  # or of powers that are too high
-        return None
+        return tree if polynomial(tree) is not None else _plainer(tree)
+    except (_UnknownError, InputError):  # the latter of powers that are too high
+        return tree
 
 
-def _near(tree: Tree) -> Tree | None:
-    line, small = Range(arb(-_REACH), arb(_REACH)), power_of_two(-ERROR - 2.0)
-    found, slope = (_Approximation(line).of(t) for t in (tree, derivative(tree)))
-    if not (found.error < small and slope.error < small):
-        return None
-    near, steep = plain(found.tree), plain(slope.tree)
-    if polynomial(near) is None or polynomial(derivative(near)) != polynomial(steep):
-        return None
-    return near if all(map(_is_small_far_out, (tree, derivative(tree), near, steep))) else None
+def _plainer(tree: Tree) -> Tree:
+    line, small, slope = Range(arb(-_REACH), arb(_REACH)), power_of_two(-ERROR - 2.0), derivative(tree)
+    found = _Approximation(line).of(tree)
+    if found.tree is tree or not found.error < small:
+        return tree
+    near = plain(found.tree)
+    steep = derivative(near)
+    if found.error != 0:
+        left = _Approximation(line).of(slope)
+        if polynomial(near) is None or polynomial(steep) != polynomial(plain(left.tree)) or not left.error < small:
+            return tree
+    return near if all(map(_is_small_far_out, (tree, slope, near, steep))) else tree
 
 
 def _is_small_far_out(tree: Tree) -> bool:
@@ -86,10 +89,11 @@ class _Approximation:
         choice = branch(t)
         if choice is not None:
             sign = ranges([choice.decider], self.x)[0].sign
-            if not sign:
-                raise _NoPolynomialError
-            return self.of(choice.above if sign > 0 else choice.below)
+            if sign:
+                return self.of(choice.above if sign > 0 else choice.below)
         a = [self._known[s] for s in t.arguments]
+        if choice is not None and any(u.error != 0 for u in a):
+            raise _UnknownError
         if t.word in SMOOTH and (limit := _limit(t.word, a[0])) is not None:
             return limit
         own, values = simplified(t.head, *(u.tree for u in a)), _applied(t.word, [u.values for u in a])
@@ -145,7 +149,7 @@ def _carried(word: str, a: list[_Near], values: Range) -> Ball:
         slope = outer_derivative(node(word, X, *parameters))
         error = first.error * _size(ranges([slope], first.values)[0])
     if not error.is_finite():
-        raise _NoPolynomialError
+        raise _UnknownError
     return error.upper()
 
 
