@@ -2,8 +2,8 @@
 
 Run ``python tests/fuzz/formulas.py [--count N] [--seed S] [--corpus]``. Whatever is fed in ends in a minute of work, in
 coefficients (depth 2, T = 4, 6 digits), with moments as sums over a grid have them (`moments`), or in a refusal of at
-most two lines, in bounded memory; Python imports, opens and executes nothing for it, and compiles nothing but operators
-and numbered placeholders.
+most two lines, in bounded memory; refusals of formulas that grids see nothing wrong with are listed. Python imports,
+opens and executes nothing for it, and compiles nothing but operators and numbered placeholders.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from moments import differs
+from moments import differs, is_plainly_allowed
 
 from ntkcalc import NtkcalcError, ntk_coefficients
 from ntkcalc.activations.catalogue import FAMILIES, activation
@@ -242,6 +242,7 @@ class Fuzz:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.slowest: list[tuple[float, str]] = []
         self.faults: list[str] = []
+        self.doubtful: list[str] = []  # refusals of what grids see nothing wrong with
         self.watch = Watch()
         sys.addaudithook(self.watch)
 
@@ -272,9 +273,19 @@ class Fuzz:
             self.fault(said, text)
         self.watch.seen.clear()
         self.outcomes[kind, outcome] += 1
+        if outcome in ("AccuracyError", "InputError"):
+            self.look_at_refusal(kind, text)
         heapq.heappush(self.slowest, (time.process_time() - start, text[:150]))
         if len(self.slowest) > 10:
             heapq.heappop(self.slowest)
+
+    def look_at_refusal(self, kind: str, text: str) -> None:
+        """Keep a formula that was refused though grids see nothing wrong with it."""
+        if kind in ("formula", "corpus"):
+            with suppress(Exception), limited(self.limit):  # of what only looks like a formula
+                if is_plainly_allowed(text):
+                    self.doubtful.append(text)
+                    print(f"refused, though grids see nothing wrong: {text!r}", flush=True)
 
     def progress(self) -> str:
         """Return counts and the slowest inputs so far, in one line each."""
@@ -285,6 +296,7 @@ class Fuzz:
     def __str__(self) -> str:
         total = sum(self.outcomes.values())
         lines = [f"{total} inputs, {len(self.faults)} faults; Python's parser saw {self.watch.compiled} of them"]
+        lines.append(f"{len(self.doubtful)} refused though grids see nothing wrong: {'  '.join(self.doubtful)}")
         for kind in dict.fromkeys(kind for kind, _ in self.outcomes):
             counts = {outcome: n for (k, outcome), n in sorted(self.outcomes.items()) if k == kind}
             lines.append(f"{kind}: {sum(counts.values())}: " + ", ".join(f"{n} {o}" for o, n in counts.items()))

@@ -473,12 +473,12 @@ class _Region:
             raise UnboundedError
 
     def sigmoid(self, u: Form) -> Form:
-        """Return 1/(1 + e^{−u}), where |Im u| ≤ 1 at most |e^u| and 1."""
-        with suppress(UnboundedError):
-            return self.form(_written("1/(1 + exp(-x))"), u)
+        """Return 1/(1 + e^{−u}), which is at most 1 where |Im u| ≤ 1."""
+        for text in ("1/(1 + exp(-x))", "exp(x)/(1 + exp(x))"):
+            with suppress(UnboundedError):
+                return self.form(_written(text), u)
         self._require_narrow(u)
-        share = _algebraic(self._around_zero(1))
-        return self.multiply(share, self.exp(u)) if self._direction(u) < 0 else share
+        return _algebraic(self._around_zero(1))
 
     def softplus(self, u: Form) -> Form:
         """Return ln(1 + e^u), which is at most |u| + ln 2 + 1 where |Im u| ≤ 1."""
@@ -518,12 +518,17 @@ class _Region:
     def power(self, u: Form, r: Fraction) -> Form:
         if u.factor.is_zero() and r > 0:
             return u
-        if u.rate.is_zero():
-            self._require_off_cut(u)
-        elif not self._phase(u).real > 0:
-            raise UnboundedError
         exponent = acb(_number(r))
-        factor = u.factor.pow(exponent, analytic=True)
+        try:
+            if u.rate.is_zero():
+                self._require_off_cut(u)
+            elif not self._phase(u).real > 0:
+                raise UnboundedError
+            factor = u.factor.pow(exponent, analytic=True)
+        except UnboundedError:
+            if u.range is None or not u.range.low >= 0 or r <= 0:
+                raise
+            factor = acb(arb(0).union(arb(u.factor.abs_upper()) ** _number(r)))
         if not factor.is_finite():
             raise UnboundedError
         return Form(factor, u.power * r, u.rate * exponent, u.order)

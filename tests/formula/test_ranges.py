@@ -1,0 +1,227 @@
+"""Ranges of real values, limits at 0, and what formulas are within reach of the normal law."""
+
+from __future__ import annotations
+
+import random
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from flint import acb, arb
+
+from ntkcalc import ntk_coefficients
+from ntkcalc.activations.catalogue import activation
+from ntkcalc.activations.formula.balls import (
+    BranchingBalls,
+    ComplexBalls,
+    RealBalls,
+    log2_upper,
+    to_ball,
+    working_precision,
+)
+from ntkcalc.activations.formula.functions import SMOOTH, WORDS, DomainError, RealField, derivative, plain, program
+from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.growth import decided_beside, growth
+from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
+from ntkcalc.activations.formula.ranges import Range, ranges
+from ntkcalc.activations.formula.removable import limits, one_quotient_a_product
+from ntkcalc.activations.formula.trees import Tree, X, node, text_of
+from ntkcalc.activations.formula.within_reach import within_reach
+from ntkcalc.errors import AccuracyError, InputError
+from ntkcalc.numerics.precision import context
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "fuzz"))
+
+from formulas import some_formula
+from moments import differs, is_plainly_allowed
+
+CTX = context(200)
+
+
+def tree(text: str) -> Tree:
+    return plain(parsed(text, WORDS))
+
+
+def some_trees(seed: int, count: int) -> list[Tree]:
+    """Plain formulas of the fuzz."""
+    draw, found = random.Random(seed), list[Tree]()
+    while len(found) < count:
+        try:
+            found.append(tree(some_formula(draw)))
+        except InputError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ranges_hold_values(seed: int) -> None:
+    draw = random.Random(seed)
+    for t in some_trees(seed, 40):
+        left = draw.choice([-20.0, -3.0, -1.0, -0.25, 0.0, 0.5, 7.0])
+        right = left + draw.choice([0.0625, 1.0, 5.0, 30.0])
+        infinite = draw.random() < 0.3
+        with working_precision(64):
+            try:
+                held = ranges([t], Range(arb(left), arb.pos_inf() if infinite else arb(right)))[0]
+            except InputError:  # of numbers with too many digits
+                continue
+        run = program([t], RealField(CTX))
+        for i in range(9):
+            try:
+                value = run(CTX.mpf(left + (right - left) * (i + 0.5) / 9 * (40 if infinite else 1)))[0]
+            except DomainError:
+                continue
+            assert held.low <= to_ball(value), text_of(t)
+            assert to_ball(value) <= held.high, text_of(t)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_ranges_of_functions_are_no_wider_than_they_need_be(name: str) -> None:
+    with working_precision(64):
+        held = ranges([node(name, X)], Range(arb("0.5"), arb(1)))[0]
+    values = [program([node(name, X)], RealField(CTX))(CTX.mpf(x))[0] for x in (0.5, 0.625, 0.75, 0.875, 1)]
+    assert held.high - held.low < 1.3 * to_ball(max(values) - min(values)) + 0.1
+
+
+FAR_OUT_ON_THE_LINE = [
+    *("erf(asinh(x))", "x/asinh(x)", "asinh(asinh(x))", "atan(x+1e6)", "atan(x-1e6)", "gelu(exp(abs(x))-1)"),
+    *("exp(sinc(asinh(x)))", "asinh(-sin(x))", "sinc(cos(x))", "tan(Phi(asinh(x)))-x", "sqrt(asinh(x)^2+x)"),
+    *("sigmoid(log(x^2))", "log1p(sigmoid(x)+x^2)", "sigmoid(relu(sinh(x*x)))", "silu(-sinh(x))*exp(x)"),
+    *("x^-2*exp(-x)+exp(-x^2)*x^5", "(exp(-x)+exp(-2*x))^2", "log(x^4)*x", "tanh(1/x)"),
+]
+
+
+@pytest.mark.parametrize("text", FAR_OUT_ON_THE_LINE)
+@pytest.mark.parametrize("order", [0, 1])
+def test_bounds_on_the_line_hold(text: str, order: int) -> None:
+    t = derivative(tree(text)) if order else tree(text)
+    for sign in (1, -1):
+        bound = growth(t, 16.0, 0.0, sign)
+        if bound is None:  # of √(…) where that is not real, and of what grows as e^x does
+            assert sign < 0 or text.startswith("silu")
+            continue
+        with working_precision(3000):
+            run = program([t], BranchingBalls())
+            for x in (16.0, 16.7, 20.0, 31.4, 60.0):
+                value = run(sign * arb(x))[0]
+                assert not value.is_finite() or log2_upper(value) <= bound.log_value(x) + 1e-6
+
+
+@pytest.mark.parametrize("text", ["exp(-cosh(x))", "sigmoid(-sinh(x))", "erfc(exp(x))", "x*exp(-exp(x/3)+x)"])
+def test_what_falls_like_an_exponential_of_one_has_a_bound_that_falls(text: str) -> None:
+    bound = growth(tree(text), 16.0, 0.03, 1)
+    assert bound is not None
+    with working_precision(3000):
+        run = program([tree(text)], ComplexBalls())
+        for x in (16.0, 18.0, 20.0):
+            for y in (0.0, 0.02, -0.03):
+                assert log2_upper(run(acb(x, y))[0]) <= bound.log_value(x) + 1e-6
+    assert bound.log_value(40.0) < -5 * 40**2
+
+
+@pytest.mark.parametrize(
+    ("text", "side", "branch"),
+    [
+        ("min(1/x,3)", 1, "3"),
+        ("max(1/x,3)", -1, "3"),
+        ("clip(1/x,1,cosh(x))", 1, "(exp(x)+exp(-x))/2"),
+        ("min(x^(-2),exp(x))", -1, "exp(x)"),
+        ("relu(log(x^2))", 1, "0"),
+    ],
+)
+def test_branches_next_to_a_pole_are_told_by_growth(text: str, side: int, branch: str) -> None:
+    assert text_of(decided_beside(tree(text), Fraction(0), side, 2.0**40)) == branch
+
+
+LIMITS = ["(exp(x)-1-x)/x^2", "(sin(x)-x)/x^3", "expm1(x)/sin(x)", "(cosh(x)-1)/(x*tanh(x))", "atan(x/3)/erf(x)"]
+
+
+@pytest.mark.parametrize("text", LIMITS)
+@pytest.mark.parametrize("width", [0.125, 0.01, 1e-9])
+def test_limits_at_zero_hold_values_around_it(text: str, width: float) -> None:
+    t = tree(text)
+    with working_precision(100):
+        held = program([limits(t)], ComplexBalls())(acb(arb(0, width), arb(0, width)))[0]
+        assert held.is_finite()
+    with working_precision(400):
+        run = program([t], ComplexBalls())
+        for x, y in ((1, 0), (-0.7, 0.9), (0.01, -1), (0.3, 0.3)):
+            assert held.contains(run(acb(x * width, y * width))[0].mid())
+
+
+@pytest.mark.parametrize("text", ["(exp(x)-1-x)/x^3", "(1+x)/x", "relu(x)/x", "x/(x-x^2*2+x^2*2+1e-30)"])
+def test_what_has_no_limit_at_zero_gets_none(text: str) -> None:
+    assert limits(tree(text)) is tree(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("x*(1/(1+x))", "x/(1+x)"), ("(x/(1+x))/(2/(3+x))", "x*(3+x)/((1+x)*2)"), ("-(1/x)*sin(x)", "-1*sin(x)/x")],
+)
+def test_products_of_quotients_are_one(text: str, same: str) -> None:
+    assert text_of(one_quotient_a_product(tree(text))) == text_of(tree(same))
+
+
+@pytest.mark.parametrize("x", ["0.3", "-0.9", "1e-12", "1.7", "-40"])
+def test_the_slope_of_sinc_is_its_slope(x: str) -> None:
+    exact = context(300)
+    u = exact.mpf(x)
+    slope = (exact.cos(u) - exact.sin(u) / u) / u
+    with working_precision(120):
+        for field, at in ((RealBalls(), arb(x)), (ComplexBalls(), acb(x))):
+            found = field.sinc_slope(at)
+            assert abs(found - to_ball(slope)).abs_upper() < abs(to_ball(slope)) * 2.0**-100
+        wide = RealBalls().sinc_slope(arb(x).union(arb(0)))
+        assert not wide.is_finite() or wide.contains(to_ball(slope))
+
+
+# ---------------------------------------------------------------- within reach
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        *(("silu(1e6-x)", "1000000-x"), ("x+relu(x-400)", "x"), ("x^3+erf(1e4+x)", "x^3+1")),
+        *(("atan(min(x,1e30))", "atan(x)"), ("max(x,-1e4)*sin(x)", "x*sin(x)"), ("softplus(x-1e5)+x", "x")),
+    ],
+)
+def test_what_is_plainer_within_reach_has_that_dual(text: str, same: str) -> None:
+    one, other = activation(text).dual, activation(same).dual
+    assert type(one) is type(other)
+    assert one.hermite(6, 60) == other.hermite(6, 60)
+
+
+@pytest.mark.parametrize("text", ["tanh(x+100)+x", "x+relu(x-100)", "sigmoid(60*x)", "max(x,abs(x))", "x/(x+1e6)"])
+def test_what_the_floor_may_see_is_kept(text: str) -> None:
+    assert within_reach(tree(text)) is tree(text)
+
+
+def test_at_other_variances_more_may_be_within_reach() -> None:
+    kinked, line = (ntk_coefficients(text, 3, 4, sigma_w2="10000", sigma_b2="0.1") for text in ("x+relu(x-400)", "x"))
+    assert kinked.coefficients[2].value > 1
+    assert line.coefficients[2].value == 0
+    assert isinstance(activation("x+relu(x-400)").dual, PolynomialDual)
+
+
+# ---------------------------------------------------------------- what was refused
+
+ONCE_REFUSED = [
+    *("erf(sinh(x))", "x/asinh(x)", "gelu(cosh(x)-1)", "sigmoid(x^-2)", "clip(1/x,1,cosh(x))", "relu(expm1(x)/x-1)"),
+    *("(exp(x)-1-x)/x^2", "sinc(cos(x))", "relu(sinc(x-3))", "log1p(elu(x)/x)", "tanh(x)*softplus(1.702*x)/x"),
+    *("silu(x/atan(x/100))", "tanh(1/x)*x", "exp(gaussian(1,x-200))", "min(x^2,2)^1.5"),
+]
+
+
+@pytest.mark.parametrize("text", ONCE_REFUSED)
+def test_what_grids_see_nothing_wrong_with_has_the_moments_that_they_see(text: str) -> None:
+    assert is_plainly_allowed(text)
+    found = activation(text)
+    assert differs(found.name, found) == ""
+
+
+@pytest.mark.parametrize("text", ["1/x", "log(abs(x))", "step(x)", "exp(x^2)", "sqrt(abs(x))", "x/x", "sqrt(x+20)"])
+def test_grids_see_what_the_theory_excludes(text: str) -> None:
+    assert not is_plainly_allowed(text)
+    with pytest.raises((InputError, AccuracyError)):
+        activation(text)
