@@ -76,12 +76,12 @@ def test_ranges_hold_values(seed: int) -> None:
             assert to_ball(value) <= held.high, text_of(t)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", [name for name, f in SMOOTH.items() if f.ends])
 def test_ranges_of_functions_are_no_wider_than_they_need_be(name: str) -> None:
     with working_precision(64):
         held = ranges([node(name, X)], Range(arb("0.5"), arb(1)))[0]
     values = [program([node(name, X)], RealField(CTX))(CTX.mpf(x))[0] for x in (0.5, 0.625, 0.75, 0.875, 1)]
-    assert held.high - held.low < 1.3 * to_ball(max(values) - min(values)) + 0.1
+    assert held.high - held.low < 1.001 * to_ball(max(values) - min(values))
 
 
 FAR_OUT_ON_THE_LINE = [
