@@ -30,11 +30,11 @@ from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, node, number, text_of, times, whole_power
-from ntkcalc.activations.formula.within_reach import within_reach
+from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context, log2, real
 
-_AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled
+_AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled | DualWithinReach
 _LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
 _LARGEST = 1e9  # log2 of an E[φ²] that is refused
 
@@ -50,8 +50,11 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     if zeros(found):
         found = one_quotient_a_product(found)
-    if (near := _dual_within_reach(found, name)) is not None:
-        return _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
+    near = _dual_within_reach(found, name)
+    if near is not None:
+        own = _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
+        jumps, roughness = near.jumps()
+        return replace(own, jumps=jumps, roughness=roughness)
     dual = _dual(found, name)
     own = replace(_activation(found, dual), parity=dual.parity)
     named = _same_named(found, dual, named_call)
@@ -167,7 +170,7 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     return dual
 
 
-def _dual_within_reach(tree: Tree, name: str) -> _AnyDual | None:
+def _dual_within_reach(tree: Tree, name: str) -> DualWithinReach | None:
     """Return the dual of a plainer formula that a plain tree is but for what is far below the floor, if any."""
     near = within_reach(tree)
     if near is tree or near.constant:  # of constants others say more
@@ -175,7 +178,7 @@ def _dual_within_reach(tree: Tree, name: str) -> _AnyDual | None:
     check_singularities(tree, name)
     dual = _dual(near, name)
     totals = [real(context(64), total(16)) for total in (dual.mean_square, dual.slope_square)]
-    return dual if log2(min(totals)) > -FLOOR else None
+    return DualWithinReach(dual, name) if log2(min(totals)) > -FLOOR else None
 
 
 def _polynomial_dual(row: Sequence[Tree], name: str) -> PolynomialDual:

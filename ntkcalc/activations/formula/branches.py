@@ -18,6 +18,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import Branch, branch, derivative, plain, replaced
+from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import cancelled, one_quotient
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, node, over, rebuilt
@@ -156,6 +157,9 @@ def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
     value = _ball(u, box, bits)
     if value > 0 or value < 0:
         return 1 if value > 0 else -1
+    with working_precision(bits):
+        if sign := ranges([u], Range(left, right))[0].sign:
+            return sign
     chain = [u]
     for m in range(1, _DERIVATIVES + 1):
         slope = _derivative(chain[-1])

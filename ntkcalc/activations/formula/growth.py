@@ -205,7 +205,8 @@ class _Region:
         found = None
         if len(a) == len(arguments):
             with suppress(UnboundedError):
-                found = replace(self._node(t, a, x), inside_log=self._inside_log(t, a))
+                found = self._node(t, a, x)
+                found = replace(found, inside_log=self._inside_log(t, a) or found.inside_log)
         if values is not None and values.bounded and (found is None or self._bounded(found) is None):
             found = _algebraic(values.whole)
         return found and replace(found, range=values)
@@ -231,11 +232,12 @@ class _Region:
         if t.word == "log":
             return a[0]
         logs = [u.inside_log for u in a]
-        c = next((s.number for s in t.arguments if s.number is not None), None) if t.word == "*" else None
+        numbers = t.arguments if t.word == "*" else t.arguments[1:] if t.word == "/" else ()
+        c = next((s.number for s in numbers if s.number), None)
         v = [u for u in logs if u is not None]
         with suppress(UnboundedError):
             if c is not None and len(v) == 1:
-                return self.power(v[0], c)
+                return self.power(v[0], c if t.word == "*" else 1 / c)
             if v and len(v) == len(logs):
                 if t.word == "neg":
                     return self.divide(_algebraic(1), v[0])
@@ -328,7 +330,14 @@ class _Region:
     def _direction(self, u: Form) -> int:
         """Return the sign of the real part far out, 0 where it is not known."""
         phase = self._phase(u).real
-        return 1 if phase > 0 else -1 if phase < 0 else 0 if u.range is None else u.range.sign
+        if phase > 0 or phase < 0:
+            return 1 if phase > 0 else -1
+        if u.inside_log is not None:  # ln v, v < 1 or v > 1
+            for sign, v in ((-1, u.inside_log), (1, self.divide(_algebraic(1), u.inside_log))):
+                held = self._bounded(v)
+                if held is not None and held.abs_upper() < 1:
+                    return sign
+        return 0 if u.range is None else u.range.sign
 
     # ---------------------------------------------------------------- arithmetic
 
@@ -573,9 +582,9 @@ class _Region:
         direction = self._direction(u)
         if not direction:
             raise UnboundedError
-        own = u if direction > 0 else self.negate(u)
-        found = self.form(_written("log(x + sqrt(1 + x*x))"), own)
-        return found if direction > 0 else self.negate(found)
+        if direction > 0:
+            return self.form(_written("log(x + sqrt(1 + x*x))"), u)
+        return self.form(_written("-log(sqrt(1 + x*x) - x)"), u)
 
 
 _ARITHMETIC: dict[str, Callable[..., Form]] = {

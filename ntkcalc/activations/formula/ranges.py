@@ -1,7 +1,7 @@
 """Which values a real formula may take on an interval that may be infinite: intervals with ends that may be infinite.
 
-Of functions that rise or fall the ends tell; others have bounds that hold everywhere. Where nothing is known of a
-value, or it may not be real, its range is the whole line.
+Of functions that rise or fall the ends tell; others have bounds that hold everywhere. The range of what is not known
+is the whole line; what may not be real is `UNREAL`, and so is all that is made of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ntkcalc.activations.formula.functions import OVER, SMOOTH, Program, outer_d
 from ntkcalc.activations.formula.trees import Tree, X, node
 
 _MOST_BITS = 4096.0  # before the point
+_FIRST = {"log": 0, "log1p": -1, "sqrt": 0}  # where functions begin that are not real everywhere
 _LOWEST, _HIGHEST = arb.neg_inf(), arb.pos_inf()
 
 
@@ -31,6 +32,11 @@ class Range:
 
     low: Ball = _LOWEST
     high: Ball = _HIGHEST
+
+    @property
+    def unreal(self) -> bool:
+        """Whether there may be no real value."""
+        return bool(self.low.is_nan())
 
     @property
     def bounded(self) -> bool:
@@ -63,6 +69,8 @@ class Range:
 
     def __mul__(self, other: Range) -> Range:
         """Return products, of a value with itself its squares."""
+        if self.unreal or other.unreal:
+            return UNREAL
         if self is other:
             sizes = sorted((abs(self.low), abs(self.high)))
             return Range((sizes[0] ** 2).lower() if self.sign else arb(0), (sizes[1] ** 2).upper())
@@ -78,9 +86,13 @@ class Range:
         return Range(min(self.low, arb(0)), max(self.high, arb(0)))
 
 
+UNREAL = Range(arb.nan(), arb.nan())
+"""The range of what may have no real value somewhere."""
+
+
 def around(ball: Ball) -> Range:
-    """Return the range that a real ball holds, the whole line for what is not finite."""
-    return Range(ball.lower(), ball.upper()) if ball.is_finite() else Range()
+    """Return the range that a real ball holds, `UNREAL` for what is not finite."""
+    return Range(ball.lower(), ball.upper()) if ball.is_finite() else UNREAL
 
 
 def ranges(trees: list[Tree], x: Range) -> list[Range]:
@@ -114,36 +126,33 @@ class RangeField:
     def divide(self, a: Range, b: Range) -> Range:
         """Return quotients; a divisor that ends at 0 does not take that value."""
         if (b.low < 0 and b.high > 0) or (b.low == 0 and b.high == 0):
-            return Range()
+            return a * Range()
         low = _LOWEST if b.high == 0 else (1 / b.high).lower()
         high = _HIGHEST if b.low == 0 else (1 / b.low).upper()
         return a * Range(low, high)
 
     def power(self, a: Range, r: Range) -> Range:
         """Return a^r of a ≥ 0, by e^{r ln a}."""
-        return self.exp(r * self.log(a)) if a.low >= 0 else Range()
+        if a.low > 0 or not r.low > 0:
+            return self.exp(r * self.log(a))
+        return Range(arb(0), self.exp(r * self.log(Range(a.high, a.high))).high) if a.low == 0 else UNREAL
 
     def _smooth(self, name: str, u: Range) -> Range:
         """Return the range of a smooth function, from its ends if it has one direction."""
         f = SMOOTH[name]
+        if u.unreal or (name in _FIRST and not (u.low > _FIRST[name] or (name == "sqrt" and u.low == 0))):
+            return UNREAL
         if f.within is not None:
             everywhere = Range(arb(f.within[0]), arb(f.within[1]))
-            if not u.bounded:
-                return everywhere
-            own = around(_value(name, u.whole))
-            return Range(max(own.low, everywhere.low), min(own.high, everywhere.high))
+            own = around(_value(name, u.whole)) if u.bounded else UNREAL
+            return everywhere if own.unreal else Range(max(own.low, everywhere.low), min(own.high, everywhere.high))
         assert f.ends is not None
-        ends = [arb(f.ends[i]) if not end.is_finite() else _value(name, end) for i, end in enumerate(u._ends)]
-        if not f.ends[0] < f.ends[1]:
-            ends.reverse()
-        low, high = ends
-        if name in ("log", "log1p", "sqrt") and not low > _LOWEST:
-            low = arb(0) if name == "sqrt" else _LOWEST
-        return Range() if high.is_nan() else Range(low.lower(), high.upper())
+        low, high = (_value(name, end) if end.is_finite() else arb(f.ends[i]) for i, end in enumerate(u._ends))
+        return Range(low.lower(), high.upper()) if f.ends[0] < f.ends[1] else Range(high.lower(), low.upper())
 
     def _over(self, name: str, u: Range) -> Range:
         """Return the range of f(u)/u, a mean of f' from 0 to u where u may be 0."""
-        if u.sign:
+        if u.sign or u.unreal:
             return self.divide(self._smooth(name, u), u)
         return ranges([outer_derivative(node(name, X))], u.around_zero())[0]
 
@@ -153,22 +162,32 @@ class RangeField:
 
     def abs(self, u: Range) -> Range:
         """Return |u|."""
+        if u.unreal:
+            return u
         return u if u.low >= 0 else -u if u.high <= 0 else Range(arb(0), max(-u.low, u.high))
 
     def max(self, u: Range, v: Range) -> Range:
         """Return the larger one."""
+        if u.unreal or v.unreal:
+            return UNREAL
         return Range(max(u.low, v.low), max(u.high, v.high))
 
     def min(self, u: Range, v: Range) -> Range:
         """Return the smaller one."""
+        if u.unreal or v.unreal:
+            return UNREAL
         return Range(min(u.low, v.low), min(u.high, v.high))
 
     def sign(self, u: Range) -> Range:
         """Return the sign of u."""
+        if u.unreal:
+            return UNREAL
         return Range(arb(1 if u.low > 0 else -1), arb(-1 if u.high < 0 else 1))
 
     def step(self, u: Range) -> Range:
         """Return 1 for u > 0, else 0."""
+        if u.unreal:
+            return UNREAL
         return Range(arb(int(u.low > 0)), arb(int(u.high > 0)))
 
 

@@ -8,22 +8,29 @@ far below the floor.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, power_of_two, real_program, working_precision
 from ntkcalc.activations.formula.functions import SMOOTH, branch, derivative, outer_derivative, plain, polynomial
-from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.growth import far_formula, growth
 from ntkcalc.activations.formula.ranges import Range, RangeField, around, ranges
 from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, simplified
-from ntkcalc.errors import InputError
+from ntkcalc.errors import AccuracyError, InputError
 
-ERROR = 12288
+ERROR = 6656
 """−log2 of norms that are below the floor of any that is not itself next to 0."""
 
+MOST_BITS = 2048
+"""Bits that a coefficient at the floor has in spite of such an error."""
+
 _PRECISION = 64
-_REACH = 192.0  # R, beyond which e^{−x²/2} is below 2**−(2 ERROR)
+_REACH = 144.0  # R, beyond which e^{−x²/2} is below 2**−(2 ERROR)
 _NEAREST = 64.0  # arguments up to which no function is that near its limit
 
 
@@ -55,6 +62,8 @@ def _plainer(tree: Tree) -> Tree:
         return tree
     near = plain(found.tree)
     steep = derivative(near)
+    if found.error == 0 and all(far_formula(tree, _REACH, sign) is near for sign in (-1, 1)):
+        return tree  # it is that formula everywhere, of which others say more
     if found.error != 0:
         left = _Approximation(line).of(slope)
         if polynomial(near) is None or polynomial(steep) != polynomial(plain(left.tree)) or not left.error < small:
@@ -151,6 +160,29 @@ def _carried(word: str, a: list[_Near], values: Range) -> Ball:
     if not error.is_finite():
         raise _UnknownError
     return error.upper()
+
+
+class DualWithinReach:
+    """The dual of a formula that another one is within reach; digits beyond `MOST_BITS` are refused in its name."""
+
+    def __init__(self, dual: Any, name: str) -> None:
+        self._dual, self.name = dual, name
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(object.__getattribute__(self, "_dual"), name)
+        return partial(self._checked, found) if name in _OF_BITS else found
+
+    def _checked(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if arguments[-1] > MOST_BITS:
+            raise AccuracyError(
+                f"{self.name} is known to about {math.floor(MOST_BITS * math.log10(2))} digits, as "
+                "what it is next to 0; lower --digits"
+            )
+        return function(*arguments)
+
+
+_OF_BITS = ("taylor", "expansion", "value", "mean_square", "slope_square", "hermite")
+"""Methods whose last argument is a number of bits."""
 
 
 def _size(values: Range) -> Ball:
