@@ -57,8 +57,9 @@ def within_reach(tree: Tree) -> Tree:
 
 def _plainer(tree: Tree) -> Tree:
     line, small, slope = Range(arb(-_REACH), arb(_REACH)), power_of_two(-ERROR - 2.0), derivative(tree)
-    found = _Approximation(line).of(tree)
-    if found.tree is tree or not found.error < small:
+    approximation = _Approximation(line)
+    found = approximation.of(tree)
+    if not found.error < small or (found.error == 0 and not approximation.decides):
         return tree
     near = plain(found.tree)
     steep = derivative(near)
@@ -81,7 +82,7 @@ class _Approximation:
     """What trees are nearly, for x in a range."""
 
     def __init__(self, x: Range) -> None:
-        self.x = x
+        self.x, self.decides = x, False  # whether branches that are not constant are decided
         self._known: dict[Tree, _Near] = {}
 
     def of(self, tree: Tree) -> _Near:
@@ -99,6 +100,7 @@ class _Approximation:
         if choice is not None:
             sign = ranges([choice.decider], self.x)[0].sign
             if sign:
+                self.decides |= not t.constant
                 return self.of(choice.above if sign > 0 else choice.below)
         a = [self._known[s] for s in t.arguments]
         if choice is not None and any(u.error != 0 for u in a):
