@@ -286,7 +286,8 @@ def cancelled(tree: Tree) -> Tree:
 
 @cache
 def _cancelled(t: Tree) -> Tree:
-    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(map(_divides, t.arguments)))):
+    inside = _holds_quotient if t.word == "*" else _divides
+    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(map(inside, t.arguments)))):
         return t
     try:
         field = _Rational((t,))
@@ -316,6 +317,12 @@ def _cancelled(t: Tree) -> Tree:
 def _divides(t: Tree) -> bool:
     """Return whether a tree is a product with a quotient in it."""
     return t.word == "/" or (t.word in ("*", "neg") and any(map(_divides, t.arguments)))
+
+
+@cache
+def _holds_quotient(t: Tree) -> bool:
+    """Return whether a tree is made of quotients by arithmetic."""
+    return t.word == "/" or (t.word in _ARITHMETIC and any(map(_holds_quotient, t.arguments)))
 
 
 def _partly_real(atom: Tree) -> bool:
