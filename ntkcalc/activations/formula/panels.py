@@ -330,7 +330,9 @@ class Panels:
         tree, stack = segment.trees[0], [(segment.left, segment.right)]
         while stack:
             left, right = stack.pop()
-            cell, sliver = _certified(left, right, tree), _sliver(left, right, (tree,))
+            sliver = _sliver(left, right, (tree,))
+            far = sliver.nearest**2 > -4 * least and sliver.is_last(least)
+            cell = None if far else _certified(left, right, tree)
             if cell is not None:
                 cells.append(cell)
             elif sliver.is_last(least):
