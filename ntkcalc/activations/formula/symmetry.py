@@ -286,8 +286,8 @@ def cancelled(tree: Tree) -> Tree:
 
 @cache
 def _cancelled(t: Tree) -> Tree:
-    inside = _holds_quotient if t.word == "*" else _divides
-    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and any(map(inside, t.arguments)))):
+    holds = any(_holds_quotient(a) if t.word == "*" else a.word == "/" for a in t.arguments)
+    if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and holds)):
         return t
     try:
         field = _Rational((t,))
@@ -311,12 +311,6 @@ def _cancelled(t: Tree) -> Tree:
     if t.word != "/" and bottom.total_degree():  # a sum whose parts are better apart
         return t
     return simplified("/", *map(field.factored, (top, bottom)))
-
-
-@cache
-def _divides(t: Tree) -> bool:
-    """Return whether a tree is a product with a quotient in it."""
-    return t.word == "/" or (t.word in ("*", "neg") and any(map(_divides, t.arguments)))
 
 
 @cache
