@@ -210,8 +210,6 @@ STEEP = "x+exp(-1e5)*sin(exp(1e5)*x)"  # whose slope is no more that of x
 @pytest.mark.parametrize(
     "text", ["tanh(x+100)+x", "x+relu(x-100)", "sigmoid(60*x)", "max(x,abs(x))", "x/(x+1e6)", STEEP]
 )
-    "text", ["tanh(x+100)+x", "x+relu(x-100)", "sigmoid(60*x)", "max(x,abs(x))", "x/(x+1e6)", STEEP]
-)
 def test_what_the_floor_may_see_is_kept(text: str) -> None:
     assert within_reach(tree(text)) is tree(text)
 
