@@ -533,8 +533,9 @@ def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) 
     direct, limit = (make(tree, _precision(half)) for make in (_value_program, _limit_program))
 
     def run(box: Ball) -> list[Ball]:
-        found = [acb(arb.nan())] if box.real.contains(0) else direct(box)
-        return found if found[0].is_finite() else limit(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
+        around = limit(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
+        found = around if box.real.contains(0) else direct(box)
+        return min(found, around, key=lambda values: log2_upper(values[0]))
 
     found: list[Cell] = []
     for radius, wide in pairwise(reversed(_RADII)):
