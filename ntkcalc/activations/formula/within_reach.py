@@ -177,8 +177,8 @@ class DualWithinReach:
     def _checked(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if arguments[-1] > MOST_BITS:
             raise AccuracyError(
-                f"{self.name} is known to about {math.floor(MOST_BITS * math.log10(2))} digits, as "
-                "what it is next to 0; lower --digits"
+                f"{self.name} has at most {math.floor(MOST_BITS * math.log10(2))} digits, for it is computed as the "
+                f"plainer formula that it is for |x| <= {_REACH:g}; lower --digits"
             )
         return function(*arguments)
 
