@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -24,8 +25,10 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.functions import SMOOTH, WORDS, DomainError, RealField, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import Growth, decided_beside, growth
+from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import limits, one_quotient_a_product
+from ntkcalc.activations.formula.slivers import sliver_of
 from ntkcalc.activations.formula.trees import Tree, X, node, text_of
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import AccuracyError, InputError
@@ -90,7 +93,14 @@ FAR_OUT_ON_THE_LINE = [
     *("erf(asinh(x))", "x/asinh(x)", "asinh(asinh(x))", "atan(x+1e6)", "atan(x-1e6)", "gelu(exp(abs(x))-1)"),
     *("exp(sinc(asinh(x)))", "asinh(-sin(x))", "sinc(cos(x))", "tan(Phi(asinh(x)))-x", "sqrt(asinh(x)^2+x)"),
     *("sigmoid(log(x^2))", "log1p(sigmoid(x)+x^2)", "sigmoid(relu(sinh(x*x)))", "silu(-sinh(x))*exp(x)"),
-    *("x^-2*exp(-x)+exp(-x^2)*x^5", "(exp(-x)+exp(-2*x))^2", "log(x^4)*x", "tanh(1/x)", "exp(-log(x^4)/2)"),
+    *(
+        "x^-2*exp(-x)+exp(-x^2)*x^5",
+        "(exp(-x)+exp(-2*x))^2",
+        "log(x^4)*x",
+        "tanh(1/x)",
+        "exp(-log(x^4)/2)",
+        "asinh(1e6+x*sin(x)^2)",
+    ),
 ]
 
 
@@ -100,8 +110,8 @@ def test_bounds_on_the_line_hold(text: str, order: int) -> None:
     t = derivative(tree(text)) if order else tree(text)
     for sign in (1, -1):
         bound = growth(t, 16.0, 0.0, sign)
-        if bound is None:  # of √(…) where that is not real, and of what grows as e^x does
-            assert sign < 0 or text.startswith("silu")
+        if bound is None:
+            assert (sign, text) == (-1, "sqrt(asinh(x)^2+x)")  # which is not real there
             continue
         with working_precision(3000):
             run = program([t], BranchingBalls())
@@ -185,6 +195,22 @@ def test_the_slope_of_sinc_is_its_slope(x: str) -> None:
         assert not wide.is_finite() or wide.contains(to_ball(slope))
 
 
+@pytest.mark.parametrize("left", [0.0, 2.0, 4.0, 12.0])
+def test_what_has_no_rule_is_within_the_error(left: float) -> None:
+    formula, need = tree("cosh(x/9)+exp(x/5)"), 200.0
+    panels = Panels(formula, "it")
+    line = panels.line(need + 40)
+    kept = [cell for cell in line.cells if not (left <= cell.left and cell.right <= left + 2)]
+    assert len(kept) < len(line.cells)
+    coarse = replace(line, cells=kept, slivers=[sliver_of(arb(left), arb(left + 2), (formula,))])
+    for order in (0, 1):
+        total, error = panels._squared(coarse, order, need, 20.0)
+        missing = log2_upper(panels.square(order, need) - total)
+        assert missing <= error < missing + 8
+    for exact, rough in zip(panels.hermite(3, need), panels._hermite(coarse, 3, need, 20.0), strict=True):
+        assert rough.contains(exact.mid())
+
+
 # ---------------------------------------------------------------- within reach
 
 
@@ -212,6 +238,12 @@ STEEP = "x+exp(-1e5)*sin(exp(1e5)*x)"  # whose slope is no more that of x
 )
 def test_what_the_floor_may_see_is_kept(text: str) -> None:
     assert within_reach(tree(text)) is tree(text)
+
+
+@pytest.mark.parametrize("text", ["x+step(x-400)", "x+sign(x-1e9)", "sin(x)+step(400+x)"])
+def test_jumps_out_of_reach_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="jumps"):
+        activation(text)
 
 
 def test_at_other_variances_more_may_be_within_reach() -> None:

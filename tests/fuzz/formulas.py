@@ -282,7 +282,7 @@ class Fuzz:
     def look_at_refusal(self, kind: str, text: str) -> None:
         """Keep a formula that was refused though grids see nothing wrong with it."""
         if kind in ("formula", "corpus"):
-            with suppress(Exception), limited(self.limit):  # of what only looks like a formula
+            with suppress(Exception, Hang), limited(self.limit):  # of what only looks like a formula
                 if is_plainly_allowed(text):
                     self.doubtful.append(text)
                     print(f"refused, though grids see nothing wrong: {text!r}", flush=True)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TypeAlias
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
+from ntkcalc.activations.formula.branches import first_branch
 from ntkcalc.activations.formula.checks import check, check_growth, check_singularities
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
@@ -52,6 +53,9 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         found = one_quotient_a_product(found)
     near = _dual_within_reach(found, name)
     if near is not None:
+        check_singularities(found, name)
+        if first_branch(found) is not None:  # which may jump out of reach
+            check(found, name)
         own = _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
         jumps, roughness = near.jumps()
         return replace(own, jumps=jumps, roughness=roughness)
@@ -175,7 +179,6 @@ def _dual_within_reach(tree: Tree, name: str) -> DualWithinReach | None:
     near = within_reach(tree)
     if near is tree or near.constant:  # of constants others say more
         return None
-    check_singularities(tree, name)
     dual = _dual(near, name)
     totals = [real(context(64), total(16)) for total in (dual.mean_square, dual.slope_square)]
     return DualWithinReach(dual, name) if log2(min(totals)) > -FLOOR else None

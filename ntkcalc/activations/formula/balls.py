@@ -58,6 +58,12 @@ def rational(value: Fraction) -> Ball:
     return arb(flint.fmpq(value.numerator, value.denominator))
 
 
+def exact(x: Ball) -> Fraction:
+    """Return an exact ball as a rational number."""
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
 def log2_upper(x: Ball) -> float:
     """Return an upper bound of log2 |x|; −∞ for an exact 0, ∞ for what is not finite."""
     size = x.abs_upper()

@@ -11,11 +11,11 @@ from typing import Any
 
 from flint import arb, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, series_length, working_precision
+from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, rational, series_length, working_precision
 from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import program, stretched
-from ntkcalc.activations.formula.panels import Panels, exact
+from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree
 

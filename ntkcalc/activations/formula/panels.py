@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from operator import add
@@ -28,6 +27,7 @@ from ntkcalc.activations.formula.balls import (
     Ball,
     BranchingBalls,
     ComplexBalls,
+    exact,
     log2_lower,
     log2_upper,
     log_total,
@@ -38,11 +38,11 @@ from ntkcalc.activations.formula.balls import (
 )
 from ntkcalc.activations.formula.branches import Segment, between, segments
 from ntkcalc.activations.formula.functions import Program, branch, derivative, polynomial, program
-from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formula, growth, reciprocal
+from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formula, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
-from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import has_limits, limits
+from ntkcalc.activations.formula.slivers import Sliver, least_reciprocal, sliver_of
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.work import announce
@@ -56,7 +56,6 @@ _SLABS = 6  # boxes that cover the upper half of an ellipse
 _PRECISION = 64
 _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, *(2.0**n for n in (12, 20, 34, 100)))
-_SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
 _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some dozens of numbers in memory
@@ -130,66 +129,6 @@ class Cell:
                     break
                 found.append((math.log2(r), size + 1e-6))
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class Sliver:
-    """An interval without a rule, the formulas that φ may be there, and log2 of bounds on |φ| and |φ'|."""
-
-    left: Ball
-    right: Ball
-    trees: tuple[Tree, ...]
-    log_sizes: tuple[float, float]
-
-    @property
-    def farthest(self) -> float:
-        """An upper bound on |x|."""
-        return float(abs(self.left).max(abs(self.right)).upper()) * (1 + 1e-12)
-
-    @property
-    def nearest(self) -> float:
-        """A lower bound on |x|."""
-        inside = self.left <= 0 and self.right >= 0
-        return 0.0 if inside else float(abs(self.left).min(abs(self.right)).lower()) * (1 - 1e-12)
-
-    def is_last(self, least: float) -> bool:
-        """Return whether there is no use in cutting it: means over it are far below 2**least, or it is that narrow."""
-        log_width = log2_upper(self.right - self.left)
-        if max(self.log_sizes) == math.inf:
-            return log_width < least
-        masses = max(self.log_mass(order, times) for order, times in ((0, 1), (0, 2), (1, 2)))
-        return min(log_width + _SPARE / 2, masses - self.nearest**2 / (4 * _LN2) + _SPARE) < least
-
-    def log_mass(self, order: int, times: int = 2) -> float:
-        """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
-
-        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows.
-        """
-        log_width = log2_upper(self.right - self.left)
-        if self.log_sizes[order] < math.inf:
-            return times * self.log_sizes[order] + log_width
-        if len(self.trees) > 1:
-            return math.inf
-        tree = derivative(self.trees[0]) if order else self.trees[0]
-        found = [math.inf]
-        for end, side in ((self.left, 1), (self.right, -1)):
-            g = growth(reciprocal(tree, exact(end), side), _start(log_width), 0.0, 1)
-            if g is None:
-                continue
-            if not g.rate and (rest := 1 - times * g.power) > 0:
-                found.append(times * g.log_size + rest * log_width - math.log2(rest) + 1e-6)
-            elif g.falls:
-                found.append(times * g.log_value(g.start) + log_width + 1e-6)
-        return min(found)
-
-    def singular_end(self) -> Ball:
-        """Return the end at which the only formula has no finite value, or the middle."""
-        with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
-            run = real_program(self.trees[0], derivative(self.trees[0]))
-            for end in (self.left, self.right):
-                if not all(v.is_finite() for v in run(end)):
-                    return end
-            return ((self.left + self.right) / 2).mid()
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,7 +239,7 @@ class Panels:
             with working_precision(_PRECISION):
                 deciders = self._deciders(segment.whole)
             if not all(u.is_finite() for u in deciders):
-                tree, start = self.tree, _start(log2_upper(segment.right - segment.left))
+                tree, start = self.tree, least_reciprocal(log2_upper(segment.right - segment.left))
                 for end, side in ((segment.left, 1), (segment.right, -1)):
                     with suppress(InputError):  # of ends with too many digits
                         tree = decided_beside(tree, exact(end), side, start)
@@ -320,7 +259,7 @@ class Panels:
     ) -> None:
         """Cut a segment into cells and slivers."""
         if len(segment.trees) > 1:
-            slivers.append(_sliver(segment.left, segment.right, segment.trees))
+            slivers.append(sliver_of(segment.left, segment.right, segment.trees))
             if len(slivers) > _MOST_SLIVERS:
                 raise InputError(
                     f"{self.text}: near x = {float(segment.left.mid()):.6g} a sign that decides between branches "
@@ -330,7 +269,7 @@ class Panels:
         tree, stack = segment.trees[0], [(segment.left, segment.right)]
         while stack:
             left, right = stack.pop()
-            sliver = _sliver(left, right, (tree,))
+            sliver = sliver_of(left, right, (tree,))
             far = sliver.nearest**2 > -4 * least and sliver.is_last(least)
             cell = None if far else _certified(left, right, tree)
             if cell is not None:
@@ -486,32 +425,10 @@ class Panels:
             return (2 * total, error + 1) if self.parity else (total, error)
 
 
-def _start(log_width: float) -> float:
-    """Return a lower bound on 1/|x − c| within an interval of such a width next to c."""
-    return float(2.0 ** min(-log_width - 1e-9, 1000.0))
-
-
 @lru_cache(maxsize=16)
 def panels_of(tree: Tree, text: str, parity: int = 0) -> Panels:
     """Return the panels of a tree, with the cells that are already known."""
     return Panels(tree, text, parity)
-
-
-def exact(x: Ball) -> Fraction:
-    """Return an exact ball as a rational number."""
-    mantissa, exponent = x.man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-
-
-def _sliver(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
-    """Bound what one of several formulas and its derivative may be on a sliver."""
-    with working_precision(_PRECISION):
-        box, values = left.union(right), Range(left, right)
-        both = ([*trees], [derivative(t) for t in trees])
-        by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
-        by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
-        sizes = [max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True)]
-    return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
 
 
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:

@@ -23,6 +23,7 @@ from flint import arb_poly
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.formula.balls import (
     Ball,
+    exact,
     log2_lower,
     log2_upper,
     log_total,
@@ -36,7 +37,7 @@ from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
-from ntkcalc.activations.formula.panels import Panels, exact, panels_of
+from ntkcalc.activations.formula.panels import Panels, panels_of
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.symmetry import polynomial_parts

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
@@ -36,7 +36,7 @@ class Range:
     @property
     def unreal(self) -> bool:
         """Whether there may be no real value."""
-        return bool(self.low.is_nan())
+        return bool(self.low.is_nan() or self.high.is_nan())
 
     @property
     def bounded(self) -> bool:
@@ -97,12 +97,12 @@ def around(ball: Ball) -> Range:
 
 def ranges(trees: list[Tree], x: Range) -> list[Range]:
     """Return the ranges of trees, in the present precision."""
-    return _program(tuple(trees))(x)
+    return _program(tuple(trees), flint.ctx.prec)(x)
 
 
-@cache
-def _program(trees: tuple[Tree, ...]) -> Program:
-    return program(trees, RangeField())
+@lru_cache(maxsize=1 << 10)
+def _program(trees: tuple[Tree, ...], bits: int) -> Program:
+    return program(trees, RangeField())  # whose constants have the present precision
 
 
 class RangeField:

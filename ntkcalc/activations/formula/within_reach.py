@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, power_of_two, real_program, working_precision
+from ntkcalc.activations.formula.balls import Ball, power_of_two, rational, real_program, working_precision
 from ntkcalc.activations.formula.functions import SMOOTH, branch, derivative, outer_derivative, plain, polynomial
 from ntkcalc.activations.formula.growth import far_formula, growth
 from ntkcalc.activations.formula.ranges import Range, RangeField, around, ranges
@@ -27,7 +28,7 @@ ERROR = 6656
 """−log2 of norms that are below the floor of any that is not itself next to 0."""
 
 MOST_BITS = 2048
-"""Bits that a coefficient at the floor has in spite of such an error."""
+"""Bits of numbers, work included, that such an error does not reach even in a coefficient at the floor."""
 
 _PRECISION = 64
 _REACH = 144.0  # R, beyond which e^{−x²/2} is below 2**−(2 ERROR)
@@ -131,15 +132,17 @@ def _limit(word: str, u: _Near) -> _Near | None:
     there = u.values.low if above else u.values.high
     with working_precision(ERROR + 2 * _PRECISION):
         if word == "softplus" and above:
-            found, error = u.tree, real_program(node(word, X))(-there)[0]
-        elif abs(ends[above]) < 3:
-            found, error = number(int(ends[above])), real_program(node(word, X))(there)[0] - int(ends[above])
+            found, limit, error = u.tree, u.values, real_program(node(word, X))(-there)[0]
+        elif math.isfinite(ends[above]):
+            end = Fraction(ends[above])
+            found, limit = number(end), around(rational(end))
+            error = real_program(node(word, X))(there)[0] - rational(end)
         else:
             return None
         error = abs(error).upper()
     if not error < power_of_two(-ERROR - _PRECISION):
         return None
-    values, limit = _applied(word, [u.values]), u.values if found is u.tree else around(arb(int(ends[above])))
+    values = _applied(word, [u.values])
     return _Near(found, Range(min(values.low, limit.low), max(values.high, limit.high)), error + u.error)
 
 
@@ -177,7 +180,7 @@ class DualWithinReach:
     def _checked(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if arguments[-1] > MOST_BITS:
             raise AccuracyError(
-                f"{self.name} has at most {math.floor(MOST_BITS * math.log10(2))} digits, for it is computed as the "
+                f"{self.name} takes more than {MOST_BITS} bits, of which it has no more, for it is computed as the "
                 f"plainer formula that it is for |x| <= {_REACH:g}; lower --digits"
             )
         return function(*arguments)

@@ -1,0 +1,97 @@
+r"""Intervals that get no rule: next to kinks and singular points, and where φ or the normal law is negligible.
+
+There a mean is at most the integral of |φ|: from balls, from ranges, or next to a point c at which φ is not finite from
+m y^p e^{g y^s}, a bound on φ(c ± 1/y) for all y from one over the width on (`growth`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.functions import derivative
+from ntkcalc.activations.formula.growth import growth, reciprocal
+from ntkcalc.activations.formula.ranges import Range, ranges
+from ntkcalc.activations.formula.trees import Tree
+
+_LN2 = math.log(2)
+_PRECISION = 64
+_SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Sliver:
+    """An interval without a rule, the formulas that φ may be there, and log2 of bounds on |φ| and |φ'|."""
+
+    left: Ball
+    right: Ball
+    trees: tuple[Tree, ...]
+    log_sizes: tuple[float, float]
+
+    @property
+    def farthest(self) -> float:
+        """An upper bound on |x|."""
+        return float(abs(self.left).max(abs(self.right)).upper()) * (1 + 1e-12)
+
+    @property
+    def nearest(self) -> float:
+        """A lower bound on |x|."""
+        inside = self.left <= 0 and self.right >= 0
+        return 0.0 if inside else float(abs(self.left).min(abs(self.right)).lower()) * (1 - 1e-12)
+
+    def is_last(self, least: float) -> bool:
+        """Return whether there is no use in cutting it: means over it are far below 2**least, or it is that narrow."""
+        log_width = log2_upper(self.right - self.left)
+        if max(self.log_sizes) == math.inf:
+            return log_width < least
+        masses = max(self.log_mass(order, times) for order, times in ((0, 1), (0, 2), (1, 2)))
+        return min(log_width + _SPARE / 2, masses - self.nearest**2 / (4 * _LN2) + _SPARE) < least
+
+    def log_mass(self, order: int, times: int = 2) -> float:
+        """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
+
+        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows.
+        """
+        log_width = log2_upper(self.right - self.left)
+        if self.log_sizes[order] < math.inf:
+            return times * self.log_sizes[order] + log_width
+        if len(self.trees) > 1:
+            return math.inf
+        tree = derivative(self.trees[0]) if order else self.trees[0]
+        found = [math.inf]
+        for end, side in ((self.left, 1), (self.right, -1)):
+            g = growth(reciprocal(tree, exact(end), side), least_reciprocal(log_width), 0.0, 1)
+            if g is None:
+                continue
+            if not g.rate and (rest := 1 - times * g.power) > 0:
+                found.append(times * g.log_size + rest * log_width - math.log2(rest) + 1e-6)
+            elif g.falls:
+                found.append(times * g.log_value(g.start) + log_width + 1e-6)
+        return min(found)
+
+    def singular_end(self) -> Ball:
+        """Return the end at which the only formula has no finite value, or the middle."""
+        with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
+            run = real_program(self.trees[0], derivative(self.trees[0]))
+            for end in (self.left, self.right):
+                if not all(v.is_finite() for v in run(end)):
+                    return end
+            return ((self.left + self.right) / 2).mid()
+
+
+def sliver_of(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
+    """Bound what one of several formulas and its derivative may be on a sliver."""
+    with working_precision(_PRECISION):
+        box, values = left.union(right), Range(left, right)
+        both = ([*trees], [derivative(t) for t in trees])
+        by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
+        by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
+        sizes = [max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True)]
+    return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
+
+
+def least_reciprocal(log_width: float) -> float:
+    """Return a lower bound on 1/|x − c| within an interval of such a width next to c."""
+    return float(2.0 ** min(-log_width - 1e-9, 1000.0))
