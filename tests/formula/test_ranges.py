@@ -265,6 +265,26 @@ def test_what_is_not_real_decides_nothing(text: str) -> None:
         activation(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        *(("log(phi(x)^2)", "-x^2-log(2*pi)"), ("log(2*exp(3*x)/5)", "3*x+log(2/5)"), ("log(selu(phi(x)))", "")),
+        *(("log(3*x^2+3)", "log(3)+log(1+x^2)"), ("exp(log(x^2)/2)", "abs(x)")),
+    ],
+)
+def test_logarithms_of_products_are_sums(text: str, same: str) -> None:
+    one, ctx = activation(text), context(64)
+    other = activation(same or "log(phi(x))+log(selu(1))")
+    for a, b in zip(one.hermite(4, 50), other.hermite(4, 50), strict=True):
+        assert abs(ctx.convert(a) - ctx.convert(b)) < 2.0**-45
+
+
+@pytest.mark.parametrize("text", ["log(2*x)-log(x)+x", "log(-3*exp(x))", "log(exp(x)*x)", "log(x^3)", "exp(log(x))"])
+def test_logarithms_of_what_may_be_negative_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not finite"):
+        activation(text)
+
+
 # ---------------------------------------------------------------- what was refused
 
 ONCE_REFUSED = [

@@ -404,15 +404,16 @@ def _logarithm(u: Tree) -> Tree:
         return negated(node("softplus", negated(u.arguments[0])))
     if u.head == "/" and u.arguments[0] is ONE:
         return negated(_logarithm(u.arguments[1]))
-    if u.word in ("*", "/") and not u.constant and any(map(_is_positive_constant, u.arguments)):
+    if u.word in ("*", "/") and not u.constant and any(map(_is_plainly_positive, u.arguments)):
         return (plus if u.head == "*" else minus)(*map(_logarithm, u.arguments))
     return u.arguments[0] if u.head == "exp" else node("log", u)
 
 
-def _is_positive_constant(t: Tree) -> bool:
-    """Return whether a tree is a constant that is seen to be positive."""
+@lru_cache(maxsize=256)
+def _is_plainly_positive(t: Tree) -> bool:
+    """Return whether a tree is made of exponentials, and of constants that are seen to be positive, by * and /."""
     if not t.constant:
-        return False
+        return t.head == "exp" or (t.word in ("*", "/") and all(map(_is_plainly_positive, t.arguments)))
     ctx = context(64)
     with suppress(DomainError):
         return bool(program([t], RealField(ctx))(ctx.zero)[0] > ctx.ldexp(1, -32))
