@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from functools import reduce
 
 from flint import arb
 
 from ntkcalc.activations.formula.branches import first_branch, sign_on, taken
 from ntkcalc.activations.formula.functions import Branch, polynomial
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
-from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, plus, simplified, times
+from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, simplified, times, total
 
 _MOST = 256
 
@@ -47,13 +47,13 @@ def rational_pieces(tree: Tree) -> list[Piece] | None:
 
 
 def spline_of(pieces: list[Piece]) -> Tree:
-    """Return a tree that is these polynomials, decided by linear functions."""
-    tree = pieces[0].tree
-    for left, right in pairwise(pieces):
-        assert left.right is not None
-        step = node("step", minus(X, number(left.right)))
-        tree = plus(tree, times(minus(right.tree, left.tree), step))
-    return tree
+    """Return a tree that is these polynomials, each between its ends, decided by linear functions."""
+    found = []
+    for piece in pieces:
+        after = [] if piece.left is None else [minus(X, number(piece.left))]
+        before = [] if piece.right is None else [minus(number(piece.right), X)]
+        found.append(reduce(times, (node("step", decider) for decider in after + before), piece.tree))
+    return total(found)
 
 
 def _pieces(piece: Piece) -> Iterator[Piece]:
