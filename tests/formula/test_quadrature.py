@@ -510,6 +510,10 @@ def test_taylor_series_are_derivatives(text: str) -> None:
         ("1+x+1e-30*sin(x)^2", None, 1),
         ("mish(max(8,x*x))", None, -1),
         ("x*min(2,cos(x))", -1, None),
+        ("sin(x)*sign(sin(x))", None, -1),
+        ("tanh(x)*step(tanh(x))", None, None),
+        ("x*step(sinh(x))", None, 1),
+        ("relu(sin(x))+relu(-sin(x))", None, -1),
     ],
 )
 def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd: int | None) -> None:
@@ -519,6 +523,7 @@ def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd:
 WORDS_AND_SIGNS = [
     *(f"{name}(x)" for name in FUNCTIONS if name not in ("log", "log1p", "sqrt", "sinc_slope")),
     *("max(sin(x),2*sin(x))", "min(x,exp(x))", "max(-x,2*x)", "clip(x,-x,x^2)", "relu(x-1)", "sign(x)*x", "step(x+1)"),
+    *("relu(sin(x))", "sign(tanh(x))", "step(x^3)"),
     *(
         "(1+x^2)^0.3",
         "log(1+x^2)",

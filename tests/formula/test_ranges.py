@@ -240,7 +240,9 @@ def test_what_the_floor_may_see_is_kept(text: str) -> None:
     assert within_reach(tree(text)) is tree(text)
 
 
-@pytest.mark.parametrize("text", ["x+step(x-400)", "x+sign(x-1e9)", "sin(x)+step(400+x)"])
+@pytest.mark.parametrize(
+    "text", [*("x+step(x-400)", "x+sign(x-1e9)", "sin(x)+step(400+x)", "x+step(exp(x)-1e30)", "x+sign(x-x^3+1e9)")]
+)
 def test_jumps_out_of_reach_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="jumps"):
         activation(text)

@@ -126,7 +126,7 @@ def _places(tree: Tree, text: str) -> Iterator[tuple[float, Ball, Tree | None, T
         _check_place(text, near, arb(near), tree, tree)
         raise
     kinks = kinks_of(panels, _PLACES) if pieces is None else rational_kinks(pieces)
-    for kink in kinks:
+    for kink in sorted(kinks, key=lambda kink: abs(kink.near)):
         with working_precision(_BITS):
             place = kink.place()
         yield kink.near, place, kink.left, kink.right

@@ -198,6 +198,9 @@ _BRANCHES = {  # what decides (its sign), the value where that is positive, and 
     "min": ("x - y", "y", "x"),
 }
 
+_REFLECTED_BRANCHES = {"relu": "y - x", "abs": "y", "sign": "-y", "step": "1 - y"}
+"""f(−x) in terms of x and of y = f(x), but for x = 0."""
+
 _SHORT = {
     "tan": "sin(x)/cos(x)",
     "cosh": "(exp(x) + exp(-x))/2",
@@ -537,10 +540,8 @@ def meaning(name: str) -> Tree | None:
 
 def reflected_function(t: Tree) -> Tree | None:
     """Return f(−u) in terms of u and f(u), for the node f(u), where there is such a formula."""
-    known = SMOOTH.get(t.word)
-    if known is None or not known.reflected:
-        return None
-    return substituted(_definition(known.reflected), {"x": t.arguments[0], "y": t})
+    found = SMOOTH[t.word].reflected if t.word in SMOOTH else _REFLECTED_BRANCHES.get(t.word)
+    return substituted(_definition(found), {"x": t.arguments[0], "y": t}) if found else None
 
 
 Program = Callable[[Any], list[Any]]

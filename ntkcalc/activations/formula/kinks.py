@@ -94,11 +94,14 @@ def rational_kinks(pieces: list[Piece], q: Fraction = Fraction(1)) -> list[Kink]
 
 
 def kinks_of(panels: Panels, need: float) -> list[Kink]:
-    """Return the kinks between cells."""
-    cells = panels.line(need).cells
+    """Return the kinks between intervals on which φ is one formula."""
+    line = panels.line(need)
+    parts = [(cell.left, cell.right, cell.tree) for cell in line.cells]
+    parts += [(s.left, s.right, s.trees[0]) for s in line.slivers if len(s.trees) == 1]
+    parts.sort(key=lambda part: exact(part[0]))
     found = []
-    for one, other in pairwise(cells):
-        if not alike(one.tree, other.tree):
-            place = exact(one.right) if one.right == other.left else None
-            found.append(Kink(float(one.right.mid()), place, one.right, other.left, one.tree, other.tree))
+    for (_, low, left), (high, _, right) in pairwise(parts):
+        if not alike(left, right):
+            place = exact(low) if low == high else None
+            found.append(Kink(float(low.mid()), place, low, high, left, right))
     return found

@@ -56,6 +56,7 @@ _SLABS = 6  # boxes that cover the upper half of an ellipse
 _PRECISION = 64
 _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, *(2.0**n for n in (12, 20, 34, 100)))
+_JUMPING = ("sign", "step")  # functions that are not continuous
 _GRID = 64  # bits to which precisions and errors are rounded up
 _MOST_CELLS = 1 << 13
 _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some dozens of numbers in memory
@@ -188,12 +189,14 @@ class Panels:
     def far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
         """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there.
 
+        A φ that may jump has one formula beyond X, if any X is known from which on it has.
+
         Raises
         ------
         AccuracyError
             Where there are no bounds.
         """
-        for start in _STARTS:
+        for start in self._starts:
             bounds = self._bounds_from(start)
             if bounds is None:
                 continue
@@ -203,6 +206,15 @@ class Panels:
             if max(g.log_tail(reach, 0.25) for g in bounds) <= -need:
                 return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
         raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
+
+    @cached_property
+    def _starts(self) -> Sequence[float]:
+        """Where bounds may begin."""
+        if not any(t.word in _JUMPING for t in in_order(self.tree)):
+            return _STARTS
+        decided = (all(far_formula(self.tree, start, sign) is not None for sign in (-1, 1)) for start in _STARTS)
+        first = next((i for i, known in enumerate(decided) if known), 0)
+        return _STARTS[first:]
 
     def _bounds_from(self, start: float) -> list[Growth] | None:
         """Return bounds on φ and φ' for x ≤ −start and x ≥ start, kept."""

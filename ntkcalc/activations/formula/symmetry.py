@@ -86,8 +86,6 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
     a = [own if sign == 1 else mirrored for sign, mirrored, own in zip(signs, a, t.arguments, strict=True)]
     if signs[0] != -1:
         return node(t.head, *a)
-    if t.word == "abs":
-        return t
     found = reflected_function(t)  # f(−u) in terms of f(u)
     return node(t.head, negated(t.arguments[0]), *a[1:]) if found is None else found
 
