@@ -24,7 +24,7 @@ from ntkcalc.activations.formula.balls import (
 )
 from ntkcalc.activations.formula.functions import SMOOTH, WORDS, DomainError, RealField, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.growth import Growth, decided_beside, growth
+from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formula, growth
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import limits, one_quotient_a_product
@@ -130,6 +130,33 @@ def test_what_falls_like_an_exponential_of_one_has_a_bound_that_falls(text: str)
             for y in (0.0, 0.02, -0.03):
                 assert log2_upper(run(acb(x, y))[0]) <= bound.log_value(x) + 1e-6
     assert bound.log_value(40.0) < -5 * 40**2
+
+
+TOWERS = [
+    *("exp(exp(x))^-2", "exp(-exp(exp(x)))", "1/(pi^(2^x))", "atan(sinh(expm1(x)))-pi/2", "x^3*exp(2*x-sinh(x))"),
+    *("x/200^(2^x)", "tanh(sinh(2*x+1))-1", "exp(3*x)*log(1+exp(exp(x)))", "exp(x)^2/cosh(exp(x/2))", "expm1(x)*x"),
+]
+
+
+@pytest.mark.parametrize("text", TOWERS)
+@pytest.mark.parametrize("order", [0, 1])
+def test_bounds_on_exponentials_of_exponentials_hold(text: str, order: int) -> None:
+    t = derivative(tree(text)) if order else tree(text)
+    bound = growth(t, 4.0, 0.0, 1)
+    assert bound is not None
+    with working_precision(20_000):
+        run = program([t], BranchingBalls())
+        for x in (4.0, 4.1, 5.0, 7.3, 9.0):
+            value = run(arb(x))[0]
+            assert value.is_finite()
+            assert log2_upper(value) <= bound.log_value(x) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "sign", "formula"), [("min(6^(2^x),x*x)", 1, "x*x"), ("min(exp(-x),200^(0.3^x))", -1, "exp(-x)")]
+)
+def test_exponentials_of_exponentials_tell_branches(text: str, sign: int, formula: str) -> None:
+    assert far_formula(tree(text), 16.0, sign) is tree(formula)
 
 
 @pytest.mark.parametrize(("power", "rate"), [(3.0, -1e-30), (3.0, -1.0), (-1.0, 0.0), (0.5, 0.0), (-2.0, 1e-6)])

@@ -8,7 +8,7 @@ where v = b/a is bounded. Where no form is proven the bound is None. A bound imp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,7 +16,7 @@ from functools import cache, reduce
 
 from flint import acb, arb
 
-from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, working_precision
+from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.branches import first_branch, taken
 from ntkcalc.activations.formula.functions import (
     OVER,
@@ -31,7 +31,7 @@ from ntkcalc.activations.formula.functions import (
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import ONE, Tree, X, in_order, node, number, over, plus, simplified, times
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, over, plus, simplified, times
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -104,16 +104,13 @@ class Form:
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
     """Return a bound on |φ(sign · x + iy)| for x ≥ start, |y| ≤ height, None where none is proven."""
     with working_precision(_PRECISION):
-        region = _Region(start, height)
-        try:
-            form = region.form(tree, region.line(sign))
-        except UnboundedError:
-            return None
-        size, rate = region.size(form)
-        if not (size.is_finite() and rate.is_finite()):
-            return None
-        steep = float(rate)
-        return Growth(start, log2_upper(size), float(form.power), steep + abs(steep) * 1e-12, float(form.order))
+        for region in _regions([tree], start, height):
+            with suppress(UnboundedError):
+                size, power, rate, order = region.bound(region.form(tree, region.line(sign)))
+                if size.is_finite() and rate.is_finite():
+                    steep = float(rate.upper())
+                    return Growth(start, log2_upper(size), float(power), steep + abs(steep) * 1e-12, float(order))
+    return None
 
 
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
@@ -130,11 +127,12 @@ def decided_beside(tree: Tree, end: Fraction, side: int, start: float) -> Tree:
 def _decided(tree: Tree, start: float, sign: int, change: Callable[[Tree], Tree]) -> Tree:
     """Return a tree with branches taken as deciders, changed to functions of sign · x ≥ start, have signs there."""
     with working_precision(_PRECISION):
-        region = _Region(start, 0.0)
-        x = region.line(sign)
         while (found := first_branch(tree)) is not None:
             node, choice = found
-            direction = region.direction_of(replace(choice, decider=change(choice.decider)), x)
+            choice = replace(choice, decider=change(choice.decider))
+            regions = _regions([choice.decider], start, 0.0)
+            directions = (region.direction_of(choice, region.line(sign)) for region in regions)
+            direction = next(filter(None, directions), 0)
             if not direction:
                 break
             tree = taken(tree, node, choice.above if direction > 0 else choice.below)
@@ -173,6 +171,26 @@ def _as_it_is(u: Tree) -> Tree:
 def _mirrored(u: Tree) -> Tree:
     """Return u(−x) as one quotient."""
     return one_quotient(reflected(u))
+
+
+def _regions(trees: list[Tree], start: float, height: float) -> Iterator[_Region]:
+    """Yield what may tell a bound for x ≥ start, |y| ≤ height: powers of z, then of e^{cx} for c in exponents."""
+    yield _Region(start, height)
+    slopes = {} if height else dict.fromkeys(c for t in in_order(*trees) if (c := _slope(t)) is not None)
+    for slope in slopes:
+        with suppress(UnboundedError):
+            yield _LogRegion(start, slope)
+
+
+def _slope(t: Tree) -> Tree | None:
+    """Return c for what is e^{cx} times a constant, 1 for any rational c."""
+    row = polynomial(t.arguments[0]) if t.word in _EXPONENTIAL else None
+    if row is None or len(row) != 2:
+        return None
+    return row[1] if row[1].number is None else ONE
+
+
+_EXPONENTIAL = ("exp", "expm1", "sinh")
 
 
 class _Region:
@@ -232,16 +250,19 @@ class _Region:
         if t.word == "log":
             return a[0]
         logs = [u.inside_log for u in a]
-        numbers = t.arguments if t.word == "*" else t.arguments[1:] if t.word == "/" else ()
-        c = next((s.number for s in numbers if s.number), None)
-        v = [u for u in logs if u is not None]
+        known = [log for log in logs if log is not None]
+        if not known:
+            return None
+        factors = t.arguments if t.word == "*" else t.arguments[1:] if t.word == "/" else ()
+        c = next((s.number for s in factors if s.number), None)
         with suppress(UnboundedError):
-            if c is not None and len(v) == 1:
-                return self.power(v[0], c if t.word == "*" else 1 / c)
-            if v and len(v) == len(logs):
-                if t.word == "neg":
-                    return self.divide(_algebraic(1), v[0])
-                return {"+": self.multiply, "-": self.divide}[t.word](*v) if t.word in "+-" else None
+            if t.word == "neg":
+                return self.divide(_algebraic(1), known[0])
+            if c is not None and len(known) == 1:
+                return self.power(known[0], c if t.word == "*" else 1 / c)
+            if t.word in ("+", "-") and all(log or s.constant for log, s in zip(logs, t.arguments, strict=True)):
+                v = [log or _algebraic(u.factor.exp()) for log, u in zip(logs, a, strict=True)]
+                return self.multiply(*v) if t.word == "+" else self.divide(*v)
         return None
 
     def _branch(self, choice: Branch, x: Form) -> Form:
@@ -282,6 +303,11 @@ class _Region:
         """Return a ball that holds all values up to a size; on the real line functions are real."""
         most = arb(0, arb(size).abs_upper())
         return acb(most) if self.real else acb(most, most)
+
+    def bound(self, u: Form) -> tuple[Ball, Fraction, Ball, Fraction]:
+        """Return m, p, g and s with |u| ≤ m x^p e^{g x^s}."""
+        size, rate = self.size(u)
+        return size, u.power, rate, u.order
 
     def size(self, u: Form) -> tuple[Ball, Ball]:
         """Return m and g with |u| ≤ m x^p e^{g x^s}."""
@@ -585,6 +611,51 @@ class _Region:
         if direction > 0:
             return self.form(_written("log(x + sqrt(1 + x*x))"), u)
         return self.form(_written("-log(sqrt(1 + x*x) - x)"), u)
+
+
+class _LogRegion(_Region):
+    """The half-line x ≥ start, by w = e^{|c|x} in the place of z: there e^{e^{|c|x}} is e^w, and x is ln(w)/|c|.
+
+    Parameters
+    ----------
+    start
+        Where it begins.
+    slope
+        c, a constant tree.
+
+    Raises
+    ------
+    UnboundedError
+        Where c may be 0 or numbers are too large.
+    """
+
+    def __init__(self, start: float, slope: Tree) -> None:
+        (c,) = real_program(slope)(arb(0))
+        self.slope, self.rises, self.scale, self.begin = slope, bool(c > 0), abs(c), arb(start)
+        least = (self.scale * start).exp().lower()
+        if not (self.scale > 0 and least < _STEEPEST):
+            raise UnboundedError
+        super().__init__(float(least), 0.0)
+
+    def line(self, sign: int) -> Form:
+        """Return the form of sign · x."""
+        w = replace(_algebraic(1, Fraction(1)), range=Range(low=self.start))
+        self._w = w if self.rises == (sign > 0) else self.divide(_algebraic(1), w)
+        x, values = self.divide(self.log(w), _algebraic(self.scale)), Range(low=self.begin)
+        own = self._w if self.slope is ONE else None
+        return replace(x if sign > 0 else self.negate(x), range=values if sign > 0 else -values, inside_log=own)
+
+    def _inside_log(self, t: Tree, a: list[Form]) -> Form | None:
+        return self._w if polynomial(t) == [ZERO, self.slope] else super()._inside_log(t, a)
+
+    def bound(self, u: Form) -> tuple[Ball, Fraction, Ball, Fraction]:
+        """Return a bound in x: m w^p e^{g w^s} with g ≤ 0 is below its tangent at the start on a logarithmic scale."""
+        size, rate = self.size(u)
+        if rate > 0:
+            raise UnboundedError
+        power, order = self.scale * _number(u.power), self.scale * _number(u.order)
+        steep = rate * (order * self.begin).exp()
+        return size * (steep * (1 - order * self.begin)).exp(), Fraction(0), power + steep * order, Fraction(1)
 
 
 _ARITHMETIC: dict[str, Callable[..., Form]] = {
