@@ -16,6 +16,15 @@ class ArrayField:
 
     sin, cos, sinh, tanh, atan, asinh = np.sin, np.cos, np.sinh, np.tanh, np.arctan, np.arcsinh
     exp, expm1, log, log1p, sqrt, divide, power = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.divide, np.power
+    abs, sign, max, min = np.abs, np.sign, np.maximum, np.minimum
+
+    def relu(self, x: Array) -> Any:
+        """Return max(x, 0)."""
+        return np.maximum(x, 0.0)
+
+    def step(self, x: Array) -> Any:
+        """Return 1 for x > 0, else 0."""
+        return np.heaviside(x, 0.0)
 
     def number(self, value: Fraction) -> Any:
         """Return an exact number, rounded once; ∞ beyond the range of floats."""
@@ -39,10 +48,6 @@ class ArrayField:
         from scipy.special import erfc
 
         return erfc(x)
-
-    def choose(self, decider: Array, above: Array, below: Array) -> Any:
-        """Return the second where the first is positive, else the third."""
-        return np.where(decider > 0, above, below)
 
     def sinc(self, x: Array) -> Any:
         """Return sin(x)/x."""

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
+from itertools import pairwise, product
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, BranchingBalls, to_real, working_precision
+from ntkcalc.activations.formula.balls import Ball, real_program, short_text, working_precision
 from ntkcalc.activations.formula.branches import alternatives
-from ntkcalc.activations.formula.functions import DomainError, RealField, derivative, program
+from ntkcalc.activations.formula.functions import derivative, program
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
+from ntkcalc.activations.formula.phi import obstacle
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import unbounded_zero, unreal_place, zeros
+from ntkcalc.activations.formula.singularities import unreal_place, zeros
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.numerics.precision import context
 
 _BITS = 640  # of limits at kinks
 _MOST_CELLS = 2048
 _PLACES = 400  # bits of the places of kinks
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
+_INFINITE = ("division by zero", "is too large")  # reasons of which limits say more
 
 
 def check(tree: Tree, text: str) -> None:
@@ -36,15 +37,12 @@ def check(tree: Tree, text: str) -> None:
     """
     _check_values(tree, text)
     check_growth(tree, text)
-    for zero in unbounded_zero(tree, zeros(tree))[1]:  # where a quotient may have a limit
-        with working_precision(_BITS):
-            _check_place(text, zero.near, zero.narrowed(_PLACES).whole, tree, tree)
     for near, place, left, right in _places(tree, text):
         _check_place(text, near, place, left, right)
 
 
 def check_singularities(tree: Tree, text: str) -> None:
-    """Refuse a plain tree that is proven to be infinite or not real somewhere.
+    """Refuse a plain tree that is infinite or not real, or jumps, where something vanishes that it divides by.
 
     Raises
     ------
@@ -56,20 +54,18 @@ def check_singularities(tree: Tree, text: str) -> None:
         return
     _check_values(tree, text)
     place = unreal_place(tree, found)
-    if place is not None:
-        ctx = context(_BITS)
-        try:
-            program([tree], RealField(ctx))(to_real(ctx, place))
-        except DomainError as error:
-            raise undefined(text, error, float(place)) from None
-    pole = unbounded_zero(tree, found)[0]
-    if pole is not None:
-        raise InputError(f"{text} is unbounded at x = {pole.near:.6g}; phi must be finite everywhere")
+    if place is not None and (reason := obstacle([tree], place)):
+        raise _undefined(text, reason, float(place))
+    for zero in found:
+        with working_precision(_BITS):
+            place = zero.narrowed(_PLACES).whole
+            if not real_program(tree)(place)[0].is_finite():  # else it is continuous there
+                _check_place(text, zero.near, place, tree, tree)
 
 
-def undefined(text: str, error: Exception, x: float) -> InputError:
+def _undefined(text: str, reason: str, x: float) -> InputError:
     """Return the refusal of a φ that has no value at a point."""
-    return InputError(f"{text} is not finite and real everywhere: {error}, at x = {x:.6g}")
+    return InputError(f"{text} is not finite and real everywhere: {reason}, at x = {x:.6g}")
 
 
 def _check_values(tree: Tree, text: str) -> None:
@@ -81,13 +77,10 @@ def _check_values(tree: Tree, text: str) -> None:
     x = GridField.points[np.argsort(abs(GridField.points), kind="stable")]
     with np.errstate(all="ignore"):
         values = program([tree], GridField())(x)[0]
-    run = program([tree], RealField(context(320)))
     for place in x[~np.isfinite(np.broadcast_to(values, x.shape))].tolist():
-        try:
-            run(context(320).mpf(place))
-        except DomainError as error:
-            if "division" not in str(error) and "too large" not in str(error):  # a pole is looked at later
-                raise undefined(text, error, place) from None
+        reason = obstacle([tree], arb(place))
+        if reason and not reason.endswith(_INFINITE):  # a pole is looked at later
+            raise _undefined(text, reason, place)
 
 
 def check_growth(tree: Tree, text: str) -> None:
@@ -95,24 +88,25 @@ def check_growth(tree: Tree, text: str) -> None:
     with suppress(AccuracyError):
         panels_of(tree, text).far(64.0)
         return
-    ctx = context(64)
-    for side in (-1, 1):
-        for power in (6, 8, 10, 12):
-            x = ctx.ldexp(side, power)
-            here = (alternatives(tree, arb(side * 2.0**power)) or [tree])[0]  # √relu(x) has the slope 0 on one side
-            try:
-                values = program([here, derivative(here)], RealField(ctx))(x)
-            except DomainError as error:
-                if not any(said in str(error) for said in ("too large", "division")):
-                    raise undefined(text, error, side * 2.0**power) from None
-                raise InputError(
-                    f"{text} is not square-integrable under the Gaussian weight: {error}, at x = {side * 2**power}"
-                ) from None
-            if power == 12 and any(abs(v) > ctx.exp(x * x / 4 - 64) for v in values):
-                raise InputError(
-                    f"{text} is not square-integrable under the Gaussian weight: it outgrows exp(x^2/4), "
-                    f"to {ctx.nstr(max(map(abs, values)), 4)} at x = {side * 2**power}"
-                )
+    for side, power in product((-1, 1), (6, 8, 10, 12)):
+        x = side * arb(2) ** power
+        here = (alternatives(tree, x) or [tree])[0]  # √relu(x) has the slope 0 on one side
+        both = [here, derivative(here)]
+        reason = obstacle(both, x)
+        if reason and not reason.endswith(_INFINITE):
+            raise _undefined(text, reason, float(x))
+        said = f"{reason}," if reason else _outgrown(both, x) if power == 12 else ""
+        if said:
+            raise InputError(
+                f"{text} is not square-integrable under the Gaussian weight: {said} at x = {side * 2**power}"
+            )
+
+
+def _outgrown(trees: list[Tree], x: Ball) -> str:
+    """Return that trees are far beyond e^{x²/4} at a point, if they are."""
+    with working_precision(64):
+        largest = max((abs(v).mid() for v in real_program(*trees)(x) if v.is_finite()), default=arb(0))
+        return f"it outgrows exp(x^2/4), to {short_text(largest)}" if largest > (x * x / 4 - 64).exp() else ""
 
 
 def _places(tree: Tree, text: str) -> Iterator[tuple[float, Ball, Tree | None, Tree | None]]:
@@ -155,7 +149,7 @@ def _limit(text: str, near: float, place: Ball, side: int, tree: Tree) -> Ball:
     """
     trees = [tree, derivative(tree)]
     with working_precision(_BITS):
-        value, slope = program(trees, BranchingBalls())(place)
+        value, slope = real_program(*trees)(place)
         if value.is_finite() and slope.is_finite():
             return value
     rows = [_values_at(trees, place, side, n, text, near) for n in _DISTANCES]
@@ -182,23 +176,19 @@ def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, nea
     for bits in (_BITS, 2 * _BITS, 4 * _BITS):
         with working_precision(bits):
             x = place.mid() + side * arb(2) ** -n
-            found = program(trees, BranchingBalls())(x)
+            found = real_program(*trees)(x)
         if all(ball.is_finite() for ball in found) and found[0].rad() <= abs(found[0].mid()) * arb(2) ** -_ALIKE:
             return found
     if all(ball.is_finite() for ball in found):
         return found
-    ctx = context(_BITS)
-    try:
-        program(trees, RealField(ctx))(to_real(ctx, x))
-    except DomainError as error:
-        raise undefined(text, error, near) from None
+    if reason := obstacle(trees, x):
+        raise _undefined(text, reason, near)
     raise AccuracyError(f"{text}: no values are found next to x = {near:.6g}")
 
 
 def _from_to(before: Ball, after: Ball) -> str:
     """Return two limits as text, without what is left of the distance at which they were taken."""
-    ctx = context(_BITS)
-    one, other = (to_real(ctx, ball) for ball in (before, after))
-    least = ctx.ldexp(max(abs(one), abs(other)), -64)
-    said, next_said = (ctx.nstr(x if abs(x) > least else ctx.zero, 5) for x in (one, other))
-    return f"from {said} to {next_said}" if said != next_said else f"by {ctx.nstr(other - one, 5)}"
+    one, other = before.mid(), after.mid()
+    least = max(abs(one), abs(other)) * arb(2) ** -64
+    said, next_said = (short_text(x if abs(x) > least else arb(0), 5) for x in (one, other))
+    return f"from {said} to {next_said}" if said != next_said else f"by {short_text(other - one, 5)}"

@@ -1,47 +1,33 @@
-"""Places where a formula is infinite or not real, proven by balls before any quadrature is planned.
+"""Places where a formula may be infinite or not real: where something vanishes, or has no sign that it needs.
 
 What a formula divides by, or takes a logarithm, a root or a power of, is continuous: between two points where it has
-different signs it vanishes. Such points come from the roots of polynomials and from values on a grid. On a small
-interval around them every node of the tree is a finite ball, is known to be unbounded there, or neither is known.
+different signs it vanishes. Such points come from the roots of polynomials and from values on a grid.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any
 
 import flint
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, BranchingBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.balls import Ball, real_program, working_precision
+from ntkcalc.activations.formula.functions import SMOOTH, polynomial, program
 from ntkcalc.activations.formula.removable import vanishing
 from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, number, plus, times
 
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
 _MOST_DEGREE = 48  # of polynomials whose roots are computed
 _FINER, _LEVELS = 32, 8  # intervals that one next to a least |u| is cut into, and how often
-_WIDTHS = (40, 140)  # −log2 of the intervals around a zero on which a formula is looked at
+_WIDTH = 40  # −log2 of the intervals around zeros
 _SPLITS = (7 / 16, 5 / 8, 1 / 4)  # where an interval is cut: at no zero that people write
-_FORCED = ("abs", "sqrt", "expm1", "sinh", "tanh", "asinh", "atan", "erf")  # 0 where their argument is
+_FORCED = ("abs", "sqrt", *(name for name, f in SMOOTH.items() if f.rises))  # 0 where their argument is
 _ROOTED = ("sqrt", "power", "log", "log1p")  # real for arguments of one sign
-
-
-@dataclass(frozen=True)
-class Unbounded:
-    """What takes arbitrarily large absolute values on an interval, and whether it is known of what sign."""
-
-    up: bool
-    down: bool
-
-    def times(self, sign: int) -> Unbounded:
-        """Return what it is after a multiplication with something finite of one sign."""
-        return self if sign > 0 else Unbounded(self.down, self.up)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +60,7 @@ class Zero:
         """Return a part no wider than 2**-bits, or as narrow a one as signs at points tell."""
         left, right = self.left, self.right
         with working_precision(3 * bits + 64):
-            run = program([self.tree], BranchingBalls())
+            run = real_program(self.tree)
             sign, width = _sign(run(left)[0]), arb(2) ** -bits
             while not right - left < width:
                 cuts = ((left + (right - left) * arb(share)).mid() for share in _SPLITS)
@@ -100,26 +86,11 @@ def unreal_place(tree: Tree, found: Sequence[Zero]) -> Ball | None:
     watched = [u for t, u in _watched(tree) if t.word in _ROOTED]
     ends = sorted((end for zero in found for end in (zero.left, zero.right)), key=float)
     negative: list[tuple[float, Ball]] = []
-    with working_precision(4 * _WIDTHS[0]):
-        run = program(watched, BranchingBalls())
+    with working_precision(4 * _WIDTH):
+        run = real_program(*watched)
         for x in [*ends, *(((a + b) / 2).mid() for a, b in pairwise(ends))]:
             negative += [(float(u.upper()), x) for u in run(x) if u < 0]
     return min(negative, key=lambda pair: pair[0])[1] if negative else None
-
-
-def unbounded_zero(tree: Tree, found: Sequence[Zero]) -> tuple[Zero | None, list[Zero]]:
-    """Return a zero of a divisor around which a tree is proven to be unbounded, and those where nothing is proven."""
-    open_ones: list[Zero] = []
-    for zero in found:
-        for bits in _WIDTHS:
-            state = _state(tree, zero.narrowed(bits))
-            if isinstance(state, Unbounded):
-                return zero, open_ones
-            if state is not None:
-                break
-        else:
-            open_ones.append(zero)
-    return None, open_ones
 
 
 # ---------------------------------------------------------------- what vanishes where
@@ -147,8 +118,8 @@ def _factors(u: Tree) -> Iterator[Tree]:
     elif (row := _rational_row(u)) is None:
         yield u
     else:
-        for factor, _ in flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer().factor()[1]:
-            yield _polynomial_tree([Fraction(int(c)) for c in factor.coeffs()])
+        for factor, _ in _flint(row).factor()[1]:
+            yield reduce(lambda total, c: plus(times(total, X), number(int(c))), reversed(factor.coeffs()), ZERO)
 
 
 def _rational_row(u: Tree) -> list[Fraction] | None:
@@ -159,19 +130,9 @@ def _rational_row(u: Tree) -> list[Fraction] | None:
     return known if known and known == values and len(known) <= _MOST_DEGREE + 1 else None
 
 
-def _polynomial_tree(row: list[Fraction]) -> Tree:
-    total = ZERO
-    for c in reversed(row):
-        total = plus(times(total, X), number(c))
-    return total
-
-
 def _polynomial_zeros(u: Tree, row: list[Fraction]) -> Iterator[Zero]:
     """Yield the real roots of a polynomial without multiple ones."""
-    if len(row) < 2:
-        return
-    whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
-    roots: list[Any] = whole.complex_roots()
+    roots: list[Any] = _flint(row).complex_roots() if len(row) > 1 else []
     for root, _ in roots:
         if root.imag == 0:
             with working_precision(256):
@@ -181,12 +142,17 @@ def _polynomial_zeros(u: Tree, row: list[Fraction]) -> Iterator[Zero]:
             yield from _proven(u, left, right)
 
 
+def _flint(row: list[Fraction]) -> Any:
+    """Return a polynomial over the integers with the same roots."""
+    return flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
+
+
 def _proven(u: Tree, left: Ball, right: Ball) -> Iterator[Zero]:
     """Yield a zero if the signs at two points prove that there is one."""
     with working_precision(256):
-        run = program([u], BranchingBalls())
+        run = real_program(u)
         if _sign(run(left)[0]) * _sign(run(right)[0]) < 0:
-            found = Zero(u, left, right).narrowed(_WIDTHS[0])
+            found = Zero(u, left, right).narrowed(_WIDTH)
             if run(found.whole)[0].is_finite():  # and continuous there
                 yield found
 
@@ -246,80 +212,3 @@ def _least(values: Any) -> list[int]:
     inner = size[1:-1]
     places = np.flatnonzero((inner < size[:-2]) & (inner < size[2:])) + 1
     return sorted((int(i) for i in places), key=lambda i: abs(i - len(values) // 2))
-
-
-# ---------------------------------------------------------------- what is unbounded there
-
-State = Any
-"""A finite ball, something `Unbounded`, or None where neither is known."""
-
-
-def _state(tree: Tree, zero: Zero) -> State:
-    """Return what a tree is proven to be on the interval around a zero."""
-    with working_precision(64 + 4 * max(0, -math.floor(log2_upper(zero.right - zero.left)))):
-        around, nodes = _Around(zero), list(in_order(tree))
-        known: dict[Tree, State] = {}
-        for t, value in zip(nodes, program(nodes, around.field)(zero.whole), strict=True):
-            known[t] = around.node(t, value, [known[a] for a in t.arguments])
-        return known[tree]
-
-
-class _Around:
-    """The interval around a zero."""
-
-    def __init__(self, zero: Zero) -> None:
-        self.zero, self.field = zero, BranchingBalls()
-
-    def node(self, t: Tree, value: Ball, a: list[State]) -> State:
-        """Return what a node is there, from its ball and from what its arguments are."""
-        if any(v is None for v in a):
-            return None
-        if any(isinstance(v, Unbounded) for v in a):
-            return _of_unbounded(t, a)
-        if value.is_finite():
-            return value
-        if t.word == "/" and not a[0].contains(0):
-            return self._beside_zero(t.arguments[1], _sign(a[0]))
-        if t.word == "power" and a[1] < 0:
-            return self._beside_zero(t.arguments[0], 1)
-        if t.word in ("log", "log1p") and self._beside_zero(next(u for s, u in _watched(t) if s is t), 1):
-            return Unbounded(up=False, down=True)
-        return None
-
-    def _beside_zero(self, u: Tree, sign: int) -> Unbounded | None:
-        """Return what sign/u is, u finite, if u vanishes: ∞ on the side of an end at which u has that sign."""
-        if self.zero.tree not in _factors(u):
-            return None
-        run = program([u], self.field)
-        signs = {sign * _sign(run(end)[0]) for end in (self.zero.left, self.zero.right)}
-        return Unbounded(1 in signs, -1 in signs) if signs & {1, -1} else None
-
-
-def _of_unbounded(t: Tree, a: list[State]) -> Unbounded | None:
-    """Return what a function of something unbounded is, if that is unbounded too."""
-    wide = next(v for v in a if isinstance(v, Unbounded))
-    others = [v for v in a if v is not wide]
-    if t.word in _SIGNED:
-        return wide.times(_SIGNED[t.word])
-    if t.word in ("abs", "cosh") or (t.word == "*" and t.arguments[0] is t.arguments[1]):
-        return Unbounded(up=True, down=False)
-    if len(others) != len(a) - 1 or any(isinstance(v, Unbounded) for v in others):
-        return None
-    if t.word in ("+", "-"):
-        return wide.times(-1 if t.word == "-" and a[1] is wide else 1)
-    if t.word == "*" or (t.word == "/" and a[0] is wide):
-        sign = _sign(others[0])
-        if not sign:  # |u/v| ≥ |u|/sup |v|
-            return Unbounded(up=False, down=False) if t.word == "/" else None
-        return wide.times(sign)
-    rises = wide.up and (t.word in _RISING or (t.word == "power" and a[0] is wide and others[0] > 0))
-    return Unbounded(up=True, down=False) if rises else _below(t, wide)
-
-
-def _below(t: Tree, wide: Unbounded) -> Unbounded | None:
-    """Return what the smaller one of something unbounded below and something finite is."""
-    return Unbounded(up=False, down=True) if t.word == "min" and wide.down else None
-
-
-_SIGNED = {"neg": -1, "sinh": 1, "asinh": 1}  # odd and unbounded functions: what they do to the direction
-_RISING = ("exp", "expm1", "softplus", "relu", "max", "sqrt", "log", "log1p")  # unbounded for large arguments

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import reduce
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import decimal_text
+
+T = TypeVar("T")
 
 MOST_BITS = 20_000
 """Longest exact number that arithmetic on numbers may give."""
@@ -143,18 +146,25 @@ def whole_power(a: Tree, n: int) -> Tree:
 
 def substituted(tree: Tree, values: Mapping[str, Tree]) -> Tree:
     """Return a definition with its variables replaced."""
-    known: dict[Tree, Tree] = {}
-    for t in in_order(tree):
-        known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else values.get(t.word, t)
-    return known[tree]
+    return rebuilt(tree, lambda t: t, values)
 
 
-def rebuilt(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
-    """Return the tree with `change` made at every node, arguments first."""
-    known: dict[Tree, Tree] = {}
+def rebuilt(tree: Tree, change: Callable[[Tree], Tree], values: Mapping[str, Tree] | None = None) -> Tree:
+    """Return the tree with `change` made at every node, arguments first; variables may have values, taken as they are.
+
+    What `change` is given is simplified where it is an operator.
+    """
+    known = values or {}
+    return folded(
+        tree, lambda t, a: change(simplified(t.head, *a)) if a else known[t.word] if t.word in known else change(t)
+    )
+
+
+def folded(tree: Tree, value: Callable[[Tree, list[T]], T]) -> T:
+    """Return the value of a tree, that of every node from itself and the values of its arguments, each once."""
+    known: dict[Tree, T] = {}
     for t in in_order(tree):
-        arguments = tuple(known[a] for a in t.arguments)
-        known[t] = change(simplified(t.head, *arguments) if arguments else t)
+        known[t] = value(t, [known[a] for a in t.arguments])
     return known[tree]
 
 
@@ -199,10 +209,7 @@ def text_of(tree: Tree) -> str:
     >>> text_of(node("*", number(2), node("+", X, number(1))))
     '2*(x+1)'
     """
-    known: dict[Tree, tuple[str, int]] = {}
-    for t in in_order(tree):
-        known[t] = _said(t, [known[a] for a in t.arguments])
-    return known[tree][0]
+    return folded(tree, _said)[0]
 
 
 def _said(t: Tree, arguments: list[tuple[str, int]]) -> tuple[str, int]:
