@@ -122,18 +122,17 @@ _SELU_SQUARE = f"(1/2 + ({_SELU_ALPHA})^2*(exp(2)*erfc(2/sqrt(2))/2 - 2*{_SELU_M
 _SHORT["selu"] = f"(relu(x) + {_SELU_ALPHA}*expm1(min(x, 0)))/sqrt({_SELU_SQUARE})"
 
 _KEYWORDS = {
-    "softplus": (("beta", Fraction(1)),),
-    "leaky_relu": (("slope", Fraction(1, 100)),),
-    "elu": (("alpha", Fraction(1)),),
-    "gaussian": (("sigma", Fraction(1)),),
+    "softplus": ("beta", 1),
+    "leaky_relu": ("slope", Fraction(1, 100)),
+    "elu": ("alpha", 1),
+    "gaussian": ("sigma", 1),
 }
 
 _ARITY = {"max": 2, "min": 2, "clip": 3}
 
 
 def _signature(name: str) -> Signature:
-    keywords, n = _KEYWORDS.get(name, ()), _ARITY.get(name, 1)
-    return Signature(n, n + len(keywords), keywords)
+    return Signature(_ARITY.get(name, 1), *_KEYWORDS.get(name, ()))
 
 
 WORDS = Vocabulary(
@@ -145,7 +144,7 @@ WORDS = Vocabulary(
 """The words of users' formulas."""
 
 _OWN_WORDS = Vocabulary(
-    {name: Signature(1, 1) for name in SMOOTH} | {name: n for name, n in WORDS.functions.items() if name not in SMOOTH},
+    {name: Signature(1) for name in SMOOTH} | {name: n for name, n in WORDS.functions.items() if name not in SMOOTH},
     WORDS.constants,
     VARIABLES,
     {},
@@ -185,7 +184,7 @@ def _abbreviated(t: Tree) -> Tree:
     if t.head == "clip":
         _check_clip(*(a.number for a in t.arguments[1:]))
     if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
-        raise InputError(f"{t.head}: {_KEYWORDS[str(t.head)][0][0]} must be positive, got {text_of(t.arguments[1])}")
+        raise InputError(f"{t.head}: {_KEYWORDS[t.word][0]} must be positive, got {text_of(t.arguments[1])}")
     return rebuilt(_definition(short), _plain, dict(zip(VARIABLES, t.arguments, strict=False)))
 
 

@@ -197,7 +197,9 @@ def total(trees: list[Tree]) -> Tree:
     return reduce(plus, trees, ZERO)
 
 
-_LEVEL = {"+": 1, "-": 1, "*": 3, "/": 3, "neg": 4, "^": 5}
+LEVEL = {"+": 1, "-": 1, "*": 3, "/": 3, "neg": 4, "^": 5}
+"""How strongly operators bind."""
+
 _ATOM = 6
 
 
@@ -216,7 +218,7 @@ def _said(t: Tree, arguments: list[tuple[str, int]]) -> tuple[str, int]:
     """Return the text of a node and how strongly it binds."""
     if t.number is not None:
         return _number_text(t.number)
-    level = _LEVEL.get(t.word)
+    level = LEVEL.get(t.word)
     if level is None or not arguments:
         inside = ",".join(said for said, _ in arguments)
         return (f"{t.head}({inside})" if arguments else str(t.head)), _ATOM
@@ -238,7 +240,7 @@ def _number_text(value: Fraction) -> tuple[str, int]:
             rest //= prime
     said = _decimal_text(size) if rest == 1 else f"{size.numerator}/{size.denominator}"
     level = _ATOM if rest == 1 else 3
-    return (f"-{said}", min(level, _LEVEL["neg"])) if value < 0 else (said, level)
+    return (f"-{said}", min(level, LEVEL["neg"])) if value < 0 else (said, level)
 
 
 def _decimal_text(size: Fraction) -> str:
