@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.branches import first_branch
@@ -36,6 +36,7 @@ from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context, log2, real
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled | DualWithinReach
+D = TypeVar("D", bound=QuadratureDual)
 _LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
 _LARGEST = 1e9  # log2 of an E[φ²] that is refused
 
@@ -56,24 +57,9 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         check_singularities(found, name)
         if first_branch(found) is not None:  # which may jump out of reach
             check(found, name)
-        own = _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
-        jumps, roughness = near.jumps()
-        return replace(own, jumps=jumps, roughness=roughness)
+        return _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
     dual = _dual(found, name)
-    own = replace(_activation(found, dual), parity=dual.parity)
-    named = _same_named(found, dual, named_call)
-    if named is None:
-        jumps, roughness = dual.jumps()
-        return replace(own, jumps=jumps, roughness=roughness)
-    return replace(
-        own,
-        parity=named.parity,
-        dual=named.dual,
-        hermite=named.hermite,
-        dilation=named.dilation,
-        jumps=named.jumps,
-        roughness=named.roughness,
-    )
+    return _activation(found, dual, named=_same_named(found, dual, named_call))
 
 
 def _same_named(
@@ -141,7 +127,7 @@ def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
     parts = polynomial_parts(tree)
     dual = dual_of(tree, Fraction(1))
     distance = poles.distance if isinstance(poles, Ladder) else poles
-    return replace(_activation(tree, dual, dual_of), parity=dual.parity, pole_distance=lambda: distance)
+    return replace(_activation(tree, dual, dual_of), pole_distance=lambda: distance)
 
 
 def is_formula(text: str) -> bool:
@@ -199,28 +185,26 @@ def _bits(log_square: float) -> str:
 
 def _piecewise_dual(tree: Tree, name: str, q: Fraction = Fraction(1)) -> PiecewiseDual | Rescaled:
     """Return the dual of φ(√q x) by panels."""
-    found = PiecewiseDual(tree, name, q)
-    if found.log_scale < _LARGE:
-        return found
-    shift = _shift(found)
-    return Rescaled(PiecewiseDual(times(node("exp", number(-shift)), tree), name, q), shift)
+    return _of_moderate_size(PiecewiseDual(tree, name, q), tree, lambda t: PiecewiseDual(t, name, q))
 
 
 def _smooth_dual(tree: Tree, name: str, parts: Parts | None = None) -> QuadratureDual | Rescaled | None:
     """Return the dual of a plain tree, None where `quadrature_dual` has none."""
     found = quadrature_dual(tree, name, parts)
-    if found is None or found.log_scale < _LARGE:
-        return found
-    shift = _shift(found)
-    smaller = quadrature_dual(times(node("exp", number(-shift)), tree), name, found.polynomial_parts)
-    return found if smaller is None else Rescaled(smaller, shift)
+    if found is None:
+        return None
+    return _of_moderate_size(found, tree, lambda t: quadrature_dual(t, name, found.polynomial_parts))
 
 
-def _shift(dual: QuadratureDual) -> int:
-    """Return s with φ = e^s ψ for a ψ of moderate size."""
+def _of_moderate_size(dual: D, tree: Tree, dual_of: Callable[[Tree], D | None]) -> D | Rescaled:
+    """Return the dual of a φ, of a large one as e^s ψ for a ψ of moderate size if that has one."""
+    if dual.log_scale < _LARGE:
+        return dual
     if dual.log_scale > _LARGEST:
         raise InputError(f"{dual.name} is too large: numbers in it {_bits(dual.log_scale)}")
-    return round(dual.log_scale * math.log(2) / 2)
+    shift = round(dual.log_scale * math.log(2) / 2)
+    smaller = dual_of(times(node("exp", number(-shift)), tree))
+    return dual if smaller is None else Rescaled(smaller, shift)
 
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
@@ -240,13 +224,20 @@ def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     return _piecewise_dual(tree, dual.name, q)
 
 
-def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None) -> Activation:
-    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out.
+def _activation(
+    tree: Tree,
+    dual: _AnyDual,
+    dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None,
+    named: Activation | None = None,
+) -> Activation:
+    """Return the activation of a plain tree with this dual.
 
     Parameters
     ----------
     dual_of
         From the tree of φ(√q x) and q its dual, where there is a shorter way than `_scaled`.
+    named
+        An activation that it is proven to be, of whose dual more is known.
     """
     phi = Phi(tree, dual.name)
 
@@ -254,4 +245,8 @@ def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], 
         found = dual_of(stretched(tree, q), q) if dual_of else _scaled(tree, dual, q)
         return found, found.hermite
 
-    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)
+    if named is not None:
+        known = (named.dual, named.hermite, named.dilation, named.parity, named.jumps, named.roughness)
+        return Activation(dual.name, phi, phi.on_arrays, *known)
+    parity = None if isinstance(dual, DualWithinReach) else dual.parity
+    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation, parity, *dual.jumps())

@@ -182,17 +182,13 @@ def _abbreviated(t: Tree) -> Tree:
     if t.head == "softplus" and t.arguments[1] is ONE:
         return node("softplus", t.arguments[0])
     if t.head == "clip":
-        _check_clip(*(a.number for a in t.arguments[1:]))
+        low, high = (a.number for a in t.arguments[1:])
+        if low is not None and high is not None and low > high:
+            said = " and ".join(map(text_of, t.arguments[1:]))
+            raise InputError(f"clip(x, low, high) needs low <= high, got {said}")
     if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
         raise InputError(f"{t.head}: {_KEYWORDS[t.word][0]} must be positive, got {text_of(t.arguments[1])}")
     return rebuilt(_definition(short), _plain, dict(zip(VARIABLES, t.arguments, strict=False)))
-
-
-def _check_clip(low: Fraction | None, high: Fraction | None) -> None:
-    if low is not None and high is not None and low > high:
-        raise InputError(
-            f"clip(x, low, high) needs low <= high, got {text_of(number(low))} and {text_of(number(high))}"
-        )
 
 
 def _plain(t: Tree) -> Tree:
@@ -303,8 +299,6 @@ def _logarithm(u: Tree) -> Tree:
         return ZERO
     if u.head == "sigmoid":
         return negated(node("softplus", negated(u.arguments[0])))
-    if u.head == "/" and u.arguments[0] is ONE:
-        return negated(_logarithm(u.arguments[1]))
     if u.word in ("*", "/") and not u.constant and any(map(_is_plainly_positive, u.arguments)):
         return (plus if u.head == "*" else minus)(*map(_logarithm, u.arguments))
     return u.arguments[0] if u.head == "exp" else node("log", u)
