@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -67,11 +66,3 @@ class ArrayField:
     def softplus(self, x: Array) -> Any:
         """Return ln(1 + eˣ)."""
         return np.logaddexp(x, 0.0)
-
-
-class GridField(ArrayField):
-    """The same without SciPy, which takes long to load: for a few thousand points."""
-
-    points = np.arange(-64 * 32, 64 * 32 + 1) / 32  # on which formulas are looked at
-
-    erf, erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))

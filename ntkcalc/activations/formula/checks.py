@@ -10,12 +10,12 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, real_program, short_text, working_precision
 from ntkcalc.activations.formula.branches import alternatives
-from ntkcalc.activations.formula.functions import derivative, program
+from ntkcalc.activations.formula.functions import derivative
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.phi import obstacle
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import unreal_place, zeros
+from ntkcalc.activations.formula.singularities import unreal_places, where, zeros
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
 
@@ -35,7 +35,6 @@ def check(tree: Tree, text: str) -> None:
     InputError
         Where φ is infinite, not real, jumps, or grows too fast.
     """
-    _check_values(tree, text)
     check_growth(tree, text)
     for near, place, left, right in _places(tree, text):
         _check_place(text, near, place, left, right)
@@ -49,38 +48,18 @@ def check_singularities(tree: Tree, text: str) -> None:
     InputError
         With the place.
     """
-    found = zeros(tree)
-    if not found:
-        return
-    _check_values(tree, text)
-    place = unreal_place(tree, found)
-    if place is not None and (reason := obstacle([tree], place)):
-        raise _undefined(text, reason, float(place))
-    for zero in found:
+    for place in unreal_places(tree):
+        if reason := obstacle([tree], place):
+            raise _undefined(text, reason, float(place))
+    for zero in zeros(tree):
         with working_precision(_BITS):
-            place = zero.narrowed(_PLACES).whole
-            if not real_program(tree)(place)[0].is_finite():  # else it is continuous there
-                _check_place(text, zero.near, place, tree, tree)
+            if not real_program(tree)(zero.whole)[0].is_finite():  # else it is continuous there
+                _check_place(text, where(zero), zero.whole, tree, tree)
 
 
 def _undefined(text: str, reason: str, x: float) -> InputError:
     """Return the refusal of a φ that has no value at a point."""
     return InputError(f"{text} is not finite and real everywhere: {reason}, at x = {x:.6g}")
-
-
-def _check_values(tree: Tree, text: str) -> None:
-    """Refuse a φ that is not finite and real on a grid."""
-    import numpy as np
-
-    from ntkcalc.activations.formula.array_field import GridField
-
-    x = GridField.points[np.argsort(abs(GridField.points), kind="stable")]
-    with np.errstate(all="ignore"):
-        values = program([tree], GridField())(x)[0]
-    for place in x[~np.isfinite(np.broadcast_to(values, x.shape))].tolist():
-        reason = obstacle([tree], arb(place))
-        if reason and not reason.endswith(_INFINITE):  # a pole is looked at later
-            raise _undefined(text, reason, place)
 
 
 def check_growth(tree: Tree, text: str) -> None:
