@@ -30,7 +30,7 @@ from ntkcalc.activations.formula.singularities import zeros
 from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, node, number, text_of, times, whole_power
+from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, numbers_of, text_of, times, whole_power
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context, log2, real
@@ -45,9 +45,8 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     """Return the activation that a formula describes: see `ntkcalc.activations.formula.parse`."""
     tree = parsed(text, WORDS)
     if tree.arguments[:1] == (X,):
-        values = [a.number for a in tree.arguments[1:]]
-        numbers = [v for v in values if v is not None]
-        if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
+        numbers = numbers_of(tree.arguments[1:])
+        if numbers is not None and (named := named_call(str(tree.head), numbers)) is not None:
             return named
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     if zeros(found):
@@ -66,8 +65,8 @@ def _same_named(
     tree: Tree, dual: _AnyDual, named_call: Callable[[str, Sequence[Fraction]], Activation | None]
 ) -> Activation | None:
     """Return the named activation that a plain tree is proven to be, if there is one of whose dual more is known."""
-    if isinstance(dual, PiecewiseDual):
-        left, right = dual.halves() or (ZERO, ZERO)
+    if isinstance(dual, PiecewiseDual) and (halves := dual.halves()) is not None:
+        left, right = halves
         for word, below in _BENT.items() if ratio(right, X) == 1 else ():
             if (c := ratio(left, below)) is not None:
                 with suppress(InputError):  # of a number that the named one does not take
@@ -77,7 +76,7 @@ def _same_named(
         for word in _CLOSED if c != 1 else (*_CLOSED, *_WITH_POLES):
             call, written = _call(word)
             if ratio(narrowed, written) == 1:
-                named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
+                named = named_call(word, numbers_of(call.arguments[1:]) or [])
                 return named and named.scaled(c**2)
     return None
 

@@ -15,7 +15,7 @@ from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.phi import obstacle
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import unreal_places, where, zeros
+from ntkcalc.activations.formula.singularities import unreal_places, zeros
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
 
@@ -36,8 +36,8 @@ def check(tree: Tree, text: str) -> None:
         Where φ is infinite, not real, jumps, or grows too fast.
     """
     check_growth(tree, text)
-    for near, place, left, right in _places(tree, text):
-        _check_place(text, near, place, left, right)
+    for place, left, right in _places(tree, text):
+        _check_place(text, place, left, right)
 
 
 def check_singularities(tree: Tree, text: str) -> None:
@@ -54,7 +54,7 @@ def check_singularities(tree: Tree, text: str) -> None:
     for zero in zeros(tree):
         with working_precision(_BITS):
             if not real_program(tree)(zero.whole)[0].is_finite():  # else it is continuous there
-                _check_place(text, where(zero), zero.whole, tree, tree)
+                _check_place(text, zero.whole, tree, tree)
 
 
 def _undefined(text: str, reason: str, x: float) -> InputError:
@@ -88,30 +88,30 @@ def _outgrown(trees: list[Tree], x: Ball) -> str:
         return f"it outgrows exp(x^2/4), to {short_text(largest)}" if largest > (x * x / 4 - 64).exp() else ""
 
 
-def _places(tree: Tree, text: str) -> Iterator[tuple[float, Ball, Tree | None, Tree | None]]:
+def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree | None, Tree | None]]:
     """Yield where φ may bend or be singular, with the formulas on both sides."""
     pieces = rational_pieces(tree)
     panels = panels_of(tree, text)
     try:
         slivers = panels.line(64.0, _MOST_CELLS).slivers
     except TooFastError as error:
-        near = round(error.place * 256) / 256
-        _check_place(text, near, arb(near), tree, tree)
+        _check_place(text, arb(round(error.place * 256) / 256), tree, tree)
         raise
     kinks = kinks_of(panels, _PLACES) if pieces is None else rational_kinks(pieces)
     for kink in kinks:
         with working_precision(_BITS):
             place = kink.place()
-        yield kink.near, place, kink.left, kink.right
+        yield place, kink.left, kink.right
     for sliver in slivers:
         if len(sliver.trees) == 1 and max(sliver.log_sizes) == float("inf"):
             end, tree = sliver.singular_end(), sliver.trees[0]
             sides = (None, tree) if end == sliver.left else (tree, None) if end == sliver.right else (tree, tree)
-            yield float(end.mid()), end, *sides
+            yield end, *sides
 
 
-def _check_place(text: str, near: float, place: Ball, left: Tree | None, right: Tree | None) -> None:
+def _check_place(text: str, place: Ball, left: Tree | None, right: Tree | None) -> None:
     """Refuse a pole, a jump, or a derivative that is not square-integrable, at a place."""
+    near = 0.0 if place.contains(0) else float(place.mid())
     limits = [_limit(text, near, place, side, tree) for side, tree in ((-1, left), (1, right)) if tree is not None]
     if len(limits) == 2 and not limits[0].overlaps(limits[1]):
         raise InputError(

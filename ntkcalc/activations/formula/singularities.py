@@ -7,7 +7,6 @@ branches has; between them are slivers on which it may vanish (`ntkcalc.activati
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from functools import lru_cache, reduce
 from itertools import islice, pairwise
 
@@ -16,16 +15,15 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball
 from ntkcalc.activations.formula.branches import Segment, segments
-from ntkcalc.activations.formula.functions import SMOOTH, polynomial
+from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.removable import vanishing
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, plus, times
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, numbers_of, plus, times
 
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
 _MOST_SEGMENTS = 160  # of one divisor
-_MOST_DEGREE = 48  # of polynomials that are factored
+_MOST_DEGREE = 48  # of polynomials whose multiple zeros are made simple ones
 _LEAST = -400.0  # log2 of the width of slivers
 _END, _FARTHEST = 0.7109375, 40  # of the intervals ±[end, 2 end], …, ±2^40 [end, 2 end]: at no zero that people write
-_FORCED = ("abs", "sqrt", *(name for name, f in SMOOTH.items() if f.rises))  # 0 where their argument is
 _SIGNS = (number(-1), number(1))
 _ROOTED = ("sqrt", "power", "log", "log1p")  # real for arguments of one sign
 
@@ -35,12 +33,7 @@ def zeros(tree: Tree) -> tuple[Segment, ...]:
     """Return slivers on which something may vanish that a tree divides by, or takes a logarithm, root or power of."""
     factors = dict.fromkeys(f for _, u in _watched(tree) for f in _factors(u))
     found = [s for f in factors for s in islice((s for s in _signs(f) if {*s.trees} == {*_SIGNS}), _MOST_PLACES)]
-    return tuple(sorted(found, key=lambda s: (round(abs(where(s)), 6), -where(s))))
-
-
-def where(sliver: Segment) -> float:
-    """Return where a sliver is, nearly."""
-    return 0.0 if sliver.whole.contains(0) else float(sliver.whole.mid())
+    return tuple(sorted(found, key=lambda s: (round(abs(float(s.whole)), 6), -float(s.whole))))
 
 
 def unreal_places(tree: Tree) -> Iterator[Ball]:
@@ -75,26 +68,15 @@ def _watched(tree: Tree) -> Iterator[tuple[Tree, Tree]]:
 
 
 def _factors(u: Tree) -> Iterator[Tree]:
-    """Yield trees that make u vanish wherever one of them does, and change their sign there if they can."""
+    """Yield trees without multiple zeros that people write, one of which vanishes where u does."""
     u = vanishing(u)
-    if u.constant:
-        return
-    if u.word in ("*", "neg"):
+    row = None if u.constant else numbers_of(polynomial(u) or [])
+    if row and len(row) <= _MOST_DEGREE + 1:
+        whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
+        simple = whole // whole.gcd(whole.derivative())
+        yield reduce(lambda total, c: plus(times(total, X), number(int(c))), reversed(simple.coeffs()), ZERO)
+    elif u.word in ("*", "neg"):
         for a in u.arguments:
             yield from _factors(a)
-    elif u.word == "/" or u.word in _FORCED or (u.word == "power" and (u.arguments[1].number or 0) > 0):
-        yield from _factors(u.arguments[0])
-    elif (row := _rational_row(u)) is None:
+    elif not u.constant:
         yield u
-    else:
-        whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
-        for factor, _ in whole.factor()[1]:
-            yield reduce(lambda total, c: plus(times(total, X), number(int(c))), reversed(factor.coeffs()), ZERO)
-
-
-def _rational_row(u: Tree) -> list[Fraction] | None:
-    """Return the coefficients of a polynomial with rational ones, of no high degree."""
-    row = polynomial(u)
-    values = [c.number for c in row or []]
-    known = [v for v in values if v is not None]
-    return known if known and known == values and len(known) <= _MOST_DEGREE + 1 else None

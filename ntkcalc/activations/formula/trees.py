@@ -6,7 +6,8 @@ A tree is a number, the variable x, or a function of trees: the operators are th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 from typing import TypeVar
@@ -76,6 +77,12 @@ def number(value: int | Fraction) -> Tree:
     if max(abs(value.numerator).bit_length(), value.denominator.bit_length()) > MOST_BITS:
         raise InputError(f"a number in it has more than {MOST_BITS} bits; write smaller powers")
     return node(value)
+
+
+def numbers_of(trees: Sequence[Tree]) -> list[Fraction] | None:
+    """Return the numbers that trees are, None if one is none."""
+    found = [t.number for t in trees if t.number is not None]
+    return found if len(found) == len(trees) else None
 
 
 ZERO, ONE, X = number(0), number(1), node("x")
@@ -247,8 +254,6 @@ def _decimal_text(size: Fraction) -> str:
     """Return decimal text, in scientific notation where that saves long zeros."""
     if not size or Fraction(1, 10**5) <= size < 10**16:
         return decimal_text(size)
-    exponent = len(str(int(size))) - 1 if size >= 1 else -len(str(int(1 / size)))
-    digits = decimal_text(size / Fraction(10) ** exponent)
-    if digits.startswith("10"):  # 1/size was a power of ten
-        digits, exponent = decimal_text(size / Fraction(10) ** (exponent + 1)), exponent + 1
-    return f"{digits}e{exponent}"
+    exactly = Decimal(decimal_text(size))
+    digits = "".join(map(str, exactly.as_tuple().digits)).rstrip("0")
+    return f"{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{exactly.adjusted()}"
