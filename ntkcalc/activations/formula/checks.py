@@ -54,7 +54,8 @@ def check_singularities(tree: Tree, text: str) -> None:
     for zero in zeros(tree):
         with working_precision(_BITS):
             if not real_program(tree)(zero.whole)[0].is_finite():  # else it is continuous there
-                _check_place(text, zero.whole, tree, tree)
+                with suppress(AccuracyError):  # where nothing is seen others may say more
+                    _check_place(text, zero.whole, tree, tree)
 
 
 def _undefined(text: str, reason: str, x: float) -> InputError:

@@ -75,8 +75,8 @@ def _factors(u: Tree) -> Iterator[Tree]:
         whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
         simple = whole // whole.gcd(whole.derivative())
         yield reduce(lambda total, c: plus(times(total, X), number(int(c))), reversed(simple.coeffs()), ZERO)
-    elif u.word in ("*", "neg"):
-        for a in u.arguments:
+    elif u.word in ("*", "/", "neg"):
+        for a in u.arguments[:1] if u.word == "/" else u.arguments:
             yield from _factors(a)
     elif not u.constant:
         yield u

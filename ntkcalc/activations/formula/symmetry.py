@@ -15,12 +15,7 @@ import flint
 from flint import arb
 
 from ntkcalc.activations.formula.balls import rational, real_program, working_precision
-from ntkcalc.activations.formula.functions import (
-    branch,
-    meaning,
-    polynomial,
-    reflected_function,
-)
+from ntkcalc.activations.formula.functions import branch, meaning, polynomial, reflected_function
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
