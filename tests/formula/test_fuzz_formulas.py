@@ -50,10 +50,6 @@ def test_every_case_depends_on_its_number_alone() -> None:
         ("ctypes.dlopen", ("x",)),
         ("marshal.loads", (b"",)),
         ("compile", ("x", "<unknown>")),
-        ("compile", ("__import__('os')", "<unknown>")),
-        ("compile", ("n0.real", "<unknown>")),
-        ("compile", ("n0[c1]", "<unknown>")),
-        ("compile", (None, "<unknown>")),
         ("object.__getattr__", (None, "__globals__")),
     ],
 )
@@ -61,8 +57,7 @@ def test_the_watch_sees_what_python_is_made_to_do(event: str, arguments: tuple[o
     assert suspicion(event, arguments)
 
 
-def test_the_watch_lets_placeholders_pass() -> None:
-    assert not suspicion("compile", ("n0 ( c2 * n4 ) ** - c6 , n7 = n8", "<unknown>"))
+def test_the_watch_lets_what_is_harmless_pass() -> None:
     assert not suspicion("builtins.id", (1,))
 
 

@@ -462,7 +462,9 @@ def test_formulas_are_proven_to_be_plainer_ones(text: str, same: str) -> None:
     ],
 )
 def test_what_has_no_value_somewhere_is_not_made_plainer(text: str) -> None:
-    with pytest.raises(NtkcalcError, match=r"not finite|division by zero|not square-integrable|too fast"):
+    with pytest.raises(
+        NtkcalcError, match=r"not finite|division by zero|square-integrable|not proven to be finite|too fast"
+    ):
         activation(text)
 
 
@@ -644,7 +646,7 @@ def test_factors_that_a_quotient_shares_cancel(text: str, same: str) -> None:
 
 
 def test_roots_that_a_quotient_shares_stay_for_they_may_not_be_real() -> None:
-    with pytest.raises(InputError, match=r"sqrt of -0\.03125 is not real"):
+    with pytest.raises(InputError, match=r"sqrt of -0\.4 is not real"):
         activation("x*sqrt(x)/sqrt(x)")
 
 

@@ -14,6 +14,7 @@ import pytest
 from flint import acb, arb
 from hypothesis import given
 from hypothesis import strategies as st
+from reals import RealField
 from volume import examples
 
 from ntkcalc.activations.catalogue import activation
@@ -22,7 +23,7 @@ from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, to_real, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
 from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
-from ntkcalc.activations.formula.functions import WORDS, RealField, derivative, plain, program
+from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums

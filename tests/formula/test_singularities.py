@@ -99,10 +99,10 @@ def test_an_odd_part_with_irrational_constants_is_a_line(text: str) -> None:
         ("x/sin(x)", "is unbounded at x = 3.14159"),
         ("1/(exp(x)+exp(-x)-2.00000001)", "is unbounded at x = 0.0001"),
         ("1/log(abs(x)+0.5)", "is unbounded at x = 0.5"),
-        ("sqrt((x-0.4)^2-1e-6)", "sqrt of -1.0e-6 is not real, at x = 0.4"),
-        ("(leaky_relu(x)+x*x)^(1/3)", "is not real, at x = -0.005"),
+        ("sqrt((x-0.4)^2-1e-6)", "sqrt of -7.5e-7 is not real, at x = 0.3995"),
+        ("(leaky_relu(x)+x*x)^(1/3)", "is not real, at x = -0.00"),
         ("sqrt(cos(x)+0.99999)", "-6 is not real, at x = "),
-        ("log((x-1)^2)", "log of 0.0 is not finite and real, at x = 1"),
+        ("log((x-1)^2)", "is unbounded at x = 1;"),
     ],
 )
 def test_a_proven_singularity_is_refused_before_anything_is_planned(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.branches import first_branch
@@ -30,12 +30,13 @@ from ntkcalc.activations.formula.singularities import zeros
 from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, in_order, node, number, text_of, times, whole_power
+from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, numbers_of, text_of, times, whole_power
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context, log2, real
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled | DualWithinReach
+D = TypeVar("D", bound=QuadratureDual)
 _LARGE = 64.0  # log2 of an E[φ²] from which on a power of e is taken out
 _LARGEST = 1e9  # log2 of an E[φ²] that is refused
 
@@ -44,9 +45,8 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
     """Return the activation that a formula describes: see `ntkcalc.activations.formula.parse`."""
     tree = parsed(text, WORDS)
     if tree.arguments[:1] == (X,):
-        values = [a.number for a in tree.arguments[1:]]
-        numbers = [v for v in values if v is not None]
-        if numbers == values and (named := named_call(str(tree.head), numbers)) is not None:
+        numbers = numbers_of(tree.arguments[1:])
+        if numbers is not None and (named := named_call(str(tree.head), numbers)) is not None:
             return named
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     if zeros(found):
@@ -56,32 +56,17 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         check_singularities(found, name)
         if first_branch(found) is not None:  # which may jump out of reach
             check(found, name)
-        own = _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
-        jumps, roughness = near.jumps()
-        return replace(own, jumps=jumps, roughness=roughness)
+        return _activation(found, near, lambda _, q: _scaled(found, _dual(found, name), q))
     dual = _dual(found, name)
-    own = replace(_activation(found, dual), parity=dual.parity)
-    named = _same_named(found, dual, named_call)
-    if named is None:
-        jumps, roughness = dual.jumps()
-        return replace(own, jumps=jumps, roughness=roughness)
-    return replace(
-        own,
-        parity=named.parity,
-        dual=named.dual,
-        hermite=named.hermite,
-        dilation=named.dilation,
-        jumps=named.jumps,
-        roughness=named.roughness,
-    )
+    return _activation(found, dual, named=_same_named(found, dual, named_call))
 
 
 def _same_named(
     tree: Tree, dual: _AnyDual, named_call: Callable[[str, Sequence[Fraction]], Activation | None]
 ) -> Activation | None:
     """Return the named activation that a plain tree is proven to be, if there is one of whose dual more is known."""
-    if isinstance(dual, PiecewiseDual):
-        left, right = dual.halves() or (ZERO, ZERO)
+    if isinstance(dual, PiecewiseDual) and (halves := dual.halves()) is not None:
+        left, right = halves
         for word, below in _BENT.items() if ratio(right, X) == 1 else ():
             if (c := ratio(left, below)) is not None:
                 with suppress(InputError):  # of a number that the named one does not take
@@ -91,7 +76,7 @@ def _same_named(
         for word in _CLOSED if c != 1 else (*_CLOSED, *_WITH_POLES):
             call, written = _call(word)
             if ratio(narrowed, written) == 1:
-                named = named_call(word, [a.number for a in call.arguments[1:] if a.number is not None])
+                named = named_call(word, numbers_of(call.arguments[1:]) or [])
                 return named and named.scaled(c**2)
     return None
 
@@ -141,7 +126,7 @@ def with_poles(text: str, name: str, poles: Ladder | float) -> Activation:
     parts = polynomial_parts(tree)
     dual = dual_of(tree, Fraction(1))
     distance = poles.distance if isinstance(poles, Ladder) else poles
-    return replace(_activation(tree, dual, dual_of), parity=dual.parity, pole_distance=lambda: distance)
+    return replace(_activation(tree, dual, dual_of), pole_distance=lambda: distance)
 
 
 def is_formula(text: str) -> bool:
@@ -199,28 +184,26 @@ def _bits(log_square: float) -> str:
 
 def _piecewise_dual(tree: Tree, name: str, q: Fraction = Fraction(1)) -> PiecewiseDual | Rescaled:
     """Return the dual of φ(√q x) by panels."""
-    found = PiecewiseDual(tree, name, q)
-    if found.log_scale < _LARGE:
-        return found
-    shift = _shift(found)
-    return Rescaled(PiecewiseDual(times(node("exp", number(-shift)), tree), name, q), shift)
+    return _of_moderate_size(PiecewiseDual(tree, name, q), tree, lambda t: PiecewiseDual(t, name, q))
 
 
 def _smooth_dual(tree: Tree, name: str, parts: Parts | None = None) -> QuadratureDual | Rescaled | None:
     """Return the dual of a plain tree, None where `quadrature_dual` has none."""
     found = quadrature_dual(tree, name, parts)
-    if found is None or found.log_scale < _LARGE:
-        return found
-    shift = _shift(found)
-    smaller = quadrature_dual(times(node("exp", number(-shift)), tree), name, found.polynomial_parts)
-    return found if smaller is None else Rescaled(smaller, shift)
+    if found is None:
+        return None
+    return _of_moderate_size(found, tree, lambda t: quadrature_dual(t, name, found.polynomial_parts))
 
 
-def _shift(dual: QuadratureDual) -> int:
-    """Return s with φ = e^s ψ for a ψ of moderate size."""
+def _of_moderate_size(dual: D, tree: Tree, dual_of: Callable[[Tree], D | None]) -> D | Rescaled:
+    """Return the dual of a φ, of a large one as e^s ψ for a ψ of moderate size if that has one."""
+    if dual.log_scale < _LARGE:
+        return dual
     if dual.log_scale > _LARGEST:
         raise InputError(f"{dual.name} is too large: numbers in it {_bits(dual.log_scale)}")
-    return round(dual.log_scale * math.log(2) / 2)
+    shift = round(dual.log_scale * math.log(2) / 2)
+    smaller = dual_of(times(node("exp", number(-shift)), tree))
+    return dual if smaller is None else Rescaled(smaller, shift)
 
 
 def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
@@ -240,13 +223,20 @@ def _scaled(tree: Tree, dual: _AnyDual, q: Fraction) -> _AnyDual:
     return _piecewise_dual(tree, dual.name, q)
 
 
-def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None) -> Activation:
-    """Return the activation of a plain tree with this dual; parity, jumps and roughness are left out.
+def _activation(
+    tree: Tree,
+    dual: _AnyDual,
+    dual_of: Callable[[Tree, Fraction], _AnyDual] | None = None,
+    named: Activation | None = None,
+) -> Activation:
+    """Return the activation of a plain tree with this dual.
 
     Parameters
     ----------
     dual_of
         From the tree of φ(√q x) and q its dual, where there is a shorter way than `_scaled`.
+    named
+        An activation that it is proven to be, of whose dual more is known.
     """
     phi = Phi(tree, dual.name)
 
@@ -254,4 +244,8 @@ def _activation(tree: Tree, dual: _AnyDual, dual_of: Callable[[Tree, Fraction], 
         found = dual_of(stretched(tree, q), q) if dual_of else _scaled(tree, dual, q)
         return found, found.hermite
 
-    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation)
+    if named is not None:
+        known = (named.dual, named.hermite, named.dilation, named.parity, named.jumps, named.roughness)
+        return Activation(dual.name, phi, phi.on_arrays, *known)
+    parity = None if isinstance(dual, DualWithinReach) else dual.parity
+    return Activation(dual.name, phi, phi.on_arrays, dual, dual.hermite, dilation, parity, *dual.jumps())

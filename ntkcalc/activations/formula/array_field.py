@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +15,15 @@ class ArrayField:
 
     sin, cos, sinh, tanh, atan, asinh = np.sin, np.cos, np.sinh, np.tanh, np.arctan, np.arcsinh
     exp, expm1, log, log1p, sqrt, divide, power = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.divide, np.power
+    abs, sign, max, min = np.abs, np.sign, np.maximum, np.minimum
+
+    def relu(self, x: Array) -> Any:
+        """Return max(x, 0)."""
+        return np.maximum(x, 0.0)
+
+    def step(self, x: Array) -> Any:
+        """Return 1 for x > 0, else 0."""
+        return np.heaviside(x, 0.0)
 
     def number(self, value: Fraction) -> Any:
         """Return an exact number, rounded once; ∞ beyond the range of floats."""
@@ -40,10 +48,6 @@ class ArrayField:
 
         return erfc(x)
 
-    def choose(self, decider: Array, above: Array, below: Array) -> Any:
-        """Return the second where the first is positive, else the third."""
-        return np.where(decider > 0, above, below)
-
     def sinc(self, x: Array) -> Any:
         """Return sin(x)/x."""
         return np.sinc(x / np.pi)
@@ -62,11 +66,3 @@ class ArrayField:
     def softplus(self, x: Array) -> Any:
         """Return ln(1 + eˣ)."""
         return np.logaddexp(x, 0.0)
-
-
-class GridField(ArrayField):
-    """The same without SciPy, which takes long to load: for a few thousand points."""
-
-    points = np.arange(-64 * 32, 64 * 32 + 1) / 32  # on which formulas are looked at
-
-    erf, erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))

@@ -20,7 +20,7 @@ from flint import acb, arb
 from ntkcalc.activations.formula.functions import OVER, Program, outer_derivative, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.precision import Context, Real
+from ntkcalc.numerics.precision import Context, Real, context
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
@@ -145,6 +145,11 @@ def to_real(ctx: Context, ball: Ball) -> Real:
     return ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
 
 
+def short_text(x: Ball, digits: int = 4) -> str:
+    """Return the middle of a ball as text."""
+    return str(context(64).nstr(to_real(context(64), x), digits))
+
+
 def to_ball(x: Real) -> Ball:
     """Return an mpmath real, exactly."""
     mantissa, exponent = x.man_exp
@@ -221,7 +226,7 @@ for _name, _of in OVER.items():
 
 
 class RealBalls(_Balls):
-    """Real balls; what is not real is NaN."""
+    """Real balls; what is not real is NaN, and so is a jump inside a ball."""
 
     kind = arb
     log, log1p, asinh, atan = (_direct(name) for name in ("log", "log1p", "asinh", "atan"))
@@ -243,20 +248,6 @@ class RealBalls(_Balls):
         y = (-u if positive else u).exp()
         log = (y - y * y / 2).union(y) if y < power_of_two(-flint.ctx.prec) else y.log1p()
         return u + log if positive else log
-
-
-@lru_cache(maxsize=1 << 10)
-def _compiled(trees: tuple[Tree, ...], bits: int) -> Program:
-    return program(trees, RealBalls())  # whose constants have the present precision
-
-
-def real_program(*trees: Tree) -> Program:
-    """Return x ↦ the values of trees without branches on real balls, in the present precision."""
-    return _compiled(trees, flint.ctx.prec)
-
-
-class BranchingBalls(RealBalls):
-    """Real balls with the functions that branch; a jump inside a ball makes NaN."""
 
     def relu(self, u: Ball) -> Ball:
         """Return max(u, 0)."""
@@ -281,6 +272,16 @@ class BranchingBalls(RealBalls):
     def step(self, u: Ball) -> Ball:
         """Return 1 for u > 0, else 0."""
         return arb(1) if u > 0 else arb(0) if u <= 0 else arb.nan()
+
+
+@lru_cache(maxsize=1 << 10)
+def _compiled(trees: tuple[Tree, ...], bits: int) -> Program:
+    return program(trees, RealBalls())  # whose constants have the present precision
+
+
+def real_program(*trees: Tree) -> Program:
+    """Return x ↦ the values of trees on real balls, in the present precision."""
+    return _compiled(trees, flint.ctx.prec)
 
 
 class ComplexBalls(_Balls):

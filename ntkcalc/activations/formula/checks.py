@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
+from itertools import pairwise, product
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, BranchingBalls, to_real, working_precision
+from ntkcalc.activations.formula.balls import Ball, real_program, short_text, working_precision
 from ntkcalc.activations.formula.branches import alternatives
-from ntkcalc.activations.formula.functions import DomainError, RealField, derivative, program
+from ntkcalc.activations.formula.functions import derivative
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
+from ntkcalc.activations.formula.phi import obstacle
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import unbounded_zero, unreal_place, zeros
+from ntkcalc.activations.formula.singularities import unreal_places, zeros
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
-from ntkcalc.numerics.precision import context
 
 _BITS = 640  # of limits at kinks
 _MOST_CELLS = 2048
 _PLACES = 400  # bits of the places of kinks
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
+_INFINITE = ("division by zero", "is too large")  # reasons of which limits say more
 
 
 def check(tree: Tree, text: str) -> None:
@@ -34,60 +35,32 @@ def check(tree: Tree, text: str) -> None:
     InputError
         Where φ is infinite, not real, jumps, or grows too fast.
     """
-    _check_values(tree, text)
     check_growth(tree, text)
-    for zero in unbounded_zero(tree, zeros(tree))[1]:  # where a quotient may have a limit
-        with working_precision(_BITS):
-            _check_place(text, zero.near, zero.narrowed(_PLACES).whole, tree, tree)
-    for near, place, left, right in _places(tree, text):
-        _check_place(text, near, place, left, right)
+    for place, left, right in _places(tree, text):
+        _check_place(text, place, left, right)
 
 
 def check_singularities(tree: Tree, text: str) -> None:
-    """Refuse a plain tree that is proven to be infinite or not real somewhere.
+    """Refuse a plain tree that is infinite or not real, or jumps, where something vanishes that it divides by.
 
     Raises
     ------
     InputError
         With the place.
     """
-    found = zeros(tree)
-    if not found:
-        return
-    _check_values(tree, text)
-    place = unreal_place(tree, found)
-    if place is not None:
-        ctx = context(_BITS)
-        try:
-            program([tree], RealField(ctx))(to_real(ctx, place))
-        except DomainError as error:
-            raise undefined(text, error, float(place)) from None
-    pole = unbounded_zero(tree, found)[0]
-    if pole is not None:
-        raise InputError(f"{text} is unbounded at x = {pole.near:.6g}; phi must be finite everywhere")
+    for place in unreal_places(tree):
+        if reason := obstacle([tree], place):
+            raise _undefined(text, reason, float(place))
+    for zero in zeros(tree):
+        with working_precision(_BITS):
+            if not real_program(tree)(zero.whole)[0].is_finite():  # else it is continuous there
+                with suppress(AccuracyError):  # where nothing is seen others may say more
+                    _check_place(text, zero.whole, tree, tree)
 
 
-def undefined(text: str, error: Exception, x: float) -> InputError:
+def _undefined(text: str, reason: str, x: float) -> InputError:
     """Return the refusal of a φ that has no value at a point."""
-    return InputError(f"{text} is not finite and real everywhere: {error}, at x = {x:.6g}")
-
-
-def _check_values(tree: Tree, text: str) -> None:
-    """Refuse a φ that is not finite and real on a grid."""
-    import numpy as np
-
-    from ntkcalc.activations.formula.array_field import GridField
-
-    x = GridField.points[np.argsort(abs(GridField.points), kind="stable")]
-    with np.errstate(all="ignore"):
-        values = program([tree], GridField())(x)[0]
-    run = program([tree], RealField(context(320)))
-    for place in x[~np.isfinite(np.broadcast_to(values, x.shape))].tolist():
-        try:
-            run(context(320).mpf(place))
-        except DomainError as error:
-            if "division" not in str(error) and "too large" not in str(error):  # a pole is looked at later
-                raise undefined(text, error, place) from None
+    return InputError(f"{text} is not finite and real everywhere: {reason}, at x = {x:.6g}")
 
 
 def check_growth(tree: Tree, text: str) -> None:
@@ -95,50 +68,51 @@ def check_growth(tree: Tree, text: str) -> None:
     with suppress(AccuracyError):
         panels_of(tree, text).far(64.0)
         return
-    ctx = context(64)
-    for side in (-1, 1):
-        for power in (6, 8, 10, 12):
-            x = ctx.ldexp(side, power)
-            here = (alternatives(tree, arb(side * 2.0**power)) or [tree])[0]  # √relu(x) has the slope 0 on one side
-            try:
-                values = program([here, derivative(here)], RealField(ctx))(x)
-            except DomainError as error:
-                if not any(said in str(error) for said in ("too large", "division")):
-                    raise undefined(text, error, side * 2.0**power) from None
-                raise InputError(
-                    f"{text} is not square-integrable under the Gaussian weight: {error}, at x = {side * 2**power}"
-                ) from None
-            if power == 12 and any(abs(v) > ctx.exp(x * x / 4 - 64) for v in values):
-                raise InputError(
-                    f"{text} is not square-integrable under the Gaussian weight: it outgrows exp(x^2/4), "
-                    f"to {ctx.nstr(max(map(abs, values)), 4)} at x = {side * 2**power}"
-                )
+    for side, power in product((-1, 1), (6, 8, 10, 12)):
+        x = side * arb(2) ** power
+        here = (alternatives(tree, x) or [tree])[0]  # √relu(x) has the slope 0 on one side
+        both = [here, derivative(here)]
+        reason = obstacle(both, x)
+        if reason and not reason.endswith(_INFINITE):
+            raise _undefined(text, reason, float(x))
+        said = f"{reason}," if reason else _outgrown(both, x) if power == 12 else ""
+        if said:
+            raise InputError(
+                f"{text} is not square-integrable under the Gaussian weight: {said} at x = {side * 2**power}"
+            )
 
 
-def _places(tree: Tree, text: str) -> Iterator[tuple[float, Ball, Tree | None, Tree | None]]:
+def _outgrown(trees: list[Tree], x: Ball) -> str:
+    """Return that trees are far beyond e^{x²/4} at a point, if they are."""
+    with working_precision(64):
+        largest = max((abs(v).mid() for v in real_program(*trees)(x) if v.is_finite()), default=arb(0))
+        return f"it outgrows exp(x^2/4), to {short_text(largest)}" if largest > (x * x / 4 - 64).exp() else ""
+
+
+def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree | None, Tree | None]]:
     """Yield where φ may bend or be singular, with the formulas on both sides."""
     pieces = rational_pieces(tree)
     panels = panels_of(tree, text)
     try:
         slivers = panels.line(64.0, _MOST_CELLS).slivers
     except TooFastError as error:
-        near = round(error.place * 256) / 256
-        _check_place(text, near, arb(near), tree, tree)
+        _check_place(text, arb(round(error.place * 256) / 256), tree, tree)
         raise
     kinks = kinks_of(panels, _PLACES) if pieces is None else rational_kinks(pieces)
     for kink in sorted(kinks, key=lambda kink: abs(kink.near)):
         with working_precision(_BITS):
             place = kink.place()
-        yield kink.near, place, kink.left, kink.right
+        yield place, kink.left, kink.right
     for sliver in slivers:
         if len(sliver.trees) == 1 and max(sliver.log_sizes) == float("inf"):
             end, tree = sliver.singular_end(), sliver.trees[0]
             sides = (None, tree) if end == sliver.left else (tree, None) if end == sliver.right else (tree, tree)
-            yield float(end.mid()), end, *sides
+            yield end, *sides
 
 
-def _check_place(text: str, near: float, place: Ball, left: Tree | None, right: Tree | None) -> None:
+def _check_place(text: str, place: Ball, left: Tree | None, right: Tree | None) -> None:
     """Refuse a pole, a jump, or a derivative that is not square-integrable, at a place."""
+    near = 0.0 if place.contains(0) else float(place.mid())
     limits = [_limit(text, near, place, side, tree) for side, tree in ((-1, left), (1, right)) if tree is not None]
     if len(limits) == 2 and not limits[0].overlaps(limits[1]):
         raise InputError(
@@ -155,7 +129,7 @@ def _limit(text: str, near: float, place: Ball, side: int, tree: Tree) -> Ball:
     """
     trees = [tree, derivative(tree)]
     with working_precision(_BITS):
-        value, slope = program(trees, BranchingBalls())(place)
+        value, slope = real_program(*trees)(place)
         if value.is_finite() and slope.is_finite():
             return value
     rows = [_values_at(trees, place, side, n, text, near) for n in _DISTANCES]
@@ -182,23 +156,19 @@ def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, nea
     for bits in (_BITS, 2 * _BITS, 4 * _BITS):
         with working_precision(bits):
             x = place.mid() + side * arb(2) ** -n
-            found = program(trees, BranchingBalls())(x)
+            found = real_program(*trees)(x)
         if all(ball.is_finite() for ball in found) and found[0].rad() <= abs(found[0].mid()) * arb(2) ** -_ALIKE:
             return found
     if all(ball.is_finite() for ball in found):
         return found
-    ctx = context(_BITS)
-    try:
-        program(trees, RealField(ctx))(to_real(ctx, x))
-    except DomainError as error:
-        raise undefined(text, error, near) from None
+    if reason := obstacle(trees, x):
+        raise _undefined(text, reason, near)
     raise AccuracyError(f"{text}: no values are found next to x = {near:.6g}")
 
 
 def _from_to(before: Ball, after: Ball) -> str:
     """Return two limits as text, without what is left of the distance at which they were taken."""
-    ctx = context(_BITS)
-    one, other = (to_real(ctx, ball) for ball in (before, after))
-    least = ctx.ldexp(max(abs(one), abs(other)), -64)
-    said, next_said = (ctx.nstr(x if abs(x) > least else ctx.zero, 5) for x in (one, other))
-    return f"from {said} to {next_said}" if said != next_said else f"by {ctx.nstr(other - one, 5)}"
+    one, other = before.mid(), after.mid()
+    least = max(abs(one), abs(other)) * arb(2) ** -64
+    said, next_said = (short_text(x if abs(x) > least else arb(0), 5) for x in (one, other))
+    return f"from {said} to {next_said}" if said != next_said else f"by {short_text(other - one, 5)}"

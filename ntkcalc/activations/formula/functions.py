@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache, partial, reduce
+from functools import cache, lru_cache, reduce
 from typing import Any
+
+from flint import arb
 
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
 from ntkcalc.activations.formula.trees import (
@@ -25,6 +26,7 @@ from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
     X,
+    folded,
     in_order,
     minus,
     negated,
@@ -39,97 +41,8 @@ from ntkcalc.activations.formula.trees import (
     whole_power,
 )
 from ntkcalc.errors import InputError
-from ntkcalc.numerics.precision import Context, Real, context, real
-
-
-class DomainError(InputError):
-    """A function has no real value somewhere on the line."""
-
-
-_HUGE = 1e12  # argument of an exponential beyond which it is 0, or refused
 
 _INF = math.inf
-
-_EDGE = 1 << 13  # bits that an argument of a periodic function may have
-
-
-class RealField:
-    """The real numbers of an mpmath context, a field; what is infinite or not real is refused."""
-
-    def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
-
-    def __getattr__(self, name: str) -> Any:
-        return partial(_REAL[name], self) if name in _REAL else getattr(self.ctx, name)
-
-    def constant(self, name: str) -> Real:
-        """Return pi or e."""
-        return +self.ctx.pi if name == "pi" else self.ctx.exp(1)
-
-    def number(self, value: Fraction) -> Real:
-        """Return an exact number, rounded once."""
-        return real(self.ctx, value)
-
-    def choose(self, decider: Real, above: Real, below: Real) -> Real:
-        """Return the second where the first is positive, else the third."""
-        return above if decider > 0 else below
-
-    def divide(self, a: Real, b: Real) -> Real:
-        """Return a/b."""
-        if not b:
-            raise DomainError("division by zero")
-        return a / b
-
-    def power(self, a: Real, r: Real) -> Real:
-        """Return a^r, a ≥ 0."""
-        if a < 0 or (not a and r <= 0):
-            raise DomainError(f"a power of {_near(a)} that is no whole number is not real")
-        return self.exp(r * self.ctx.log(a)) if a else self.ctx.zero
-
-    def exp(self, u: Real) -> Real:
-        """Return e^u, 0 below e^−1e12."""
-        if u > _HUGE:
-            raise DomainError(f"exp of {_near(u)} is too large")
-        return self.ctx.exp(u) if u > -_HUGE else self.ctx.zero
-
-    def log(self, u: Real) -> Real:
-        """Return ln u."""
-        if u <= 0:
-            raise DomainError(f"log of {_near(u)} is not finite and real")
-        return self.ctx.log(u)
-
-    def sqrt(self, u: Real) -> Real:
-        """Return √u."""
-        if u < 0:
-            raise DomainError(f"sqrt of {_near(u)} is not real")
-        return self.ctx.sqrt(u)
-
-    def of_wave(self, u: Real) -> Real:
-        """Return what sin and cos may be taken of."""
-        if abs(u) > self.ctx.ldexp(1, _EDGE):
-            raise DomainError(f"sin and cos of {_near(u)} have no digits")
-        return u
-
-
-_REAL: dict[str, Callable[[RealField, Real], Real]] = {
-    "expm1": lambda field, u: field.ctx.expm1(u) if abs(u) < 1 else field.exp(u) - 1,
-    "log1p": lambda field, u: field.ctx.log1p(u) if u > -1 else field.log(1 + u),
-    "sin": lambda field, u: field.ctx.sin(field.of_wave(u)),
-    "cos": lambda field, u: field.ctx.cos(field.of_wave(u)),
-    "sinc": lambda field, u: field.sin(u) / u if u else field.ctx.one,
-    "sinc_slope": lambda field, u: (field.cos(u) - field.sinc(u)) / u if u else field.ctx.zero,
-    "sinh": lambda field, u: field.ctx.sinh(u) if abs(u) < 1 else (field.exp(u) - field.exp(-u)) / 2,
-    "tanh": lambda field, u: field.ctx.tanh(u) if abs(u) < _HUGE else field.ctx.sign(u),
-    "erf": lambda field, u: field.ctx.erf(u) if abs(u) < _HUGE else field.ctx.sign(u),
-    "erfc": lambda field, u: field.ctx.erfc(u) if abs(u) < 1e6 else field.ctx.one - field.ctx.sign(u),
-    "sigmoid": lambda field, u: 1 / (1 + field.exp(-u)) if u > -_HUGE else field.ctx.zero,
-    "softplus": lambda field, u: max(u, field.ctx.zero) + field.ctx.log1p(field.exp(-abs(u))),
-}
-"""Functions that mpmath has no name for, or not far out; it has asinh and atan."""
-
-
-def _near(u: Real) -> str:
-    return f"{u.context.nstr(u, 4)}" if hasattr(u, "context") else f"{u:.4g}"
 
 
 @dataclass(frozen=True)
@@ -146,6 +59,11 @@ class Smooth:
     meaning: str = ""  # f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones
 
 
+def _odd(derivative: str, bound: float, meaning: str = "") -> Smooth:
+    """Return an odd function that increases, with |f| ≤ bound."""
+    return Smooth(derivative, "-y", vanishes=True, rises=True, ends=(-bound, bound), meaning=meaning)
+
+
 SMOOTH = {
     "exp": Smooth("exp(x)", "1/y", positive=True, ends=(0, _INF)),
     "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, rises=True, ends=(-1, _INF), meaning="exp(x) - 1"),
@@ -156,27 +74,11 @@ SMOOTH = {
     "cos": Smooth("-sin(x)", "y", within=(-1, 1)),
     "sinc": Smooth("sinc_slope(x)", "y", within=(-0.25, 1), meaning="sin(x)/x"),
     "sinc_slope": Smooth("-sinc(x) - 2*sinc_slope(x)/x", "-y", within=(-0.5, 0.5), meaning="(cos(x) - sinc(x))/x"),
-    "sinh": Smooth(
-        "(exp(x) + exp(-x))/2",
-        "-y",
-        vanishes=True,
-        rises=True,
-        ends=(-_INF, _INF),
-        meaning="(exp(x) - exp(-x))/2",
-    ),
-    "tanh": Smooth(
-        "4*sigmoid(2*x)*sigmoid(-2*x)",
-        "-y",
-        vanishes=True,
-        rises=True,
-        ends=(-1, 1),
-        meaning="1 - 2/(exp(2*x) + 1)",
-    ),
-    "asinh": Smooth(
-        "1/sqrt(1 + x*x)", "-y", vanishes=True, rises=True, ends=(-_INF, _INF), meaning="log(x + sqrt(1 + x*x))"
-    ),
-    "atan": Smooth("1/(1 + x*x)", "-y", vanishes=True, rises=True, ends=(-1.6, 1.6)),
-    "erf": Smooth("2/sqrt(pi)*exp(-(x*x))", "-y", vanishes=True, rises=True, ends=(-1, 1)),
+    "sinh": _odd("(exp(x) + exp(-x))/2", _INF, "(exp(x) - exp(-x))/2"),
+    "tanh": _odd("4*sigmoid(2*x)*sigmoid(-2*x)", 1, "1 - 2/(exp(2*x) + 1)"),
+    "asinh": _odd("1/sqrt(1 + x*x)", _INF, "log(x + sqrt(1 + x*x))"),
+    "atan": _odd("1/(1 + x*x)", 1.6),
+    "erf": _odd("2/sqrt(pi)*exp(-(x*x))", 1),
     "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True, ends=(2, 0)),
     "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, ends=(0, 1), meaning="1/(1 + exp(-x))"),
     "softplus": Smooth("sigmoid(x)", "y - x", positive=True, ends=(0, _INF), meaning="log(1 + exp(x))"),
@@ -223,18 +125,17 @@ _SELU_SQUARE = f"(1/2 + ({_SELU_ALPHA})^2*(exp(2)*erfc(2/sqrt(2))/2 - 2*{_SELU_M
 _SHORT["selu"] = f"(relu(x) + {_SELU_ALPHA}*expm1(min(x, 0)))/sqrt({_SELU_SQUARE})"
 
 _KEYWORDS = {
-    "softplus": (("beta", Fraction(1)),),
-    "leaky_relu": (("slope", Fraction(1, 100)),),
-    "elu": (("alpha", Fraction(1)),),
-    "gaussian": (("sigma", Fraction(1)),),
+    "softplus": ("beta", 1),
+    "leaky_relu": ("slope", Fraction(1, 100)),
+    "elu": ("alpha", 1),
+    "gaussian": ("sigma", 1),
 }
 
 _ARITY = {"max": 2, "min": 2, "clip": 3}
 
 
 def _signature(name: str) -> Signature:
-    keywords, n = _KEYWORDS.get(name, ()), _ARITY.get(name, 1)
-    return Signature(n, n + len(keywords), keywords)
+    return Signature(_ARITY.get(name, 1), *_KEYWORDS.get(name, ()))
 
 
 WORDS = Vocabulary(
@@ -246,7 +147,7 @@ WORDS = Vocabulary(
 """The words of users' formulas."""
 
 _OWN_WORDS = Vocabulary(
-    {name: Signature(1, 1) for name in SMOOTH} | {name: n for name, n in WORDS.functions.items() if name not in SMOOTH},
+    {name: Signature(1) for name in SMOOTH} | {name: n for name, n in WORDS.functions.items() if name not in SMOOTH},
     WORDS.constants,
     VARIABLES,
     {},
@@ -284,17 +185,13 @@ def _abbreviated(t: Tree) -> Tree:
     if t.head == "softplus" and t.arguments[1] is ONE:
         return node("softplus", t.arguments[0])
     if t.head == "clip":
-        _check_clip(*(a.number for a in t.arguments[1:]))
+        low, high = (a.number for a in t.arguments[1:])
+        if low is not None and high is not None and low > high:
+            said = " and ".join(map(text_of, t.arguments[1:]))
+            raise InputError(f"clip(x, low, high) needs low <= high, got {said}")
     if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
-        raise InputError(f"{t.head}: {_KEYWORDS[str(t.head)][0][0]} must be positive, got {text_of(t.arguments[1])}")
-    return rebuilt(substituted(_definition(short), dict(zip(VARIABLES, t.arguments, strict=False))), _plain)
-
-
-def _check_clip(low: Fraction | None, high: Fraction | None) -> None:
-    if low is not None and high is not None and low > high:
-        raise InputError(
-            f"clip(x, low, high) needs low <= high, got {text_of(number(low))} and {text_of(number(high))}"
-        )
+        raise InputError(f"{t.head}: {_KEYWORDS[t.word][0]} must be positive, got {text_of(t.arguments[1])}")
+    return rebuilt(_definition(short), _plain, dict(zip(VARIABLES, t.arguments, strict=False)))
 
 
 def _plain(t: Tree) -> Tree:
@@ -405,8 +302,6 @@ def _logarithm(u: Tree) -> Tree:
         return ZERO
     if u.head == "sigmoid":
         return negated(node("softplus", negated(u.arguments[0])))
-    if u.head == "/" and u.arguments[0] is ONE:
-        return negated(_logarithm(u.arguments[1]))
     if u.word in ("*", "/") and not u.constant and any(map(_is_plainly_positive, u.arguments)):
         return (plus if u.head == "*" else minus)(*map(_logarithm, u.arguments))
     return u.arguments[0] if u.head == "exp" else node("log", u)
@@ -417,10 +312,10 @@ def _is_plainly_positive(t: Tree) -> bool:
     """Return whether a tree is made of exponentials, and of constants that are seen to be positive, by * and /."""
     if not t.constant:
         return t.head == "exp" or (t.word in ("*", "/") and all(map(_is_plainly_positive, t.arguments)))
-    ctx = context(64)
-    with suppress(DomainError):
-        return bool(program([t], RealField(ctx))(ctx.zero)[0] > ctx.ldexp(1, -32))
-    return False
+    from ntkcalc.activations.formula.balls import real_program, working_precision
+
+    with working_precision(64):
+        return bool(real_program(t)(arb(0))[0] > arb(2) ** -32)
 
 
 def _logarithm_of_one_and(v: Tree) -> Tree:
@@ -443,7 +338,7 @@ def branch(t: Tree) -> Branch | None:
     if texts is None or not t.arguments:
         return None
     values = dict(zip(VARIABLES, t.arguments, strict=False))
-    decider, above, below = (rebuilt(substituted(_definition(text), values), _plain) for text in texts)
+    decider, above, below = (rebuilt(_definition(text), _plain, values) for text in texts)
     return Branch(_of_same_sign(decider), above, below)
 
 
@@ -491,20 +386,17 @@ def stretched(tree: Tree, q: Fraction) -> Tree:
     top, bottom = math.isqrt(q.numerator), math.isqrt(q.denominator)
     exact = Fraction(top, bottom) if Fraction(top**2, bottom**2) == q else None
     x = times(node("sqrt", number(q)) if exact is None else number(exact), X)
-    return rebuilt(tree, lambda t: x if t is X else _plain(t))
+    return rebuilt(tree, _plain, {"x": x})
 
 
 def derivative(tree: Tree) -> Tree:
     """Return the derivative with respect to x, of branches that of the one that is taken."""
-    known: dict[Tree, Tree] = {}
-    for t in in_order(tree):
-        known[t] = ZERO if t.constant else _derivative(t, [known[a] for a in t.arguments])
-    return known[tree]
+    return folded(tree, _derivative)
 
 
 def _derivative(t: Tree, slopes: list[Tree]) -> Tree:
-    if t is X:
-        return ONE
+    if t.constant or t is X:
+        return ZERO if t.constant else ONE
     a, b = (*t.arguments, ZERO)[:2]
     choice = branch(t)
     if choice is not None:
@@ -550,12 +442,9 @@ Program = Callable[[Any], list[Any]]
 def program(trees: Sequence[Tree], field: Any) -> Program:
     """Return x ↦ the values of trees, shared parts and constants computed once.
 
-    A function that branches is the field's own where it has one, else the field chooses between both branches.
+    The field has a method for every function in them.
     """
     order = list(in_order(*trees))
-    if any(t.word in _BRANCHES and t.arguments and not hasattr(field, t.word) for t in order):
-        trees = [rebuilt(tree, _choice) for tree in trees]
-        order = list(in_order(*trees))
     place = {t: i for i, t in enumerate(order)}
     known: list[Any] = [None] * len(order)
     steps = []
@@ -578,12 +467,6 @@ def program(trees: Sequence[Tree], field: Any) -> Program:
     return run
 
 
-def _choice(t: Tree) -> Tree:
-    """Return what branches as a function of what decides, and of both values."""
-    choice = branch(t)
-    return t if choice is None else node("choose", choice.decider, choice.above, choice.below)
-
-
 def _operation(t: Tree, field: Any) -> Callable[..., Any]:
     if t.number is not None:
         return lambda value=t.number: field.number(value)
@@ -604,17 +487,12 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
 @lru_cache(maxsize=256)
 def polynomial(tree: Tree) -> list[Tree] | None:
     """Return the coefficients, constant trees, of a tree that is plainly a polynomial in x, else None."""
-    known: dict[Tree, list[Tree] | None] = {}
-    for t in in_order(tree):
-        known[t] = [t] if t.constant else _polynomial(t, [known[a] for a in t.arguments])
-        if len(known[t] or []) > MOST_POWER + 1:
-            raise InputError(f"a polynomial has degree {MOST_POWER} at most")
-    return known[tree]
+    return folded(tree, _polynomial)
 
 
 def _polynomial(t: Tree, parts: list[list[Tree] | None]) -> list[Tree] | None:
-    if t is X:
-        return [ZERO, ONE]
+    if t.constant or t is X:
+        return [t] if t.constant else [ZERO, ONE]
     a, *rest = parts or [None]
     if a is None or None in rest or t.head not in ("+", "-", "*", "/", "neg"):
         return None
@@ -625,6 +503,8 @@ def _polynomial(t: Tree, parts: list[list[Tree] | None]) -> list[Tree] | None:
         return [over(c, b[0]) for c in a] if len(b) == 1 else None
     if t.head == "*":
         product = [ZERO] * (len(a) + len(b) - 1)
+        if len(product) > MOST_POWER + 1:
+            raise InputError(f"a polynomial has degree {MOST_POWER} at most")
         for i, c in enumerate(a):
             for j, d in () if c is ZERO else enumerate(b):
                 product[i + j] = plus(product[i + j], times(c, d))

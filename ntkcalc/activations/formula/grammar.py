@@ -1,19 +1,17 @@
 """Formulas as users type them, such as ``x*sigmoid(1.702*x)``, into trees.
 
-Python's own parser finds the structure. What it is given is made here, token by token, and holds nothing but
-operators, parentheses and numbered placeholders: it never sees a name, a number or a keyword that somebody typed, and
-what it returns is walked against a short list of what a formula may hold. Nothing is ever evaluated by Python.
+They are read token by token, by precedence climbing; nothing that somebody typed gets to Python's own parser.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 
-from ntkcalc.activations.formula.trees import Tree, node, number
+from ntkcalc.activations.formula.trees import LEVEL, Tree, node, number
 from ntkcalc.errors import InputError, near_miss
 from ntkcalc.numerics.precision import exact
 
@@ -25,25 +23,24 @@ DEEPEST = 40
 """Parentheses inside each other."""
 
 _TOKEN = re.compile(
-    r"(?P<number>(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|//|[-+*/^(),=])",
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|//|[-+*/^(),=])",
     re.ASCII,
 )
-_OPERATORS: dict[type[ast.operator], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.Pow: "^",
-}
+_OPERATORS = {**{sign: sign for sign in "+-*/^"}, "**": "^"}
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a function takes: the number of its arguments, and names of those after the first with their defaults."""
+    """What a function takes: so many arguments, and one more that has a name and a default if it has a keyword."""
 
     least: int
-    most: int
-    keywords: tuple[tuple[str, Fraction], ...] = ()
+    keyword: str = ""
+    default: int | Fraction = 0
+
+    @property
+    def most(self) -> int:
+        """The largest number of arguments."""
+        return self.least + bool(self.keyword)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def parsed(text: str, words: Vocabulary) -> Tree:
     if len(text) > LONGEST:
         raise InputError(f"a formula has at most {LONGEST} characters, got {len(text)}")
     _check_notation(text)
-    return _Reader(text, _tokens(text), words).tree()
+    return _Reader(text, words).tree()
 
 
 _CASES = " Write cases with relu, max, min, clip or step: u for x > 0 and v elsewhere is v + (u - v)*step(x)."
@@ -104,13 +101,13 @@ def _tokens(text: str) -> list[_Token]:
             sign = text[place]
             hint = f" Write {SIGNS[sign]} for {_MEANT.get(sign, sign)}." if sign in SIGNS else _WAY_OUT
             raise _refusal(text, f"unexpected {sign!r}", place + 1, hint)
-        found.append(_Token(str(match.lastgroup or _kind(match)), match.group(), place + 1))
+        found.append(_Token(str(match.lastgroup), match.group(), place + 1))
         place = match.end()
     if not found:
         raise InputError("a formula in x is needed, such as 'x*sigmoid(x)', got nothing")
     if len(found) > MOST_TOKENS:
         raise InputError(f"a formula has at most {MOST_TOKENS} numbers, names and signs, got {len(found)}")
-    return found
+    return [*found, _Token("end", _END, place + 1)]
 
 
 SIGNS = {
@@ -122,11 +119,9 @@ SIGNS = {
 
 _MEANT = {"|": "|x|", ">": "x > 0", "<": "x < 0"}
 
+_END = ""  # text of what follows the last token
+
 _WAY_OUT = " A formula holds numbers, x, functions, + - * / ^ and parentheses."
-
-
-def _kind(match: re.Match[str]) -> str:
-    return next(kind for kind in ("number", "name", "sign") if match.group(kind) is not None)
 
 
 def _refusal(text: str, what: str, column: int, hint: str = "") -> InputError:
@@ -135,63 +130,65 @@ def _refusal(text: str, what: str, column: int, hint: str = "") -> InputError:
 
 
 class _Reader:
-    """One formula on its way into a tree."""
+    """One formula on its way into a tree, by precedence climbing."""
 
-    def __init__(self, text: str, tokens: list[_Token], words: Vocabulary) -> None:
-        self.text, self.tokens, self.words = text, tokens, words
-        self.at: dict[int, _Token] = {}  # by their place in what Python's parser reads
+    def __init__(self, text: str, words: Vocabulary) -> None:
+        self.text, self.words, self.tokens = text, words, _tokens(text)
+        self.place = self.depth = 0
 
     def tree(self) -> Tree:
         """Return the tree."""
-        self._check_neighbours()
-        source = ""
-        for i, token in enumerate(self.tokens):
-            self.at[len(source)] = token
-            written = {"name": f"n{i}", "number": f"c{i}"}.get(token.kind, token.text)
-            source += ("**" if written == "^" else written) + " "
-        try:
-            body = ast.parse(source.rstrip(), mode="eval").body
-        except SyntaxError as error:
-            raise self._unreadable(error.offset or 1) from None
-        except (RecursionError, MemoryError):
-            raise self._too_deep() from None
-        return self._walk(body)
+        found = self._expression()
+        if self._next.kind != "end":
+            raise self._unreadable()
+        return found
 
-    def _check_neighbours(self) -> None:
-        """Refuse what stands side by side without an operator, and parentheses too deep."""
-        depth = 0
-        for left, right in zip(self.tokens, [*self.tokens[1:], None], strict=True):
-            depth += (left.text == "(") - (left.text == ")")
-            if depth > DEEPEST:
-                raise self._too_deep()
-            if right is None:
-                break
-            ends = left.kind != "sign" or left.text == ")"
-            starts = right.kind != "sign" or (right.text == "(" and left.kind != "name")
-            if ends and starts:
-                called = left.text in (*self.words.functions, *self.words.aliases)
-                way_out = f"{left.text}(x), not {left.text} x" if called else "2*x, not 2x"
-                raise self._error(f"an operator is missing before '{right.text}'", right, f" Write {way_out}.")
+    @property
+    def _next(self) -> _Token:
+        return self.tokens[self.place]
 
-    def _walk(self, item: ast.expr) -> Tree:
-        """Return the tree of what Python's parser found."""
-        if isinstance(item, ast.BinOp) and type(item.op) in _OPERATORS:
-            return node(_OPERATORS[type(item.op)], self._walk(item.left), self._walk(item.right))
-        if isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.UAdd | ast.USub):
-            inner = self._walk(item.operand)
-            return node("neg", inner) if isinstance(item.op, ast.USub) else inner
-        token = self._token(item)
-        if isinstance(item, ast.Name):
-            return self._number(token) if token.kind == "number" else self._name(token)
-        if isinstance(item, ast.Call) and isinstance(item.func, ast.Name):
-            return self._call(item, self._token(item.func))
-        raise self._error("this is no part of a formula", token, _WAY_OUT)
+    def _take(self) -> _Token:
+        """Return the next token and go on; what then stands side by side without an operator is refused."""
+        left, right = self.tokens[self.place : self.place + 2]
+        self.place += 1
+        self.depth += (left.text == "(") - (left.text == ")")
+        if self.depth > DEEPEST:
+            raise InputError(f"a formula has at most {DEEPEST} parentheses inside each other")
+        ends = left.kind != "sign" or left.text == ")"
+        starts = right.kind in ("name", "number") or (right.text == "(" and left.kind != "name")
+        if ends and starts:
+            called = left.text in (*self.words.functions, *self.words.aliases)
+            way_out = f"{left.text}(x), not {left.text} x" if called else "2*x, not 2x"
+            raise self._error(f"an operator is missing before '{right.text}'", right, f" Write {way_out}.")
+        return left
 
-    def _number(self, token: _Token) -> Tree:
-        try:
-            return number(exact(token.text, "a number"))
-        except InputError as error:
-            raise self._error(str(error), token) from None
+    def _expression(self, least: int = 0) -> Tree:
+        """Return the tree of operands that operators of some level at least hold together."""
+        left = self._operand()
+        while LEVEL.get(sign := _OPERATORS.get(self._next.text, ""), -1) >= least:
+            self._take()
+            left = node(sign, left, self._expression(LEVEL["neg"] if sign == "^" else LEVEL[sign] + 1))
+        return left
+
+    def _operand(self) -> Tree:
+        signs = []
+        while self._next.text in ("+", "-"):
+            signs.append(self._take().text)
+        if signs:
+            return reduce(lambda inner, _: node("neg", inner), range(signs.count("-")), self._expression(LEVEL["^"]))
+        if self._next.text != "(" and self._next.kind not in ("name", "number"):
+            raise self._unreadable()
+        token = self._take()
+        if token.kind == "number":
+            try:
+                return number(exact(token.text, "a number"))
+            except InputError as error:
+                raise self._error(str(error), token) from None
+        if token.kind == "name":
+            return self._call(token) if self._next.text == "(" else self._name(token)
+        inner = self._expression()
+        self._close()
+        return inner
 
     def _name(self, token: _Token) -> Tree:
         words = self.words
@@ -206,56 +203,56 @@ class _Reader:
             f"unknown name '{token.text[:40]}'", token, near_miss(token.text, known) or " The variable is x."
         )
 
-    def _call(self, item: ast.Call, token: _Token) -> Tree:
+    def _call(self, token: _Token) -> Tree:
         words = self.words
         name = words.aliases.get(token.text, token.text)
         signature = words.functions.get(name)
         if signature is None:
-            if token.kind == "number" or token.text in (*words.variables, *words.constants):
+            if token.text in (*words.variables, *words.constants):
                 raise self._error(f"an operator is missing after '{token.text}'", token, " Write 2*(x), not 2(x).")
-            raise self._error(
-                f"unknown function '{token.text[:40]}'",
-                token,
-                near_miss(token.text, [*words.functions, *words.aliases])
-                or f" There are {', '.join(words.functions)}.",
-            )
-        arguments = [self._walk(a) for a in item.args if not isinstance(a, ast.Starred)]
-        if len(arguments) < len(item.args):
-            raise self._error("this is no part of a formula", token, _WAY_OUT)
-        return node(name, *arguments, *self._keywords(item, token, signature, len(arguments)))
-
-    def _keywords(self, item: ast.Call, token: _Token, signature: Signature, given: int) -> list[Tree]:
-        """Return the arguments that are given by name or left out."""
-        names = [name for name, _ in signature.keywords]
-        chosen = {}
-        for keyword in item.keywords:
-            name = self._token(keyword).text if keyword.arg is not None else "**"
-            if name not in names[max(given - 1, 0) :] or name in chosen:
-                twice = name in names
-                said = f"{name} is given twice" if twice else f"{token.text} takes no '{name[:40]}' here"
-                raise self._error(said, token, "" if twice else near_miss(name, names))
-            chosen[name] = self._walk(keyword.value)
-        rest = signature.keywords[max(given - 1, 0) :] if given else ()
-        if not signature.least <= given <= signature.most:
+            known = near_miss(token.text, [*words.functions, *words.aliases])
+            what = f"unknown function '{token.text[:40]}'"
+            raise self._error(what, token, known or f" There are {', '.join(words.functions)}.")
+        self._take()
+        arguments: list[Tree] = []
+        while self._next.text not in (")", _END):
+            if self.tokens[self.place + 1].text == "=":
+                self._take_keyword(token, signature, len(arguments))
+            arguments.append(self._expression())
+            if self._next.text != ",":
+                break
+            self._take()
+        self._close()
+        if not signature.least <= len(arguments) <= signature.most:
             most = f" to {signature.most}" if signature.most > signature.least else ""
-            plural = "s" * (signature.most > 1)
-            raise self._error(f"{token.text} takes {signature.least}{most} argument{plural}, got {given},", token)
-        return [chosen.get(name, number(default)) for name, default in rest]
+            takes = f"{token.text} takes {signature.least}{most} argument{'s' * (signature.most > 1)}"
+            raise self._error(f"{takes}, got {len(arguments)},", token)
+        return node(name, *arguments, *[number(signature.default)] * (signature.most - len(arguments)))
 
-    def _token(self, item: ast.expr | ast.keyword) -> _Token:
-        return self.at[item.col_offset]
+    def _take_keyword(self, token: _Token, signature: Signature, given: int) -> None:
+        """Go past the name of an argument, which is the last one."""
+        name = self._take().text
+        if name != signature.keyword:
+            what, hint = f"{token.text} takes no '{name[:40]}' here", near_miss(name, [signature.keyword])
+            raise self._error(what, token, hint)
+        if given != signature.least:
+            raise self._error(f"{name} is given {'twice' if given else 'before x'}", token)
+        self._take()
 
-    def _unreadable(self, offset: int) -> InputError:
-        place = max((start for start in self.at if start < offset), default=0)
-        token = self.at[place]
-        if sum(t.text == "(" for t in self.tokens) > sum(t.text == ")" for t in self.tokens):
-            return self._error("a parenthesis is not closed", next(t for t in self.tokens if t.text == "("))
-        if self.tokens[-1].kind == "sign" and self.tokens[-1].text != ")":
-            return self._error(f"something is missing after '{self.tokens[-1].text}'", self.tokens[-1])
-        return self._error(f"cannot read the formula: '{token.text}'", token)
+    def _close(self) -> None:
+        if self._next.text != ")":
+            raise self._unreadable()
+        self._take()
 
-    def _too_deep(self) -> InputError:
-        return InputError(f"a formula has at most {DEEPEST} parentheses inside each other")
+    def _unreadable(self) -> InputError:
+        """Return the refusal of the next token."""
+        written = [t.text for t in self.tokens]
+        if written.count("(") > written.count(")"):
+            return self._error("a parenthesis is not closed", self.tokens[written.index("(")])
+        last = self.tokens[-2]
+        if last.kind == "sign" and last.text != ")":
+            return self._error(f"something is missing after '{last.text}'", last)
+        return self._error(f"cannot read the formula: '{self._next.text}'", self._next)
 
     def _error(self, what: str, token: _Token, hint: str = "") -> InputError:
         return _refusal(self.text, what, token.column, hint)

@@ -25,7 +25,6 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import (
     Ball,
-    BranchingBalls,
     ComplexBalls,
     exact,
     log2_lower,
@@ -264,7 +263,7 @@ class Panels:
     def _deciders(self) -> Program:
         """A program for all that decides between branches."""
         found = (branch(t) for t in in_order(self.tree))
-        return program([choice.decider for choice in found if choice is not None], BranchingBalls())
+        return real_program(*(choice.decider for choice in found if choice is not None))
 
     def _divide(
         self, segment: Segment, least: float, most_cells: int, cells: list[Cell], slivers: list[Sliver]

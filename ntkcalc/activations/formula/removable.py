@@ -100,6 +100,7 @@ def vanishing(t: Tree) -> Tree:
     return t
 
 
+@lru_cache(maxsize=1 << 12)
 def _divided(top: Tree, w: Tree) -> Tree | None:
     """Return top/w where that is known to have no singularity at w = 0, else None."""
     u = vanishing(top)

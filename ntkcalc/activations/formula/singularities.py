@@ -1,128 +1,61 @@
-"""Places where a formula is infinite or not real, proven by balls before any quadrature is planned.
+"""Places where a formula may be infinite or not real: where something vanishes, or has no sign that it needs.
 
-What a formula divides by, or takes a logarithm, a root or a power of, is continuous: between two points where it has
-different signs it vanishes. Such points come from the roots of polynomials and from values on a grid. On a small
-interval around them every node of the tree is a finite ball, is known to be unbounded there, or neither is known.
+What a formula divides by, or takes a logarithm, a root or a power of, has a sign on intervals, as what decides between
+branches has; between them are slivers on which it may vanish (`ntkcalc.activations.formula.branches`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator
+from functools import lru_cache, reduce
+from itertools import islice, pairwise
 
 import flint
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, BranchingBalls, log2_upper, working_precision
-from ntkcalc.activations.formula.functions import polynomial, program
+from ntkcalc.activations.formula.balls import Ball
+from ntkcalc.activations.formula.branches import Segment, segments
+from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.removable import vanishing
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, number, plus, times
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, numbers_of, plus, times
 
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
-_MOST_DEGREE = 48  # of polynomials whose roots are computed
-_FINER, _LEVELS = 32, 8  # intervals that one next to a least |u| is cut into, and how often
-_WIDTHS = (40, 140)  # −log2 of the intervals around a zero on which a formula is looked at
-_SPLITS = (7 / 16, 5 / 8, 1 / 4)  # where an interval is cut: at no zero that people write
-_FORCED = ("abs", "sqrt", "expm1", "sinh", "tanh", "asinh", "atan", "erf")  # 0 where their argument is
+_MOST_SEGMENTS = 160  # of one divisor
+_MOST_DEGREE = 48  # of polynomials whose multiple zeros are made simple ones
+_LEAST = -400.0  # log2 of the width of slivers
+_END, _FARTHEST = 0.7109375, 40  # of the intervals ±[end, 2 end], …, ±2^40 [end, 2 end]: at no zero that people write
+_SIGNS = (number(-1), number(1))
 _ROOTED = ("sqrt", "power", "log", "log1p")  # real for arguments of one sign
 
 
-@dataclass(frozen=True)
-class Unbounded:
-    """What takes arbitrarily large absolute values on an interval, and whether it is known of what sign."""
-
-    up: bool
-    down: bool
-
-    def times(self, sign: int) -> Unbounded:
-        """Return what it is after a multiplication with something finite of one sign."""
-        return self if sign > 0 else Unbounded(self.down, self.up)
-
-
-@dataclass(frozen=True, eq=False)
-class Zero:
-    """An interval on which a tree vanishes, for it has different signs at the ends.
-
-    Parameters
-    ----------
-    tree
-        What vanishes.
-    left, right
-        Exact ends.
-    """
-
-    tree: Tree
-    left: Ball
-    right: Ball
-
-    @property
-    def near(self) -> float:
-        """Where it is, nearly."""
-        return 0.0 if self.left <= 0 and self.right >= 0 else float(((self.left + self.right) / 2).mid())
-
-    @property
-    def whole(self) -> Ball:
-        """A ball that holds the interval."""
-        return self.left.union(self.right)
-
-    def narrowed(self, bits: int) -> Zero:
-        """Return a part no wider than 2**-bits, or as narrow a one as signs at points tell."""
-        left, right = self.left, self.right
-        with working_precision(3 * bits + 64):
-            run = program([self.tree], BranchingBalls())
-            sign, width = _sign(run(left)[0]), arb(2) ** -bits
-            while not right - left < width:
-                cuts = ((left + (right - left) * arb(share)).mid() for share in _SPLITS)
-                found = next(((x, s) for x in cuts if (s := _sign(run(x)[0]))), None)
-                if found is None:
-                    break
-                left, right = (found[0], right) if found[1] == sign else (left, found[0])
-        return Zero(self.tree, left, right)
-
-
 @lru_cache(maxsize=64)
-def zeros(tree: Tree) -> tuple[Zero, ...]:
-    """Return places where something vanishes that a tree divides by, or takes a logarithm, root or power of."""
-    factors = list(dict.fromkeys(f for _, u in _watched(tree) for f in _factors(u)))
-    found = [zero for f in factors if (row := _rational_row(f)) is not None for zero in _polynomial_zeros(f, row)]
-    others = [f for f in factors if _rational_row(f) is None]
-    found += _grid_zeros(others) if others else []
-    return tuple(sorted(found, key=lambda zero: (round(abs(zero.near), 6), -zero.near)))
+def zeros(tree: Tree) -> tuple[Segment, ...]:
+    """Return slivers on which something may vanish that a tree divides by, or takes a logarithm, root or power of."""
+    factors = dict.fromkeys(f for _, u in _watched(tree) for f in _factors(u))
+    found = [s for f in factors for s in islice((s for s in _signs(f) if {*s.trees} == {*_SIGNS}), _MOST_PLACES)]
+    return tuple(sorted(found, key=lambda s: (round(abs(float(s.whole)), 6), -float(s.whole))))
 
 
-def unreal_place(tree: Tree, found: Sequence[Zero]) -> Ball | None:
-    """Return a point at which the argument of a root, power or logarithm is negative, if one is proven."""
-    watched = [u for t, u in _watched(tree) if t.word in _ROOTED]
-    ends = sorted((end for zero in found for end in (zero.left, zero.right)), key=float)
-    negative: list[tuple[float, Ball]] = []
-    with working_precision(4 * _WIDTHS[0]):
-        run = program(watched, BranchingBalls())
-        for x in [*ends, *(((a + b) / 2).mid() for a, b in pairwise(ends))]:
-            negative += [(float(u.upper()), x) for u in run(x) if u < 0]
-    return min(negative, key=lambda pair: pair[0])[1] if negative else None
+def unreal_places(tree: Tree) -> Iterator[Ball]:
+    """Yield points, next to 0 first, at which the argument of a root, power or logarithm is negative."""
+    for t, u in _watched(tree):
+        if t.word in _ROOTED:
+            yield from (_short(s) for s in _signs(u) if s.trees == _SIGNS[:1])
 
 
-def unbounded_zero(tree: Tree, found: Sequence[Zero]) -> tuple[Zero | None, list[Zero]]:
-    """Return a zero of a divisor around which a tree is proven to be unbounded, and those where nothing is proven."""
-    open_ones: list[Zero] = []
-    for zero in found:
-        for bits in _WIDTHS:
-            state = _state(tree, zero.narrowed(bits))
-            if isinstance(state, Unbounded):
-                return zero, open_ones
-            if state is not None:
-                break
-        else:
-            open_ones.append(zero)
-    return None, open_ones
+def _short(segment: Segment) -> Ball:
+    """Return a point well inside a segment, one of few decimals where there is one."""
+    middle, quarter = segment.whole.mid(), (segment.right - segment.left) / 4
+    rounded = (arb(float(f"{float(middle):.{digits}g}")) for digits in (1, 2, 3, 4))
+    return next((x for x in rounded if abs(x - middle) < quarter), middle)
 
 
-# ---------------------------------------------------------------- what vanishes where
+def _signs(u: Tree) -> Iterator[Segment]:
+    """Yield intervals on which the sign of u is known, and slivers between them, next to 0 first; not all of many."""
+    ends = [arb(_END) * 2**n for n in range(_FARTHEST)]
+    intervals = [(-ends[0], ends[1]), (-ends[1], -ends[0])]
+    intervals += [ab for a, b in pairwise(ends[1:]) for ab in ((a, b), (-b, -a))]
+    return islice((s for a, b in intervals for s in segments(node("sign", u), a, b, _LEAST)), _MOST_SEGMENTS)
 
 
 def _watched(tree: Tree) -> Iterator[tuple[Tree, Tree]]:
@@ -135,191 +68,15 @@ def _watched(tree: Tree) -> Iterator[tuple[Tree, Tree]]:
 
 
 def _factors(u: Tree) -> Iterator[Tree]:
-    """Yield trees that make u vanish wherever one of them does, and change their sign there if they can."""
+    """Yield trees without multiple zeros that people write, one of which vanishes where u does."""
     u = vanishing(u)
-    if u.constant:
-        return
-    if u.word in ("*", "neg"):
-        for a in u.arguments:
+    row = None if u.constant else numbers_of(polynomial(u) or [])
+    if row and len(row) <= _MOST_DEGREE + 1:
+        whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
+        simple = whole // whole.gcd(whole.derivative())
+        yield reduce(lambda total, c: plus(times(total, X), number(int(c))), reversed(simple.coeffs()), ZERO)
+    elif u.word in ("*", "/", "neg"):
+        for a in u.arguments[:1] if u.word == "/" else u.arguments:
             yield from _factors(a)
-    elif u.word == "/" or u.word in _FORCED or (u.word == "power" and (u.arguments[1].number or 0) > 0):
-        yield from _factors(u.arguments[0])
-    elif (row := _rational_row(u)) is None:
+    elif not u.constant:
         yield u
-    else:
-        for factor, _ in flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer().factor()[1]:
-            yield _polynomial_tree([Fraction(int(c)) for c in factor.coeffs()])
-
-
-def _rational_row(u: Tree) -> list[Fraction] | None:
-    """Return the coefficients of a polynomial with rational ones, of no high degree."""
-    row = polynomial(u)
-    values = [c.number for c in row or []]
-    known = [v for v in values if v is not None]
-    return known if known and known == values and len(known) <= _MOST_DEGREE + 1 else None
-
-
-def _polynomial_tree(row: list[Fraction]) -> Tree:
-    total = ZERO
-    for c in reversed(row):
-        total = plus(times(total, X), number(c))
-    return total
-
-
-def _polynomial_zeros(u: Tree, row: list[Fraction]) -> Iterator[Zero]:
-    """Yield the real roots of a polynomial without multiple ones."""
-    if len(row) < 2:
-        return
-    whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
-    roots: list[Any] = whole.complex_roots()
-    for root, _ in roots:
-        if root.imag == 0:
-            with working_precision(256):
-                x = root.real.mid()
-                step = arb(2) ** -40 * (1 + abs(x))
-                left, right = (x - step).mid(), (x + step).mid()
-            yield from _proven(u, left, right)
-
-
-def _proven(u: Tree, left: Ball, right: Ball) -> Iterator[Zero]:
-    """Yield a zero if the signs at two points prove that there is one."""
-    with working_precision(256):
-        run = program([u], BranchingBalls())
-        if _sign(run(left)[0]) * _sign(run(right)[0]) < 0:
-            found = Zero(u, left, right).narrowed(_WIDTHS[0])
-            if run(found.whole)[0].is_finite():  # and continuous there
-                yield found
-
-
-def _sign(u: Ball) -> int:
-    """Return the sign of a ball, 0 where it is not told."""
-    return 1 if u > 0 else -1 if u < 0 else 0
-
-
-def _grid_zeros(trees: list[Tree]) -> list[Zero]:
-    """Return zeros between points of a grid, and next to points where |u| is least."""
-    import numpy as np
-
-    from ntkcalc.activations.formula.array_field import GridField
-
-    x = GridField.points
-    found: list[Zero] = []
-    with np.errstate(all="ignore"):
-        for u, values in zip(trees, program(trees, GridField())(x), strict=True):
-            run = program([u], GridField())
-            row = np.broadcast_to(values, x.shape)
-            brackets = [*_changes(x, row)]
-            for i in _least(row)[:_MOST_PLACES]:
-                left, right = x[i - 1], x[i + 1]
-                for _ in range(_LEVELS):
-                    finer = np.linspace(left, right, 2 * _FINER + 1)
-                    near = np.broadcast_to(run(finer)[0], finer.shape)
-                    changes = [*_changes(finer, near)]
-                    lowest = int(np.argmin(np.where(np.isfinite(near), np.abs(near), np.inf)))
-                    if changes or not 0 < lowest < 2 * _FINER:
-                        brackets += changes
-                        break
-                    left, right = finer[lowest - 1], finer[lowest + 1]
-            brackets.sort(key=lambda ends: abs(ends[0] + ends[1]))
-            for left, right in brackets[:_MOST_PLACES]:
-                found += _proven(u, arb(float(left)), arb(float(right)))
-    return found
-
-
-def _changes(x: Any, values: Any) -> Iterator[tuple[float, float]]:
-    """Yield pairs of points between which values change their sign, or a point of which is a zero."""
-    import numpy as np
-
-    signs = np.where(np.isfinite(values), np.sign(values), np.nan)
-    for i in np.flatnonzero(signs[:-1] * signs[1:] < 0):
-        yield x[i], x[i + 1]
-    for i in np.flatnonzero(signs[:-2] * signs[2:] < 0):
-        if signs[i + 1] == 0:
-            yield x[i], x[i + 2]
-
-
-def _least(values: Any) -> list[int]:
-    """Return where |values| is least between its neighbours, the places next to the middle first."""
-    import numpy as np
-
-    size = np.where(np.isfinite(values), np.abs(values), np.inf)
-    inner = size[1:-1]
-    places = np.flatnonzero((inner < size[:-2]) & (inner < size[2:])) + 1
-    return sorted((int(i) for i in places), key=lambda i: abs(i - len(values) // 2))
-
-
-# ---------------------------------------------------------------- what is unbounded there
-
-State = Any
-"""A finite ball, something `Unbounded`, or None where neither is known."""
-
-
-def _state(tree: Tree, zero: Zero) -> State:
-    """Return what a tree is proven to be on the interval around a zero."""
-    with working_precision(64 + 4 * max(0, -math.floor(log2_upper(zero.right - zero.left)))):
-        around, nodes = _Around(zero), list(in_order(tree))
-        known: dict[Tree, State] = {}
-        for t, value in zip(nodes, program(nodes, around.field)(zero.whole), strict=True):
-            known[t] = around.node(t, value, [known[a] for a in t.arguments])
-        return known[tree]
-
-
-class _Around:
-    """The interval around a zero."""
-
-    def __init__(self, zero: Zero) -> None:
-        self.zero, self.field = zero, BranchingBalls()
-
-    def node(self, t: Tree, value: Ball, a: list[State]) -> State:
-        """Return what a node is there, from its ball and from what its arguments are."""
-        if any(v is None for v in a):
-            return None
-        if any(isinstance(v, Unbounded) for v in a):
-            return _of_unbounded(t, a)
-        if value.is_finite():
-            return value
-        if t.word == "/" and not a[0].contains(0):
-            return self._beside_zero(t.arguments[1], _sign(a[0]))
-        if t.word == "power" and a[1] < 0:
-            return self._beside_zero(t.arguments[0], 1)
-        if t.word in ("log", "log1p") and self._beside_zero(next(u for s, u in _watched(t) if s is t), 1):
-            return Unbounded(up=False, down=True)
-        return None
-
-    def _beside_zero(self, u: Tree, sign: int) -> Unbounded | None:
-        """Return what sign/u is, u finite, if u vanishes: ∞ on the side of an end at which u has that sign."""
-        if self.zero.tree not in _factors(u):
-            return None
-        run = program([u], self.field)
-        signs = {sign * _sign(run(end)[0]) for end in (self.zero.left, self.zero.right)}
-        return Unbounded(1 in signs, -1 in signs) if signs & {1, -1} else None
-
-
-def _of_unbounded(t: Tree, a: list[State]) -> Unbounded | None:
-    """Return what a function of something unbounded is, if that is unbounded too."""
-    wide = next(v for v in a if isinstance(v, Unbounded))
-    others = [v for v in a if v is not wide]
-    if t.word in _SIGNED:
-        return wide.times(_SIGNED[t.word])
-    if t.word in ("abs", "cosh") or (t.word == "*" and t.arguments[0] is t.arguments[1]):
-        return Unbounded(up=True, down=False)
-    if len(others) != len(a) - 1 or any(isinstance(v, Unbounded) for v in others):
-        return None
-    if t.word in ("+", "-"):
-        return wide.times(-1 if t.word == "-" and a[1] is wide else 1)
-    if t.word == "*" or (t.word == "/" and a[0] is wide):
-        sign = _sign(others[0])
-        if not sign:  # |u/v| ≥ |u|/sup |v|
-            return Unbounded(up=False, down=False) if t.word == "/" else None
-        return wide.times(sign)
-    rises = wide.up and (t.word in _RISING or (t.word == "power" and a[0] is wide and others[0] > 0))
-    return Unbounded(up=True, down=False) if rises else _below(t, wide)
-
-
-def _below(t: Tree, wide: Unbounded) -> Unbounded | None:
-    """Return what the smaller one of something unbounded below and something finite is."""
-    return Unbounded(up=False, down=True) if t.word == "min" and wide.down else None
-
-
-_SIGNED = {"neg": -1, "sinh": 1, "asinh": 1}  # odd and unbounded functions: what they do to the direction
-_RISING = ("exp", "expm1", "softplus", "relu", "max", "sqrt", "log", "log1p")  # unbounded for large arguments

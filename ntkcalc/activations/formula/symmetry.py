@@ -12,21 +12,15 @@ from functools import cache, reduce
 from typing import Any, TypeAlias
 
 import flint
+from flint import arb
 
 from ntkcalc.activations.formula.balls import rational, real_program, working_precision
-from ntkcalc.activations.formula.functions import (
-    DomainError,
-    RealField,
-    branch,
-    meaning,
-    polynomial,
-    program,
-    reflected_function,
-)
+from ntkcalc.activations.formula.functions import branch, meaning, polynomial, reflected_function
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
     X,
+    folded,
     in_order,
     negated,
     node,
@@ -39,11 +33,11 @@ from ntkcalc.activations.formula.trees import (
     whole_power,
 )
 from ntkcalc.errors import InputError
-from ntkcalc.numerics.precision import context
 
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
 _MOST_TERMS = 400
 _MOST_ATOMS = 12
+_FEW_BITS = 64  # in which constants are told to be real
 _PLACES, _MANY_BITS = (Fraction(731, 1000), Fraction(-457, 300)), 320  # where what is no zero is told from 0
 _LARGEST_POWER = 8  # of an exponential that is written as a power of another
 
@@ -58,17 +52,14 @@ _Quotient: TypeAlias = tuple[Any, Any]
 
 def reflected(tree: Tree) -> Tree:
     """Return φ(−x), atoms of −x written by those of x."""
-    known: dict[Tree, Tree] = {}
-    for t in in_order(tree):
-        known[t] = _reflected(t, [known[a] for a in t.arguments])
-    return known[tree]
+    return folded(tree, _reflected)
 
 
 @cache
 def one_quotient(tree: Tree) -> Tree:
     """Return a tree as a quotient of sums of products, where that is not too long."""
     try:
-        field = _Rational((tree,))
+        field = _Rational(tree)
         top, bottom = map(field.tree, field.quotient(tree))
     except (_UnknownError, InputError):  # or of numbers with too many digits
         return tree
@@ -82,7 +73,7 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
         return t
     if t.word in _ARITHMETIC:
         return simplified(t.head, *a)
-    signs = [_sign(mirrored, own) for mirrored, own in zip(a, t.arguments, strict=True)]
+    signs = [_exact_ratio(mirrored, own) for mirrored, own in zip(a, t.arguments, strict=True)]
     a = [own if sign == 1 else mirrored for sign, mirrored, own in zip(signs, a, t.arguments, strict=True)]
     if signs[0] != -1:
         return node(t.head, *a)
@@ -90,28 +81,30 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
     return node(t.head, negated(t.arguments[0]), *a[1:]) if found is None else found
 
 
-def _sign(mirrored: Tree, own: Tree) -> int | None:
-    """Return 1 where two trees are equal, −1 where one is the negative of the other, by exact arithmetic."""
-    if mirrored is own:
-        return 1
+def _exact_ratio(a: Tree, b: Tree) -> Fraction | None:
+    """Return the rational c for which a = c b by exact arithmetic, 1 if both are 0, None where none is found."""
+    if a is b:
+        return Fraction(1)
     try:
-        left, right = _over_one_denominator(mirrored, own)
+        field = _Rational(a, b)
+        (top, bottom), (other, under) = field.quotient(a), field.quotient(b)
     except _UnknownError:
         return None
-    return 1 if left == right else -1 if left == -right else None
+    left, right = top * under, other * bottom
+    if left == 0 or right == 0:
+        return None if left != 0 else Fraction(int(right == 0))
+    c = left.leading_coefficient() / right.leading_coefficient()
+    return _fraction(c) if left == c * right else None
 
 
-def _over_one_denominator(a: Tree, b: Tree) -> tuple[Any, Any]:
-    """Return the numerators of two trees over a common denominator."""
-    field = _Rational((a, b))
-    (top, bottom), (other_top, other_bottom) = field.quotient(a), field.quotient(b)
-    return top * other_bottom, other_top * bottom
+def _fraction(c: Any) -> Fraction:
+    return Fraction(int(c.p), int(c.q))
 
 
 class _Rational:
     """Quotients of polynomials in x, constants and atoms."""
 
-    def __init__(self, trees: tuple[Tree, ...]) -> None:
+    def __init__(self, *trees: Tree) -> None:
         atoms = dict.fromkeys(_atom(t) for tree in trees for t in _outermost(tree))
         atoms.pop(X, None)
         if len(atoms) > _MOST_ATOMS:
@@ -123,20 +116,34 @@ class _Rational:
 
     def quotient(self, tree: Tree) -> _Quotient:
         """Return a tree as a quotient."""
-        known: dict[Tree, _Quotient] = {}
-        for t in in_order(tree):
-            generator = self.generators.get(_atom(t))
-            if generator is not None:
-                known[t] = _exponential(t, generator, self.one)
-            elif t.number is not None:
-                known[t] = flint.fmpq(t.number.numerator, t.number.denominator) * self.one, self.one
-            elif t.word in _ARITHMETIC and all(a in known for a in t.arguments):
-                known[t] = _combined(t.word, *(part for a in t.arguments for part in known[a]))
-                if max(map(len, known[t])) > _MOST_TERMS:
-                    raise _UnknownError
-        if tree not in known:
+        found = folded(tree, self._quotient)
+        if found is None:
             raise _UnknownError
-        return known[tree]
+        return found
+
+    def _quotient(self, t: Tree, parts: list[_Quotient | None]) -> _Quotient | None:
+        """Return a node as a quotient, None of what is inside a function."""
+        generator = self.generators.get(_atom(t))
+        if generator is not None:
+            return _exponential(t, generator, self.one)
+        if t.number is not None:
+            return flint.fmpq(t.number.numerator, t.number.denominator) * self.one, self.one
+        known = [part for part in parts if part is not None]
+        if t.word not in _ARITHMETIC or len(known) < len(parts):
+            return None
+        (top, bottom), (other, under) = (*known, (self.one, self.one))[:2]
+        if t.word == "/":
+            if other == 0:
+                raise _UnknownError
+            other, under = under, other
+        if t.word in ("+", "-"):
+            other = other * bottom if t.word == "+" else -other * bottom
+            found = top * under + other, bottom * under
+        else:
+            found = (-top if t.word == "neg" else top) * other, bottom * under
+        if max(map(len, found)) > _MOST_TERMS:
+            raise _UnknownError
+        return found
 
     def functions_in(self, polynomial: Any) -> bool:
         """Return whether functions of x are in a polynomial in the generators."""
@@ -155,30 +162,15 @@ class _Rational:
     def factored(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a product, of which balls next to zeros are narrower."""
         c, factors = polynomial.factor()
-        constant = number(Fraction(int(c.p), int(c.q)))
-        return reduce(times, (whole_power(self.tree(f), int(n)) for f, n in factors), constant)
+        return reduce(times, (whole_power(self.tree(f), int(n)) for f, n in factors), number(_fraction(c)))
 
     def tree(self, polynomial: Any) -> Tree:
         """Return a polynomial in the generators as a tree."""
         terms = []
         for powers, c in polynomial.to_dict().items():
             factors = [whole_power(a, n) for a, n in zip(self.generators, powers, strict=True) if n]
-            terms.append(reduce(times, factors, number(Fraction(int(c.p), int(c.q)))))
+            terms.append(reduce(times, factors, number(_fraction(c))))
         return total(terms)
-
-
-def _combined(head: str, top: Any, bottom: Any, other_top: Any = 1, other_bottom: Any = 1) -> _Quotient:
-    """Return what an operator makes of one or two quotients."""
-    if head == "neg":
-        return -top, bottom
-    if head == "*":
-        return top * other_top, bottom * other_bottom
-    if head == "/":
-        if other_top == 0:
-            raise _UnknownError
-        return top * other_bottom, bottom * other_top
-    left, right = top * other_bottom, other_top * bottom
-    return left + right if head == "+" else left - right, bottom * other_bottom
 
 
 def _exponential(t: Tree, generator: Any, one: Any) -> _Quotient:
@@ -261,7 +253,7 @@ def as_polynomial(tree: Tree) -> Tree:
 def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any, Any] | None:
     """Return a polynomial in x over a constant as what a tree is, if its divisor is not 0; None if not proven."""
     try:
-        field = _Rational((tree,))
+        field = _Rational(tree)
         top, bottom = field.quotient(tree)
         if top == 0:
             return field, top, field.one, bottom
@@ -288,7 +280,7 @@ def _cancelled(t: Tree) -> Tree:
     if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and holds)):
         return t
     try:
-        field = _Rational((t,))
+        field = _Rational(t)
         parts = field.quotient(t)
     except _UnknownError:
         return t
@@ -321,10 +313,9 @@ def _partly_real(atom: Tree) -> bool:
     """Return whether a function may have no real value somewhere."""
     for t in in_order(atom):
         if t.constant:
-            try:
-                program([t], RealField(context(64)))(context(64).zero)
-            except DomainError:
-                return True
+            with working_precision(_FEW_BITS):
+                if not real_program(t)(arb(0))[0].is_finite():
+                    return True
         elif t.word in ("log", "log1p", "sqrt", "power") or (t.word == "/" and not t.arguments[1].constant):
             return True
     return False
@@ -333,15 +324,7 @@ def _partly_real(atom: Tree) -> bool:
 def ratio(a: Tree, b: Tree) -> Fraction | None:
     """Return the rational c for which a = c b is proven, if there is one, after writing both by few functions."""
     kept: dict[str, list[Tree]] = {}
-    one, other = (_by_few_functions(tree, kept) for tree in (a, b))
-    try:
-        left, right = _over_one_denominator(one, other)
-    except _UnknownError:
-        return None
-    if right == 0 or left == 0:
-        return Fraction(0) if right != 0 else None
-    c = left.leading_coefficient() / right.leading_coefficient()
-    return Fraction(int(c.p), int(c.q)) if left == c * right else None
+    return _exact_ratio(*(_by_few_functions(tree, kept) for tree in (a, b)))
 
 
 def _by_few_functions(tree: Tree, kept: dict[str, list[Tree]]) -> Tree:
@@ -371,10 +354,10 @@ def _by_kept(t: Tree, kept: dict[str, list[Tree]]) -> Tree:
     """Return f(u) by the argument of f that is kept."""
     known = kept.setdefault(t.word, [])
     for v in known:
-        sign = _sign(t.arguments[0], v)
-        if sign is not None:
+        sign = _exact_ratio(t.arguments[0], v)
+        if sign in (1, -1):
             own = node(t.head, v)
-            return own if sign > 0 else reflected_function(own) or own
+            return own if sign == 1 else reflected_function(own) or own
     known.append(t.arguments[0])
     return t
 
@@ -383,9 +366,9 @@ def _wave(t: Tree, kept: dict[str, list[Tree]]) -> Tree:
     """Return sin or cos of v + nπ/2, v a polynomial without a constant, by sin v or cos v."""
     row = polynomial(t.arguments[0]) or [ZERO]
     for n in range(1, _MOST_QUARTERS + 1):
-        sign = _sign(row[0], times(number(Fraction(n, 2)), node("pi")))
-        if sign is not None:
-            name, factor = _QUARTERS[(sign * n + (t.word == "cos")) % 4]
+        sign = _exact_ratio(row[0], times(number(Fraction(n, 2)), node("pi")))
+        if sign in (1, -1):
+            name, factor = _QUARTERS[int(sign * n + (t.word == "cos")) % 4]
             v = total([times(c, whole_power(X, i)) for i, c in enumerate(row) if i])
             return times(number(factor), _by_kept(node(name, v), kept))
     return _by_kept(t, kept)

@@ -6,13 +6,17 @@ A tree is a number, the variable x, or a function of trees: the operators are th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import decimal_text
+
+T = TypeVar("T")
 
 MOST_BITS = 20_000
 """Longest exact number that arithmetic on numbers may give."""
@@ -73,6 +77,12 @@ def number(value: int | Fraction) -> Tree:
     if max(abs(value.numerator).bit_length(), value.denominator.bit_length()) > MOST_BITS:
         raise InputError(f"a number in it has more than {MOST_BITS} bits; write smaller powers")
     return node(value)
+
+
+def numbers_of(trees: Sequence[Tree]) -> list[Fraction] | None:
+    """Return the numbers that trees are, None if one is none."""
+    found = [t.number for t in trees if t.number is not None]
+    return found if len(found) == len(trees) else None
 
 
 ZERO, ONE, X = number(0), number(1), node("x")
@@ -143,18 +153,25 @@ def whole_power(a: Tree, n: int) -> Tree:
 
 def substituted(tree: Tree, values: Mapping[str, Tree]) -> Tree:
     """Return a definition with its variables replaced."""
-    known: dict[Tree, Tree] = {}
-    for t in in_order(tree):
-        known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else values.get(t.word, t)
-    return known[tree]
+    return rebuilt(tree, lambda t: t, values)
 
 
-def rebuilt(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
-    """Return the tree with `change` made at every node, arguments first."""
-    known: dict[Tree, Tree] = {}
+def rebuilt(tree: Tree, change: Callable[[Tree], Tree], values: Mapping[str, Tree] | None = None) -> Tree:
+    """Return the tree with `change` made at every node, arguments first; variables may have values, taken as they are.
+
+    What `change` is given is simplified where it is an operator.
+    """
+    known = values or {}
+    return folded(
+        tree, lambda t, a: change(simplified(t.head, *a)) if a else known[t.word] if t.word in known else change(t)
+    )
+
+
+def folded(tree: Tree, value: Callable[[Tree, list[T]], T]) -> T:
+    """Return the value of a tree, that of every node from itself and the values of its arguments, each once."""
+    known: dict[Tree, T] = {}
     for t in in_order(tree):
-        arguments = tuple(known[a] for a in t.arguments)
-        known[t] = change(simplified(t.head, *arguments) if arguments else t)
+        known[t] = value(t, [known[a] for a in t.arguments])
     return known[tree]
 
 
@@ -187,7 +204,9 @@ def total(trees: list[Tree]) -> Tree:
     return reduce(plus, trees, ZERO)
 
 
-_LEVEL = {"+": 1, "-": 1, "*": 3, "/": 3, "neg": 4, "^": 5}
+LEVEL = {"+": 1, "-": 1, "*": 3, "/": 3, "neg": 4, "^": 5}
+"""How strongly operators bind."""
+
 _ATOM = 6
 
 
@@ -199,17 +218,14 @@ def text_of(tree: Tree) -> str:
     >>> text_of(node("*", number(2), node("+", X, number(1))))
     '2*(x+1)'
     """
-    known: dict[Tree, tuple[str, int]] = {}
-    for t in in_order(tree):
-        known[t] = _said(t, [known[a] for a in t.arguments])
-    return known[tree][0]
+    return folded(tree, _said)[0]
 
 
 def _said(t: Tree, arguments: list[tuple[str, int]]) -> tuple[str, int]:
     """Return the text of a node and how strongly it binds."""
     if t.number is not None:
         return _number_text(t.number)
-    level = _LEVEL.get(t.word)
+    level = LEVEL.get(t.word)
     if level is None or not arguments:
         inside = ",".join(said for said, _ in arguments)
         return (f"{t.head}({inside})" if arguments else str(t.head)), _ATOM
@@ -231,15 +247,13 @@ def _number_text(value: Fraction) -> tuple[str, int]:
             rest //= prime
     said = _decimal_text(size) if rest == 1 else f"{size.numerator}/{size.denominator}"
     level = _ATOM if rest == 1 else 3
-    return (f"-{said}", min(level, _LEVEL["neg"])) if value < 0 else (said, level)
+    return (f"-{said}", min(level, LEVEL["neg"])) if value < 0 else (said, level)
 
 
 def _decimal_text(size: Fraction) -> str:
     """Return decimal text, in scientific notation where that saves long zeros."""
     if not size or Fraction(1, 10**5) <= size < 10**16:
         return decimal_text(size)
-    exponent = len(str(int(size))) - 1 if size >= 1 else -len(str(int(1 / size)))
-    digits = decimal_text(size / Fraction(10) ** exponent)
-    if digits.startswith("10"):  # 1/size was a power of ten
-        digits, exponent = decimal_text(size / Fraction(10) ** (exponent + 1)), exponent + 1
-    return f"{digits}e{exponent}"
+    exactly = Decimal(decimal_text(size))
+    digits = "".join(map(str, exactly.as_tuple().digits)).rstrip("0")
+    return f"{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{exactly.adjusted()}"
