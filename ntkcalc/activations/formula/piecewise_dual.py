@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import accumulate, zip_longest
+from itertools import accumulate
 from typing import Any
 
 from flint import arb_poly
@@ -49,8 +49,6 @@ _MOST_TERMS = 1 << 17
 _KEPT = 7  # precisions of corrections
 _GRAIN = 32  # bits to which the needs of splines are rounded up, for values share them
 _FEW_TERMS = 1024  # of a series that is faster than a spline's dual
-_MOST_EXACT = 400  # the largest k for which sums over kinks are exact
-_PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
 
@@ -119,70 +117,10 @@ class PiecewiseDual(QuadratureDual):
         rows = [row for piece in pieces if (row := polynomial(stretched(piece.tree, self.q))) is not None]
         return OwnSpline(rational_kinks(pieces, self.q), rows) if 1 < len(pieces) == len(rows) else None
 
-    @cached_property
-    def _rows(self) -> list[list[Fraction]]:
-        """The coefficients of φ's pieces over a constant factor, none unless these are rational, and their ends."""
-        return _rational_rows(rational_pieces(_without_constant_factor(self.tree)))
-
-    @property
-    def _bend_at_zero(self) -> bool:
-        """Whether φ is, but for a constant factor, two rational polynomials that meet at 0."""
-        return len(self._rows) == 2 and self._pieces is not None and self._pieces[0].right == 0
-
     def halves(self) -> tuple[Tree, Tree] | None:
         """Return the formulas left and right of 0 where φ has no others."""
         pieces = self._pieces or []
         return (pieces[0].tree, pieces[1].tree) if len(pieces) == 2 and pieces[0].right == 0 else None
-
-    def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
-        """Return kinks of φ with the jumps of derivatives there, over a constant factor, if `_rows` has any."""
-        found, rows = [], self._rows
-        for piece, left, right in zip(self._pieces or [], rows, rows[1:], strict=False):
-            assert piece.right is not None
-            apart = [b - a for a, b in zip_longest(left, right, fillvalue=Fraction(0))]
-            jumps = []
-            while apart:
-                jumps.append(sum((c * piece.right**n for n, c in enumerate(apart)), Fraction(0)))
-                apart = [n * c for n, c in enumerate(apart)][1:]
-            found.append((piece.right, jumps))
-        return found
-
-    @cached_property
-    def _exact_zeros(self) -> frozenset[int]:
-        """Some k beyond all degrees with µ_k = 0: where Σ_i J_{b,i} q^i H_{k−1−i}(b) is 0 over the kinks at each |b|.
-
-        H_n(b) = q^{n/2} He_n(b/√q). The sums are taken modulo a prime, and exactly where that gives 0.
-        """
-        kinks = self._rational_jumps()
-        parts = [part for b, jumps in kinks for part in (b, self.q, *jumps)]
-        modulus = next((p for p in _PRIMES if all(part.denominator % p for part in parts)), None)
-        likely = _zeros(kinks, self.q, _MOST_EXACT, modulus)
-        last = max((k for k in likely if not QuadratureDual.vanishes(self, k)), default=0)
-        return likely & _zeros(kinks, self.q, last, None) | self._early_zeros()
-
-    def _early_zeros(self) -> frozenset[int]:
-        """Return the k up to the degree with µ_k = 0 where rational polynomials meet at 0: √k! µ_k = r/2 + s/√(2π)."""
-        if not self._bend_at_zero or self.q != 1:
-            return frozenset()
-        rows = self._rows
-        found = []
-        for k in range(max(map(len, rows))):
-            parts = [Fraction(0), Fraction(0)]
-            for sign, row in zip((-1, 1), rows, strict=True):
-                for n, c in enumerate(row):
-                    for i in range(k // 2 + 1 if c else 0):  # He_k = Σ (−1)^i k!/(i! (k − 2i)! 2^i) x^{k−2i}
-                        weight = Fraction(
-                            (-1) ** i * math.factorial(k), math.factorial(i) * math.factorial(k - 2 * i) * 2**i
-                        )
-                        m = n + k - 2 * i  # E[Z^m; Z > 0] is (m − 1)!!/2, of odd m (m − 1)!!/√(2π)
-                        parts[m % 2] += weight * c * sign**m * _double_factorial(m - 1)
-            if parts == [0, 0]:
-                found.append(k)
-        return frozenset(found)
-
-    def vanishes(self, k: int) -> bool:
-        """Return whether µ_k is zero: where all is rational also by exact sums over the kinks."""
-        return super().vanishes(k) or k in self._exact_zeros
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
@@ -378,48 +316,3 @@ class PiecewiseDual(QuadratureDual):
         even = panels_of(times(number(Fraction(1, 2)), plus(self._whole.tree, mirrored)), self.name, 1)
         value, slope = (to_real(ctx, even.square(order, bits + 8 - log2(total))) for order, total in enumerate(totals))
         return 2 * value - totals[0], totals[1] - 2 * slope
-
-
-def _rational_rows(pieces: list[Piece] | None) -> list[list[Fraction]]:
-    """Return the coefficients of pieces, none unless all of them are rational polynomials."""
-    rows = [[c.number for c in polynomial(piece.tree) or []] for piece in pieces or []]
-    known = [[c for c in row if c is not None] for row in rows]
-    return known if all(known) and known == rows else []
-
-
-def _without_constant_factor(tree: Tree) -> Tree:
-    """Return ψ where a tree is plainly c ψ or ψ/c: its zeros, kinks and parity are the same."""
-    while tree.word in ("*", "/", "neg") and not tree.constant:
-        factors = [a for a in tree.arguments if not a.constant]
-        if len(factors) > 1 or (tree.word == "/" and tree.arguments[0].constant):
-            break
-        tree = factors[0]
-    return tree
-
-
-def _double_factorial(n: int) -> int:
-    """Return n(n − 2)(n − 4)…"""
-    return math.prod(range(n, 0, -2))
-
-
-def _zeros(kinks: list[tuple[Fraction, list[Fraction]]], q: Fraction, last: int, modulus: int | None) -> frozenset[int]:
-    """Return the k ≤ last at which the sums of `PiecewiseDual._exact_zeros` vanish, modulo a prime if given."""
-
-    def number(x: Fraction) -> Any:
-        return x if modulus is None else x.numerator * pow(x.denominator, -1, modulus) % modulus
-
-    def reduced(x: Any) -> Any:
-        return x if modulus is None else x % modulus
-
-    first, variance = max((len(jumps) for _, jumps in kinks), default=0), number(q)
-    sums: dict[Fraction, list[Any]] = {}
-    for b, jumps in kinks:
-        place, weights = number(b), [number(jump * q**i) for i, jump in enumerate(jumps)]
-        h: list[Any] = [1, place]
-        for n in range(1, last):
-            h.append(reduced(place * h[n] - n * variance * h[n - 1]))
-        row = sums.setdefault(abs(b), [0] * (last + 1))
-        for k in range(first, last + 1):
-            row[k] = reduced(row[k] + sum(weight * h[k - 1 - i] for i, weight in enumerate(weights)))
-    late = range(first, last + 1) if kinks else ()
-    return frozenset(k for k in late if not any(row[k] for row in sums.values()))
