@@ -20,7 +20,7 @@ from flint import acb, arb
 from ntkcalc.activations.formula.functions import OVER, Program, outer_derivative, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.precision import Context, Real
+from ntkcalc.numerics.precision import Context, Real, context
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
@@ -124,6 +124,41 @@ def refined(compute: Callable[[float], list[Ball]], need: float, guard: float, r
 
 
 _MOST_GUARD = 1 << 17
+
+
+def resolved(
+    compute: Callable[[int], Sequence[Ball]],
+    bits: int,
+    precision: float,
+    refusal: str,
+    log_units: Sequence[float] | None = None,
+) -> list[Real]:
+    """Return reals with errors below 2**-bits of their own size, or of 2**log_unit, from more and more bits.
+
+    Parameters
+    ----------
+    compute
+        From the precision, which is also the present one, to balls.
+
+    Raises
+    ------
+    AccuracyError
+        The refusal, where bits do not help.
+    """
+    while True:
+        with working_precision(work := math.ceil(precision)):
+            found = compute(work)
+        sizes = log_units or [log2_lower(c) for c in found]
+        losses = [log2_upper(c.rad()) - size for c, size in zip(found, sizes, strict=True) if not c.is_zero()]
+        lost = max(losses, default=-math.inf) + bits + 2
+        if lost <= 0:
+            return [to_real(context(bits + 32), c) for c in found]
+        precision += min(lost, precision) + 16
+        if precision > _MOST_PRECISION:
+            raise AccuracyError(refusal)
+
+
+_MOST_PRECISION = 1 << 18
 
 
 def power_of_two(log: float) -> Ball:
