@@ -130,7 +130,7 @@ def resolved(
     compute: Callable[[int], Sequence[Ball]],
     bits: int,
     precision: float,
-    refusal: str,
+    name: str,
     log_units: Sequence[float] | None = None,
 ) -> list[Real]:
     """Return reals with errors below 2**-bits of their own size, or of 2**log_unit, from more and more bits.
@@ -139,11 +139,13 @@ def resolved(
     ----------
     compute
         From the precision, which is also the present one, to balls.
+    name
+        The φ that they are of.
 
     Raises
     ------
     AccuracyError
-        The refusal, where bits do not help.
+        Where bits do not help.
     """
     while True:
         with working_precision(work := math.ceil(precision)):
@@ -155,7 +157,7 @@ def resolved(
             return [to_real(context(bits + 32), c) for c in found]
         precision += min(lost, precision) + 16
         if precision > _MOST_PRECISION:
-            raise AccuracyError(refusal)
+            raise AccuracyError(f"coefficients of {name} are too small; lower --truncation or --digits")
 
 
 _MOST_PRECISION = 1 << 18

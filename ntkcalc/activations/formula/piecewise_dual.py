@@ -28,6 +28,7 @@ from ntkcalc.activations.formula.balls import (
     log2_upper,
     log_total,
     real_program,
+    resolved,
     to_ball,
     to_real,
     widened,
@@ -36,7 +37,7 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
-from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
+from ntkcalc.activations.formula.matched_spline import Matching, OwnSpline, Split
 from ntkcalc.activations.formula.panels import Panels, panels_of
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
@@ -73,8 +74,8 @@ class PiecewiseDual(QuadratureDual):
         scaled = stretched(tree, q)
         super().__init__(self._spline_itself or panels_of(scaled, name, self._parity_sign), name)
         self._whole = panels_of(scaled, name)
-        self._matched_of: dict[tuple[float, bool], MatchedSpline | None] = {}
-        self._corrections: dict[tuple[OwnSpline | MatchedSpline, int], tuple[Any, Any]] = {}
+        self._matched_of: dict[float, Split | None] = {}
+        self._corrections: dict[tuple[Split, int], tuple[Any, Any]] = {}
         self._precisions: dict[int, int] = {}  # of values, by the bits asked for
 
     # ---------------------------------------------------------------- structure
@@ -168,21 +169,16 @@ class PiecewiseDual(QuadratureDual):
             if known >= need and len(kept) > degree:
                 return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        matched = self._matched(need, dual=False) if degree > 64 and self._spline_itself is None else None
-        last = degree if matched is None else min(degree, matched.last)
-        found: list[Ball] = self._line.hermite(last, need)
-        if matched is not None and last < degree:
-            found += matched.moments(last + 1, degree, need)
+        found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
-    def _matched(self, need: float, dual: bool) -> MatchedSpline | None:
-        """Return the spline with φ's jumps, for its coefficients or its dual, to 2**-need; None where there is none."""
-        key = _GRAIN * math.ceil((need + 8) / _GRAIN), dual
-        if key not in self._matched_of:
-            found = MatchedSpline(self._whole, self.kinks(MatchedSpline.places(*key)), *key)
-            self._matched_of[key] = found if found.cut is not None else None
-        return self._matched_of[key]
+    def _matched(self, need: float) -> Split | None:
+        """Return the spline with φ's jumps beyond whose K norms are 2**-need, None where there is none; kept."""
+        need = _GRAIN * math.ceil((need + 8) / _GRAIN)
+        if need not in self._matched_of:
+            self._matched_of[need] = Matching(self._whole, self.kinks(Matching.places(need)), need).best
+        return self._matched_of[need]
 
     @cached_property
     def _fall(self) -> tuple[float, float]:
@@ -237,30 +233,26 @@ class PiecewiseDual(QuadratureDual):
             need += min(lost, need) + 8
             self._check_need(need)
 
-    def _split(self, need: float, terms: float, series: bool = False) -> OwnSpline | MatchedSpline | None:
+    def _split(self, need: float, terms: float, series: bool = False) -> Split | None:
         """Return a spline beyond whose `last` φ has norms of 2**-need; None where so many terms are less work."""
-        found = self._spline_itself or self._matched(need, dual=True)
+        found = self._spline_itself or self._matched(need)
         return None if found is None or found.last + found.work(series) > 4 * terms else found
 
-    def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> tuple[Any, Any]:
+    def _correction(self, split: Split, bits: int) -> tuple[Any, Any]:
         """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k and its slope, polynomials in balls of so many bits; some are kept."""
         if (split, bits) not in self._corrections:
             last = split.last
             ours = self.moments(last, bits - split.log_loss - 24)
-            theirs = split.spline_moments(0, last, bits - split.log_loss / 2)
+            theirs = split.moments(last, bits - split.log_loss / 2)
             squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
             pair = (row := arb_poly(squares)), row.derivative()
             self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): pair}
         return self._corrections[split, bits]
 
-    def _log_errors(self, split: OwnSpline | MatchedSpline) -> tuple[float, float]:
+    def _log_errors(self, split: Split) -> tuple[float, ...]:
         """Return log2 of bounds on what is left out of D and of D', by Cauchy and Schwarz."""
         sizes = self._log_norm, log2(self.slope_square(16)) / 2
-        beyond = [split.log_beyond(split.last, slope) for slope in (0, 1)]
-        return (
-            beyond[0] + log_total((sizes[0] + 1.01, beyond[0])),
-            beyond[1] + log_total((sizes[1] + 1.01, beyond[1])),
-        )
+        return tuple(e + log_total((size + 1.01, e)) for size, e in zip(sizes, split.log_beyond, strict=True))
 
     @cached_property
     def _tails(self) -> Tails:
@@ -288,21 +280,19 @@ class PiecewiseDual(QuadratureDual):
         split = self._split(need, terms)
         if split is None:
             return None
-        precision = self._precisions.get(bits, _GRAIN * math.ceil((need + 32 + split.log_loss) / _GRAIN))
-        while True:
+        errors = self._log_errors(split)
+
+        def both(precision: int) -> list[Ball]:
+            self._precisions[bits] = precision = _GRAIN * math.ceil(precision / _GRAIN)
             with working_precision(precision):
                 x, gap = (to_ball(u) for u in t.size.at(context(precision + 64)))
-                spline, correction = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
-                beside = [row(t.sign * x) for row in correction]
-                found = [
-                    widened(a + b, error) for a, b, error in zip(spline, beside, self._log_errors(split), strict=True)
-                ]
-            lost = max(log2_upper(c.rad()) - 2 * size for c, size in zip(found, sizes, strict=True)) + bits + 2
-            if lost <= 0:
-                self._precisions[bits] = precision
-                return to_real(context(bits + 16), found[0]), to_real(context(bits + 16), found[1])
-            precision += _GRAIN * math.ceil(min(lost, precision) / _GRAIN)
-            self._check_need(precision)
+                spline, beside = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
+                rows = zip(spline, beside, errors, strict=True)
+                return [widened(a + row(t.sign * x), error) for a, row, error in rows]
+
+        precision = self._precisions.get(bits, need + 32 + split.log_loss)
+        value, slope = resolved(both, bits, precision, self.name, [2 * size for size in sizes])
+        return value, slope
 
     def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:
         """Return D and D' at ±1: E[φ²] and E[φ'²], less twice what odd k, or even ones, have of them."""

@@ -15,7 +15,6 @@ a recurrence of positive terms from j ≥ p − 1/2 on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -79,12 +78,6 @@ class PowerDual(ClosedFormDual):
 
     # ---------------------------------------------------------------- balls
 
-    def _proven(
-        self, compute: Callable[[int], Sequence[Ball]], bits: int, log_units: Sequence[float] | None = None
-    ) -> list[Real]:
-        """Return reals with errors below 2**-bits of their own size, or of 2**log_unit."""
-        return resolved(compute, bits, bits + 32, f"no digits of {self.name} are found; lower --digits", log_units)
-
     def _means(self) -> tuple[Ball, Ball]:
         """Return (A + B)/2 and (A − B)/2 times √q^p."""
         right, left = real_program(*self.sides)(arb(0))
@@ -130,7 +123,7 @@ class PowerDual(ClosedFormDual):
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """See `ntkcalc.activations.dual.Dual.taylor`."""
         wide = bits + 64 + (max(0, -int(log2(point.smaller))) if point.smaller else 0)
-        return self._proven(lambda precision: self._series(point, degree, max(wide, precision)), bits)
+        return resolved(lambda precision: self._series(point, degree, precision), bits, wide, self.name)
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree."""
@@ -151,16 +144,16 @@ class PowerDual(ClosedFormDual):
             with working_precision(max(precision, 2 * wide)):  # t² is exact, and 1 − t² with it
                 return self._at(to_ball(t.at(context(wide))[0]))
 
-        value, slope = self._proven(both, max(bits, wide - 64), units)
+        value, slope = resolved(both, max(bits, wide - 64), wide, self.name, units)
         return value, slope
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²]."""
-        return self._proven(lambda _: self._at(arb(1))[:1], bits)[0]
+        return resolved(lambda _: self._at(arb(1))[:1], bits, bits + 32, self.name)[0]
 
     def slope_square(self, bits: int) -> Real:
         """Return E[φ'²]."""
-        return self._proven(lambda _: self._at(arb(1))[1:], bits)[0]
+        return resolved(lambda _: self._at(arb(1))[1:], bits, bits + 32, self.name)[0]
 
 
 def power_dual(pieces: list[Piece], name: str) -> PowerDual | None:

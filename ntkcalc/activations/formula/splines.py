@@ -195,38 +195,38 @@ class Spline:
 
     # ---------------------------------------------------------------- Hermite coefficients
 
-    def hermite(self, degree: int, need: float | None = None, start: int = 0, spare: float = 0.0) -> list[Ball]:
-        """Return balls of µ_start … µ_degree, of which 2**-need may be left out: more jumps for larger k.
+    def hermite(self, degree: int, need: float | None = None, spare: float = 0.0) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree, of which 2**-need may be left out: more jumps for larger k.
 
         Not all bits are used where fewer are estimated to leave such radii; `spare` are added to the estimate.
         For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
         """
         log_error = -float(self.bits) if need is None else -need
         bits = math.inf if need is None else 64 + need + spare
-        sides = {side: [arb(0)] * (degree + 1 - start) for side in (1, -1)}
+        sides = {side: [arb(0)] * (degree + 1) for side in (1, -1)}
         for knot in self.knots:
-            self._add_knot(sides[knot.side], knot, start, bits, log_error)
+            self._add_knot(sides[knot.side], knot, bits, log_error)
         with working_precision(self.bits):
-            factorial, found = arb(max(start - 1, 0)).fac(), []
-            for k, (right, left) in enumerate(zip(sides[1], sides[-1], strict=True), start):
+            factorial, found = arb(1), []
+            for k, (right, left) in enumerate(zip(sides[1], sides[-1], strict=True)):
                 factorial *= max(k, 1)
                 found.append(widened((right + (-1) ** k * left) * factorial.rsqrt(), log_error))
         return found
 
-    def _add_knot(self, totals: list[Ball], knot: _Knot, start: int, bits: float, log_error: float) -> None:
-        """Add Σ_i J_i E[f_i(Z − |b|) He_k(Z)], k ≥ start, from a row of integrals of more bits than sums have."""
-        n, degree, near = self.degree, start + len(totals) - 1, float(knot.distance.abs_lower())
+    def _add_knot(self, totals: list[Ball], knot: _Knot, bits: float, log_error: float) -> None:
+        """Add Σ_i J_i E[f_i(Z − |b|) He_k(Z)] from a row of integrals of more bits than sums have."""
+        n, degree, near = self.degree, len(totals) - 1, float(knot.distance.abs_lower())
         sizes = [log2_upper(weight) - near**2 / (4 * _LN2) - 1 for weight in knot.weights]
         least = log_error - math.log2(n * len(self.knots) + 1)
         bits += max(*sizes, 0.0)
         with working_precision(math.ceil(min(self.bits, bits + hermite_guard(degree, near)))):  # far knots take more
-            row = [*reversed(_repeated_integrals(knot.distance, n)), *_hermite_densities(knot.distance, degree)][start:]
+            row = [*reversed(_repeated_integrals(knot.distance, n)), *_hermite_densities(knot.distance, degree)]
         with working_precision(math.ceil(min(self.bits, bits))):
             row = [+c for c in row]
             for i, (weight, size) in enumerate(zip(knot.weights, sizes, strict=True)):
                 if size == -math.inf:
                     continue
-                seen = bisect_left(range(start, degree + 1), True, key=partial(self._unseen, i, size, least))
+                seen = bisect_left(range(degree + 1), True, key=partial(self._unseen, i, size, least))
                 totals[:seen] = [total + weight * c for total, c in zip(totals[:seen], row[n - i :], strict=False)]
 
     def _unseen(self, i: int, size: float, least: float, k: int) -> bool:
