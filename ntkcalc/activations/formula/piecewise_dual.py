@@ -14,8 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
-from itertools import accumulate
+from functools import cached_property, partial
 from typing import Any
 
 from flint import arb_poly
@@ -76,7 +75,6 @@ class PiecewiseDual(QuadratureDual):
         self._whole = panels_of(scaled, name)
         self._matched_of: dict[float, Split | None] = {}
         self._corrections: dict[tuple[Split, int], tuple[Any, Any]] = {}
-        self._precisions: dict[int, int] = {}  # of values, by the bits asked for
 
     # ---------------------------------------------------------------- structure
 
@@ -87,9 +85,7 @@ class PiecewiseDual(QuadratureDual):
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        own = polynomial_parts(self.tree)
-        other = (None, None) if self._pieces is None else polynomial_parts_of(self._pieces)
-        return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
+        return polynomial_parts(self.tree) if self._pieces is None else polynomial_parts_of(self._pieces)
 
     @property
     def proven_pieces(self) -> list[Piece] | None:
@@ -137,15 +133,7 @@ class PiecewiseDual(QuadratureDual):
         if [kink.exact for kink in kinks] != [Fraction(0)]:
             return (), min(orders, default=None)
         least = [min((m for m in orders if m % 2 == parity), default=None) for parity in (0, 1)]
-        return tuple((m, self._jump(kinks[0], m)) for m in sorted(m for m in least if m is not None)), None
-
-    def _jump(self, kink: Kink, order: int) -> Callable[[Context], Real]:
-        def jump(ctx: Context) -> Real:
-            row = kink.jumps(order, ctx.prec + 64)
-            assert row is not None
-            return to_real(ctx, row[order])
-
-        return jump
+        return tuple((m, partial(_jump, kinks[0], m)) for m in sorted(m for m in least if m is not None)), None
 
     @property
     def log_scale(self) -> float:
@@ -180,18 +168,9 @@ class PiecewiseDual(QuadratureDual):
             self._matched_of[need] = Matching(self._whole, self.kinks(Matching.places(need)), need).best
         return self._matched_of[need]
 
-    @cached_property
-    def _fall(self) -> tuple[float, float]:
-        """log2 of about µ_k² k^s, and s."""
-        _, roughness = self.jumps()
-        orders = [m for m, _ in self.jumps()[0]]
-        order = min(orders, default=roughness if roughness is not None else 2)
-        return 2 * self._log_norm, order + 0.5 + 1.0
-
     def _log_square(self, k: int) -> float:
-        """Return about log2 of µ_k²."""
-        size, power = self._fall
-        return size - power * math.log2(k + 1)
+        """Return about log2 of µ_k², where no derivative below the third jumps."""
+        return 2 * self._log_norm - 4.5 * math.log2(k + 1)
 
     # ---------------------------------------------------------------- expansions
 
@@ -220,12 +199,7 @@ class PiecewiseDual(QuadratureDual):
                 beside = self._correction(split, precision)[0](arb_poly([1 - delta, delta]))
                 series, error = split.spline(precision).series(1, delta, degree + 1), self._log_errors(split)[0]
                 d = [widened(c + beside[j], error) for j, c in enumerate(series)]
-                slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
-                rests = (
-                    accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need))
-                    for order, row in enumerate((d, slopes))
-                )
-                rows = (d, *(list(row)[1 : degree + 2] for row in rests))
+                rows = (d, *self._local_tails(d, point, degree, need + split.log_loss))
                 lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 ctx = context(bits + 32)
@@ -267,7 +241,6 @@ class PiecewiseDual(QuadratureDual):
         bits = 32 * math.ceil(bits / 32)
         if t.size.near_one and not t.size.smaller:
             return self._at_an_end(t.sign, bits)
-        bits = min((known for known in self._precisions if bits <= known <= 2 * bits), default=bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
         if terms > _FEW_TERMS and (found := self._split_value(t, bits, terms)) is not None:
             return found
@@ -283,15 +256,14 @@ class PiecewiseDual(QuadratureDual):
         errors = self._log_errors(split)
 
         def both(precision: int) -> list[Ball]:
-            self._precisions[bits] = precision = _GRAIN * math.ceil(precision / _GRAIN)
+            precision = _GRAIN * math.ceil(precision / _GRAIN)
             with working_precision(precision):
                 x, gap = (to_ball(u) for u in t.size.at(context(precision + 64)))
                 spline, beside = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
                 rows = zip(spline, beside, errors, strict=True)
                 return [widened(a + row(t.sign * x), error) for a, row, error in rows]
 
-        precision = self._precisions.get(bits, need + 32 + split.log_loss)
-        value, slope = resolved(both, bits, precision, self.name, [2 * size for size in sizes])
+        value, slope = resolved(both, bits, need + 32 + split.log_loss, self.name, [2 * size for size in sizes])
         return value, slope
 
     def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:
@@ -306,3 +278,9 @@ class PiecewiseDual(QuadratureDual):
         even = panels_of(times(number(Fraction(1, 2)), plus(self._whole.tree, mirrored)), self.name, 1)
         value, slope = (to_real(ctx, even.square(order, bits + 8 - log2(total))) for order, total in enumerate(totals))
         return 2 * value - totals[0], totals[1] - 2 * slope
+
+
+def _jump(kink: Kink, order: int, ctx: Context) -> Real:
+    row = kink.jumps(order, ctx.prec + 64)
+    assert row is not None
+    return to_real(ctx, row[order])

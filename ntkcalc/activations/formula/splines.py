@@ -41,7 +41,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import accumulate, zip_longest
 from operator import mul
 from typing import Annotated, Any, TypeAlias
@@ -195,14 +195,13 @@ class Spline:
 
     # ---------------------------------------------------------------- Hermite coefficients
 
-    def hermite(self, degree: int, need: float | None = None, spare: float = 0.0) -> list[Ball]:
+    def hermite(self, degree: int, need: float = math.inf, spare: float = 0.0) -> list[Ball]:
         """Return balls of µ_0 … µ_degree, of which 2**-need may be left out: more jumps for larger k.
 
         Not all bits are used where fewer are estimated to leave such radii; `spare` are added to the estimate.
         For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
         """
-        log_error = -float(self.bits) if need is None else -need
-        bits = math.inf if need is None else 64 + need + spare
+        log_error, bits = -min(need, self.bits), 64 + need + spare
         sides = {side: [arb(0)] * (degree + 1) for side in (1, -1)}
         for knot in self.knots:
             self._add_knot(sides[knot.side], knot, bits, log_error)
@@ -352,19 +351,13 @@ def _damped_laguerre(x: Ball, ratio: Ball, bits: int) -> Any:
         middle = float(x.mid())
         lost = max(0.0, 2 * math.sqrt(kept * middle) - middle) / _LN2
         with series_length(kept):
-            root = _central_binomials(kept, bits)
+            root = arb_series([1, -1]).rsqrt()
             with working_precision(bits + math.ceil(lost)):
                 found = root if x.is_zero() else root * (-arb(x.mid()) / arb_series([1, -1])).exp()
                 row = [found[n] + off for n in range(kept)]
     row += [arb(0, power_of_two(log_size))] * (length - len(row))
     power = accumulate(range(length - 1), lambda p, _: p * ratio, initial=arb(1))
     return arb_series([c * p for c, p in zip(row, power, strict=True)])
-
-
-@lru_cache(maxsize=16)
-def _central_binomials(length: int, bits: int) -> Any:
-    """Return (1 − s)^{−1/2}."""
-    return arb_series(list(accumulate(range(1, length), lambda c, n: c * (2 * n - 1) / (2 * n), initial=arb(1))))
 
 
 def moments_beyond(b: Ball, count: int) -> list[Ball]:
