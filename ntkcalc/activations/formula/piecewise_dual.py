@@ -1,7 +1,7 @@
 r"""The dual of a φ with kinks or narrow features, from Hermite coefficients by panels.
 
-The coefficients fall like a power of k, so that expansions about a take all k up to about (j + bits)/δ: up to some K
-from panels, beyond it from the spline S that has the jumps of φ (`matched_spline`). Where these are many, S gives
+The coefficients fall like a power of k, so that expansions about a take all k up to about (j + bits)/δ. Where these are
+many, the spline S that has the jumps of φ (`matched_spline`) gives
 
 .. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k + ε, \qquad |ε| ≤ e (2 ‖φ‖ + e),
 
@@ -63,7 +63,7 @@ class PiecewiseDual(QuadratureDual):
     name
         φ as its user may know it.
     q
-        To take φ(√q x) in place of φ. Its kinks b/√q, its parity and its zeros follow exactly from those of φ.
+        To take φ(√q x) in place of φ. Its kinks b/√q and its parity follow exactly from those of φ.
     """
 
     most_bits = 1024  # rules for more take long
