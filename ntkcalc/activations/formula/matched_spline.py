@@ -235,14 +235,8 @@ def _log_shares(kink: Kink) -> list[list[float]]:
     """Return log2 of bounds on the norms of what a knot adds to splines of all degrees, and to their slopes."""
     distance, last = float(kink.centre().abs_lower()), _ORDERS[-1] - 1
     jumps = kink.jumps(last, _LOW) or [arb.pos_inf()] * (last + 1)
-    return [
-        list(accumulate((log2_upper(c) + log_norm(i, distance) for i, c in enumerate(row)), _log_sum))
-        for row in (jumps, jumps[1:])
-    ]
-
-
-def _log_sum(one: float, other: float) -> float:
-    return log_total((one, other))
+    logs = ([log2_upper(c) + log_norm(i, distance) for i, c in enumerate(row)] for row in (jumps, jumps[1:]))
+    return [[*accumulate(row, lambda one, other: log_total((one, other)))] for row in logs]
 
 
 def _value_work(degree: int, knots: int) -> float:
