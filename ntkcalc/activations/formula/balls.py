@@ -126,6 +126,43 @@ def refined(compute: Callable[[float], list[Ball]], need: float, guard: float, r
 _MOST_GUARD = 1 << 17
 
 
+def resolved(
+    compute: Callable[[int], Sequence[Ball]],
+    bits: int,
+    precision: float,
+    name: str,
+    log_units: Sequence[float] | None = None,
+) -> list[Real]:
+    """Return reals with errors below 2**-bits of their own size, or of 2**log_unit, from more and more bits.
+
+    Parameters
+    ----------
+    compute
+        From the precision, which is also the present one, to balls.
+    name
+        The φ that they are of.
+
+    Raises
+    ------
+    AccuracyError
+        Where bits do not help.
+    """
+    while True:
+        with working_precision(work := math.ceil(precision)):
+            found = compute(work)
+        sizes = log_units or [log2_lower(c) for c in found]
+        losses = [log2_upper(c.rad()) - size for c, size in zip(found, sizes, strict=True) if not c.is_zero()]
+        lost = max(losses, default=-math.inf) + bits + 2
+        if lost <= 0:
+            return [to_real(context(bits + 32), c) for c in found]
+        precision += min(lost, precision) + 16
+        if precision > _MOST_PRECISION:
+            raise AccuracyError(f"coefficients of {name} are too small; lower --truncation or --digits")
+
+
+_MOST_PRECISION = 1 << 18
+
+
 def power_of_two(log: float) -> Ball:
     """Return a ball that is at least 2**log, next to it."""
     if not -math.inf < log < math.inf:

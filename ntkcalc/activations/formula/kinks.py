@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
-from flint import arb, arb_series
+from flint import arb_series
 
-from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, rational, series_length, working_precision
+from ntkcalc.activations.formula.balls import Ball, exact, rational, series_length, working_precision
 from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.functions import program, stretched
@@ -28,8 +27,6 @@ class Kink:
 
     Parameters
     ----------
-    near
-        Where it is, nearly.
     exact
         √q times where it is, if that is a number known exactly.
     low, high
@@ -40,13 +37,17 @@ class Kink:
         How far φ is stretched.
     """
 
-    near: float
     exact: Fraction | None
     low: Ball
     high: Ball
     left: Tree
     right: Tree
     q: Fraction = Fraction(1)
+
+    @cached_property
+    def near(self) -> float:
+        """Where it is, nearly."""
+        return float(self.low.mid())
 
     def place(self) -> Ball:
         """Return a ball that holds the kink, in the present precision."""
@@ -58,11 +59,6 @@ class Kink:
         """Return an exact point between the ends, or a ball around the exact place in the present precision."""
         return self.place() if self.exact is not None else between(self.low, self.high)
 
-    @cached_property
-    def log_width(self) -> float:
-        """log2 of by how much that point may be off."""
-        return log2_upper(self.high - self.low) if self.exact is None else -math.inf
-
     def jumps(self, order: int, bits: int) -> list[Ball] | None:
         """Return balls of the jumps of φ, φ', …, φ^(order); None where a side has no Taylor series.
 
@@ -70,15 +66,9 @@ class Kink:
         """
         with working_precision(bits), series_length(order + 1):
             x = arb_series([self.place(), 1])
-            rows = [_series(tree, x, order) for tree in (self.left, self.right)]
-            found = [arb(math.factorial(i)) * (b - a) for i, (a, b) in enumerate(zip(*rows, strict=True))]
+            left, right = program([self.left, self.right], SeriesBalls())(x)
+            found = [math.factorial(i) * (right[i] - left[i]) for i in range(order + 1)]
         return found if all(jump.is_finite() for jump in found) else None
-
-
-def _series(tree: Tree, x: Any, order: int) -> list[Ball]:
-    value = program([tree], SeriesBalls())(x)[0]
-    row = list(value.coeffs()) if isinstance(value, arb_series) else [value]
-    return row + [arb(0)] * (order + 1 - len(row))
 
 
 def rational_kinks(pieces: list[Piece], q: Fraction = Fraction(1)) -> list[Kink]:
@@ -89,7 +79,7 @@ def rational_kinks(pieces: list[Piece], q: Fraction = Fraction(1)) -> list[Kink]
         with working_precision(_PRECISION):
             x = rational(one.right) / rational(q).sqrt()
         left, right = stretched(one.tree, q), stretched(other.tree, q)
-        found.append(Kink(float(x.mid()), one.right, x.lower(), x.upper(), left, right, q))
+        found.append(Kink(one.right, x.lower(), x.upper(), left, right, q))
     return found
 
 
@@ -103,5 +93,5 @@ def kinks_of(panels: Panels, need: float) -> list[Kink]:
     for (_, low, left), (high, _, right) in pairwise(parts):
         if not alike(left, right):
             place = exact(low) if low == high else None
-            found.append(Kink(float(low.mid()), place, low, high, left, right))
+            found.append(Kink(place, low, high, left, right))
     return found

@@ -14,14 +14,14 @@ the norm of the normal law, and so is their slope.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
 from operator import add
 
 from flint import arb, arb_poly
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, log_total, refined, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, log_total, refined, working_precision
 from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
@@ -42,53 +42,45 @@ _UNSEEN = 16  # bits that single knots must be below the error
 _LATEST = 1 << 16  # first k of a series that is any use
 
 
-class _Split(ABC):
-    """A spline in any precision."""
+class Split:
+    """A spline in any precision, beside which φ has only its first Hermite coefficients.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    kinks
+        Its knots, from left to right.
+    last
+        K, up to which φ has other Hermite coefficients than the spline.
+    degree
+        The degree of the spline.
+    log_beyond
+        log2 of the norms of what φ has beside the spline beyond K, and of its slope.
+    """
+
+    def __init__(self, kinks: list[Kink], last: int, degree: int, log_beyond: tuple[float, float]) -> None:
+        self.kinks, self.last, self.degree, self.log_beyond = kinks, last, degree, log_beyond
         self._splines: dict[int, Spline] = {}
-
-    @property
-    @abstractmethod
-    def kinks(self) -> list[Kink]:
-        """Its knots, from left to right."""
-
-    @property
-    @abstractmethod
-    def cut(self) -> tuple[int, int] | None:
-        """K, up to which φ has other Hermite coefficients than the spline, and m; None where no K is small enough."""
-
-    @property
-    def last(self) -> int:
-        """K."""
-        assert self.cut is not None
-        return self.cut[0]
-
-    @property
-    def _degree(self) -> int:
-        assert self.cut is not None
-        return self.cut[1] - 1
 
     def spline(self, bits: int) -> Spline:
         """Return the spline in a precision; kept."""
         if bits not in self._splines:
             with working_precision(bits):
-                knots = [(kink.centre(), (kink.jumps(self._degree, bits) or [])[1:]) for kink in self.kinks]
+                knots = [(kink.centre(), (kink.jumps(self.degree, bits) or [])[1:]) for kink in self.kinks]
             self._splines = {**dict([*self._splines.items()][-_KEPT:]), bits: Spline(knots, bits)}
         return self._splines[bits]
 
-    def spline_moments(self, first: int, last: int, need: float) -> list[Ball]:
-        """Return balls of the spline's µ_first … µ_last, radii below 2**-need."""
-        likely = self._guard(last, need)
+    def moments(self, degree: int, need: float) -> list[Ball]:
+        """Return balls of the spline's µ_0 … µ_degree, radii below 2**-need."""
+        likely = self._guard(degree, need)
 
         def sums(guard: float) -> list[Ball]:
-            return self.spline(math.ceil(need + guard)).hermite(last, need + 2, first, guard - likely)
+            return self.spline(math.ceil(need + guard)).hermite(degree, need + 2, guard - likely)
 
         return refined(sums, need, likely, _NO_DIGITS)
 
     def work(self, series: bool) -> float:
         """Return the work that a value takes, or a series, in Hermite coefficients."""
-        return self._degree**2 * max(1.0, len(self.kinks)) if series else _value_work(self._degree, len(self.kinks))
+        return self.degree**2 * max(1.0, len(self.kinks)) if series else _value_work(self.degree, len(self.kinks))
 
     def _guard(self, degree: int, need: float) -> float:
         """Return about the bits that rounding takes, of kinks that are seen in 2**-need."""
@@ -101,7 +93,7 @@ class _Split(ABC):
         return max(0.0, self.spline(_LOW).log_size)
 
 
-class OwnSpline(_Split):
+class OwnSpline(Split):
     """Sums over the real line of a φ that is a spline and a polynomial; what `panels.Panels` is for any.
 
     Parameters
@@ -113,19 +105,9 @@ class OwnSpline(_Split):
     """
 
     def __init__(self, kinks: list[Kink], rows: list[list[Tree]]) -> None:
-        super().__init__()
-        self.rows, self._kinks = rows, kinks
-
-    @property
-    def kinks(self) -> list[Kink]:
-        """All kinks."""
-        return self._kinks
-
-    @cached_property
-    def cut(self) -> tuple[int, int]:
-        """The largest degree of a formula, and one more."""
-        order = max(map(len, self.rows))
-        return order - 1, order
+        degree = max(map(len, rows)) - 1
+        super().__init__(kinks, degree, degree, (-math.inf, -math.inf))
+        self.rows = rows
 
     def hermite(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree, radii below 2**-need."""
@@ -157,13 +139,9 @@ class OwnSpline(_Split):
 
         return refined(sums, need, 16.0, _NO_DIGITS)[0]
 
-    def log_beyond(self, last: int, slope: int) -> float:
-        """Return −∞, log2 of the norm of what φ has beside the spline and the polynomial."""
-        return -math.inf
 
-
-class MatchedSpline(_Split):
-    """The spline with φ's jumps, and the k from which on its Hermite coefficients are those of φ.
+class Matching:
+    """The splines with φ's jumps, and from which k on their Hermite coefficients are those of φ.
 
     Parameters
     ----------
@@ -173,119 +151,92 @@ class MatchedSpline(_Split):
         Its kinks. Those beyond ±X are left out, and those whose share of S is too small to be seen.
     need
         −log2 of the norms of what φ − S, and its slope, have beyond `last`.
-    dual
-        Whether the dual of S is asked for, and not only its coefficients, one by one. What is uncertain of φ is then
-        bounded in the norm.
     """
 
-    def __init__(self, panels: Panels, kinks: list[Kink], need: float, dual: bool) -> None:
-        self.need, self._dual = need, dual
-        self._line = panels.line(self.places(need, dual))
-        super().__init__()
+    def __init__(self, panels: Panels, kinks: list[Kink], need: float) -> None:
+        self.need, self._line = need, panels.line(self.places(need))
         self._inside = [kink for kink in kinks if abs(kink.near) < self._line.reach]
-        self._sizes: dict[int, float] = {}
-        self._left_out: dict[int, tuple[float, float]] = {}
-        self._shares: dict[Kink, list[list[float]]] = {}
+        self._shares = [_log_shares(kink) for kink in self._inside]
 
     @staticmethod
-    def places(need: float, dual: bool) -> float:
+    def places(need: float) -> float:
         """Return −log2 of how far kinks may be off: norms are roots of integrals."""
-        return 2 * need + 16 if dual else need + 8
+        return 2 * need + 16
 
     @cached_property
-    def kinks(self) -> list[Kink]:
-        """The knots of S."""
-        return [] if self.cut is None else self._knots(self.cut[1])
+    def best(self) -> Split | None:
+        """The spline whose K, with both norms small enough, is the least work; None where there is none."""
+        best, least = None, math.inf
+        for m in _ORDERS:
+            size, left_out = self.log_size(m), self.log_left_out(m)
+            if size == math.inf or max(left_out) > -self.need - 1:
+                continue
+            k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
+            knots = self.knots(m)
+            work = k + _value_work(m, len(knots))
+            if k < _LATEST and work < least and all(kink.jumps(m - 1, _LOW) for kink in self._inside):
+                best, least = Split(knots, k, m - 1, (self.log_beyond(m, k, 0), self.log_beyond(m, k, 1))), work
+        return best
 
-    def _knots(self, m: int) -> list[Kink]:
-        return [kink for kink in self._inside if max(self._log_share(kink, m)) > -self.need - _UNSEEN]
+    def knots(self, m: int) -> list[Kink]:
+        """Return the kinks that a spline of degree m − 1 has."""
+        return [kink for kink, share in self._seen(m) if share is None]
 
-    def _log_share(self, kink: Kink, m: int) -> tuple[float, float]:
-        """Return log2 of bounds on the norms of what a knot adds to S, and to its slope."""
-        if kink not in self._shares:
-            distance, last = float(kink.centre().abs_lower()), _ORDERS[-1] - 1
-            jumps = kink.jumps(last, _LOW) or [arb.pos_inf()] * (last + 1)
-            self._shares[kink] = [
-                list(accumulate((log2_upper(c) + log_norm(i, distance) for i, c in enumerate(row)), _log_sum))
-                for row in (jumps, jumps[1:])
-            ]
-        value, slope = self._shares[kink]
-        return value[m - 1], slope[m - 2]
+    def _seen(self, m: int) -> Iterator[tuple[Kink, tuple[float, float] | None]]:
+        """Yield the kinks, with log2 of bounds on the norms of what they add, and its slope, where that is not seen."""
+        for kink, (value, slope) in zip(self._inside, self._shares, strict=True):
+            share = value[m - 1], slope[m - 2]
+            yield kink, None if max(share) > -self.need - _UNSEEN else share
 
     def log_size(self, m: int) -> float:
         """Return log2 of a bound on C_m."""
-        if m not in self._sizes:
-            total = -math.inf
-            for cell in self._line.cells:
-                middle = abs(float(((cell.left + cell.right) / 2).mid()))
-                nearest = max(0.0, middle - cell.half_width)
-                # of the cell, and of a sliver next to it, which is no wider
-                mass = -(nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + cell.log_half + 2
-                row = polynomial(cell.tree)
-                if row is not None and len(row) <= m:
-                    continue
-                size = min(log_factorial(m) - m * log_r + s for log_r, s in cell.disc_sizes)
-                total = log_total((total, 2 * size + mass))
-            self._sizes[m] = total
-        return self._sizes[m]
+        total = -math.inf
+        for cell in self._line.cells:
+            row = polynomial(cell.tree)
+            if row is not None and len(row) <= m:
+                continue
+            middle = abs(float(((cell.left + cell.right) / 2).mid()))
+            nearest = max(0.0, middle - cell.half_width)
+            # of the cell, and of a sliver next to it, which is no wider
+            mass = -(nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + cell.log_half + 2
+            size = min(log_factorial(m) - m * log_r + s for log_r, s in cell.disc_sizes)
+            total = log_total((total, 2 * size + mass))
+        return total
 
-    def log_beyond(self, last: int, slope: int) -> float:
+    def log_beyond(self, m: int, last: int, slope: int) -> float:
         """Return log2 of a bound on the norm of what φ − S has beyond k = last, or of its slope."""
-        assert self.cut is not None
-        m = self.cut[1]
         size = self.log_size(m)
         smooth = (size - log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
-        return log_total((smooth, self._log_left_out(m)[slope]))
+        return log_total((smooth, self.log_left_out(m)[slope]))
 
-    @cached_property
-    def cut(self) -> tuple[int, int] | None:
-        """The K beyond which both norms are small enough with the least work, and its m; None where there is none."""
-        best, least = None, math.inf
-        for m in _ORDERS:
-            size = self.log_size(m)
-            if size == math.inf or max(self._log_left_out(m)) > -self.need - 1:
-                continue
-            k = math.ceil(2.0 ** min((2 * self.need + 2 + size) / (m - 1), 40)) + m
-            knots = len(self._knots(m))
-            work = k + (_value_work(m, knots) if self._dual else 0)
-            if k < _LATEST and work < least and all(kink.jumps(m - 1, _LOW) for kink in self._inside):
-                best, least = (k, m), work
-        return best
-
-    def moments(self, first: int, last: int, need: float) -> list[Ball]:
-        """Return balls of µ_first … µ_last of φ, radii below 2**-need."""
-        error = self.log_beyond(first - 1, 0)
-        return [widened(c, error) for c in self.spline_moments(first, last, need + 1)]
-
-    def _log_left_out(self, m: int) -> tuple[float, float]:
+    def log_left_out(self, m: int) -> list[float]:
         """Return log2 of bounds on the norms of what is replaced beyond ±X and at kinks, and of its slope."""
-        if m not in self._left_out:
-            self._left_out[m] = self._bounds_left_out(m)
-        return self._left_out[m]
-
-    def _bounds_left_out(self, m: int) -> tuple[float, float]:
-        line, total = self._line, [-math.inf, -math.inf]
+        line, logs = self._line, ([-math.inf], [-math.inf])
         if line.cells[0].left != -line.reach or line.cells[-1].right != line.reach:
-            return math.inf, math.inf
+            return [math.inf, math.inf]
         log_density = -(line.reach**2) / (2 * _LN2) - _HALF_LOG_TAU
         log_reach = math.log2(line.reach)
         for side, cell in enumerate((line.cells[0], line.cells[-1])):
-            for slope in (0, 1):
-                total[slope] = log_total((total[slope], line.far[slope][side].log_tail(line.reach, 0.5, 2) / 2))
+            for slope, found in enumerate(logs):
+                found.append(line.far[slope][side].log_tail(line.reach, 0.5, 2) / 2)
                 for i in range(slope, m):  # E[(Z − X)_+^{2n}] ≤ (2n)! ω(X)/X^{2n+1}
                     n = i - slope
                     jump = min(s - i * log_r for log_r, s in cell.disc_sizes) + slope * math.log2(i + 1)
                     power = log_factorial(2 * n) + log_density - (2 * n + 1) * log_reach
-                    total[slope] = log_total((total[slope], jump + power / 2))
-        knots = self._knots(m)
-        for kink in self._inside:
-            if kink not in knots:
-                total = [log_total(pair) for pair in zip(total, self._log_share(kink, m), strict=True)]
-        for sliver in line.slivers:
-            total = [
-                log_total((own, more)) for own, more in zip(total, _log_uncertain(sliver, self._dual), strict=True)
-            ]
-        return total[0], total[1]
+                    found.append(jump + power / 2)
+        shares = [share for _, share in self._seen(m) if share is not None]
+        for pair in (*shares, *map(_log_uncertain, line.slivers)):
+            for found, log in zip(logs, pair, strict=True):
+                found.append(log)
+        return [*map(log_total, logs)]
+
+
+def _log_shares(kink: Kink) -> list[list[float]]:
+    """Return log2 of bounds on the norms of what a knot adds to splines of all degrees, and to their slopes."""
+    distance, last = float(kink.centre().abs_lower()), _ORDERS[-1] - 1
+    jumps = kink.jumps(last, _LOW) or [arb.pos_inf()] * (last + 1)
+    logs = ([log2_upper(c) + log_norm(i, distance) for i, c in enumerate(row)] for row in (jumps, jumps[1:]))
+    return [[*accumulate(row, lambda one, other: log_total((one, other)))] for row in logs]
 
 
 def _value_work(degree: int, knots: int) -> float:
@@ -293,12 +244,8 @@ def _value_work(degree: int, knots: int) -> float:
     return 4 * degree**2 * knots / (3 + knots)
 
 
-def _log_sum(one: float, other: float) -> float:
-    return log_total((one, other))
-
-
-def _log_uncertain(sliver: Sliver, dual: bool) -> tuple[float, float]:
-    """Return log2 of bounds on norms, or on coefficients, of what formulas differ by on a sliver, and of its slope.
+def _log_uncertain(sliver: Sliver) -> tuple[float, float]:
+    """Return log2 of bounds on the norms of what formulas differ by on a sliver, and of its slope.
 
     The formulas meet in the sliver, so that they differ at one of its points by 2 |φ'| times its width at most. Next to
     a sliver of one formula, which is singular there, derivatives have no bound.
@@ -306,5 +253,4 @@ def _log_uncertain(sliver: Sliver, dual: bool) -> tuple[float, float]:
     if len(sliver.trees) == 1:
         return math.inf, math.inf
     log_width, (size, slope) = log2_upper(sliver.right - sliver.left), sliver.log_sizes
-    log_length = log_width / 2 if dual else log_width
-    return log_total((1 + size + log_length, 1 + slope + log_width)), 1 + slope + log_length
+    return log_total((1 + size + log_width / 2, 1 + slope + log_width)), 1 + slope + log_width / 2

@@ -1,7 +1,7 @@
 r"""The dual of a φ with kinks or narrow features, from Hermite coefficients by panels.
 
-The coefficients fall like a power of k, so that expansions about a take all k up to about (j + bits)/δ: up to some K
-from panels, beyond it from the spline S that has the jumps of φ (`matched_spline`). Where these are many, S gives
+The coefficients fall like a power of k, so that expansions about a take all k up to about (j + bits)/δ. Where these are
+many, the spline S that has the jumps of φ (`matched_spline`) gives
 
 .. math::  D(t) = D_S(t) + \sum_{k ≤ K} (µ_k(φ)² − µ_k(S)²) t^k + ε, \qquad |ε| ≤ e (2 ‖φ‖ + e),
 
@@ -14,8 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
-from itertools import accumulate, zip_longest
+from functools import cached_property, partial
 from typing import Any
 
 from flint import arb_poly
@@ -28,6 +27,7 @@ from ntkcalc.activations.formula.balls import (
     log2_upper,
     log_total,
     real_program,
+    resolved,
     to_ball,
     to_real,
     widened,
@@ -36,7 +36,7 @@ from ntkcalc.activations.formula.balls import (
 from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
-from ntkcalc.activations.formula.matched_spline import MatchedSpline, OwnSpline
+from ntkcalc.activations.formula.matched_spline import Matching, OwnSpline, Split
 from ntkcalc.activations.formula.panels import Panels, panels_of
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
@@ -49,8 +49,6 @@ _MOST_TERMS = 1 << 17
 _KEPT = 7  # precisions of corrections
 _GRAIN = 32  # bits to which the needs of splines are rounded up, for values share them
 _FEW_TERMS = 1024  # of a series that is faster than a spline's dual
-_MOST_EXACT = 400  # the largest k for which sums over kinks are exact
-_PRIMES = ((1 << 127) - 1, (1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)  # more than a denominator is divisible by
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
 
@@ -65,7 +63,7 @@ class PiecewiseDual(QuadratureDual):
     name
         φ as its user may know it.
     q
-        To take φ(√q x) in place of φ. Its kinks b/√q, its parity and its zeros follow exactly from those of φ.
+        To take φ(√q x) in place of φ. Its kinks b/√q and its parity follow exactly from those of φ.
     """
 
     most_bits = 1024  # rules for more take long
@@ -75,9 +73,8 @@ class PiecewiseDual(QuadratureDual):
         scaled = stretched(tree, q)
         super().__init__(self._spline_itself or panels_of(scaled, name, self._parity_sign), name)
         self._whole = panels_of(scaled, name)
-        self._matched_of: dict[tuple[float, bool], MatchedSpline | None] = {}
-        self._corrections: dict[tuple[OwnSpline | MatchedSpline, int], tuple[Any, Any]] = {}
-        self._precisions: dict[int, int] = {}  # of values, by the bits asked for
+        self._matched_of: dict[float, Split | None] = {}
+        self._corrections: dict[tuple[Split, int], tuple[Any, Any]] = {}
 
     # ---------------------------------------------------------------- structure
 
@@ -88,9 +85,7 @@ class PiecewiseDual(QuadratureDual):
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        own = polynomial_parts(self.tree)
-        other = (None, None) if self._pieces is None else polynomial_parts_of(self._pieces)
-        return own[0] if other[0] is None else other[0], own[1] if other[1] is None else other[1]
+        return polynomial_parts(self.tree) if self._pieces is None else polynomial_parts_of(self._pieces)
 
     @property
     def proven_pieces(self) -> list[Piece] | None:
@@ -119,70 +114,10 @@ class PiecewiseDual(QuadratureDual):
         rows = [row for piece in pieces if (row := polynomial(stretched(piece.tree, self.q))) is not None]
         return OwnSpline(rational_kinks(pieces, self.q), rows) if 1 < len(pieces) == len(rows) else None
 
-    @cached_property
-    def _rows(self) -> list[list[Fraction]]:
-        """The coefficients of φ's pieces over a constant factor, none unless these are rational, and their ends."""
-        return _rational_rows(rational_pieces(_without_constant_factor(self.tree)))
-
-    @property
-    def _bend_at_zero(self) -> bool:
-        """Whether φ is, but for a constant factor, two rational polynomials that meet at 0."""
-        return len(self._rows) == 2 and self._pieces is not None and self._pieces[0].right == 0
-
     def halves(self) -> tuple[Tree, Tree] | None:
         """Return the formulas left and right of 0 where φ has no others."""
         pieces = self._pieces or []
         return (pieces[0].tree, pieces[1].tree) if len(pieces) == 2 and pieces[0].right == 0 else None
-
-    def _rational_jumps(self) -> list[tuple[Fraction, list[Fraction]]]:
-        """Return kinks of φ with the jumps of derivatives there, over a constant factor, if `_rows` has any."""
-        found, rows = [], self._rows
-        for piece, left, right in zip(self._pieces or [], rows, rows[1:], strict=False):
-            assert piece.right is not None
-            apart = [b - a for a, b in zip_longest(left, right, fillvalue=Fraction(0))]
-            jumps = []
-            while apart:
-                jumps.append(sum((c * piece.right**n for n, c in enumerate(apart)), Fraction(0)))
-                apart = [n * c for n, c in enumerate(apart)][1:]
-            found.append((piece.right, jumps))
-        return found
-
-    @cached_property
-    def _exact_zeros(self) -> frozenset[int]:
-        """Some k beyond all degrees with µ_k = 0: where Σ_i J_{b,i} q^i H_{k−1−i}(b) is 0 over the kinks at each |b|.
-
-        H_n(b) = q^{n/2} He_n(b/√q). The sums are taken modulo a prime, and exactly where that gives 0.
-        """
-        kinks = self._rational_jumps()
-        parts = [part for b, jumps in kinks for part in (b, self.q, *jumps)]
-        modulus = next((p for p in _PRIMES if all(part.denominator % p for part in parts)), None)
-        likely = _zeros(kinks, self.q, _MOST_EXACT, modulus)
-        last = max((k for k in likely if not QuadratureDual.vanishes(self, k)), default=0)
-        return likely & _zeros(kinks, self.q, last, None) | self._early_zeros()
-
-    def _early_zeros(self) -> frozenset[int]:
-        """Return the k up to the degree with µ_k = 0 where rational polynomials meet at 0: √k! µ_k = r/2 + s/√(2π)."""
-        if not self._bend_at_zero or self.q != 1:
-            return frozenset()
-        rows = self._rows
-        found = []
-        for k in range(max(map(len, rows))):
-            parts = [Fraction(0), Fraction(0)]
-            for sign, row in zip((-1, 1), rows, strict=True):
-                for n, c in enumerate(row):
-                    for i in range(k // 2 + 1 if c else 0):  # He_k = Σ (−1)^i k!/(i! (k − 2i)! 2^i) x^{k−2i}
-                        weight = Fraction(
-                            (-1) ** i * math.factorial(k), math.factorial(i) * math.factorial(k - 2 * i) * 2**i
-                        )
-                        m = n + k - 2 * i  # E[Z^m; Z > 0] is (m − 1)!!/2, of odd m (m − 1)!!/√(2π)
-                        parts[m % 2] += weight * c * sign**m * _double_factorial(m - 1)
-            if parts == [0, 0]:
-                found.append(k)
-        return frozenset(found)
-
-    def vanishes(self, k: int) -> bool:
-        """Return whether µ_k is zero: where all is rational also by exact sums over the kinks."""
-        return super().vanishes(k) or k in self._exact_zeros
 
     def kinks(self, need: float) -> list[Kink]:
         """Return the kinks, their places to so many bits."""
@@ -198,15 +133,7 @@ class PiecewiseDual(QuadratureDual):
         if [kink.exact for kink in kinks] != [Fraction(0)]:
             return (), min(orders, default=None)
         least = [min((m for m in orders if m % 2 == parity), default=None) for parity in (0, 1)]
-        return tuple((m, self._jump(kinks[0], m)) for m in sorted(m for m in least if m is not None)), None
-
-    def _jump(self, kink: Kink, order: int) -> Callable[[Context], Real]:
-        def jump(ctx: Context) -> Real:
-            row = kink.jumps(order, ctx.prec + 64)
-            assert row is not None
-            return to_real(ctx, row[order])
-
-        return jump
+        return tuple((m, partial(_jump, kinks[0], m)) for m in sorted(m for m in least if m is not None)), None
 
     @property
     def log_scale(self) -> float:
@@ -230,34 +157,20 @@ class PiecewiseDual(QuadratureDual):
             if known >= need and len(kept) > degree:
                 return kept
         need, degree = 32 * math.ceil((need + 8) / 32), degree + degree // 16 + 2
-        matched = self._matched(need, dual=False) if degree > 64 and self._spline_itself is None else None
-        last = degree if matched is None else min(degree, matched.last)
-        found: list[Ball] = self._line.hermite(last, need)
-        if matched is not None and last < degree:
-            found += matched.moments(last + 1, degree, need)
+        found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
         return found
 
-    def _matched(self, need: float, dual: bool) -> MatchedSpline | None:
-        """Return the spline with φ's jumps, for its coefficients or its dual, to 2**-need; None where there is none."""
-        key = _GRAIN * math.ceil((need + 8) / _GRAIN), dual
-        if key not in self._matched_of:
-            found = MatchedSpline(self._whole, self.kinks(MatchedSpline.places(*key)), *key)
-            self._matched_of[key] = found if found.cut is not None else None
-        return self._matched_of[key]
-
-    @cached_property
-    def _fall(self) -> tuple[float, float]:
-        """log2 of about µ_k² k^s, and s."""
-        _, roughness = self.jumps()
-        orders = [m for m, _ in self.jumps()[0]]
-        order = min(orders, default=roughness if roughness is not None else 2)
-        return 2 * self._log_norm, order + 0.5 + 1.0
+    def _matched(self, need: float) -> Split | None:
+        """Return the spline with φ's jumps beyond whose K norms are 2**-need, None where there is none; kept."""
+        need = _GRAIN * math.ceil((need + 8) / _GRAIN)
+        if need not in self._matched_of:
+            self._matched_of[need] = Matching(self._whole, self.kinks(Matching.places(need)), need).best
+        return self._matched_of[need]
 
     def _log_square(self, k: int) -> float:
-        """Return about log2 of µ_k²."""
-        size, power = self._fall
-        return size - power * math.log2(k + 1)
+        """Return about log2 of µ_k², where no derivative below the third jumps."""
+        return 2 * self._log_norm - 4.5 * math.log2(k + 1)
 
     # ---------------------------------------------------------------- expansions
 
@@ -286,12 +199,7 @@ class PiecewiseDual(QuadratureDual):
                 beside = self._correction(split, precision)[0](arb_poly([1 - delta, delta]))
                 series, error = split.spline(precision).series(1, delta, degree + 1), self._log_errors(split)[0]
                 d = [widened(c + beside[j], error) for j, c in enumerate(series)]
-                slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
-                rests = (
-                    accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need))
-                    for order, row in enumerate((d, slopes))
-                )
-                rows = (d, *(list(row)[1 : degree + 2] for row in rests))
+                rows = (d, *self._local_tails(d, point, degree, need + split.log_loss))
                 lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
             if lost <= 0:
                 ctx = context(bits + 32)
@@ -299,30 +207,26 @@ class PiecewiseDual(QuadratureDual):
             need += min(lost, need) + 8
             self._check_need(need)
 
-    def _split(self, need: float, terms: float, series: bool = False) -> OwnSpline | MatchedSpline | None:
+    def _split(self, need: float, terms: float, series: bool = False) -> Split | None:
         """Return a spline beyond whose `last` φ has norms of 2**-need; None where so many terms are less work."""
-        found = self._spline_itself or self._matched(need, dual=True)
+        found = self._spline_itself or self._matched(need)
         return None if found is None or found.last + found.work(series) > 4 * terms else found
 
-    def _correction(self, split: OwnSpline | MatchedSpline, bits: int) -> tuple[Any, Any]:
+    def _correction(self, split: Split, bits: int) -> tuple[Any, Any]:
         """Return Σ_{k≤K} (µ_k(φ)² − µ_k(S)²) t^k and its slope, polynomials in balls of so many bits; some are kept."""
         if (split, bits) not in self._corrections:
             last = split.last
             ours = self.moments(last, bits - split.log_loss - 24)
-            theirs = split.spline_moments(0, last, bits - split.log_loss / 2)
+            theirs = split.moments(last, bits - split.log_loss / 2)
             squares = [a * a - b * b for a, b in zip(ours[: last + 1], theirs, strict=True)]
             pair = (row := arb_poly(squares)), row.derivative()
             self._corrections = {**dict([*self._corrections.items()][-_KEPT:]), (split, bits): pair}
         return self._corrections[split, bits]
 
-    def _log_errors(self, split: OwnSpline | MatchedSpline) -> tuple[float, float]:
+    def _log_errors(self, split: Split) -> tuple[float, ...]:
         """Return log2 of bounds on what is left out of D and of D', by Cauchy and Schwarz."""
         sizes = self._log_norm, log2(self.slope_square(16)) / 2
-        beyond = [split.log_beyond(split.last, slope) for slope in (0, 1)]
-        return (
-            beyond[0] + log_total((sizes[0] + 1.01, beyond[0])),
-            beyond[1] + log_total((sizes[1] + 1.01, beyond[1])),
-        )
+        return tuple(e + log_total((size + 1.01, e)) for size, e in zip(sizes, split.log_beyond, strict=True))
 
     @cached_property
     def _tails(self) -> Tails:
@@ -337,7 +241,6 @@ class PiecewiseDual(QuadratureDual):
         bits = 32 * math.ceil(bits / 32)
         if t.size.near_one and not t.size.smaller:
             return self._at_an_end(t.sign, bits)
-        bits = min((known for known in self._precisions if bits <= known <= 2 * bits), default=bits)
         terms = 32 if log_size == -math.inf else max(32, math.ceil((bits + 16) / max(-log_size, 1e-9)))
         if terms > _FEW_TERMS and (found := self._split_value(t, bits, terms)) is not None:
             return found
@@ -350,21 +253,18 @@ class PiecewiseDual(QuadratureDual):
         split = self._split(need, terms)
         if split is None:
             return None
-        precision = self._precisions.get(bits, _GRAIN * math.ceil((need + 32 + split.log_loss) / _GRAIN))
-        while True:
+        errors = self._log_errors(split)
+
+        def both(precision: int) -> list[Ball]:
+            precision = _GRAIN * math.ceil(precision / _GRAIN)
             with working_precision(precision):
                 x, gap = (to_ball(u) for u in t.size.at(context(precision + 64)))
-                spline, correction = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
-                beside = [row(t.sign * x) for row in correction]
-                found = [
-                    widened(a + b, error) for a, b, error in zip(spline, beside, self._log_errors(split), strict=True)
-                ]
-            lost = max(log2_upper(c.rad()) - 2 * size for c, size in zip(found, sizes, strict=True)) + bits + 2
-            if lost <= 0:
-                self._precisions[bits] = precision
-                return to_real(context(bits + 16), found[0]), to_real(context(bits + 16), found[1])
-            precision += _GRAIN * math.ceil(min(lost, precision) / _GRAIN)
-            self._check_need(precision)
+                spline, beside = split.spline(precision).value(t.sign, gap), self._correction(split, precision)
+                rows = zip(spline, beside, errors, strict=True)
+                return [widened(a + row(t.sign * x), error) for a, row, error in rows]
+
+        value, slope = resolved(both, bits, need + 32 + split.log_loss, self.name, [2 * size for size in sizes])
+        return value, slope
 
     def _at_an_end(self, sign: int, bits: int) -> tuple[Real, Real]:
         """Return D and D' at ±1: E[φ²] and E[φ'²], less twice what odd k, or even ones, have of them."""
@@ -380,46 +280,7 @@ class PiecewiseDual(QuadratureDual):
         return 2 * value - totals[0], totals[1] - 2 * slope
 
 
-def _rational_rows(pieces: list[Piece] | None) -> list[list[Fraction]]:
-    """Return the coefficients of pieces, none unless all of them are rational polynomials."""
-    rows = [[c.number for c in polynomial(piece.tree) or []] for piece in pieces or []]
-    known = [[c for c in row if c is not None] for row in rows]
-    return known if all(known) and known == rows else []
-
-
-def _without_constant_factor(tree: Tree) -> Tree:
-    """Return ψ where a tree is plainly c ψ or ψ/c: its zeros, kinks and parity are the same."""
-    while tree.word in ("*", "/", "neg") and not tree.constant:
-        factors = [a for a in tree.arguments if not a.constant]
-        if len(factors) > 1 or (tree.word == "/" and tree.arguments[0].constant):
-            break
-        tree = factors[0]
-    return tree
-
-
-def _double_factorial(n: int) -> int:
-    """Return n(n − 2)(n − 4)…"""
-    return math.prod(range(n, 0, -2))
-
-
-def _zeros(kinks: list[tuple[Fraction, list[Fraction]]], q: Fraction, last: int, modulus: int | None) -> frozenset[int]:
-    """Return the k ≤ last at which the sums of `PiecewiseDual._exact_zeros` vanish, modulo a prime if given."""
-
-    def number(x: Fraction) -> Any:
-        return x if modulus is None else x.numerator * pow(x.denominator, -1, modulus) % modulus
-
-    def reduced(x: Any) -> Any:
-        return x if modulus is None else x % modulus
-
-    first, variance = max((len(jumps) for _, jumps in kinks), default=0), number(q)
-    sums: dict[Fraction, list[Any]] = {}
-    for b, jumps in kinks:
-        place, weights = number(b), [number(jump * q**i) for i, jump in enumerate(jumps)]
-        h: list[Any] = [1, place]
-        for n in range(1, last):
-            h.append(reduced(place * h[n] - n * variance * h[n - 1]))
-        row = sums.setdefault(abs(b), [0] * (last + 1))
-        for k in range(first, last + 1):
-            row[k] = reduced(row[k] + sum(weight * h[k - 1 - i] for i, weight in enumerate(weights)))
-    late = range(first, last + 1) if kinks else ()
-    return frozenset(k for k in late if not any(row[k] for row in sums.values()))
+def _jump(kink: Kink, order: int, ctx: Context) -> Real:
+    row = kink.jumps(order, ctx.prec + 64)
+    assert row is not None
+    return to_real(ctx, row[order])

@@ -15,24 +15,19 @@ a recurrence of positive terms from j ≥ p − 1/2 on.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
-import flint
 from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.balls import (
     Ball,
-    log2_lower,
-    log2_upper,
     rational,
     real_program,
+    resolved,
     to_ball,
-    to_real,
     working_precision,
 )
 from ntkcalc.activations.formula.quadrature_dual import FLOOR
@@ -83,22 +78,6 @@ class PowerDual(ClosedFormDual):
 
     # ---------------------------------------------------------------- balls
 
-    def _proven(
-        self, compute: Callable[[], list[Ball]], bits: int, log_units: Iterable[float] | None = None
-    ) -> list[Real]:
-        """Return reals with errors below 2**-bits of their own size, or of 2**log_units, from more and more bits."""
-        units = None if log_units is None else [*log_units]
-        work = bits + 32
-        while True:
-            with working_precision(work):
-                found = compute()
-            sizes = units or [log2_lower(c) for c in found]
-            pairs = [(c, size) for c, size in zip(found, sizes, strict=True) if not c.is_zero()]
-            lost = max((log2_upper(c.rad()) - size for c, size in pairs), default=-math.inf)
-            if lost < -bits - 1:
-                return [to_real(context(bits + 32), c) for c in found]
-            work += math.ceil(min(lost + bits, work)) + 16
-
     def _means(self) -> tuple[Ball, Ball]:
         """Return (A + B)/2 and (A − B)/2 times √q^p."""
         right, left = real_program(*self.sides)(arb(0))
@@ -106,16 +85,12 @@ class PowerDual(ClosedFormDual):
         even, odd = arb(0) if self.parity == "odd" else right + left, arb(0) if self.parity == "even" else right - left
         return factor * even, factor * odd
 
-    def _firsts(self) -> tuple[Ball, Ball]:
-        """Return µ_0² and µ_1²."""
-        p, (even, odd) = rational(self.exponent), self._means()
-        size = 2**p / arb.pi()
-        return even**2 * size * ((1 + p) / 2).gamma() ** 2, 2 * odd**2 * size * (1 + p / 2).gamma() ** 2
-
     def _at(self, t: Ball) -> tuple[Ball, Ball]:
-        """Return D and D' at |t| < 1."""
-        p, square = rational(self.exponent), t * t
-        (first, second), half = self._firsts(), arb("0.5")
+        """Return D and D' at |t| ≤ 1."""
+        p, square, half, (even, odd) = rational(self.exponent), t * t, arb("0.5"), self._means()
+        size = 2**p / arb.pi()
+        first = even**2 * size * ((1 + p) / 2).gamma() ** 2  # µ_0²
+        second = 2 * odd**2 * size * (1 + p / 2).gamma() ** 2  # µ_1²
         found = [arb(0), arb(0)]
         if not first.is_zero():
             alpha = -p / 2
@@ -133,7 +108,7 @@ class PowerDual(ClosedFormDual):
         """Return d_0 … d_degree, the point rounded to so many bits."""
         p = rational(self.exponent)
         a, delta = (to_ball(x) for x in point.at(context(bits)))
-        row = [*(self._firsts() if a.is_zero() else self._at(a))]
+        row = [*self._at(a)]
         gap, power = delta * (1 + a), arb(1)
         for j in range(degree - 1):
             row.append(
@@ -148,7 +123,7 @@ class PowerDual(ClosedFormDual):
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
         """See `ntkcalc.activations.dual.Dual.taylor`."""
         wide = bits + 64 + (max(0, -int(log2(point.smaller))) if point.smaller else 0)
-        return self._proven(lambda: self._series(point, degree, max(wide, flint.ctx.prec)), bits)
+        return resolved(lambda precision: self._series(point, degree, precision), bits, wide, self.name)
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree."""
@@ -164,30 +139,21 @@ class PowerDual(ClosedFormDual):
         """See `ntkcalc.activations.dual.Dual.value`."""
         units = [log2(total(16)) for total in (self.mean_square, self.slope_square)]
         wide = t.context(bits + 128).prec
-        at_an_end = t.size.near_one and not t.size.smaller
 
-        def both() -> list[Ball]:
-            if at_an_end:
-                return self._at_an_end(t.sign)
-            with working_precision(max(flint.ctx.prec, 2 * wide)):  # t² is exact, and 1 − t² with it
-                return [*self._at(to_ball(t.at(context(wide))[0]))]
+        def both(precision: int) -> tuple[Ball, Ball]:
+            with working_precision(max(precision, 2 * wide)):  # t² is exact, and 1 − t² with it
+                return self._at(to_ball(t.at(context(wide))[0]))
 
-        value, slope = self._proven(both, max(bits, wide - 64), units)
+        value, slope = resolved(both, max(bits, wide - 64), wide, self.name, units)
         return value, slope
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²]."""
-        return self._proven(lambda: self._at_an_end(1)[:1], bits)[0]
+        return resolved(lambda _: self._at(arb(1))[:1], bits, bits + 32, self.name)[0]
 
     def slope_square(self, bits: int) -> Real:
         """Return E[φ'²]."""
-        return self._proven(lambda: self._at_an_end(1)[1:], bits)[0]
-
-    def _at_an_end(self, sign: int) -> list[Ball]:
-        """Return D and D' at ±1: e² ± o² and p² (o² ± e²) times E|Z|^{2p} and E|Z|^{2p−2}."""
-        p, (even, odd) = rational(self.exponent), self._means()
-        mean = 2**p * (p + arb("0.5")).gamma() / arb.pi().sqrt()
-        return [mean * (even**2 + sign * odd**2), p**2 * mean / (2 * p - 1) * (odd**2 + sign * even**2)]
+        return resolved(lambda _: self._at(arb(1))[1:], bits, bits + 32, self.name)[0]
 
 
 def power_dual(pieces: list[Piece], name: str) -> PowerDual | None:

@@ -97,21 +97,15 @@ def alike(a: Tree, b: Tree) -> bool:
 
 def polynomial_parts_of(pieces: list[Piece]) -> tuple[int | None, int | None]:
     """Return the degrees of φ's even and odd part where they are proven to be polynomials, −1 for zero, else None."""
-    parts: list[int | None] = []
-    for sign in (1, -1):
-        whole: Tree | None = None
-        degree: int | None = -1
-        for right, left in _mirrored(pieces):
-            part = simplified("+", right, times(number(sign), reflected(left)))
-            if whole is None:
-                whole, mirror = part, times(number(sign), reflected(part))  # on x > 0 alone it proves nothing
-                degree = with_degree(part) if with_degree(simplified("-", part, mirror)) == -1 else None
-            elif with_degree(simplified("-", part, whole)) != -1:
-                degree = None
-            if degree is None:
-                break
-        parts.append(degree)
-    return parts[0], parts[1]
+    return _part_degree(pieces, 1), _part_degree(pieces, -1)
+
+
+def _part_degree(pieces: list[Piece], sign: int) -> int | None:
+    """Return the degree of φ(x) ± φ(−x) where it is one polynomial for all |x|, that goes on to x < 0 as its mirror."""
+    parts = [simplified("+", right, times(number(sign), reflected(left))) for right, left in _mirrored(pieces)]
+    mirror = times(number(sign), reflected(parts[0]))
+    alone = all(with_degree(simplified("-", part, parts[0])) == -1 for part in (mirror, *parts[1:]))
+    return with_degree(parts[0]) if alone else None
 
 
 def _mirrored(pieces: list[Piece]) -> Iterator[tuple[Tree, Tree]]:

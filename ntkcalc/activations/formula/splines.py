@@ -29,10 +29,9 @@ and g = b ∓ c, and ∫ x^i e^{−x²/4δ} dx/i! is √π δ^{(i+1)/2}/Γ(1 + i
 
 .. math::  \frac12 |J_i J_k| \frac{e^{−g²/4δ} δ^{(i+k+1)/2}}{Γ(1 + i/2) Γ(1 + k/2)} .
 
-With S_j the j-th derivative off the knots, n the degree, the A_j(t) = E[S_j(U)S_j(V)] are sums over the tables, at −t
-where one of two knots is mirrored. Series about any ±a follow from them, for δ at the knots gives A_{n+1} = 0 and
+Series about any ±a follow from F_{ik}' = F_{i−1,k−1}: of each pair A_j = Σ_{i,k≥j} J_i J_k F_{i−j,k−j} has
 
-.. math::  A_j' = A_{j+1} + \sum_b J_{b,j} \Big( \sum_c J_{c,j} V_{−1} + 2 E[δ(U − b) S_{j+1}(V)] \Big), \qquad
+.. math::  A_j' = A_{j+1} + J_j \sum_{k≥j} J_k F_{−1,k−j−1} + J_j \sum_{i>j} J_i F_{i−j−1,−1}, \qquad
            V_0' = \frac{b − ct}{w²} V_{−1}.
 """
 
@@ -42,10 +41,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import accumulate, zip_longest
 from operator import mul
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import flint
 from flint import arb, arb_poly, arb_series
@@ -78,7 +77,7 @@ class _Orthant:
     """
 
     def __init__(self, b: Ball, c: Ball, bits: int) -> None:
-        self.b, self.c = b, c
+        self.b, self.c, self.apart = b, c, arb(0) if b is c else b - c
         self._log_size = log2_upper((_tail(b) * _tail(c)).sqrt())
         self.bits = bits + math.ceil(min(-self._log_size, bits))
         self._series: list[Any] = []  # polynomials in s about 1 − 2^{−i}
@@ -106,16 +105,20 @@ class _Orthant:
     def _about(self, delta: Ball, start: Ball) -> Any:
         """Return the series about 1 − δ from its value there."""
         with series_length(self.bits + _SPARE):
-            slope = delta * _joint_density(self.b, self.c, 1, 1 - delta, delta, self.bits)
-            return arb_poly(list((start + slope.integral()).coeffs()))
+            return arb_poly(list((start + (delta * self.density(delta)).integral()).coeffs()))
+
+    def density(self, delta: Ball) -> Any:
+        """Return V_{−1} at 1 − δ + δs as a series in s, from w² = δ(2 − δ)(1 − s)(1 + ηs), η = δ/(2 − δ)."""
+        along, twice = self.b + self.c, 2 - delta
+        singular = _damped_laguerre(self.apart * self.apart / (4 * delta), arb(1), self.bits)
+        regular = _damped_laguerre(along * along / (4 * twice), -delta / twice, self.bits)
+        return singular * regular / (2 * arb.pi() * (delta * twice).sqrt())
 
 
 @dataclass(frozen=True, eq=False)
 class _Knot:
     """What a knot adds: s(ex), s(x) = Σ_i J_i f_i(x − |b|)."""
 
-    place: Annotated[Ball, "b"]
-    jumps: Annotated[Sequence[Ball], "0 and J_{b,1} … J_{b,n} of the derivatives"]
     side: Annotated[int, "e: −1 for b < 0"]
     distance: Annotated[Ball, "|b|"]
     weights: Annotated[Sequence[Ball], "0 and J_1 … J_n"]
@@ -125,10 +128,10 @@ class _Knot:
         """Return the knot of a spline of a degree, with jumps of the first derivative and others."""
         row = [arb(0), *jumps, *[arb(0)] * (degree - len(jumps))]
         if not b.mid() < 0:
-            return cls(b, row, 1, b, row)
+            return cls(1, b, row)
         with working_precision(max(flint.ctx.prec, b.bits())):
             distance = -b  # exact where b is
-        return cls(b, row, -1, distance, [jump if i % 2 else -jump for i, jump in enumerate(row)])
+        return cls(-1, distance, [jump if i % 2 else -jump for i, jump in enumerate(row)])
 
     @cached_property
     def log_norm(self) -> float:
@@ -159,6 +162,11 @@ class _Knot:
         return arb_poly([sum(map(mul, self.weights[j:], powers), arb(0)) / f for j, f in enumerate(factorials)])
 
 
+_Table: TypeAlias = tuple[list[Any], list[Any], list[Any]]
+_Pair: TypeAlias = tuple[Sequence[Ball], Sequence[Ball], list[Any], list[Any], list[Any]]
+"""The weights of two knots, and the table of both."""
+
+
 class Spline:
     """One spline, computed in a fixed precision.
 
@@ -187,38 +195,37 @@ class Spline:
 
     # ---------------------------------------------------------------- Hermite coefficients
 
-    def hermite(self, degree: int, need: float | None = None, start: int = 0, spare: float = 0.0) -> list[Ball]:
-        """Return balls of µ_start … µ_degree, of which 2**-need may be left out: more jumps for larger k.
+    def hermite(self, degree: int, need: float = math.inf, spare: float = 0.0) -> list[Ball]:
+        """Return balls of µ_0 … µ_degree, of which 2**-need may be left out: more jumps for larger k.
 
         Not all bits are used where fewer are estimated to leave such radii; `spare` are added to the estimate.
         For k > n the term of J_{b,i} is at most |J_{b,i}| 0.44 e^{−b²/4}/√(k(k − 1)…(k − i)), by Cramér's inequality.
         """
-        log_error = -float(self.bits) if need is None else -need
-        bits = math.inf if need is None else 64 + need + spare
-        sides = {side: [arb(0)] * (degree + 1 - start) for side in (1, -1)}
+        log_error, bits = -min(need, self.bits), 64 + need + spare
+        sides = {side: [arb(0)] * (degree + 1) for side in (1, -1)}
         for knot in self.knots:
-            self._add_knot(sides[knot.side], knot, start, bits, log_error)
+            self._add_knot(sides[knot.side], knot, bits, log_error)
         with working_precision(self.bits):
-            factorial, found = arb(max(start - 1, 0)).fac(), []
-            for k, (right, left) in enumerate(zip(sides[1], sides[-1], strict=True), start):
+            factorial, found = arb(1), []
+            for k, (right, left) in enumerate(zip(sides[1], sides[-1], strict=True)):
                 factorial *= max(k, 1)
                 found.append(widened((right + (-1) ** k * left) * factorial.rsqrt(), log_error))
         return found
 
-    def _add_knot(self, totals: list[Ball], knot: _Knot, start: int, bits: float, log_error: float) -> None:
-        """Add Σ_i J_i E[f_i(Z − |b|) He_k(Z)], k ≥ start, from a row of integrals of more bits than sums have."""
-        n, degree, near = self.degree, start + len(totals) - 1, float(knot.distance.abs_lower())
+    def _add_knot(self, totals: list[Ball], knot: _Knot, bits: float, log_error: float) -> None:
+        """Add Σ_i J_i E[f_i(Z − |b|) He_k(Z)] from a row of integrals of more bits than sums have."""
+        n, degree, near = self.degree, len(totals) - 1, float(knot.distance.abs_lower())
         sizes = [log2_upper(weight) - near**2 / (4 * _LN2) - 1 for weight in knot.weights]
         least = log_error - math.log2(n * len(self.knots) + 1)
         bits += max(*sizes, 0.0)
         with working_precision(math.ceil(min(self.bits, bits + hermite_guard(degree, near)))):  # far knots take more
-            row = [*reversed(_repeated_integrals(knot.distance, n)), *_hermite_densities(knot.distance, degree)][start:]
+            row = [*reversed(_repeated_integrals(knot.distance, n)), *_hermite_densities(knot.distance, degree)]
         with working_precision(math.ceil(min(self.bits, bits))):
             row = [+c for c in row]
             for i, (weight, size) in enumerate(zip(knot.weights, sizes, strict=True)):
                 if size == -math.inf:
                     continue
-                seen = bisect_left(range(start, degree + 1), True, key=partial(self._unseen, i, size, least))
+                seen = bisect_left(range(degree + 1), True, key=partial(self._unseen, i, size, least))
                 totals[:seen] = [total + weight * c for total, c in zip(totals[:seen], row[n - i :], strict=False)]
 
     def _unseen(self, i: int, size: float, least: float, k: int) -> bool:
@@ -227,34 +234,30 @@ class Spline:
 
     # ---------------------------------------------------------------- E[S(U)S(V)]
 
+    def value(self, sign: int, delta: Ball) -> tuple[Ball, Ball]:
+        """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1, without 2**-bits of each pair."""
+        with working_precision(self.bits), series_length(1):
+            polynomial, pairs = self._polynomial_and_pairs(sign, delta, *self._reach_and_order(delta))
+            value, slope = polynomial(1 - delta), polynomial.derivative()(1 - delta)
+            for one, other, rows, _, _ in pairs:
+                value += _mean(one, other, rows, 0)
+                slope -= _mean(one, other, rows, 1)
+            error = 2 * math.log2(len(self.knots) + 1) - self.bits
+            return widened(value, error), widened(sign * slope, error)
+
     def series(self, sign: int, delta: Ball, degree: int) -> list[Ball]:
         """Return d_0 … d_degree with E[S(U)S(V)] = Σ d_j s^j at t = ±(1 − δ + δs)."""
         with working_precision(self.bits), series_length(degree + 1):
-            means, sources = self._means(sign, delta), self._sources(sign, 1 - delta, delta)
-            above = arb_series([0])
-            for mean, source in zip(means[::-1], sources[::-1], strict=True):
-                above = mean + (sign * delta * (above + source)).integral()
-            row = arb_poly(list(above.coeffs()))
-            return [row[j] for j in range(degree + 1)]
-
-    def value(self, sign: int, delta: Ball) -> tuple[Ball, Ball]:
-        """Return balls of E[S(U)S(V)] and its derivative at t = ±(1 − δ), 0 < δ ≤ 1, without 2**-bits of each pair."""
-        with working_precision(self.bits):
-            reach, order = self._reach_and_order(delta)
-            polynomial, near = self._polynomial_and_near(sign, reach)
-            value, slope = polynomial(1 - delta), polynomial.derivative()(1 - delta)
-            for (i, k, side), pairs in near.items():
-                ordered = i == k or self.knots[i].distance >= self.knots[k].distance
-                rows = self._table(i, k, -1, side, delta, order if ordered else self.degree)
-                for one, other, times in pairs:
-                    weights = [side * times * side**p * c for p, c in enumerate(other.weights)][1:]
-                    means, slopes = (
-                        sum(map(mul, one.weights[1:], rows[1 - j :]), arb_poly([])).coeffs() for j in (0, 1)
-                    )
-                    value += sum(map(mul, weights, means[2:]), arb(0))
-                    slope -= sum(map(mul, weights, slopes[1:]), arb(0))
-            error = 2 * math.log2(len(self.knots) + 1) - self.bits
-            return widened(value, error), widened(sign * slope, error)
+            polynomial, pairs = self._polynomial_and_pairs(sign, delta, arb.pos_inf(), self.degree)
+            total = arb_series(polynomial(arb_poly([1 - delta, delta])).coeffs())
+            for one, other, rows, above, beside in pairs:
+                found = arb_series([0])  # A_j
+                for j in range(self.degree, -1, -1):
+                    found += one[j] * sum(map(mul, other[j:], above), arb_series([0]))
+                    found += other[j] * sum(map(mul, one[j + 1 :], beside[1:]), arb_series([0]))
+                    found = _mean(one, other, rows, j) - (delta * found).integral()
+                total += found
+            return [total[j] for j in range(degree + 1)]
 
     def _reach_and_order(self, delta: Ball) -> tuple[Ball, int]:
         """Return beyond which g, and which i and k, the terms of a pair's rest add up to less than 2**-bits."""
@@ -262,9 +265,9 @@ class Spline:
         order = 2 * bits / max(-log2_upper(delta), 1e-9)
         return 2 * (delta * (_LN2 * bits + 1e-6)).sqrt(), math.ceil(min(order, self.degree))
 
-    def _polynomial_and_near(self, sign: int, reach: Ball) -> tuple[Any, dict[tuple[int, int, int], list[Any]]]:
-        """Return a polynomial in |t|, and the pairs with rests that are seen, by the numbers of their table."""
-        row, near = [arb(0)] * (self.degree + 1), dict[tuple[int, int, int], list[Any]]()
+    def _polynomial_and_pairs(self, sign: int, delta: Ball, reach: Ball, order: int) -> tuple[Any, list[_Pair]]:
+        """Return a polynomial in |t|, and the pairs with rests that are seen."""
+        row, pairs, tables = [arb(0)] * (self.degree + 1), list[_Pair](), dict[tuple[int, int, int], _Table]()
         for i, one in enumerate(self.knots):
             twice = arb_poly([])
             for k, other in enumerate(self.knots[: i + 1]):
@@ -274,85 +277,47 @@ class Spline:
                 if side < 0:
                     twice += other.continued * times
                 if not one.distance + side * other.distance > reach:
-                    pairs = near.setdefault((self._first[i], self._first[k], side), [])
-                    pairs.append((one, other, times))
+                    key = self._first[i], self._first[k], side
+                    if key not in tables:
+                        ordered = key[0] == key[1] or one.distance >= other.distance
+                        tables[key] = self._table(*key, delta, order if ordered else self.degree)
+                    weights = [side * times * side**p * c for p, c in enumerate(other.weights)]
+                    pairs.append((one.weights, weights, *tables[key]))
             row = [c + a * b for c, a, b in zip_longest(row, one.moments, twice.coeffs(), fillvalue=arb(0))]
-        return arb_poly(row), near
+        return arb_poly(row), pairs
 
     @property
     def log_size(self) -> float:
         """log2 of a bound on E[S²] or E[S'²], whichever is larger, by the triangle inequality."""
         return 2 * log_total([-math.inf, *(knot.log_norm for knot in self.knots)])
 
-    def _means(self, sign: int, delta: Ball) -> list[Ball]:
-        """Return A_0 … A_n at ±(1 − δ): sums along the diagonals of the tables, each a product of polynomials."""
-        n, totals = self.degree, [arb(0)] * (self.degree + 1)
-        for i, one in enumerate(self.knots):
-            for k, other in enumerate(self.knots[: i + 1]):
-                sides = one.side * other.side
-                table = self._table(self._first[i], self._first[k], sign * sides, 1, delta, n)
-                for apart in range(0 if i == k else -n, n + 1):
-                    rows = range(max(apart, 0), n + min(apart, 0) + 1)
-                    weights = arb_poly([one.weights[m] * other.weights[m - apart] for m in rows])
-                    product = weights * arb_poly([table[m][m - apart + 1] for m in reversed(rows)])
-                    twice = 2 if i != k or apart else 1  # for the tables are symmetric, and so are their sums
-                    for j in range(len(rows)):
-                        totals[j] += sides**j * twice * product[len(rows) - 1 + j]
-        return totals
+    def _table(self, i: int, k: int, side: int, delta: Ball, order: int) -> _Table:
+        """Return Σ_{p≥−1} F_{mp} y^{p+1}, 0 ≤ m, p ≤ an order, for |b_i| and ±|b_k| at t = −(1 − δ).
 
-    def _table(self, i: int, k: int, sign: int, side: int, delta: Ball, order: int) -> list[Any]:
-        """Return Σ_{p≥−1} F_{mp} y^{p+1}, m, p ≤ an order, for |b_i| and ±|b_k| at t = ±(1 − δ)."""
-        b, place, n, t = self.knots[i].distance, self.knots[k].distance, order, sign * (1 - delta)
-        key = (i, k, sign * side)
-        if key not in self._orthants:
-            self._orthants[key] = _Orthant(b, place if key[2] > 0 else -place, self.bits)
-        c, apart = side * place, arb(0) if i == k and key[2] > 0 else side * (place - b if key[2] > 0 else place + b)
-        along = b + sign * c
-        together = self._orthants[key](delta)  # P(U > b, ±V > ±c)
-        corner = together if sign > 0 else _tail(b) - together
-        square = delta * (2 - delta)
-        density = (-apart * apart / (4 * delta) - along * along / (4 * (2 - delta))).exp()
-        density /= 2 * arb.pi() * square.sqrt()
-        above = _conditional_integrals(density, b, apart + sign * delta * b, square, n)
-        beside = _conditional_integrals(density, c, sign * (delta * c - apart), square, n)
-        row = [beside[1], corner]
+        And F_{−1,m} and F_{m,−1}, −1 ≤ m < order, as series in s at −(1 − δ + δs).
+        """
+        b, place, n = self.knots[i].distance, self.knots[k].distance, order
+        if (key := (i, k, side)) not in self._orthants:
+            self._orthants[key] = _Orthant(b, place if side < 0 else -place, self.bits)
+        orthant, c, t = self._orthants[key], side * place, delta - 1
+        density, gap = orthant.density(delta), arb_series([delta, -delta])
+        beyond, behind = orthant.apart - gap * b, orthant.apart - gap * c  # c − tb and b − tc
+        above = _conditional_integrals(density, b, beyond, behind, gap, n)
+        beside = _conditional_integrals(density, c, behind, beyond, gap, n)
+        row = [beside[1][0], _tail(b) - orthant(delta)]
         for p in range(1, n + 1):
-            row.append((row[p - 1] + t * above[p] - c * row[p]) / p)
-        found, step = [arb_poly(above[: n + 2]), arb_poly(row)], arb_poly([-b, t])
+            row.append((row[p - 1] + t * above[p][0] - c * row[p]) / p)
+        found, step = [arb_poly([x[0] for x in above[: n + 2]]), arb_poly(row)], arb_poly([-b, t])
         for m in range(1, n + 1):
             found.append(((found[-2] + step * found[-1]) * (arb(1) / m)).truncate(n + 2))
-            found[-1][0] = beside[m + 1]
-        return found[1:]
+            found[-1][0] = beside[m + 1][0]
+        return found[1:], above, beside
 
-    def _sources(self, sign: int, a: Ball, delta: Ball) -> list[Any]:
-        """Return the sums over pairs of knots in A_0', A_1', …"""
-        found: list[Any] = [arb_series([0])] * (self.degree + 1)
-        for one in self.knots:
-            for other in self.knots:
-                integrals = self._integrals(one, other, sign, a, delta)
-                for j in range(1, self.degree + 1):
-                    if one.jumps[j].is_zero():
-                        continue
-                    total = other.jumps[j] * integrals[0]
-                    for m in range(j + 1, self.degree + 1):
-                        if not other.weights[m].is_zero():
-                            total += 2 * other.side ** (j + 1) * other.weights[m] * integrals[m - j]
-                    found[j] += one.jumps[j] * total
-        return found
 
-    def _integrals(self, one: _Knot, other: _Knot, sign: int, a: Ball, delta: Ball) -> list[Any]:
-        """Return V_{−1} and V_l = E[δ(U − b) f_l(eV − |c|)], l ≤ n − 2, as series."""
-        found = [_joint_density(one.place, other.place, sign, a, delta, self.bits)]
-        if self.degree > 1:
-            b, c, sign = one.place, other.distance, sign * other.side
-            t = arb_series([sign * a, sign * delta])
-            square = arb_series([delta * (1 + a), delta * (delta - 1 - a), -delta * delta])  # w²
-            z = (c - sign * a * b) / (delta * (1 + a)).sqrt()
-            rise = _divided(_divided(found[0] * (b - c * t), arb(1)), -delta / (1 + a))
-            found.append(_density(b) * _tail(z) + (sign / (1 + a) * rise).integral())
-            for n in range(1, self.degree - 1):
-                found.append((square * found[-2] - (c - b * t) * found[-1]) / n)
-        return found
+def _mean(one: Sequence[Ball], other: Sequence[Ball], rows: list[Any], j: int) -> Ball:
+    """Return A_j of a pair."""
+    row = sum(map(mul, one[j:], rows), arb_poly([])).coeffs()
+    return sum(map(mul, other[j:], row[1:]), arb(0))
 
 
 def log_norm(i: int, b: float) -> float:
@@ -360,18 +325,11 @@ def log_norm(i: int, b: float) -> float:
     return (log_factorial(2 * i) - i - 1 - b * b / (2 * _LN2)) / 2 - 1.5 * log_factorial(i) + 1e-9
 
 
-def _joint_density(b: Ball, c: Ball, sign: int, a: Ball, delta: Ball, bits: int) -> Any:
-    """Return V_{−1} at t = ±(a + δs) as a series in s, from w² = δ(1 + a)(1 − s)(1 + ηs), η = δ/(1 + a)."""
-    apart, along = arb(0) if sign > 0 and b is c else b - sign * c, b + sign * c
-    eta = delta / (1 + a)
-    singular = _damped_laguerre(apart * apart / (4 * delta), arb(1), bits)
-    regular = _damped_laguerre(along * along / (4 * (1 + a)), -eta, bits)
-    return singular * regular / (2 * arb.pi() * (delta * (1 + a)).sqrt())
-
-
-def _conditional_integrals(density: Ball, b: Ball, apart: Ball, square: Ball, last: int) -> list[Ball]:
-    """Return V_{−1} … V_last from V_{−1}, c − tb and w²."""
-    found = [density, _density(b) * _tail(apart / square.sqrt())]
+def _conditional_integrals(density: Any, b: Ball, apart: Any, other: Any, gap: Any, last: int) -> list[Any]:
+    """Return V_{−1} … V_last from V_{−1}, c − tb, b − tc and 1 − |t|, as series in s at t = −(1 − δ + δs)."""
+    square = gap * (2 - gap)
+    start = _density(b) * _tail(apart[0] / square[0].sqrt())
+    found = [density, start - (gap[0] * density * other / square).integral()]
     for n in range(1, last + 1):
         found.append((square * found[-2] - apart * found[-1]) / n)
     return found
@@ -393,30 +351,13 @@ def _damped_laguerre(x: Ball, ratio: Ball, bits: int) -> Any:
         middle = float(x.mid())
         lost = max(0.0, 2 * math.sqrt(kept * middle) - middle) / _LN2
         with series_length(kept):
-            root = _central_binomials(kept, bits)
+            root = arb_series([1, -1]).rsqrt()
             with working_precision(bits + math.ceil(lost)):
                 found = root if x.is_zero() else root * (-arb(x.mid()) / arb_series([1, -1])).exp()
-                row = [c + off for c in _coefficients(found)]
+                row = [found[n] + off for n in range(kept)]
     row += [arb(0, power_of_two(log_size))] * (length - len(row))
     power = accumulate(range(length - 1), lambda p, _: p * ratio, initial=arb(1))
     return arb_series([c * p for c, p in zip(row, power, strict=True)])
-
-
-@lru_cache(maxsize=16)
-def _central_binomials(length: int, bits: int) -> Any:
-    """Return (1 − s)^{−1/2}."""
-    return arb_series(list(accumulate(range(1, length), lambda c, n: c * (2 * n - 1) / (2 * n), initial=arb(1))))
-
-
-def _divided(series: Any, c: Ball) -> Any:
-    """Return a series over 1 − cs."""
-    return arb_series(list(accumulate(_coefficients(series), lambda before, x: x + c * before)))
-
-
-def _coefficients(series: Any) -> list[Ball]:
-    """Return as many coefficients as series have now, with the zeros at the end."""
-    row = list(series.coeffs())
-    return row + [arb(0)] * (flint.ctx.cap - len(row))
 
 
 def moments_beyond(b: Ball, count: int) -> list[Ball]:
