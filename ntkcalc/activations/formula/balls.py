@@ -27,7 +27,7 @@ Ball = Any
 """An `arb` or `acb`; FLINT ships no type for mypy."""
 
 _COARSE = 1e-6  # radius
-_HUGE = 1e300  # the largest exponent of 2 that counts as a float
+_HUGE = 1e300  # the largest number, or exponent of 2, that counts as a float
 _NAN = acb(math.nan, math.nan)
 
 
@@ -67,6 +67,8 @@ def exact(x: Ball) -> Fraction:
 def log2_upper(x: Ball) -> float:
     """Return an upper bound of log2 |x|; −∞ for an exact 0, ∞ for what is not finite."""
     size = x.abs_upper()
+    if 1 / _HUGE < (near := float(size)) < _HUGE:  # what most are, and several times as fast
+        return math.log2(near) + 1e-9
     if not size.is_finite():
         return math.inf
     mantissa, exponent = map(int, size.man_exp())
