@@ -10,12 +10,14 @@ Derivatives of every order follow from the first, for if f' = g then the coeffic
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache, partial, reduce
+from operator import itemgetter
 from typing import Any
 
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary, parsed
@@ -559,19 +561,19 @@ def program(trees: Sequence[Tree], field: Any) -> Program:
     known: list[Any] = [None] * len(order)
     steps = []
     for i, t in enumerate(order):
-        operation, arguments = _operation(t, field), tuple(place[a] for a in t.arguments)
+        operation, arguments = _operation(t, field), [place[a] for a in t.arguments]
         if t.constant:
             known[i] = operation(*(known[a] for a in arguments))
         elif t is not X:
-            steps.append((i, operation, arguments))
+            steps.append((i, operation, itemgetter(*arguments), len(arguments) == 1))
     outputs, start = [place[t] for t in trees], place.get(X)
 
     def run(x: Any) -> list[Any]:
         values = known.copy()
         if start is not None:
             values[start] = x
-        for i, operation, arguments in steps:
-            values[i] = operation(*[values[a] for a in arguments])
+        for i, operation, arguments, unary in steps:
+            values[i] = operation(arguments(values)) if unary else operation(*arguments(values))
         return [values[i] for i in outputs]
 
     return run
@@ -593,10 +595,10 @@ def _operation(t: Tree, field: Any) -> Callable[..., Any]:
 
 
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "neg": lambda a: -a,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "neg": operator.neg,
 }
 
 
