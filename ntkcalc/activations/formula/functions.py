@@ -493,6 +493,7 @@ def stretched(tree: Tree, q: Fraction) -> Tree:
     return rebuilt(tree, lambda t: x if t is X else _plain(t))
 
 
+@lru_cache(maxsize=256)
 def derivative(tree: Tree) -> Tree:
     """Return the derivative with respect to x, of branches that of the one that is taken."""
     known: dict[Tree, Tree] = {}
