@@ -42,7 +42,7 @@ from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formu
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
 from ntkcalc.activations.formula.removable import has_limits, limits
-from ntkcalc.activations.formula.slivers import Sliver, least_reciprocal, sliver_of
+from ntkcalc.activations.formula.slivers import Sliver, least_reciprocal
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.work import announce
@@ -259,7 +259,7 @@ class Panels:
     ) -> None:
         """Cut a segment into cells and slivers."""
         if len(segment.trees) > 1:
-            slivers.append(sliver_of(segment.left, segment.right, segment.trees))
+            slivers.append(Sliver(segment.left, segment.right, segment.trees))
             if len(slivers) > _MOST_SLIVERS:
                 raise InputError(
                     f"{self.text}: near x = {float(segment.left.mid()):.6g} a sign that decides between branches "
@@ -269,7 +269,7 @@ class Panels:
         tree, stack = segment.trees[0], [(segment.left, segment.right)]
         while stack:
             left, right = stack.pop()
-            sliver = sliver_of(left, right, (tree,))
+            sliver = Sliver(left, right, (tree,))
             far = sliver.nearest**2 > -4 * least and sliver.is_last(least)
             cell = None if far else _certified(left, right, tree)
             if cell is not None:
