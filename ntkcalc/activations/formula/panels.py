@@ -62,6 +62,7 @@ _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some d
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
+_USUAL = 160.0  # bits of accuracy for which cells are chosen
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
 _FINER = 4  # precisions of a rule over those asked for
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
@@ -439,8 +440,10 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     near_limit = any(map(has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half
     most, found = _seen(run, (left, middle, right)), list[Cell]()
     for radius in () if near_limit else _RADII:
-        sizes = _sizes(run, middle, half, radius)
-        if sizes is not None and all(s <= max(limit, 0.0) for s, limit in zip(sizes, most, strict=True)):
+        if found and max(map(_quality, found)) >= _highest_quality(radius):
+            break
+        sizes = _sizes(run, middle, half, radius, most)
+        if sizes is not None:
             found.append(Cell(left, right, tree, radius, sizes))
     return max(found or _with_limits(left, right, tree, middle, half), key=_quality, default=None)
 
@@ -456,8 +459,8 @@ def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) 
 
     found: list[Cell] = []
     for radius, wide in pairwise(reversed(_RADII)):
-        sizes = _sizes(run, middle, half, wide)
-        if sizes is None or sizes[0] > _STEEPEST:
+        sizes = _sizes(run, middle, half, wide, [_STEEPEST])
+        if sizes is None:
             break
         apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
         found.append(Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6)))
@@ -495,7 +498,8 @@ def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
     """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at some places."""
     with working_precision(_precision(places[-1] - places[0])):
         rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
-    return [max((s for s in row if s < math.inf), default=-math.inf) + _STEEPEST for row in zip(*rows, strict=True)]
+    sizes = (max((s for s in row if s < math.inf), default=-math.inf) for row in zip(*rows, strict=True))
+    return [max(size + _STEEPEST, 0.0) for size in sizes]
 
 
 def _precision(width: Ball) -> int:
@@ -505,11 +509,21 @@ def _precision(width: Ball) -> int:
 
 def _quality(cell: Cell) -> float:
     """Return how few nodes a cell takes for some usual accuracy."""
-    return 2 * math.log2(cell.radius) / (160 + max(0.0, *cell.log_sizes))
+    return _highest_quality(cell.radius) / (1 + max(0.0, *cell.log_sizes) / _USUAL)
 
 
-def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float, float] | None:
-    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half."""
+def _highest_quality(radius: float) -> float:
+    """Return the quality of a cell whose φ and φ' are at most 1 in its ellipse."""
+    return 2 * math.log2(radius) / _USUAL
+
+
+def _sizes(
+    run: Program, middle: Ball, half: Ball, radius: float, limits: Sequence[float]
+) -> tuple[float, float] | None:
+    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half.
+
+    None is for bounds beyond the limits.
+    """
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
     with working_precision(_precision(half)):
@@ -519,10 +533,10 @@ def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float
             top = up * math.sqrt(1 - nearest**2) * (1 + 1e-12)
             x = middle + half * (arb(low * across * (1 + 1e-12)).union(arb(high * across * (1 + 1e-12))))
             for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
-                most[j] = max(most[j], log2_upper(value))
-            if max(most) == math.inf:
-                return None
-    return most[0] + 1e-6, most[1] + 1e-6
+                most[j] = max(most[j], log2_upper(value) + 1e-6)
+                if most[j] > limits[j]:
+                    return None
+    return most[0], most[1]
 
 
 @lru_cache(maxsize=256)
