@@ -272,11 +272,11 @@ def test_values_of_steep_functions_near_the_ends_share_their_work(monkeypatch: p
         run = getattr(kind, name)
         monkeypatch.setattr(kind, name, lambda self, *a, run=run, calls=calls: calls.append(a) or run(self, *a))
     for sign in (1, -1):
-        for gap in ("0", *(f"1e-{n}" for n in range(40, 4, -1)), *(f"{n}e-5" for n in range(5, 95, 5))):
+        for gap in ("0", *(f"1e-{n}" for n in range(40, 4, -1)), *(f"{n}e-5" for n in range(5, 95, 15))):
             t = Correlation(sign, ExpansionPoint(CTX.mpf(gap), near_one=True))
             dual.value(t, 64)
     assert len(summed) <= 4  # of more and more derivatives
-    assert len(local) <= 22  # the gaps beyond the reach of derivatives, for both signs
+    assert len(local) <= 8  # the gaps beyond the reach of derivatives, for both signs
     assert all(degree < 1000 for degree, _ in series)  # E[φ²] and E[φ'²] are from others
 
 
@@ -291,7 +291,7 @@ def test_what_serves_many_values_is_taken_once_they_took_as_long(
     monkeypatch.setattr(near, "_derivatives_for", lambda t, bits: few)
     for n in range(1, 7):
         for sign in (-1, 1) if n % 2 else (1, -1):
-            t = Correlation(sign, ExpansionPoint(CTX.mpf(n) * 1e-10, near_one=True))
+            t = Correlation(sign, ExpansionPoint(CTX.mpf(n) * 1e-5, near_one=True))
             found, expected = near.value(t, 64, 4000, series), near._beside_an_end(t, 64, few)
             assert (found is None) == (series < derivatives and n > alone)
             if found is not None:
