@@ -375,7 +375,9 @@ class Panels:
     def _mean_square(self, need: float, order: int) -> Ball:
         fine, guard = need, 16.0
         while True:
-            total, error = self._squared(self.line(fine), order, need + 2, guard)
+            total, error = arb(0), self._log_beside(self.line(fine), order)
+            if error <= -need - 1:
+                total, error = self._squared(self.line(fine), order, need + 2, guard)
             if error > -need - 1:  # of slivers next to which φ' has no bound
                 fine += 2 * min(error + need + 8, fine)
             else:
@@ -390,9 +392,7 @@ class Panels:
 
     def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
         """Return a ball of the sum, and log2 of a bound on what it leaves out: the base's, and f² − p² beside it."""
-        base = self.base or ZERO
-        base = derivative(base) if order else base
-        row = polynomial(base) or []
+        base, row = self._base_of(order)
         cells = [cell for cell in line.cells if self.base is None or polynomial(cell.tree) != polynomial(self.base)]
         share = need + math.log2(len(cells) + len(line.slivers) + 4)
         error, total = -share + math.log2(max(len(cells), 1)), arb(0)
@@ -414,16 +414,28 @@ class Panels:
                 part /= (2 * arb.pi()).sqrt()
             with working_precision(math.ceil(need + guard)):
                 total += part
+        both = 2 if self.parity else 1
+        with working_precision(math.ceil(need + guard)):
+            total += sum((m * m for m in hermite_moments(row)), arb(0))
+            return both * total, log_total((error + both - 1, self._log_beside(line, order)))
+
+    def _base_of(self, order: int) -> tuple[Tree, list[Tree]]:
+        """Return the base, or its derivative, with its coefficients."""
+        base = self.base or ZERO
+        base = derivative(base) if order else base
+        return base, polynomial(base) or []
+
+    def _log_beside(self, line: Line, order: int) -> float:
+        """Return log2 of a bound on the part of E[φ²] or E[φ'²], and of the base's, that is on no cell of a line."""
+        base, row = self._base_of(order)
+        errors = []
         for sliver in line.slivers:
             more = 2 * _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
             weight = -(sliver.nearest**2) / (2 * _LN2) - 1
-            error = log_total((error, log_total((sliver.log_mass(order), more)) + weight))
+            errors.append(log_total((sliver.log_mass(order), more)) + weight)
         for side, g in zip((-1, 1), line.far[order], strict=True):
-            error = log_total((error, g.log_tail(line.reach, 0.5, 2) - 1))
-            error = log_total((error, _log_tail(base, line.reach, side, 0.5, 2) - 1))
-        with working_precision(math.ceil(need + guard)):
-            total += sum((m * m for m in hermite_moments(row)), arb(0))
-            return (2 * total, error + 1) if self.parity else (total, error)
+            errors += [g.log_tail(line.reach, 0.5, 2) - 1, _log_tail(base, line.reach, side, 0.5, 2) - 1]
+        return log_total(errors) + (1 if self.parity else 0)
 
 
 @lru_cache(maxsize=16)
