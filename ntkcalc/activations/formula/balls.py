@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
+from operator import methodcaller
 from typing import Any
 
 import flint
@@ -154,8 +155,9 @@ def to_ball(x: Real) -> Ball:
     return size if x >= 0 else -size
 
 
-def _direct(name: str) -> Callable[[Any, Ball], Ball]:
-    return lambda self, u: getattr(u, name)()
+def _direct(name: str) -> staticmethod[[Ball], Ball]:
+    """Return the function that FLINT's balls have as a method."""
+    return staticmethod(methodcaller(name))
 
 
 class _Balls:
