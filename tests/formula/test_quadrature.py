@@ -280,11 +280,11 @@ def test_values_of_steep_functions_near_the_ends_share_their_work(monkeypatch: p
         run = getattr(kind, name)
         monkeypatch.setattr(kind, name, lambda self, *a, run=run, calls=calls: calls.append(a) or run(self, *a))
     for sign in (1, -1):
-        for gap in ("0", *(f"1e-{n}" for n in range(40, 4, -1)), *(f"{n}e-5" for n in range(5, 95, 15))):
+        for gap in ("0", *(f"1e-{n}" for n in range(40, 4, -2)), *(f"{n}e-5" for n in range(5, 95, 30))):
             t = Correlation(sign, ExpansionPoint(CTX.mpf(gap), near_one=True))
             dual.value(t, 64)
     assert len(summed) <= 4  # of more and more derivatives
-    assert len(local) <= 8  # the gaps beyond the reach of derivatives, for both signs
+    assert len(local) <= 5  # the gaps beyond the reach of derivatives, for both signs
     assert all(degree < 1000 for degree, _ in series)  # E[φ²] and E[φ'²] are from others
 
 
