@@ -14,7 +14,7 @@ from ntkcalc.activations.dual import Correlation
 from ntkcalc.activations.formula.balls import rational, series_length, to_ball, working_precision
 from ntkcalc.activations.formula.splines import Spline, _damped_laguerre
 
-BITS = 120
+BITS, FINE = 120, 192
 KNOTS = {
     "relu": [("0", ["1"])],
     "relu(x-3/10)": [("3/10", ["1"])],
@@ -93,11 +93,11 @@ def test_second_derivatives_are_densities_at_pairs_of_knots(name: str, sign: int
 @pytest.mark.parametrize("delta", ["1/2", "1/37", "1e-12"])
 @pytest.mark.parametrize("name", KNOTS)
 def test_series_are_those_at_another_precision_and_add_up_to_values(name: str, delta: str) -> None:
-    with working_precision(2 * BITS):
+    with working_precision(FINE):
         gap = rational(Fraction(delta))
-        fine = spline(name, 2 * BITS).series(1, gap, 60)
+        fine = spline(name, FINE).series(1, gap, 60)
         step = sum((c / arb(2) ** j for j, c in enumerate(fine)), arb(0))
-        value = spline(name, 2 * BITS).value(1, gap / 2)[0]
+        value = spline(name, FINE).value(1, gap / 2)[0]
     with working_precision(BITS):
         coarse = spline(name).series(1, gap, 60)
         assert all(a.overlaps(b) for a, b in zip(coarse, fine, strict=True))
@@ -110,9 +110,9 @@ def test_series_are_those_at_another_precision_and_add_up_to_values(name: str, d
 @pytest.mark.parametrize("name", KNOTS)
 def test_values_are_sums_of_the_series_for_all_pairs(name: str, sign: int, delta: str) -> None:
     """Values leave most pairs to a polynomial, and more of them the nearer t is to ±1; series do not."""
-    with working_precision(2 * BITS):
+    with working_precision(FINE):
         gap, n = rational(Fraction(delta)), 120
-        row = spline(name, 2 * BITS).series(sign, gap, n)
+        row = spline(name, FINE).series(sign, gap, n)
         value = sum((c / arb(2) ** j for j, c in enumerate(row)), arb(0))
         slope = sum((j * c / arb(2) ** (j - 1) for j, c in enumerate(row)), arb(0)) / (sign * gap)
         left_out = abs(row[n]) * n * arb(2) ** (2 - n) / gap  # the d_j fall
@@ -142,7 +142,7 @@ def test_values_keep_their_bits(distance: str, jumps: tuple[int, ...], sign: int
     """Of knots at ±b: b − c is 0 for a mirrored pair, however small δ is."""
     with working_precision(4 * BITS):
         gap = rational(Fraction(delta))
-        coarse, fine = (mirrored(distance, jumps, bits).value(sign, gap) for bits in (BITS, 3 * BITS))
+        coarse, fine = (mirrored(distance, jumps, bits).value(sign, gap) for bits in (BITS, FINE))
         for ours, true in zip(coarse, fine, strict=True):
             assert ours.overlaps(true)
             assert ours.rad() < 2.0 ** (12 - BITS)
