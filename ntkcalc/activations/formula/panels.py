@@ -52,7 +52,8 @@ _RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
 _DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _QUARTERED = 5  # times that a rectangle around such a disc is cut at most
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
-_SLABS = 6  # boxes that cover the upper half of an ellipse
+_SLABS = 6  # boxes that cover the upper half of an ellipse, the outer ones first: singularities are next to cells
+_OUTER_FIRST = sorted(range(_SLABS), key=lambda i: -abs(2 * i + 1 - _SLABS))
 _PRECISION = 64
 _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, *(2.0**n for n in (12, 20, 34, 100)))
@@ -539,7 +540,7 @@ def _sizes(
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
     with working_precision(_precision(half)):
-        for i in range(_SLABS):
+        for i in _OUTER_FIRST:
             low, high = (2 * i / _SLABS - 1, 2 * (i + 1) / _SLABS - 1)
             nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
             top = up * math.sqrt(1 - nearest**2) * (1 + 1e-12)
