@@ -29,7 +29,7 @@ POWERS = {  # p, A and B
 
 @pytest.fixture(autouse=True)
 def _digits() -> object:
-    with mpmath.workdps(40):
+    with mpmath.workdps(32):  # of which 25 are compared
         yield
 
 

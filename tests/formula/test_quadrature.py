@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +30,7 @@ from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.local_hermite import LocalHermite
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.strip import Strip, _gaussian_log_mass, remote_growth
+from ntkcalc.activations.formula.strip import Analytic, Strip, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, ratio, reflected
 from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree, X, node
@@ -65,10 +66,17 @@ def tree(text: str) -> Tree:
     return plain(parsed(text, WORDS))
 
 
-def dual_of(text: str) -> QuadratureDual:
+@cache
+def analytic(text: str) -> Analytic:
+    """What is proven of a formula on strips, which tests share."""
     found = quadrature_dual(tree(text), text)
     assert found is not None
-    return found
+    return found._line.phi
+
+
+def dual_of(text: str) -> QuadratureDual:
+    """A dual that knows nothing but strips."""
+    return QuadratureDual(Line(analytic(text)), text)
 
 
 def integral(run: Any, weight: Any = lambda z: 1, off_zero: bool = False) -> Any:
@@ -114,12 +122,12 @@ def test_balls_hold_what_twice_the_precision_gives(text: str) -> None:
 @pytest.mark.parametrize("text", ["tanh(x)", "1/(1+exp(-x))", "exp(-x^2)*cos(2*x)", "tanh(20*x)"])
 @pytest.mark.parametrize(("degree", "need"), [(1, 40.0), (700, 90.0)])
 def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, need: float) -> None:
-    """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 2000 bits more."""
+    """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 900 bits more."""
     dual, step, count = dual_of(text), 1 / 8, 200
     kinds = {0: (0, 1), 1: (0,), -1: (1,)}[dual._line.phi.parity]
     found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), degree, need, kinds), degree, need)
     assert max(log2_upper(m.rad()) for m in found) < -need
-    with working_precision(2400):
+    with working_precision(1000):
         run, scale = dual._line.evaluator(), step / (2 * arb.pi()).sqrt()
         expected = [arb(0)] * (degree + 1)
         roots = [arb(k).sqrt() for k in range(degree + 2)]
@@ -273,11 +281,11 @@ def test_values_of_steep_functions_near_the_ends_share_their_work(monkeypatch: p
         run = getattr(kind, name)
         monkeypatch.setattr(kind, name, lambda self, *a, run=run, calls=calls: calls.append(a) or run(self, *a))
     for sign in (1, -1):
-        for gap in ("0", *(f"1e-{n}" for n in range(40, 4, -1)), *(f"{n}e-5" for n in range(5, 95, 5))):
+        for gap in ("0", *(f"1e-{n}" for n in range(40, 4, -2)), *(f"{n}e-5" for n in range(5, 95, 30))):
             t = Correlation(sign, ExpansionPoint(CTX.mpf(gap), near_one=True))
             dual.value(t, 64)
     assert len(summed) <= 4  # of more and more derivatives
-    assert len(local) <= 22  # the gaps beyond the reach of derivatives, for both signs
+    assert len(local) <= 5  # the gaps beyond the reach of derivatives, for both signs
     assert all(degree < 1000 for degree, _ in series)  # E[φ²] and E[φ'²] are from others
 
 
@@ -292,7 +300,7 @@ def test_what_serves_many_values_is_taken_once_they_took_as_long(
     monkeypatch.setattr(near, "_derivatives_for", lambda t, bits: few)
     for n in range(1, 7):
         for sign in (-1, 1) if n % 2 else (1, -1):
-            t = Correlation(sign, ExpansionPoint(CTX.mpf(n) * 1e-10, near_one=True))
+            t = Correlation(sign, ExpansionPoint(CTX.mpf(n) * 1e-5, near_one=True))
             found, expected = near.value(t, 64, 4000, series), near._beside_an_end(t, 64, few)
             assert (found is None) == (series < derivatives and n > alone)
             if found is not None:
@@ -332,7 +340,7 @@ def test_a_series_that_is_too_long_is_not_taken_however_much_values_without_it_t
     assert abs(slope - expected[1]) < 2.0**-60 * expected[1]
 
 
-@examples(20)
+@examples(40)
 @given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
 def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:
     """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
@@ -459,10 +467,10 @@ def test_removable_singularities_are_removed(text: str) -> None:
             box = removed(place + acb(arb(0, side), arb(0, side)))[0]
             for x in (acb(side), acb(0, side), -acb(side, side) / 2):
                 assert box.contains(run(place + x * (1 - acb(2) ** -50))[0])
-        step, offset = arb(1) / 32, arb(1) / 3
+        step, offset = arb(1) / 8, arb(1) / 3  # of singularities at ±i it sees 2^-72
         moments = dual.moments(2, 60.0)
         real = program([tree(text)], RealBalls())
-        nodes = [(n + offset) * step for n in range(-420, 421)]
+        nodes = [(n + offset) * step for n in range(-105, 106)]
         weights = [step * (-x * x / 2).exp() / (2 * arb.pi()).sqrt() for x in nodes]
         values = [real(x)[0] for x in nodes]
         near = arb(0, arb(2) ** -58)
@@ -705,9 +713,7 @@ def test_bounds_that_boxes_carry_in_hold_from_where_they_start(text: str, sign: 
 @pytest.mark.parametrize("text", ["tanh(x)", "x*sigmoid(1.702*x)"])
 def test_values_from_a_series_that_was_made_for_others_are_as_right(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     at = [Correlation.of(Fraction(n, 1000), 200) for n in (1, -500, 900, 990, -999)]
-    dual, better = quadrature_dual(tree(text), text), quadrature_dual(tree(text), text)
-    assert dual is not None
-    assert better is not None
+    dual, better = dual_of(text), dual_of(text)
     dual._prepared(1200, 64)
     monkeypatch.setattr(dual, "_terms_of_values", lambda log_size, bits: 4)  # an estimate, which may be wrong
     for t in at:

@@ -28,7 +28,7 @@ from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formu
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import limits, one_quotient_a_product
-from ntkcalc.activations.formula.slivers import sliver_of
+from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import Tree, X, node, text_of
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import AccuracyError, InputError
@@ -229,7 +229,7 @@ def test_what_has_no_rule_is_within_the_error(left: float) -> None:
     line = panels.line(need + 40)
     kept = [cell for cell in line.cells if not (left <= cell.left and cell.right <= left + 2)]
     assert len(kept) < len(line.cells)
-    coarse = replace(line, cells=kept, slivers=[sliver_of(arb(left), arb(left + 2), (formula,))])
+    coarse = replace(line, cells=kept, slivers=[Sliver(arb(left), arb(left + 2), (formula,))])
     for order in (0, 1):
         total, error = panels._squared(coarse, order, need, 20.0)
         missing = log2_upper(panels.square(order, need) - total)

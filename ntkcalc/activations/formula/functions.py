@@ -10,6 +10,7 @@ Derivatives of every order follow from the first, for if f' = g then the coeffic
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -389,6 +390,7 @@ def stretched(tree: Tree, q: Fraction) -> Tree:
     return rebuilt(tree, _plain, {"x": x})
 
 
+@lru_cache(maxsize=256)
 def derivative(tree: Tree) -> Tree:
     """Return the derivative with respect to x, of branches that of the one that is taken."""
     return folded(tree, _derivative)
@@ -449,19 +451,19 @@ def program(trees: Sequence[Tree], field: Any) -> Program:
     known: list[Any] = [None] * len(order)
     steps = []
     for i, t in enumerate(order):
-        operation, arguments = _operation(t, field), tuple(place[a] for a in t.arguments)
+        operation, arguments = _operation(t, field), [place[a] for a in t.arguments]
         if t.constant:
             known[i] = operation(*(known[a] for a in arguments))
         elif t is not X:
-            steps.append((i, operation, arguments))
+            steps.append((i, operation, operator.itemgetter(*arguments), len(arguments) == 1))
     outputs, start = [place[t] for t in trees], place.get(X)
 
     def run(x: Any) -> list[Any]:
         values = known.copy()
         if start is not None:
             values[start] = x
-        for i, operation, arguments in steps:
-            values[i] = operation(*[values[a] for a in arguments])
+        for i, operation, arguments, unary in steps:
+            values[i] = operation(arguments(values)) if unary else operation(*arguments(values))
         return [values[i] for i in outputs]
 
     return run
@@ -477,10 +479,10 @@ def _operation(t: Tree, field: Any) -> Callable[..., Any]:
 
 
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "neg": lambda a: -a,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "neg": operator.neg,
 }
 
 

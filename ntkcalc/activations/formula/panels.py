@@ -41,7 +41,7 @@ from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formu
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
 from ntkcalc.activations.formula.removable import has_limits, limits
-from ntkcalc.activations.formula.slivers import Sliver, least_reciprocal, sliver_of
+from ntkcalc.activations.formula.slivers import Sliver, least_reciprocal
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.work import announce
@@ -51,7 +51,8 @@ _RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
 _DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _QUARTERED = 5  # times that a rectangle around such a disc is cut at most
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
-_SLABS = 6  # boxes that cover the upper half of an ellipse
+_SLABS = 6  # boxes that cover the upper half of an ellipse, the outer ones first: singularities are next to cells
+_OUTER_FIRST = sorted(range(_SLABS), key=lambda i: -abs(2 * i + 1 - _SLABS))
 _PRECISION = 64
 _MEHLER = (0.0, 0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _STARTS = (4.0, 8.0, 16.0, 32.0, 64.0, 256.0, *(2.0**n for n in (12, 20, 34, 100)))
@@ -62,6 +63,7 @@ _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some d
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
+_USUAL = 160.0  # bits of accuracy for which cells are chosen
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
 _FINER = 4  # precisions of a rule over those asked for
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
@@ -270,7 +272,7 @@ class Panels:
     ) -> None:
         """Cut a segment into cells and slivers."""
         if len(segment.trees) > 1:
-            slivers.append(sliver_of(segment.left, segment.right, segment.trees))
+            slivers.append(Sliver(segment.left, segment.right, segment.trees))
             if len(slivers) > _MOST_SLIVERS:
                 raise InputError(
                     f"{self.text}: near x = {float(segment.left.mid()):.6g} a sign that decides between branches "
@@ -280,7 +282,7 @@ class Panels:
         tree, stack = segment.trees[0], [(segment.left, segment.right)]
         while stack:
             left, right = stack.pop()
-            sliver = sliver_of(left, right, (tree,))
+            sliver = Sliver(left, right, (tree,))
             far = sliver.nearest**2 > -4 * least and sliver.is_last(least)
             cell = None if far else _certified(left, right, tree)
             if cell is not None:
@@ -385,7 +387,9 @@ class Panels:
     def _mean_square(self, need: float, order: int) -> Ball:
         fine, guard = need, 16.0
         while True:
-            total, error = self._squared(self.line(fine), order, need + 2, guard)
+            total, error = arb(0), self._log_beside(self.line(fine), order)
+            if error <= -need - 1:
+                total, error = self._squared(self.line(fine), order, need + 2, guard)
             if error > -need - 1:  # of slivers next to which φ' has no bound
                 fine += 2 * min(error + need + 8, fine)
             else:
@@ -400,9 +404,7 @@ class Panels:
 
     def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
         """Return a ball of the sum, and log2 of a bound on what it leaves out: the base's, and f² − p² beside it."""
-        base = self.base or ZERO
-        base = derivative(base) if order else base
-        row = polynomial(base) or []
+        base, row = self._base_of(order)
         cells = [cell for cell in line.cells if self.base is None or polynomial(cell.tree) != polynomial(self.base)]
         share = need + math.log2(len(cells) + len(line.slivers) + 4)
         error, total = -share + math.log2(max(len(cells), 1)), arb(0)
@@ -424,16 +426,28 @@ class Panels:
                 part /= (2 * arb.pi()).sqrt()
             with working_precision(math.ceil(need + guard)):
                 total += part
+        both = 2 if self.parity else 1
+        with working_precision(math.ceil(need + guard)):
+            total += sum((m * m for m in hermite_moments(row)), arb(0))
+            return both * total, log_total((error + both - 1, self._log_beside(line, order)))
+
+    def _base_of(self, order: int) -> tuple[Tree, list[Tree]]:
+        """Return the base, or its derivative, with its coefficients."""
+        base = self.base or ZERO
+        base = derivative(base) if order else base
+        return base, polynomial(base) or []
+
+    def _log_beside(self, line: Line, order: int) -> float:
+        """Return log2 of a bound on the part of E[φ²] or E[φ'²], and of the base's, that is on no cell of a line."""
+        base, row = self._base_of(order)
+        errors = []
         for sliver in line.slivers:
             more = 2 * _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
             weight = -(sliver.nearest**2) / (2 * _LN2) - 1
-            error = log_total((error, log_total((sliver.log_mass(order), more)) + weight))
+            errors.append(log_total((sliver.log_mass(order), more)) + weight)
         for side, g in zip((-1, 1), line.far[order], strict=True):
-            error = log_total((error, g.log_tail(line.reach, 0.5, 2) - 1))
-            error = log_total((error, _log_tail(base, line.reach, side, 0.5, 2) - 1))
-        with working_precision(math.ceil(need + guard)):
-            total += sum((m * m for m in hermite_moments(row)), arb(0))
-            return (2 * total, error + 1) if self.parity else (total, error)
+            errors += [g.log_tail(line.reach, 0.5, 2) - 1, _log_tail(base, line.reach, side, 0.5, 2) - 1]
+        return log_total(errors) + (1 if self.parity else 0)
 
 
 @lru_cache(maxsize=16)
@@ -450,8 +464,10 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     near_limit = any(map(has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half
     most, found = _seen(run, (left, middle, right)), list[Cell]()
     for radius in () if near_limit else _RADII:
-        sizes = _sizes(run, middle, half, radius)
-        if sizes is not None and all(s <= max(limit, 0.0) for s, limit in zip(sizes, most, strict=True)):
+        if found and max(map(_quality, found)) >= _highest_quality(radius):
+            break
+        sizes = _sizes(run, middle, half, radius, most)
+        if sizes is not None:
             found.append(Cell(left, right, tree, radius, sizes))
     return max(found or _with_limits(left, right, tree, middle, half), key=_quality, default=None)
 
@@ -467,8 +483,8 @@ def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) 
 
     found: list[Cell] = []
     for radius, wide in pairwise(reversed(_RADII)):
-        sizes = _sizes(run, middle, half, wide)
-        if sizes is None or sizes[0] > _STEEPEST:
+        sizes = _sizes(run, middle, half, wide, [_STEEPEST])
+        if sizes is None:
             break
         apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
         found.append(Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6)))
@@ -506,7 +522,8 @@ def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
     """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at some places."""
     with working_precision(_precision(places[-1] - places[0])):
         rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
-    return [max((s for s in row if s < math.inf), default=-math.inf) + _STEEPEST for row in zip(*rows, strict=True)]
+    sizes = (max((s for s in row if s < math.inf), default=-math.inf) for row in zip(*rows, strict=True))
+    return [max(size + _STEEPEST, 0.0) for size in sizes]
 
 
 def _precision(width: Ball) -> int:
@@ -516,24 +533,34 @@ def _precision(width: Ball) -> int:
 
 def _quality(cell: Cell) -> float:
     """Return how few nodes a cell takes for some usual accuracy."""
-    return 2 * math.log2(cell.radius) / (160 + max(0.0, *cell.log_sizes))
+    return _highest_quality(cell.radius) / (1 + max(0.0, *cell.log_sizes) / _USUAL)
 
 
-def _sizes(run: Program, middle: Ball, half: Ball, radius: float) -> tuple[float, float] | None:
-    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half."""
+def _highest_quality(radius: float) -> float:
+    """Return the quality of a cell whose φ and φ' are at most 1 in its ellipse."""
+    return 2 * math.log2(radius) / _USUAL
+
+
+def _sizes(
+    run: Program, middle: Ball, half: Ball, radius: float, limits: Sequence[float]
+) -> tuple[float, float] | None:
+    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half.
+
+    None is for bounds beyond the limits.
+    """
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
     with working_precision(_precision(half)):
-        for i in range(_SLABS):
+        for i in _OUTER_FIRST:
             low, high = (2 * i / _SLABS - 1, 2 * (i + 1) / _SLABS - 1)
             nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
             top = up * math.sqrt(1 - nearest**2) * (1 + 1e-12)
             x = middle + half * (arb(low * across * (1 + 1e-12)).union(arb(high * across * (1 + 1e-12))))
             for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
-                most[j] = max(most[j], log2_upper(value))
-            if max(most) == math.inf:
-                return None
-    return most[0] + 1e-6, most[1] + 1e-6
+                most[j] = max(most[j], log2_upper(value) + 1e-6)
+                if most[j] > limits[j]:
+                    return None
+    return most[0], most[1]
 
 
 @lru_cache(maxsize=256)

@@ -7,8 +7,8 @@ m y^p e^{g y^s}, a bound on φ(c ± 1/y) for all y from one over the width on (`
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import derivative
@@ -23,12 +23,22 @@ _SPARE = 16.0  # bits by which what has no rule is smaller than the error asked 
 
 @dataclass(frozen=True, eq=False)
 class Sliver:
-    """An interval without a rule, the formulas that φ may be there, and log2 of bounds on |φ| and |φ'|."""
+    """An interval without a rule, and the formulas that φ may be there."""
 
     left: Ball
     right: Ball
     trees: tuple[Tree, ...]
-    log_sizes: tuple[float, float]
+
+    @cached_property
+    def log_sizes(self) -> tuple[float, float]:
+        """log2 of bounds on |φ| and |φ'|, whichever formula holds."""
+        with working_precision(_PRECISION):
+            box, values = self.left.union(self.right), Range(self.left, self.right)
+            both = ([*self.trees], [derivative(t) for t in self.trees])
+            by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
+            by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
+            size, slope = (max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True))
+        return size, slope
 
     @property
     def farthest(self) -> float:
@@ -79,17 +89,6 @@ class Sliver:
                 if not all(v.is_finite() for v in run(end)):
                     return end
             return ((self.left + self.right) / 2).mid()
-
-
-def sliver_of(left: Ball, right: Ball, trees: Sequence[Tree]) -> Sliver:
-    """Bound what one of several formulas and its derivative may be on a sliver."""
-    with working_precision(_PRECISION):
-        box, values = left.union(right), Range(left, right)
-        both = ([*trees], [derivative(t) for t in trees])
-        by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
-        by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
-        sizes = [max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True)]
-    return Sliver(left, right, tuple(trees), (sizes[0], sizes[1]))
 
 
 def least_reciprocal(log_width: float) -> float:

@@ -185,7 +185,7 @@ class Strip:
         """Return log2 of about what the middle of a cell contributes."""
         x = (cell.left + cell.right) / 2
         mass = math.log2(min(cell.right - cell.left, 2.51)) - x * x / (2 * _LN2) - 1.3257
-        sizes = [log2_upper(self._run(acb(x, y))[0]) for y in (0.0, height / 2, height)]
+        sizes = [log2_upper(self._run(acb(x, y))[0]) for y in {0.0, height / 2, height}]
         return max((2 * s + mass for s in sizes if s < math.inf), default=-math.inf)
 
 
