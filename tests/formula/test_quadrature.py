@@ -340,7 +340,7 @@ def test_a_series_that_is_too_long_is_not_taken_however_much_values_without_it_t
     assert abs(slope - expected[1]) < 2.0**-60 * expected[1]
 
 
-@examples(40)
+@examples(20)
 @given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
 def test_waves_of_any_frequency_are_seen(w: Any, h: str) -> None:
     """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
