@@ -20,7 +20,7 @@ from flint import acb, arb
 from ntkcalc.activations.formula.functions import OVER, Program, outer_derivative, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.precision import Context, Real
+from ntkcalc.numerics.precision import Context, Real, context
 from ntkcalc.numerics.precision import power_of_two as binary_power
 
 Ball = Any
@@ -124,6 +124,20 @@ def refined(compute: Callable[[float], list[Ball]], need: float, guard: float, r
 
 
 _MOST_GUARD = 1 << 17
+
+
+def relatively_accurate(
+    compute: Callable[[float], Sequence[Sequence[Ball]]], bits: int, need: float
+) -> Iterator[list[Real]]:
+    """Return rows of reals with relative errors below 2**-bits, from balls for growing needs."""
+    while True:
+        rows = compute(need)
+        seen = (c for row in rows for c in row if not c.is_zero())
+        lost = max((log2_upper(c.rad()) - log2_lower(c) for c in seen), default=-math.inf) + bits + 2
+        if lost <= 0:
+            ctx = context(bits + 32)
+            return ([to_real(ctx, c) for c in row] for row in rows)
+        need += min(lost, abs(need) + 64) + 8
 
 
 def power_of_two(log: float) -> Ball:

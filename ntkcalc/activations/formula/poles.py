@@ -15,7 +15,8 @@ On the lines Im u = y half-way between poles tanh and sigmoid take the values th
 there ‖tanh''‖² = 16/15, ‖σ''‖² = 1/30, ‖σ'‖² = 1/6, and ‖(uσ)''‖ ≤ 2‖σ'‖ + ‖xe^{−|x|}‖ + y‖σ''‖: all below 2 + y.
 
 With one more integration by parts k I_{k−1} = I_{k+1} + w I_k, a sum of positive terms, by which balls keep their
-relative accuracy from the largest k down. There Taylor's series in w serves, whose terms exceed I_k by I_k(−w)/I_k(w) ≤ e^{w√(w² + 4k)},
+relative accuracy from the largest k down. There Taylor's series in w serves; its terms are those of I_k(−w), which is
+at most e^{w√(w² + 4k)} I_k(w):
 
 .. math::  I_k(w) = 2^{(k−1)/2} \Big(Γ(\tfrac{k+1}2) \, {}_1F_1(\tfrac{k+1}2; \tfrac12; \tfrac{w²}2)
                     − \sqrt2 w Γ(\tfrac k2 + 1) \, {}_1F_1(\tfrac k2 + 1; \tfrac32; \tfrac{w²}2)\Big).
@@ -39,7 +40,7 @@ from ntkcalc.activations.formula.trapezoid import Line
 _LN2 = math.log(2)
 _MOST_POLES = 64
 _FIRST = 64  # least k of a sum over poles
-_STEP, _POLE = 1.2e-6, 1e-2  # seconds of one I_k and what becomes of it, and of the first ones of a pole
+_STEP, _POLE = 1.2e-6, 5e-3  # seconds of one I_k and what becomes of it, and of the first ones of a pole
 
 
 class PoleLine(Line):

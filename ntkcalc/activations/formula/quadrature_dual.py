@@ -35,8 +35,8 @@ from ntkcalc.activations.formula.balls import (
     log_total,
     middles,
     power_of_two,
+    relatively_accurate,
     to_ball,
-    to_real,
     working_precision,
 )
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
@@ -133,8 +133,6 @@ class QuadratureDual:
         self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
         self._below_floor: set[int] = set()
         self._seen_to_the_floor: set[int] = set()
-        self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
-        self._looked_at: set[int] = set()
         self._without_derivatives = 0.0  # seconds of expansions near 1 by the other routes
         self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
@@ -170,7 +168,7 @@ class QuadratureDual:
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: by the structure of φ, or below the floor."""
         degree = self.polynomial_parts[k % 2]
-        return (degree is not None and k > degree) or k in self._below_floor or k % 2 in self._faint
+        return (degree is not None and k > degree) or k in self._below_floor
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²]."""
@@ -181,15 +179,13 @@ class QuadratureDual:
         return self._total(bits, 1)
 
     def _total(self, bits: int, order: int) -> Real:
-        need = bits + 8.0
-        while True:
+        def rows(need: float) -> list[list[Ball]]:
             ball = self._line.square(order, need)
-            lost = -log2_lower(ball)
-            if lost + bits + 2 <= need:
-                return to_real(context(bits + 32), ball)
-            if need > FLOOR + 256 + bits or log2_upper(ball) < -FLOOR:
+            if log2_upper(ball) < -FLOOR or (need > FLOOR + 256 and ball.contains(0)):
                 raise _too_nearly_constant(self.name)
-            need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
+            return [[ball]]
+
+        return next(relatively_accurate(rows, bits, bits + 8.0))[0]
 
     @cached_property
     def _log_norm(self) -> float:
@@ -210,42 +206,24 @@ class QuadratureDual:
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree, each with relative error below 2**-bits; exact zeros as zeros."""
-        need = bits + self._expected_loss(degree) - self._log_norm + 8
-        while True:
+
+        def rows(need: float) -> list[list[Ball]]:
             found = self.moments(degree, need)
             missing = [k for k in range(degree + 1) if not self.vanishes(k)]
-            worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
-            if worst + bits + 1 <= need:
-                break
-            suspicious = need >= _SUSPICIOUS + bits
-            if suspicious and (self._finds_faint_part(found, missing) or self._finds_zeros(found, missing)):
-                continue
-            need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
-        ctx = context(bits + 32)
-        return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
+            if need >= _SUSPICIOUS + bits:
+                self._find_zeros(found, missing)
+            return [[arb(0) if self.vanishes(k) else found[k] for k in range(degree + 1)]]
 
-    def _finds_zeros(self, found: list[Ball], missing: list[int]) -> bool:
-        """Return whether some coefficients turn out to be below the floor; all that may be 0 are looked at, once."""
+        return next(relatively_accurate(rows, bits, bits + self._expected_loss(degree) - self._log_norm + 8))
+
+    def _find_zeros(self, found: list[Ball], missing: list[int]) -> None:
+        """Find out which coefficients are below the floor; all that may be 0 are looked at, once."""
         lost = [k for k in missing if found[k].contains(0) and k not in self._seen_to_the_floor]
-        if not lost:
-            return False
-        floor = self._log_norm - FLOOR
-        finer = self.moments(lost[-1], 2 - floor)
-        self._seen_to_the_floor.update(lost)
-        tiny = {k for k in lost if log2_upper(finer[k]) < floor}
-        self._below_floor |= tiny
-        return bool(tiny)
-
-    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
-        """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""
-        for kind in () if self._parity_sign else (0, 1):
-            own = [k for k in missing if k % 2 == kind]
-            if own and kind not in self._looked_at and all(found[k].contains(0) for k in own):
-                self._looked_at.add(kind)
-                if self._line.log_part(1 - 2 * kind, 2 * (FLOOR + 4 - self._log_norm)) < 2 * (self._log_norm - FLOOR):
-                    self._faint.add(kind)
-                    return True
-        return False
+        if lost:
+            floor = self._log_norm - FLOOR
+            finer = self.moments(lost[-1], 2 - floor)
+            self._seen_to_the_floor.update(lost)
+            self._below_floor |= {k for k in lost if log2_upper(finer[k]) < floor}
 
     def _expected_loss(self, degree: int) -> float:
         """Return about how much smaller than the largest µ_degree is, in bits."""
@@ -299,43 +277,34 @@ class QuadratureDual:
 
     def _beside_one(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return the expansion from derivatives of D at 1."""
-        ctx, log_delta = context(bits + 64), log2(point.at(context(64))[1])
-        need = extra = bits + 24.0
-        while True:
-            terms = self._at_one.terms(degree, log_delta, extra)
+        log_delta = log2(point.at(context(64))[1])
+
+        def rows(need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+            terms = self._at_one.terms(degree, log_delta, need)
             self._check_need(need if terms is not None else math.inf)
             assert terms is not None
             with working_precision(math.ceil(need) + 2 * terms + 64):
                 delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
-                rows = self._at_one.expansion(delta, degree, terms, need)
-                lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
-            if lost <= 0:
-                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            need, extra = need + min(lost, abs(need) + 64) + 8, extra + min(lost, 64.0)
+                return self._at_one.expansion(delta, degree, terms, need)
+
+        return Expansion(*relatively_accurate(rows, bits, bits + 24.0))
 
     def _about_zero(self, degree: int, bits: int) -> Expansion:
         """Return µ_k² and the tails of E[φ²] and E[φ'²], those below the floor as zeros."""
         ctx = context(bits + 32)
-        mu = self.hermite(degree + 1, bits + 8)
-        d = [ctx.convert(m) ** 2 for m in mu]
-        need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
+        d = [ctx.convert(m) ** 2 for m in self.hermite(degree + 1, bits + 8)]
+        least = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
         floors = [log2(total) - 2 * FLOOR for total in (self.mean_square(16), self.slope_square(16))]
-        while True:
+
+        def rows(need: float) -> list[list[Ball]]:
+            self._check_need(need)
             rests, slope_rests = self._rests(degree + 1, need)
-            rows = [
+            return [
                 [arb(0) if log2_upper(r) < floor else r for r in row]
                 for floor, row in zip(floors, (rests[: degree + 1], slope_rests[1 : degree + 2]), strict=True)
             ]
-            seen = (r for row in rows for r in row if not r.is_zero())
-            lost = max((log2_upper(r.rad()) - log2_lower(r) for r in seen), default=-math.inf)
-            if lost < -bits - 1:
-                break
-            suspicious = need >= _SUSPICIOUS + bits and not any(mu[degree:])
-            need += min(lost + bits, abs(need) + 64) + 8
-            if suspicious:  # all that is left may be below the floor
-                need = max(need, 16 + 2 * log2_float(degree) - min(floors))
-            self._check_need(need)
-        return Expansion(d, *([to_real(ctx, r) for r in row] for row in rows))
+
+        return Expansion(d, *relatively_accurate(rows, bits, least))
 
     def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
         """Return balls of S_k and of S'_k, k ≤ terms + 1, with the relative accuracy of µ_k², for they are sums."""
@@ -479,18 +448,16 @@ class QuadratureDual:
         Of q and q̇ only the last are looked at: the others are sums of them and of d_j.
         """
         log_a, log_delta = (log2(x) for x in point.at(context(64)))
-        terms, tails = len(series.squares) - 1, self._tails
+        terms = len(series.squares) - 1
         beyond, slope_beyond = (
             log_total((mpfr_log2(rest), error)) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
         )
 
-        def excess(row: int, j: int, goal: float) -> float:
-            """By how many bits the terms left out exceed a goal: as S_K says or, where they do, as derivatives say."""
+        def left_out(row: int, j: int) -> float:
+            """Return log2 of a bound on what the terms left out add."""
             if row:
-                missing = (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
-                return min(missing, tails.tail(terms, j, log_delta, row == 2)) - goal
-            missing = beyond + log_largest_weight(terms, j, log_a, log_delta)
-            return (missing if missing <= goal else min(missing, tails.coefficient(terms, j, log_delta))) - goal
+                return (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
+            return beyond + log_largest_weight(terms, j, log_a, log_delta)
 
         lost = short = -math.inf
         lasts = [(row, degree, mpfr_numbers(q)[degree]) for row, q in ((1, found.tails), (2, found.slope_tails))]
@@ -498,7 +465,7 @@ class QuadratureDual:
             size = mpfr_log2(c)
             rounding, last = self._moved(series, row, size, log_delta)
             lost = max(lost, rounding - size + bits + 3)
-            short = max(short, excess(row, j, size - bits - 3))
+            short = max(short, left_out(row, j) - size + bits + 3)
             if series.terms_tell:
                 short = max(short, last - size + bits + 4)
             else:
@@ -552,17 +519,14 @@ class QuadratureDual:
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
-        first, more = self._local_need(point, degree, bits), 0.0
-        while True:
-            need = first + more
-            d = self._local(point, degree, bits + math.ceil(more), need).coefficients()
-            rows = (d[: degree + 2], *self._local_tails(d, point, degree, need))
-            lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
-            if lost <= 0:
-                ctx = context(bits + 32)
-                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            more += min(lost, abs(need) + 64) + 8
-            self._check_need(first + more)
+        least = self._local_need(point, degree, bits)
+
+        def rows(need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+            self._check_need(need)
+            d = self._local(point, degree, bits + math.ceil(need - least), need).coefficients()
+            return d[: degree + 2], *self._local_tails(d, point, degree, need)
+
+        return Expansion(*relatively_accurate(rows, bits, least))
 
     def _local_tails(
         self, d: list[Ball], point: ExpansionPoint, degree: int, need: float
