@@ -107,12 +107,10 @@ class DerivativesAtOne:
                 return n + 1
         return None
 
-    def terms_of_value(self, log_delta: float, log_errors: tuple[float, float]) -> int | None:
-        """Return N for which the terms of D with G_N and of D' with G_{N+1} are below errors, None if there is none."""
+    def terms_of_value(self, log_delta: float, log_error: float) -> int | None:
+        """Return N for which the terms of D with G_N and of D' with G_{N+1} are small enough, None if there is none."""
         for n in range(1, _MOST_TERMS):
-            beyond = n * log_delta
-            slope = beyond + math.log2(n + 1) + self.log_bound(n + 1)
-            if beyond + self.log_bound(n) < log_errors[0] and slope < log_errors[1]:
+            if n * log_delta + max(self.log_bound(n), math.log2(n + 1) + self.log_bound(n + 1)) < log_error:
                 return n
         return None
 

@@ -85,15 +85,6 @@ class _Series:
     terms_tell: bool
     """Whether more terms make S_K and S'_K more accurate, for they are from bounds."""
 
-    @cached_property
-    def rests(self) -> tuple[list[Any], list[Any]]:
-        """S_0 … S_K and S'_0 … S'_K."""
-        later = [*enumerate(self.squares.numbers)][:0:-1]
-        with mpfr_context(self.squares.ctx.prec):
-            rests = accumulate((c for _, c in later), initial=self.lasts[0])
-            slope_rests = accumulate((k * c for k, c in later), initial=self.lasts[1])
-            return [*rests][::-1], [*slope_rests][::-1]
-
     def tails(self, a: Any, delta: Any, j: int) -> tuple[Any, Any]:
         """Return q_j and q̇_j, numbers of MPFR, to the precision of its context.
 
@@ -130,11 +121,10 @@ class QuadratureDual:
     def __init__(self, line: Any, name: str) -> None:
         self._line, self.name = line, name
         self._moments: list[tuple[float, list[Ball]]] = []
-        self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
+        self._fixed: dict[int, tuple[list[Ball], list[Ball], FixedSeries]] = {}
         self._below_floor: set[int] = set()
         self._seen_to_the_floor: set[int] = set()
         self._without_derivatives = 0.0  # seconds of expansions near 1 by the other routes
-        self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
 
@@ -298,7 +288,7 @@ class QuadratureDual:
 
         def rows(need: float) -> list[list[Ball]]:
             self._check_need(need)
-            rests, slope_rests = self._rests(degree + 1, need)
+            _, rests, slope_rests = self._rests(degree + 2, need)
             return [
                 [arb(0) if log2_upper(r) < floor else r for r in row]
                 for floor, row in zip(floors, (rests[: degree + 1], slope_rests[1 : degree + 2]), strict=True)
@@ -306,16 +296,16 @@ class QuadratureDual:
 
         return Expansion(d, *relatively_accurate(rows, bits, least))
 
-    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
-        """Return balls of S_k and of S'_k, k ≤ terms + 1, with the relative accuracy of µ_k², for they are sums."""
+    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+        """Return balls of µ_k², S_k and S'_k, k ≤ terms, with the relative accuracy of µ_k², for they are sums."""
         with working_precision(math.ceil(need) + 32):
-            squares, lasts = self._squares(terms + 1, need)
+            squares, lasts = self._squares(terms, need)
             slopes = [k * c for k, c in enumerate(squares)]
             rests, slope_rests = (
                 [*accumulate(reversed(row[1:]), initial=last)][::-1]
                 for row, last in zip((squares, slopes), lasts, strict=True)
             )
-        return rests, slope_rests
+        return squares, rests, slope_rests
 
     def _squares(self, terms: int, need: float) -> tuple[list[Ball], tuple[Ball, Ball]]:
         """Return balls of µ_0² … µ_K², K = terms, from µ_k with radii 2**-need, and of S_K and S'_K.
@@ -372,14 +362,12 @@ class QuadratureDual:
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
-        planned, steep = (terms, need), False
-        terms, need = math.ceil(terms * self._more[0]), need + self._more[1]
+        steep = False
         while True:
             series = self._series(terms, need)
             found = self._composed(series, point, degree, bits)
             lost, short = self._errors(series, point, found, degree, bits)
             if lost <= 0 and short <= 0:
-                self._more = terms / planned[0], need - planned[1]
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:  # far more where no digit is known yet
                 need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
@@ -417,14 +405,14 @@ class QuadratureDual:
 
     def _series(self, terms: int, need: float) -> _Series:
         """Return µ_k² up to K = terms, S_K and S'_K."""
-        squares, lasts = self._squares(terms, need)
-        ctx = context(math.ceil(need) + 48)
-        with mpfr_context(ctx.prec):
-            numbers, last, slope_last = middles(squares), *(max(c, gmpy2.mpfr(0)) for c in middles(lasts))
+        balls, lasts = self._squares(terms, need)
+        squares = _in_mpfr(balls, need)
+        with mpfr_context(squares.ctx.prec):
+            last, slope_last = (max(c, gmpy2.mpfr(0)) for c in middles(lasts))
         moved = log2_widest(self.moments(terms, need))
         errors = moved + 1e-3, *(log2_upper(c.rad()) + 1 for c in lasts)
         tell = any(self._tails.beyond(terms, i) < log2_upper(c.rad()) + 1.5 for i, c in enumerate(lasts))
-        return _Series(MpfrSeries(ctx, numbers), (last, slope_last), (errors[0], errors[1], errors[2]), tell)
+        return _Series(squares, (last, slope_last), (errors[0], errors[1], errors[2]), tell)
 
     def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
@@ -554,7 +542,7 @@ class QuadratureDual:
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * math.ceil(bits / 32)
         terms = self._terms_of_values(log_size, bits)
-        ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
+        ready = bits in self._fixed and len(self._fixed[bits][0]) > terms
         if terms > 256 and t.size.near_one and not ready:
             series = self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES if terms < _MOST_TERMS else math.inf
             if (found := self._near_one.value(t, bits, terms, series)) is not None:
@@ -563,7 +551,7 @@ class QuadratureDual:
 
     @cached_property
     def _near_one(self) -> ValuesNearOne:
-        return ValuesNearOne(self._line, self._at_one, (2 * self._log_norm, log2(self.slope_square(16))))
+        return ValuesNearOne(self._line, self._at_one, min(2 * self._log_norm, log2(self.slope_square(16))))
 
     def _terms_of_values(self, log_size: float, bits: int) -> int:
         terms = 32
@@ -576,12 +564,10 @@ class QuadratureDual:
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         while terms <= _MOST_TERMS:
-            series, fixed = self._prepared(terms, bits)
+            *rests, fixed = self._prepared(terms, bits)
             left, steeper = (
-                log_total((mpfr_log2(row[terms]), error)) - log2(total)
-                for row, error, total in zip(
-                    series.rests, series.log_errors[1:], (self.mean_square(16), self.slope_square(16)), strict=True
-                )
+                log2_upper(row[terms]) - log2(total)
+                for row, total in zip(rests, (self.mean_square(16), self.slope_square(16)), strict=True)
             )
             if max(left + (terms + 1) * log_size, steeper + terms * log_size) < -bits - 2:
                 return fixed.at(t, terms)
@@ -591,16 +577,23 @@ class QuadratureDual:
             "coefficients; lower --digits, or keep away from 1 and -1"
         )
 
-    def _prepared(self, terms: int, bits: int) -> tuple[_Series, FixedSeries]:
-        """Return the series of so many terms or more, also in fixed point; the longest is kept for other values."""
+    def _prepared(self, terms: int, bits: int) -> tuple[list[Ball], list[Ball], FixedSeries]:
+        """Return S_k, S'_k and the series in fixed point, of so many terms or more; the longest is kept."""
         known = self._fixed.get(bits)
-        if known is None or len(known[0].squares) <= terms:
+        if known is None or len(known[0]) <= terms:
             need = bits + 2 * log2_float(terms) + 16 + max(0.0, -2 * self._log_norm)
-            series = self._series(terms, need)
+            squares, rests, slope_rests = self._rests(terms, need)
             if len(self._fixed) > 8:
                 self._fixed.clear()
-            known = self._fixed[bits] = series, FixedSeries.of(series.squares, bits)
+            known = self._fixed[bits] = rests, slope_rests, FixedSeries.of(_in_mpfr(squares, need), bits)
         return known
+
+
+def _in_mpfr(balls: list[Ball], need: float) -> MpfrSeries:
+    """Return the middles of balls that are known to 2**-need."""
+    ctx = context(math.ceil(need) + 48)
+    with mpfr_context(ctx.prec):
+        return MpfrSeries(ctx, middles(balls))
 
 
 def log2_float(x: float) -> float:
