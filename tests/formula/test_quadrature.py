@@ -116,7 +116,7 @@ def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, nee
     """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 2000 bits more."""
     dual, step, count = dual_of(text), 1 / 8, 200
     kinds = {0: (0, 1), 1: (0,), -1: (1,)}[dual._line.phi.parity]
-    found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), degree, need, kinds), degree, need)
+    found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), kinds), degree, need)
     assert max(log2_upper(m.rad()) for m in found) < -need
     with working_precision(2400):
         run, scale = dual._line.evaluator(), step / (2 * arb.pi()).sqrt()

@@ -10,7 +10,7 @@ for √a X + √δ Z is again N(0, 1):
   E_Z|φ(√a x + √δ(Z + iy))|² is at most 2N; √Q[m_j²] moves by no more than that (Minkowski).
 
 Nodes left out: |φ|² ≤ P e^{κx²} bounds m_j(x)² by P (1 − 2κδ)^{−1/2} e^{κ'x²}, κ' = κa/(1 − 2κδ); and
-E_X[φ(√a X + s)²] is at most N⁺(b)/√a for |s| ≤ b and e^{s²/2δ} E[φ²]/√a for any s, against
+E_X[φ(√a X + s)²] is at most N(b)/√a for |s| ≤ b and e^{s²/2δ} E[φ²]/√a for any s, against
 |h_j(z)|² ≤ r^{−j} (1 − r²)^{−1/2} e^{z² r/(1+r)} (Mehler).
 
 The inner step times √δ is the grid g, and √a times the outer step a multiple of it: φ is evaluated on one grid, and
@@ -128,7 +128,7 @@ class LocalHermite:
     @cached_property
     def _outer_reach(self) -> float | None:
         """An X beyond which the outer nodes add less than 2**-(need + 3)."""
-        kappa, log_peak = self.line.phi.phi.peak()
+        kappa, log_peak = self.line.phi.phi.peaks()[self.line.phi.phi.bounds[-1][0]]
         shrink = 1 - 2 * kappa * self.delta
         fall = 0.5 - kappa * self.a / shrink  # of ω m_j² ≤ P shrink^{−1/2} e^{−fall x²}
         if log_peak == math.inf or fall <= 0:
@@ -143,8 +143,8 @@ class LocalHermite:
         shift_bound = -math.log2(self.a) / 2
         far = self._reach(0.25, max(log2_upper(self.line.square(0, 32.0)), 0.0) / 2 + shift_bound)
         found = [] if far is None else [far]
-        for b, n_plus in self.line.phi.phi.shifted_bounds:
-            near = self._reach(0.5, max(n_plus, 0.0) / 2 + shift_bound)
+        for b, log_n in self.line.phi.phi.bounds:
+            near = self._reach(0.5, max(log_n, 0.0) / 2 + shift_bound)
             end = b * 2.0 ** (-self._log_delta / 2)  # shifts √δ z up to b
             if near is not None and far is not None and max(near, far) <= end:
                 found.append(near)

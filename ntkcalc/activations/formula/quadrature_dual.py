@@ -474,7 +474,7 @@ class QuadratureDual:
 
     @cached_property
     def _tails(self) -> Tails:
-        return Tails(self._line.phi.phi.shifted_bounds)
+        return Tails(self._line.phi.phi.bounds)
 
     def _local_need(self, point: ExpansionPoint, degree: int, bits: int) -> float:
         """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""

@@ -1,6 +1,6 @@
 r"""What the Hermite series has beyond K, from bounds on derivatives.
 
-By Cauchy's formula :math:`\sum_k k(k−1)…(k−m+1) µ_k² = E[φ^{(m)}(Z)²] ≤ C_m = (m!/b^m)² N⁺(b)` for every m, and so
+By Cauchy's formula :math:`\sum_k k(k−1)…(k−m+1) µ_k² = E[φ^{(m)}(Z)²] ≤ C_m = (m!/b^m)² N(b)` for every m, and so
 
 .. math::  S_K ≤ \frac{C_m}{(K+1)_m}, \qquad S'_K ≤ \frac{C_m}{(K)_{m−1}},
 
@@ -15,7 +15,7 @@ from ntkcalc.numerics.precision import log_factorial, log_falling
 
 
 class Tails:
-    """Bounds on what is left of expansions, from heights b with log2 N⁺(b)."""
+    """Bounds on what is left of expansions, from heights b with log2 N(b)."""
 
     def __init__(self, bounds: list[tuple[float, float]]) -> None:
         self.bounds = bounds

@@ -20,7 +20,7 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, refined, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
-from ntkcalc.activations.formula.hermite_sums import Block, Nodes, best_width, hermite_sums, sums_work
+from ntkcalc.activations.formula.hermite_sums import HALF_WIDTH, Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
@@ -120,17 +120,16 @@ class Line:
         rule = self.hermite_rule(degree, need + 1)
 
         def sums(guard: float) -> list[Ball]:
-            found = hermite_sums(self.blocks(rule, degree, need, kinds), degree, need + guard)
+            found = hermite_sums(self.blocks(rule, kinds), degree, need + guard)
             with working_precision(math.ceil(need + guard) + 16):
                 rest = widened(arb(0), rule.log_error)
                 return [m + rest for m in found]
 
         return refined(sums, need, 1.0, _NO_VALUE)
 
-    def blocks(self, rule: Rule, degree: int, need: float, kinds: Sequence[int]) -> Iterator[Block]:
+    def blocks(self, rule: Rule, kinds: Sequence[int]) -> Iterator[Block]:
         """Yield the nodes n·step ≥ 0, with coefficients of the nodes at −n·step too."""
-        width = best_width(rule.count, rule.count * rule.step, degree, need)
-        half = max(1, math.floor(width / rule.step))
+        half = max(1, math.floor(HALF_WIDTH / rule.step))
 
         def block(first: int) -> Block:
             def nodes() -> Nodes:
