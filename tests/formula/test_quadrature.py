@@ -177,7 +177,7 @@ def test_all_routes_of_expansions_agree(text: str, delta: str) -> None:
     log_delta = float(log2(CTX.mpf(delta)))
     if log_delta > -6:
         found.append(dual._regrouped(point, degree, bits, *dual._series_plan(point, degree, bits)))
-    if log_delta > -30 and dual._local(point, degree, bits, dual._local_need(point, degree, bits)).work() < 0.5:
+    if log_delta > -30 and dual._local(point, degree, dual._local_need(point, degree, bits)).work() < 0.5:
         found.append(dual._locally(point, degree, bits))
     if dual._at_one.terms(degree, log_delta, bits) is not None:
         found.append(dual._beside_one(point, degree, bits))

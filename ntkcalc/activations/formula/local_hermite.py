@@ -76,14 +76,12 @@ class LocalHermite:
     Parameters
     ----------
     need
-        −log2 of the outer rule's error, and of what it leaves out.
-    inner_need
-        −log2 of the error of √d_j that the inner rule makes.
+        −log2 of the outer rule's error, of what it leaves out, and of the error of √d_j that the inner rule makes.
     """
 
-    def __init__(self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float) -> None:
+    def __init__(self, line: Line, point: ExpansionPoint, degree: int, need: float) -> None:
         self.line, self.point, self.degree, self.parity = line, point, degree, line.phi.parity
-        self.need, self.inner_need = need, inner_need
+        self.need = need
         a, delta = point.at(context(64))
         self.a, self.delta = float(a), float(delta)
         self._log_delta = log2(delta)
@@ -103,7 +101,7 @@ class LocalHermite:
     def _seconds(self, plan: _Plan) -> float:
         half = 0.5 if self.parity else 1.0
         products = min(plan.seconds()) * (self.degree + 1)
-        long = 1 + self.inner_need / 1000
+        long = 1 + self.need / 1000
         return half * long * (products + plan.evaluations() * _CALL + plan.outer * self.degree * 2e-6)
 
     def _plan(self, height: float, log_n: float, share: float) -> _Plan | None:
@@ -112,7 +110,7 @@ class LocalHermite:
         if outer_reach is None or inner_reach is None:
             return None
         root, scale = 2.0 ** (self._log_delta / 2), math.sqrt(self.a)
-        target = max(self.inner_need + 6 + log_n / 2, 1.0) * _LN2
+        target = max(self.need + 6 + log_n / 2, 1.0) * _LN2
         y = min(share * height / root, math.sqrt(2 * target))
         across = min((height - root * y) / scale, math.sqrt(2 * max(self.need, 0.0) * _LN2) + 1)
         inner_step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
@@ -139,7 +137,7 @@ class LocalHermite:
 
     @cached_property
     def _inner_reach(self) -> float | None:
-        """A z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
+        """A z beyond which the inner nodes add less than 2**-(need + 3) to √d_j."""
         shift_bound = -math.log2(self.a) / 2
         far = self._reach(0.25, max(log2_upper(self.line.square(0, 32.0)), 0.0) / 2 + shift_bound)
         found = [] if far is None else [far]
@@ -151,13 +149,13 @@ class LocalHermite:
         return min(found, default=None)
 
     def _reach(self, fall: float, log_size: float) -> float | None:
-        """Return z beyond which sums of 2^log_size |h_j| e^{−fall z²} are below 2**-(inner_need + 4)."""
+        """Return z beyond which sums of 2^log_size |h_j| e^{−fall z²} are below 2**-(need + 4)."""
         reaches = []
         for r in _MEHLER:
             rest = fall - r / (2 * (1 + r))
             if rest > 0.02:
                 start = self.degree / 2 * math.log(1 / r) - math.log(1 - r * r) / 4
-                total = start + (log_size + self.inner_need + 8) * _LN2 - math.log(rest)
+                total = start + (log_size + self.need + 8) * _LN2 - math.log(rest)
                 reaches.append(max(1.0, math.sqrt(max(total, 1.0) / rest)))
         return min(reaches, default=None)
 
@@ -176,7 +174,7 @@ class LocalHermite:
     @property
     def _bits(self) -> int:
         """The precision of m_j."""
-        return math.ceil(max(self.inner_need, self.need / 2) + 0.45 * self.degree) + 48
+        return math.ceil(self.need + 0.45 * self.degree) + 48
 
     def _ball(self, which: int) -> Ball:
         """Return a or δ."""
@@ -203,7 +201,7 @@ class LocalHermite:
                     [t + p for t, p in zip(*pair, strict=True)] for pair in zip((direct, mirrored), parts, strict=True)
                 )
         with working_precision(self._bits + 64):
-            small = power_of_two(-self.inner_need)
+            small = power_of_two(-self.need)
             inner = [2 * c.abs_upper().sqrt() * small + small * small for c in direct]
             rest = power_of_two(-self.need) + power_of_two(plan.log_error)
             direct, mirrored = (

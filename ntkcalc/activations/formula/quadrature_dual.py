@@ -239,7 +239,7 @@ class QuadratureDual:
         if not a:
             return self._about_zero(degree, bits)
         terms, need = self._series_plan(point, degree, bits)
-        local = self._local(point, degree, bits, self._local_need(point, degree, bits))
+        local = self._local(point, degree, self._local_need(point, degree, bits))
         beside_one = self._at_one.terms(degree, log2(delta), bits)
         work = {
             "series": self._series_work(terms, need),
@@ -483,23 +483,9 @@ class QuadratureDual:
         size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
         return max(bits + 24 - size, 16.0)
 
-    def _local(self, point: ExpansionPoint, degree: int, bits: int, need: float) -> LocalHermite:
-        """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
-
-        They go on until what is beyond them is too small to count, for tails that are sums; where that takes many,
-        tails are differences, and all √d_j have as many bits as the least one.
-        """
-        last = self._last_local(point, degree, need)
-        inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
-        return LocalHermite(self._line, point, last or degree + 1, need, inner_need)
-
-    def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
-        """Return about the last local coefficient that tails which are sums take, if there are not too many."""
-        log_delta = log2(point.at(context(64))[1])
-        for last in range(degree + 2, 2 * degree + 48, degree // 64 + 1):
-            if max(self._tails.local(last - 1, log_delta, slope) - slope * 2 for slope in (False, True)) < -need:
-                return last
-        return None
+    def _local(self, point: ExpansionPoint, degree: int, need: float) -> LocalHermite:
+        """Return local coefficients whose rules err by 2**-need."""
+        return LocalHermite(self._line, point, degree + 1, need + 8)
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
@@ -507,32 +493,20 @@ class QuadratureDual:
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
-        least = self._local_need(point, degree, bits)
 
-        def rows(need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+        def rows(need: float) -> list[list[Ball]]:
             self._check_need(need)
-            d = self._local(point, degree, bits + math.ceil(need - least), need).coefficients()
-            return d[: degree + 2], *self._local_tails(d, point, degree, need)
+            d = self._local(point, degree, need).coefficients()
+            with working_precision(math.ceil(need) + 64):
+                delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
+                slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+                rests = (
+                    accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need))
+                    for order, row in enumerate((d, slopes))
+                )
+                return [d, *([*row][1 : degree + 2] for row in rests)]
 
-        return Expansion(*relatively_accurate(rows, bits, least))
-
-    def _local_tails(
-        self, d: list[Ball], point: ExpansionPoint, degree: int, need: float
-    ) -> tuple[list[Ball], list[Ball]]:
-        """Return q_0 … q_degree and q̇: sums where there are enough d_j, else differences from totals."""
-        log_delta = log2(point.at(context(64))[1])
-        found = []
-        with working_precision(math.ceil(need) + 64):
-            delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
-            slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
-            for row, total, slope in ((d, 0, False), (slopes, 1, True)):
-                if len(d) > degree + 2:
-                    beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
-                    rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
-                else:
-                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.square(total, need)))[1:]
-                found.append(rests[: degree + 1])
-        return found[0], found[1]
+        return Expansion(*relatively_accurate(rows, bits, self._local_need(point, degree, bits)))
 
     # ---------------------------------------------------------------- values
 

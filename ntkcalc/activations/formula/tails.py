@@ -34,13 +34,3 @@ class Tails:
         """Return log2 of a bound on S_K or S'_K, K = terms: C_m/(K + 1)_m or C_m/(K)_{m−1}."""
         logs = (c - log_falling(terms + 1 - slope, m - slope) for m, c in self._orders(terms, 3))
         return min(logs, default=math.inf) + 1e-6 * terms
-
-    def local(self, degree: int, log_delta: float, slope: bool) -> float:
-        """Return log2 of a bound on Σ_{i>degree} d_i, or of Σ_{i>degree} (i + 1) d_{i+1}/δ.
-
-        With n = degree + 1 they are at most δ^n/n! times E[φ^{(n)}²], or E[φ^{(n+1)}²]: the chance of n hits or more.
-        """
-        n = degree + 1
-        m = n + slope
-        logs = (2 * log_factorial(m) - 2 * m * math.log2(b) + size for b, size in self.bounds)
-        return n * log_delta - log_factorial(n) + min(logs, default=math.inf) + 1e-6

@@ -69,7 +69,7 @@ class ValuesNearOne:
         if not t.size.smaller:
             return None
         need = bits + 16 - min(0.0, self._log_square) - log2(t.size.smaller)
-        return LocalHermite(self._line, t.size, 1, need, need)
+        return LocalHermite(self._line, t.size, 1, need)
 
     def _derivatives_for(self, t: Correlation, bits: int) -> int | None:
         """Return how many derivatives are enough, None where there are no such."""
