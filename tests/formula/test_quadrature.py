@@ -125,7 +125,7 @@ def test_sums_over_nodes_are_those_of_the_recurrence(text: str, degree: int, nee
     """√(k+1) h_{k+1} = x h_k − √k h_{k−1} at every node, with 900 bits more."""
     dual, step, count = dual_of(text), 1 / 8, 200
     kinds = {0: (0, 1), 1: (0,), -1: (1,)}[dual._line.phi.parity]
-    found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), degree, need, kinds), degree, need)
+    found = hermite_sums(dual._line.blocks(Rule(step, count, -math.inf), kinds), degree, need)
     assert max(log2_upper(m.rad()) for m in found) < -need
     with working_precision(1000):
         run, scale = dual._line.evaluator(), step / (2 * arb.pi()).sqrt()
@@ -186,7 +186,7 @@ def test_all_routes_of_expansions_agree(text: str, delta: str) -> None:
     log_delta = float(log2(CTX.mpf(delta)))
     if log_delta > -6:
         found.append(dual._regrouped(point, degree, bits, *dual._series_plan(point, degree, bits)))
-    if log_delta > -30 and dual._local(point, degree, bits, dual._local_need(point, degree, bits)).work() < 0.5:
+    if log_delta > -30 and dual._local(point, degree, dual._local_need(point, degree, bits)).work() < 0.5:
         found.append(dual._locally(point, degree, bits))
     if dual._at_one.terms(degree, log_delta, bits) is not None:
         found.append(dual._beside_one(point, degree, bits))

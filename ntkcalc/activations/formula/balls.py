@@ -129,6 +129,31 @@ def refined(compute: Callable[[float], list[Ball]], need: float, guard: float, r
 _MOST_GUARD = 1 << 17
 
 
+def relatively_accurate(
+    compute: Callable[[float], Sequence[Sequence[Ball]]],
+    bits: int,
+    need: float,
+    log_units: Sequence[float] | None = None,
+) -> Iterator[list[Real]]:
+    """Return rows of reals with errors below 2**-bits of their own size, or of 2**log_unit in each row.
+
+    Parameters
+    ----------
+    compute
+        From a need to balls, with smaller radii for larger needs.
+    need
+        The first one.
+    """
+    while True:
+        rows = compute(need)
+        pairs = [(c, size) for row in rows for c, size in zip(row, log_units or map(log2_lower, row), strict=True)]
+        lost = max((log2_upper(c.rad()) - size for c, size in pairs if not c.is_zero()), default=-math.inf) + bits + 2
+        if lost <= 0:
+            ctx = context(bits + 32)
+            return ([to_real(ctx, c) for c in row] for row in rows)
+        need += min(lost, abs(need) + 64) + 8
+
+
 def resolved(
     compute: Callable[[int], Sequence[Ball]],
     bits: int,
@@ -136,31 +161,21 @@ def resolved(
     name: str,
     log_units: Sequence[float] | None = None,
 ) -> list[Real]:
-    """Return reals with errors below 2**-bits of their own size, or of 2**log_unit, from more and more bits.
-
-    Parameters
-    ----------
-    compute
-        From the precision, which is also the present one, to balls.
-    name
-        The φ that they are of.
+    """Return such a row of φ by its name, from a precision, which is also the present one, to balls.
 
     Raises
     ------
     AccuracyError
         Where bits do not help.
     """
-    while True:
-        with working_precision(work := math.ceil(precision)):
-            found = compute(work)
-        sizes = log_units or [log2_lower(c) for c in found]
-        losses = [log2_upper(c.rad()) - size for c, size in zip(found, sizes, strict=True) if not c.is_zero()]
-        lost = max(losses, default=-math.inf) + bits + 2
-        if lost <= 0:
-            return [to_real(context(bits + 32), c) for c in found]
-        precision += min(lost, precision) + 16
+
+    def rows(precision: float) -> list[Sequence[Ball]]:
         if precision > _MOST_PRECISION:
             raise AccuracyError(f"coefficients of {name} are too small; lower --truncation or --digits")
+        with working_precision(work := math.ceil(precision)):
+            return [compute(work)]
+
+    return next(relatively_accurate(rows, bits, precision, log_units))
 
 
 _MOST_PRECISION = 1 << 18

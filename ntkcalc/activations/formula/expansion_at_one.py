@@ -6,7 +6,7 @@ With G_n = D^{(n)}(1)/n! = E[φ^{(n)}(Z)²]/n!,
 
 and q̇ likewise from (n + 1) G_{n+1}. By Bonferroni's inequalities (p_k(j) and its tail are such sums for every k) what
 is left out is at most the first missing term. E[φ^{(n)}²] is a trapezoidal rule over Taylor series of φ with
-M = e^{y²/2} C_n, where C_n = (n!/r^n)² N⁺(y + r) by Cauchy's formula on circles of radius r.
+M = e^{y²/2} C_n, where C_n = (n!/r^n)² N(y + r) by Cauchy's formula on circles of radius r.
 
 Of D(−1 + δ) = Σ_n δ^n H_n, H_n = D^{(n)}(−1)/n! = E[φ^{(n)}(Z) φ^{(n)}(−Z)]/n!, what is left out from the n-th term on
 is at most δ^n G_n too, for D(−1 + δ) = Σ_k (−1)^k µ_k² (1 − δ)^k; and H_n has the rule and the M of G_n by Cauchy and
@@ -95,8 +95,8 @@ class DerivativesAtOne:
         return min((c + math.lgamma(n + 1) / _LN2 for c in self._sizes(n)), default=math.inf)
 
     def _sizes(self, n: int) -> list[float]:
-        """Return log2 of N⁺(b)/b^{2n} for all b."""
-        return [size - 2 * n * math.log2(b) for b, size in self.line.phi.phi.shifted_bounds]
+        """Return log2 of N(b)/b^{2n} for all b."""
+        return [size - 2 * n * math.log2(b) for b, size in self.line.phi.phi.bounds]
 
     def terms(self, degree: int, log_delta: float, bits: float) -> int | None:
         """Return the first N for which all terms with G_N are small enough, None where there is none."""
@@ -107,12 +107,10 @@ class DerivativesAtOne:
                 return n + 1
         return None
 
-    def terms_of_value(self, log_delta: float, log_errors: tuple[float, float]) -> int | None:
-        """Return N for which the terms of D with G_N and of D' with G_{N+1} are below errors, None if there is none."""
+    def terms_of_value(self, log_delta: float, log_error: float) -> int | None:
+        """Return N for which the terms of D with G_N and of D' with G_{N+1} are small enough, None if there is none."""
         for n in range(1, _MOST_TERMS):
-            beyond = n * log_delta
-            slope = beyond + math.log2(n + 1) + self.log_bound(n + 1)
-            if beyond + self.log_bound(n) < log_errors[0] and slope < log_errors[1]:
+            if n * log_delta + max(self.log_bound(n), math.log2(n + 1) + self.log_bound(n + 1)) < log_error:
                 return n
         return None
 
@@ -120,7 +118,7 @@ class DerivativesAtOne:
         """Return the rule for G_n, n ≤ terms, with errors 2**-need of about their size."""
         best = None
         peaks = self.line.phi.phi.peaks()
-        for height, log_n in self.line.phi.phi.shifted_bounds:
+        for height, log_n in self.line.phi.phi.bounds:
             for share in _SHARES:
                 radius, y = share * height, (1 - share) * height
                 loss = max(log_n - 2 * n * math.log2(radius) - min(self._sizes(n)) for n in (0, terms // 2, terms))
@@ -128,7 +126,7 @@ class DerivativesAtOne:
                 step = 2 * math.pi * y / (bits * _LN2 + y * y / 2 + _LN2)
                 mantissa, exponent = math.frexp(step)
                 step = math.ldexp(math.floor(mantissa * 64), exponent - 6)
-                kappa, log_peak = peaks.get(height, (0.45, math.inf))
+                kappa, log_peak = peaks[height]
                 if log_peak == math.inf:
                     continue
                 # beyond X: P e^{κ(x + r)² − x²/2} (n!/r^n)², which falls by its slope 2κ(X + r) − X < −1

@@ -27,7 +27,8 @@ from flint import arb, arb_mat, arb_poly
 from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, working_precision
 
 _LN2 = math.log(2)
-_HALF_WIDTHS = (1.0, 2.0, 4.0)  # U that are worth a try
+HALF_WIDTH = 2.0
+"""U of blocks of nodes that are equally far apart."""
 _CRAMER = 0.1199  # log2 of 1.0866, rounded up
 _FIRST_WINDOW = 256  # degrees that share a scale of s: 0 … 255, 256 … 511, 512 … 1023, …
 
@@ -88,19 +89,9 @@ def hermite_guard(degree: int, reach: float) -> float:
     return 16 + (farthest * root - farthest**2 / 2) / _LN2
 
 
-def best_width(count: int, reach: float, degree: int, need: float) -> float:
-    """Return the U with the least work, for so many nodes between 0 and `reach`."""
-    return min(_HALF_WIDTHS, key=lambda width: _work(width, count, reach, degree, need, 1))
-
-
 def sums_work(count: int, reach: float, degree: int, need: float, kinds: int) -> float:
-    """Return about the seconds that `hermite_sums` takes for one or both kinds of k."""
-    return min(_work(width, count, reach, degree, need, kinds) for width in _HALF_WIDTHS)
-
-
-def _work(width: float, count: int, reach: float, degree: int, need: float, kinds: int) -> float:
-    """Return the same for blocks of one half-width."""
-    bits, blocks = need + width * math.sqrt(degree) / _LN2, reach / (2 * width) + 1
+    """Return about the seconds that `hermite_sums` takes for one or both kinds of k, nodes between 0 and `reach`."""
+    bits, blocks = need + HALF_WIDTH * math.sqrt(degree) / _LN2, reach / (2 * HALF_WIDTH) + 1
     value, sums = 1.2e-5 + 2e-11 * bits**2, 8e-11 * bits * min(bits, 2 * degree)  # of one node
     moments = count * (value + sums) * (1 + kinds) / 2
     return moments + degree * blocks * (3.5e-6 + 1.2e-8 * bits) * kinds

@@ -10,7 +10,7 @@ for √a X + √δ Z is again N(0, 1):
   E_Z|φ(√a x + √δ(Z + iy))|² is at most 2N; √Q[m_j²] moves by no more than that (Minkowski).
 
 Nodes left out: |φ|² ≤ P e^{κx²} bounds m_j(x)² by P (1 − 2κδ)^{−1/2} e^{κ'x²}, κ' = κa/(1 − 2κδ); and
-E_X[φ(√a X + s)²] is at most N⁺(b)/√a for |s| ≤ b and e^{s²/2δ} E[φ²]/√a for any s, against
+E_X[φ(√a X + s)²] is at most e^{s²/2δ} E[φ²]/√a for any s, against
 |h_j(z)|² ≤ r^{−j} (1 − r²)^{−1/2} e^{z² r/(1+r)} (Mehler).
 
 The inner step times √δ is the grid g, and √a times the outer step a multiple of it: φ is evaluated on one grid, and
@@ -76,14 +76,12 @@ class LocalHermite:
     Parameters
     ----------
     need
-        −log2 of the outer rule's error, and of what it leaves out.
-    inner_need
-        −log2 of the error of √d_j that the inner rule makes.
+        −log2 of the outer rule's error, of what it leaves out, and of the error of √d_j that the inner rule makes.
     """
 
-    def __init__(self, line: Line, point: ExpansionPoint, degree: int, need: float, inner_need: float) -> None:
+    def __init__(self, line: Line, point: ExpansionPoint, degree: int, need: float) -> None:
         self.line, self.point, self.degree, self.parity = line, point, degree, line.phi.parity
-        self.need, self.inner_need = need, inner_need
+        self.need = need
         a, delta = point.at(context(64))
         self.a, self.delta = float(a), float(delta)
         self._log_delta = log2(delta)
@@ -103,16 +101,16 @@ class LocalHermite:
     def _seconds(self, plan: _Plan) -> float:
         half = 0.5 if self.parity else 1.0
         products = min(plan.seconds()) * (self.degree + 1)
-        long = 1 + self.inner_need / 1000
+        long = 1 + self.need / 1000
         return half * long * (products + plan.evaluations() * _CALL + plan.outer * self.degree * 2e-6)
 
     def _plan(self, height: float, log_n: float, share: float) -> _Plan | None:
         """Return rules for a strip of this height, a share of it for the inner one."""
         outer_reach, inner_reach = self._outer_reach, self._inner_reach
-        if outer_reach is None or inner_reach is None:
+        if outer_reach is None:
             return None
         root, scale = 2.0 ** (self._log_delta / 2), math.sqrt(self.a)
-        target = max(self.inner_need + 6 + log_n / 2, 1.0) * _LN2
+        target = max(self.need + 6 + log_n / 2, 1.0) * _LN2
         y = min(share * height / root, math.sqrt(2 * target))
         across = min((height - root * y) / scale, math.sqrt(2 * max(self.need, 0.0) * _LN2) + 1)
         inner_step = 2 * math.pi * y / (target + y * y / 2 + y * math.sqrt(self.degree))
@@ -128,7 +126,7 @@ class LocalHermite:
     @cached_property
     def _outer_reach(self) -> float | None:
         """An X beyond which the outer nodes add less than 2**-(need + 3)."""
-        kappa, log_peak = self.line.phi.phi.peak()
+        kappa, log_peak = self.line.phi.phi.peaks()[self.line.phi.phi.bounds[-1][0]]
         shrink = 1 - 2 * kappa * self.delta
         fall = 0.5 - kappa * self.a / shrink  # of ω m_j² ≤ P shrink^{−1/2} e^{−fall x²}
         if log_peak == math.inf or fall <= 0:
@@ -138,28 +136,16 @@ class LocalHermite:
         return max(1.0, math.sqrt(max(excess, 1.0) * _LN2 / fall))
 
     @cached_property
-    def _inner_reach(self) -> float | None:
-        """A z beyond which the inner nodes add less than 2**-(inner_need + 3) to √d_j."""
-        shift_bound = -math.log2(self.a) / 2
-        far = self._reach(0.25, max(log2_upper(self.line.square(0, 32.0)), 0.0) / 2 + shift_bound)
-        found = [] if far is None else [far]
-        for b, n_plus in self.line.phi.phi.shifted_bounds:
-            near = self._reach(0.5, max(n_plus, 0.0) / 2 + shift_bound)
-            end = b * 2.0 ** (-self._log_delta / 2)  # shifts √δ z up to b
-            if near is not None and far is not None and max(near, far) <= end:
-                found.append(near)
-        return min(found, default=None)
-
-    def _reach(self, fall: float, log_size: float) -> float | None:
-        """Return z beyond which sums of 2^log_size |h_j| e^{−fall z²} are below 2**-(inner_need + 4)."""
+    def _inner_reach(self) -> float:
+        """A z beyond which inner sums of 2^log_size |h_j| e^{−z²/4} add less than 2**-(need + 4) to √d_j."""
+        log_size = (max(log2_upper(self.line.square(0, 32.0)), 0.0) - math.log2(self.a)) / 2
         reaches = []
         for r in _MEHLER:
-            rest = fall - r / (2 * (1 + r))
-            if rest > 0.02:
-                start = self.degree / 2 * math.log(1 / r) - math.log(1 - r * r) / 4
-                total = start + (log_size + self.inner_need + 8) * _LN2 - math.log(rest)
-                reaches.append(max(1.0, math.sqrt(max(total, 1.0) / rest)))
-        return min(reaches, default=None)
+            rest = 0.25 - r / (2 * (1 + r))
+            start = self.degree / 2 * math.log(1 / r) - math.log(1 - r * r) / 4
+            total = start + (log_size + self.need + 8) * _LN2 - math.log(rest)
+            reaches.append(max(1.0, math.sqrt(max(total, 1.0) / rest)))
+        return min(reaches)
 
     # ---------------------------------------------------------------- sums
 
@@ -176,7 +162,7 @@ class LocalHermite:
     @property
     def _bits(self) -> int:
         """The precision of m_j."""
-        return math.ceil(max(self.inner_need, self.need / 2) + 0.45 * self.degree) + 48
+        return math.ceil(self.need + 0.45 * self.degree) + 48
 
     def _ball(self, which: int) -> Ball:
         """Return a or δ."""
@@ -203,7 +189,7 @@ class LocalHermite:
                     [t + p for t, p in zip(*pair, strict=True)] for pair in zip((direct, mirrored), parts, strict=True)
                 )
         with working_precision(self._bits + 64):
-            small = power_of_two(-self.inner_need)
+            small = power_of_two(-self.need)
             inner = [2 * c.abs_upper().sqrt() * small + small * small for c in direct]
             rest = power_of_two(-self.need) + power_of_two(plan.log_error)
             direct, mirrored = (

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, partial
@@ -23,10 +24,10 @@ from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.formula.balls import (
     Ball,
     exact,
-    log2_lower,
     log2_upper,
     log_total,
     real_program,
+    relatively_accurate,
     resolved,
     to_ball,
     to_real,
@@ -51,6 +52,10 @@ _GRAIN = 32  # bits to which the needs of splines are rounded up, for values sha
 _FEW_TERMS = 1024  # of a series that is faster than a spline's dual
 _JUMP_BITS = 256  # of the jumps whose orders are reported
 _MOST_ORDERS = 24  # of derivatives among which one that jumps is looked for
+
+
+class _NoSplineError(Exception):
+    """No spline has φ's jumps, or it is more work than a series."""
 
 
 class PiecewiseDual(QuadratureDual):
@@ -85,7 +90,9 @@ class PiecewiseDual(QuadratureDual):
     @cached_property
     def polynomial_parts(self) -> tuple[int | None, int | None]:
         """The degrees of φ's even and odd part where they are polynomials, −1 for zero."""
-        return polynomial_parts(self.tree) if self._pieces is None else polynomial_parts_of(self._pieces)
+        even, odd = polynomial_parts(self.tree)
+        other = (None, None) if self._pieces is None else polynomial_parts_of(self._pieces)
+        return even if other[0] is None else other[0], odd if other[1] is None else other[1]
 
     @property
     def proven_pieces(self) -> list[Piece] | None:
@@ -147,10 +154,6 @@ class PiecewiseDual(QuadratureDual):
 
     # ---------------------------------------------------------------- coefficients
 
-    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
-        """Return False: each k is looked at by itself."""
-        return False
-
     def moments(self, degree: int, need: float) -> list[Ball]:
         """Return balls of µ_0 … µ_degree at least, radii below 2**-need; kept for the next demands."""
         for known, kept in self._moments:
@@ -189,23 +192,23 @@ class PiecewiseDual(QuadratureDual):
         """Return the expansion of the spline's dual and of what is beside it, None where there is no spline."""
         log_delta = log2(point.at(context(64))[1])
         need = bits + 32 - 2 * min(0.0, self._log_norm) - 1.5 * log_delta + 2 * log2_float(degree)
-        while True:
+
+        def rows(need: float) -> list[list[Ball]]:
+            self._check_need(need)
             split = self._split(need, terms, series=True)
             if split is None:
-                return None
+                raise _NoSplineError
             precision = 64 * math.ceil((need + 64 + split.log_loss) / 64)
             with working_precision(precision):
                 delta = to_ball(point.at(context(precision + math.ceil(-log_delta)))[1])
                 beside = self._correction(split, precision)[0](arb_poly([1 - delta, delta]))
                 series, error = split.spline(precision).series(1, delta, degree + 1), self._log_errors(split)[0]
                 d = [widened(c + beside[j], error) for j, c in enumerate(series)]
-                rows = (d, *self._local_tails(d, point, degree, need + split.log_loss))
-                lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
-            if lost <= 0:
-                ctx = context(bits + 32)
-                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            need += min(lost, need) + 8
-            self._check_need(need)
+                return self._with_tails(d, delta, degree, need + split.log_loss)
+
+        with suppress(_NoSplineError):
+            return Expansion(*relatively_accurate(rows, bits, need))
+        return None
 
     def _split(self, need: float, terms: float, series: bool = False) -> Split | None:
         """Return a spline beyond whose `last` φ has norms of 2**-need; None where so many terms are less work."""

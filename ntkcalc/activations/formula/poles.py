@@ -14,15 +14,21 @@ and by Plancherel and because 2j ln s − s² − 2sy has a second derivative be
 On the lines Im u = y half-way between poles tanh and sigmoid take the values that they have on the real line, so that
 there ‖tanh''‖² = 16/15, ‖σ''‖² = 1/30, ‖σ'‖² = 1/6, and ‖(uσ)''‖ ≤ 2‖σ'‖ + ‖xe^{−|x|}‖ + y‖σ''‖: all below 2 + y.
 
-The ratios r_k = I_{k+1}/I_k obey r_k = (k + 1)/(w + r_{k+1}), a contraction. They grow with k by the Cauchy–Schwarz
-inequality, whence r_k ≤ u_k with u_k² + w u_k = k + 1, and r_k ≥ (k + 1)/(w + u_{k+1}). Only k of one parity count,
-for which R_k = I_{k+2}/I_k obey R_{k−2} = k(k − 1)/(w² + 2k + 1 − R_k), as much of a contraction as two steps of r_k.
+With one more integration by parts k I_{k−1} = I_{k+1} + w I_k, a sum of positive terms, by which balls keep their
+relative accuracy from the largest k down. There Taylor's series in w serves; its terms are those of I_k(−w), which is
+at most e^{w√(w² + 4k)} I_k(w):
+
+.. math::  I_k(w) = 2^{(k−1)/2} \Big(Γ(\tfrac{k+1}2) \, {}_1F_1(\tfrac{k+1}2; \tfrac12; \tfrac{w²}2)
+                    − \sqrt2 w Γ(\tfrac k2 + 1) \, {}_1F_1(\tfrac k2 + 1; \tfrac32; \tfrac{w²}2)\Big).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
+from operator import mul
 
 from flint import arb
 
@@ -34,8 +40,7 @@ from ntkcalc.activations.formula.trapezoid import Line
 _LN2 = math.log(2)
 _MOST_POLES = 64
 _FIRST = 64  # least k of a sum over poles
-_CHUNK = 128  # numbers of terms that share a precision
-_STEP = 3e-6  # seconds of one ratio and what becomes of it
+_STEP, _POLE = 1.2e-6, 5e-3  # seconds of one I_k and what becomes of it, and of the first ones of a pole
 
 
 class PoleLine(Line):
@@ -62,27 +67,21 @@ class PoleLine(Line):
         return self._low[1][: firsts[-1]] + self._from_poles(firsts, degree, need)
 
     def _plan(self, degree: int, need: float) -> tuple[float, list[int]]:
-        """Return the seconds, and from which k on 1, 2, … poles are enough; kept."""
+        """Return the seconds, and from which k on 1, 2, … poles are enough, none where the line is faster; kept."""
         if (degree, need) not in self._plans:
-            self._plans[degree, need] = self._cheapest(degree, need)
+            best: tuple[float, list[int]] = super().hermite_work(degree, need), []
+            firsts: list[int] = []
+            while len(firsts) < _MOST_POLES and (not firsts or firsts[-1] > _FIRST):
+                firsts = [*firsts, self._enough(len(firsts) + 1, degree, need + 2)]
+                if firsts[-1] <= degree:
+                    steps = sum(end - firsts[-1] for end in (degree + 1, *firsts))
+                    poles = (steps * _STEP + len(firsts) * _POLE) * (1 + need / 1000)
+                    work = super().hermite_work(firsts[-1], need) + poles
+                    if work > 2 * best[0]:
+                        break
+                    best = min(best, (work, firsts))
+            self._plans[degree, need] = best
         return self._plans[degree, need]
-
-    def _cheapest(self, degree: int, need: float) -> tuple[float, list[int]]:
-        """Return the same, computed."""
-        best: tuple[float, list[int]] = super().hermite_work(degree, need), []
-        firsts: list[int] = []
-        ratios, end = 0, degree + 1
-        for count in range(1, _MOST_POLES + 1):
-            ratios += _start((2 * count - 1) * self.ladder.distance, end, need)
-            firsts.append(end := self._enough(count, degree, need + 2))
-            if end > degree:
-                continue
-            work = super().hermite_work(firsts[-1], need) + ratios * _STEP * (1 + need / 1000)
-            if work < best[0]:
-                best = work, firsts.copy()
-            elif work > 2 * best[0] or firsts[-1] == _FIRST:
-                break
-        return best
 
     def _height(self, n: int) -> Ball:
         """Return y_n."""
@@ -112,99 +111,48 @@ class PoleLine(Line):
 
     def _from_poles(self, firsts: list[int], degree: int, need: float) -> list[Ball]:
         """Return µ_k, k from the last of `firsts` to the degree, of n poles where those from n on add nothing."""
-        first, order = firsts[-1], self.ladder.order
+        first, order, rest = firsts[-1], self.ladder.order, widened(arb(0), -need - 2)
 
         def sums(guard: float) -> list[Ball]:
             totals = [arb(0)] * (degree + 1 - first)
             for n, end in enumerate([degree + 1, *firsts[:-1]]):
                 if end > first:
                     self._add(n, first - order, min(end, degree + 1) - order, need + guard, totals)
-            return self._normalised(totals, first, need, guard)
+            with working_precision(self._precision(first, need + guard)):
+                factorials = accumulate(range(first + 1, degree + 1), mul, initial=arb(first).fac())
+                return [t if t.is_zero() else t * f.rsqrt() + rest for t, f in zip(totals, factorials, strict=True)]
 
         return refined(sums, need, 40.0, "rounding leaves no digits of what poles add")
 
-    def _normalised(self, totals: list[Ball], first: int, need: float, guard: float) -> list[Ball]:
-        """Return totals over √k!, k from the first, with the error of the poles that are left out."""
-        factorial, found, rest = arb(1), [], widened(arb(0), -need - 2)
-        with working_precision(math.ceil(need + guard)):
-            factorial = arb(first - 1).fac()
-        for chunk in _chunks(range(first, first + len(totals))):
-            with working_precision(_precision(float(self._height(0)), chunk[0], need + guard)):
-                for k in chunk:
-                    factorial *= k
-                    total = totals[k - first]
-                    found.append(total if total.is_zero() else total * factorial.rsqrt() + rest)
-        return found
-
     def _add(self, n: int, first: int, end: int, bits: float, totals: list[Ball]) -> None:
         """Add 2 Re ρ_n i(−i)^k I_k(y_n) for first ≤ k < end, with an error of 2**-bits √k! or so."""
-        height, nearest = float(self._height(n)), float(self._height(0))
-        parity = 0 if self.ladder.linear else 1  # for k of the other one they are 0
-        with working_precision(math.ceil(bits)):
+        precision = self._precision(first, bits)
+        with working_precision(precision):
+            terms = [self._term(n, k) for k in range(4)]
+            for k, value in self._integrals(n, first, end - 1, precision):
+                if term := terms[k % 4]:
+                    totals[k - first] += term * value
+
+    def _integrals(self, n: int, first: int, last: int, precision: int) -> Iterator[tuple[int, Ball]]:
+        """Yield k and I_k(y_n) from the last k down to the first one."""
+        height = float(self._height(n))
+        lost = height * math.sqrt(height**2 + 4 * (last + 1)) / _LN2
+        with working_precision(precision + math.ceil(lost)):
             w = self._height(n)
-            top, ratio = _double_ratio(w, *_narrow_ratio(w, _start(height, end, bits), end), parity)
-            terms, square = [self._term(n, k) for k in range(4)], w * w + 1
-            value = (arb.pi() / 2).sqrt() * (w * w / 2).exp() * (w / arb(2).sqrt()).erfc()
-        ratios = []
-        for chunk in _chunks(range(parity, top + 1, 2))[::-1]:
-            with working_precision(_precision(height, chunk[0], bits)):
-                for k in reversed(chunk):  # ratio is R_k
-                    if k < end:
-                        ratios.append(ratio)
-                    ratio = k * (k - 1) / (square + 2 * k - ratio)
-        ratios.reverse()
-        if parity:  # I_1 from I_0 and R_1
-            with working_precision(_precision(height, 0, bits)):
-                value *= w / (square + 1 - ratios[0])
-        for chunk in _chunks(range(parity, end, 2)):
-            found = []
-            with working_precision(_precision(height, chunk[0], bits)):
-                for k in chunk:
-                    if k >= first:
-                        found.append((k - first, terms[k % 4] * value))
-                    value *= ratios[k // 2]
-            with working_precision(_precision(nearest, chunk[0], bits)):
-                for place, term in found:
-                    totals[place] += term
+            after, value = (_integral(k, w) for k in (last + 1, last))
+        for k in range(last, first - 1, -1):
+            yield k, value
+            after, value = value, (after + w * value) / max(k, 1)
+
+    def _precision(self, k: int, bits: float) -> int:
+        """Return the bits that I_k(y_0)/√k!, of about e^{w²/4 − w√k}, takes for an error of 2**-bits."""
+        w = float(self._height(0))
+        return max(64, math.ceil(bits + (w * w / 4 - w * math.sqrt(k)) / _LN2))
 
 
-def _double_ratio(w: Ball, k: int, ratio: Ball, parity: int) -> tuple[int, Ball]:
-    """Return the first j < k of a parity, and R_j = r_j r_{j+1}, from r_k."""
-    below = k / (w + ratio)
-    if (k - 1) % 2 == parity:
-        return k - 1, below * ratio
-    return k - 2, (k - 1) / (w + below) * below
-
-
-def _narrow_ratio(w: Ball, start: int, end: int) -> tuple[int, Ball]:
-    """Return a k from `start` down to `end`, and r_k to 24 bits where there is one.
-
-    Its two bounds are taken down apart: where balls are wide, FLINT's division adds more than one step takes away.
-    """
-    low, high = (start + 1) / (w + _larger_root(w, start + 2)), _larger_root(w, start + 1)
-    while start > end and high - low > low * 2.0**-24:
-        low, high = start / (w + high), start / (w + low)
-        start -= 1
-    return start, low.union(high)
-
-
-def _chunks(numbers: range) -> list[range]:
-    """Return parts of a range that share a precision."""
-    return [numbers[i : i + _CHUNK] for i in range(0, len(numbers), _CHUNK)]
-
-
-def _precision(w: float, k: int, bits: float) -> int:
-    """Return the bits that I_k(w)/√k!, of about e^{w²/4 − w√k}, takes for an error of 2**-bits."""
-    return max(64, math.ceil(bits + (w * w / 4 - w * math.sqrt(k)) / _LN2))
-
-
-def _larger_root(w: Ball, square: int) -> Ball:
-    """Return the positive u with u² + wu = `square`."""
-    return 2 * square / (w + (w * w + 4 * square).sqrt())
-
-
-def _start(w: float, end: int, bits: float) -> int:
-    """Return a k such that errors of r_k, contracted by e^{−2w√k}, are below 2**-bits of 1/I_k(w) at `end`."""
-    root = math.sqrt(end)
-    left = max(bits * _LN2 - w * root, 32.0)
-    return math.ceil((root + left / (2 * w)) ** 2) + 8
+def _integral(k: int, w: Ball) -> Ball:
+    """Return I_k(w)."""
+    half, z = arb(1) / 2, w * w / 2
+    even = (half * (k + 1)).gamma() * z.hypgeom_1f1(half * (k + 1), half)
+    odd = (half * k + 1).gamma() * z.hypgeom_1f1(half * k + 1, 3 * half)
+    return arb(2) ** (half * (k - 1)) * (even - arb(2).sqrt() * w * odd)

@@ -35,8 +35,8 @@ from ntkcalc.activations.formula.balls import (
     log_total,
     middles,
     power_of_two,
+    relatively_accurate,
     to_ball,
-    to_real,
     working_precision,
 )
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
@@ -85,15 +85,6 @@ class _Series:
     terms_tell: bool
     """Whether more terms make S_K and S'_K more accurate, for they are from bounds."""
 
-    @cached_property
-    def rests(self) -> tuple[list[Any], list[Any]]:
-        """S_0 … S_K and S'_0 … S'_K."""
-        later = [*enumerate(self.squares.numbers)][:0:-1]
-        with mpfr_context(self.squares.ctx.prec):
-            rests = accumulate((c for _, c in later), initial=self.lasts[0])
-            slope_rests = accumulate((k * c for k, c in later), initial=self.lasts[1])
-            return [*rests][::-1], [*slope_rests][::-1]
-
     def tails(self, a: Any, delta: Any, j: int) -> tuple[Any, Any]:
         """Return q_j and q̇_j, numbers of MPFR, to the precision of its context.
 
@@ -130,13 +121,10 @@ class QuadratureDual:
     def __init__(self, line: Any, name: str) -> None:
         self._line, self.name = line, name
         self._moments: list[tuple[float, list[Ball]]] = []
-        self._fixed: dict[int, tuple[_Series, FixedSeries]] = {}
+        self._fixed: dict[int, tuple[list[Ball], list[Ball], FixedSeries]] = {}
         self._below_floor: set[int] = set()
         self._seen_to_the_floor: set[int] = set()
-        self._faint: set[int] = set()  # 0 where all even coefficients are below the floor, 1 where all odd ones are
-        self._looked_at: set[int] = set()
         self._without_derivatives = 0.0  # seconds of expansions near 1 by the other routes
-        self._more = 1.0, 0.0  # terms and bits that the last regrouped series took beyond its plan
 
     # ---------------------------------------------------------------- totals and Hermite coefficients
 
@@ -170,7 +158,7 @@ class QuadratureDual:
     def vanishes(self, k: int) -> bool:
         """Return whether µ_k is zero: by the structure of φ, or below the floor."""
         degree = self.polynomial_parts[k % 2]
-        return (degree is not None and k > degree) or k in self._below_floor or k % 2 in self._faint
+        return (degree is not None and k > degree) or k in self._below_floor
 
     def mean_square(self, bits: int) -> Real:
         """Return E[φ²]."""
@@ -181,15 +169,13 @@ class QuadratureDual:
         return self._total(bits, 1)
 
     def _total(self, bits: int, order: int) -> Real:
-        need = bits + 8.0
-        while True:
+        def rows(need: float) -> list[list[Ball]]:
             ball = self._line.square(order, need)
-            lost = -log2_lower(ball)
-            if lost + bits + 2 <= need:
-                return to_real(context(bits + 32), ball)
-            if need > FLOOR + 256 + bits or log2_upper(ball) < -FLOOR:
+            if log2_upper(ball) < -FLOOR or (need > FLOOR + 256 and ball.contains(0)):
                 raise _too_nearly_constant(self.name)
-            need = bits + lost + 4 if lost < math.inf else min(2 * need, max(need + 1, FLOOR + 200 + bits))
+            return [[ball]]
+
+        return next(relatively_accurate(rows, bits, bits + 8.0))[0]
 
     @cached_property
     def _log_norm(self) -> float:
@@ -210,42 +196,24 @@ class QuadratureDual:
 
     def hermite(self, degree: int, bits: int) -> list[Real]:
         """Return µ_0 … µ_degree, each with relative error below 2**-bits; exact zeros as zeros."""
-        need = bits + self._expected_loss(degree) - self._log_norm + 8
-        while True:
+
+        def rows(need: float) -> list[list[Ball]]:
             found = self.moments(degree, need)
             missing = [k for k in range(degree + 1) if not self.vanishes(k)]
-            worst = max((-log2_lower(found[k]) for k in missing), default=0.0)
-            if worst + bits + 1 <= need:
-                break
-            suspicious = need >= _SUSPICIOUS + bits
-            if suspicious and (self._finds_faint_part(found, missing) or self._finds_zeros(found, missing)):
-                continue
-            need = worst + bits + 8 if worst < math.inf else need + min(abs(need) + 64, FLOOR + bits)
-        ctx = context(bits + 32)
-        return [ctx.zero if self.vanishes(k) else to_real(ctx, found[k]) for k in range(degree + 1)]
+            if need >= _SUSPICIOUS + bits:
+                self._find_zeros(found, missing)
+            return [[arb(0) if self.vanishes(k) else found[k] for k in range(degree + 1)]]
 
-    def _finds_zeros(self, found: list[Ball], missing: list[int]) -> bool:
-        """Return whether some coefficients turn out to be below the floor; all that may be 0 are looked at, once."""
+        return next(relatively_accurate(rows, bits, bits + self._expected_loss(degree) - self._log_norm + 8))
+
+    def _find_zeros(self, found: list[Ball], missing: list[int]) -> None:
+        """Find out which coefficients are below the floor; all that may be 0 are looked at, once."""
         lost = [k for k in missing if found[k].contains(0) and k not in self._seen_to_the_floor]
-        if not lost:
-            return False
-        floor = self._log_norm - FLOOR
-        finer = self.moments(lost[-1], 2 - floor)
-        self._seen_to_the_floor.update(lost)
-        tiny = {k for k in lost if log2_upper(finer[k]) < floor}
-        self._below_floor |= tiny
-        return bool(tiny)
-
-    def _finds_faint_part(self, found: list[Ball], missing: list[int]) -> bool:
-        """Return whether all even or all odd coefficients turn out to be below the floor, for E[ψ²] of that part is."""
-        for kind in () if self._parity_sign else (0, 1):
-            own = [k for k in missing if k % 2 == kind]
-            if own and kind not in self._looked_at and all(found[k].contains(0) for k in own):
-                self._looked_at.add(kind)
-                if self._line.log_part(1 - 2 * kind, 2 * (FLOOR + 4 - self._log_norm)) < 2 * (self._log_norm - FLOOR):
-                    self._faint.add(kind)
-                    return True
-        return False
+        if lost:
+            floor = self._log_norm - FLOOR
+            finer = self.moments(lost[-1], 2 - floor)
+            self._seen_to_the_floor.update(lost)
+            self._below_floor |= {k for k in lost if log2_upper(finer[k]) < floor}
 
     def _expected_loss(self, degree: int) -> float:
         """Return about how much smaller than the largest µ_degree is, in bits."""
@@ -271,7 +239,7 @@ class QuadratureDual:
         if not a:
             return self._about_zero(degree, bits)
         terms, need = self._series_plan(point, degree, bits)
-        local = self._local(point, degree, bits, self._local_need(point, degree, bits))
+        local = self._local(point, degree, self._local_need(point, degree, bits))
         beside_one = self._at_one.terms(degree, log2(delta), bits)
         work = {
             "series": self._series_work(terms, need),
@@ -299,54 +267,45 @@ class QuadratureDual:
 
     def _beside_one(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return the expansion from derivatives of D at 1."""
-        ctx, log_delta = context(bits + 64), log2(point.at(context(64))[1])
-        need = extra = bits + 24.0
-        while True:
-            terms = self._at_one.terms(degree, log_delta, extra)
+        log_delta = log2(point.at(context(64))[1])
+
+        def rows(need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+            terms = self._at_one.terms(degree, log_delta, need)
             self._check_need(need if terms is not None else math.inf)
             assert terms is not None
             with working_precision(math.ceil(need) + 2 * terms + 64):
                 delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
-                rows = self._at_one.expansion(delta, degree, terms, need)
-                lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
-            if lost <= 0:
-                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            need, extra = need + min(lost, abs(need) + 64) + 8, extra + min(lost, 64.0)
+                return self._at_one.expansion(delta, degree, terms, need)
+
+        return Expansion(*relatively_accurate(rows, bits, bits + 24.0))
 
     def _about_zero(self, degree: int, bits: int) -> Expansion:
         """Return µ_k² and the tails of E[φ²] and E[φ'²], those below the floor as zeros."""
         ctx = context(bits + 32)
-        mu = self.hermite(degree + 1, bits + 8)
-        d = [ctx.convert(m) ** 2 for m in mu]
-        need = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
+        d = [ctx.convert(m) ** 2 for m in self.hermite(degree + 1, bits + 8)]
+        least = bits + 16.0 - 2 * self._log_norm + self._expected_loss(degree + 1) * 2
         floors = [log2(total) - 2 * FLOOR for total in (self.mean_square(16), self.slope_square(16))]
-        while True:
-            rests, slope_rests = self._rests(degree + 1, need)
-            rows = [
+
+        def rows(need: float) -> list[list[Ball]]:
+            self._check_need(need)
+            _, rests, slope_rests = self._rests(degree + 2, need)
+            return [
                 [arb(0) if log2_upper(r) < floor else r for r in row]
                 for floor, row in zip(floors, (rests[: degree + 1], slope_rests[1 : degree + 2]), strict=True)
             ]
-            seen = (r for row in rows for r in row if not r.is_zero())
-            lost = max((log2_upper(r.rad()) - log2_lower(r) for r in seen), default=-math.inf)
-            if lost < -bits - 1:
-                break
-            suspicious = need >= _SUSPICIOUS + bits and not any(mu[degree:])
-            need += min(lost + bits, abs(need) + 64) + 8
-            if suspicious:  # all that is left may be below the floor
-                need = max(need, 16 + 2 * log2_float(degree) - min(floors))
-            self._check_need(need)
-        return Expansion(d, *([to_real(ctx, r) for r in row] for row in rows))
 
-    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball]]:
-        """Return balls of S_k and of S'_k, k ≤ terms + 1, with the relative accuracy of µ_k², for they are sums."""
+        return Expansion(d, *relatively_accurate(rows, bits, least))
+
+    def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
+        """Return balls of µ_k², S_k and S'_k, k ≤ terms, with the relative accuracy of µ_k², for they are sums."""
         with working_precision(math.ceil(need) + 32):
-            squares, lasts = self._squares(terms + 1, need)
+            squares, lasts = self._squares(terms, need)
             slopes = [k * c for k, c in enumerate(squares)]
             rests, slope_rests = (
                 [*accumulate(reversed(row[1:]), initial=last)][::-1]
                 for row, last in zip((squares, slopes), lasts, strict=True)
             )
-        return rests, slope_rests
+        return squares, rests, slope_rests
 
     def _squares(self, terms: int, need: float) -> tuple[list[Ball], tuple[Ball, Ball]]:
         """Return balls of µ_0² … µ_K², K = terms, from µ_k with radii 2**-need, and of S_K and S'_K.
@@ -403,14 +362,12 @@ class QuadratureDual:
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
         """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
-        planned, steep = (terms, need), False
-        terms, need = math.ceil(terms * self._more[0]), need + self._more[1]
+        steep = False
         while True:
             series = self._series(terms, need)
             found = self._composed(series, point, degree, bits)
             lost, short = self._errors(series, point, found, degree, bits)
             if lost <= 0 and short <= 0:
-                self._more = terms / planned[0], need - planned[1]
                 return Expansion(found.d, found.tails, found.slope_tails)
             if lost > 0:  # far more where no digit is known yet
                 need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
@@ -448,14 +405,14 @@ class QuadratureDual:
 
     def _series(self, terms: int, need: float) -> _Series:
         """Return µ_k² up to K = terms, S_K and S'_K."""
-        squares, lasts = self._squares(terms, need)
-        ctx = context(math.ceil(need) + 48)
-        with mpfr_context(ctx.prec):
-            numbers, last, slope_last = middles(squares), *(max(c, gmpy2.mpfr(0)) for c in middles(lasts))
+        balls, lasts = self._squares(terms, need)
+        squares = _in_mpfr(balls, need)
+        with mpfr_context(squares.ctx.prec):
+            last, slope_last = (max(c, gmpy2.mpfr(0)) for c in middles(lasts))
         moved = log2_widest(self.moments(terms, need))
         errors = moved + 1e-3, *(log2_upper(c.rad()) + 1 for c in lasts)
         tell = any(self._tails.beyond(terms, i) < log2_upper(c.rad()) + 1.5 for i, c in enumerate(lasts))
-        return _Series(MpfrSeries(ctx, numbers), (last, slope_last), (errors[0], errors[1], errors[2]), tell)
+        return _Series(squares, (last, slope_last), (errors[0], errors[1], errors[2]), tell)
 
     def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
@@ -479,18 +436,16 @@ class QuadratureDual:
         Of q and q̇ only the last are looked at: the others are sums of them and of d_j.
         """
         log_a, log_delta = (log2(x) for x in point.at(context(64)))
-        terms, tails = len(series.squares) - 1, self._tails
+        terms = len(series.squares) - 1
         beyond, slope_beyond = (
             log_total((mpfr_log2(rest), error)) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
         )
 
-        def excess(row: int, j: int, goal: float) -> float:
-            """By how many bits the terms left out exceed a goal: as S_K says or, where they do, as derivatives say."""
+        def left_out(row: int, j: int) -> float:
+            """Return log2 of a bound on what the terms left out add."""
             if row:
-                missing = (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
-                return min(missing, tails.tail(terms, j, log_delta, row == 2)) - goal
-            missing = beyond + log_largest_weight(terms, j, log_a, log_delta)
-            return (missing if missing <= goal else min(missing, tails.coefficient(terms, j, log_delta))) - goal
+                return (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
+            return beyond + log_largest_weight(terms, j, log_a, log_delta)
 
         lost = short = -math.inf
         lasts = [(row, degree, mpfr_numbers(q)[degree]) for row, q in ((1, found.tails), (2, found.slope_tails))]
@@ -498,7 +453,7 @@ class QuadratureDual:
             size = mpfr_log2(c)
             rounding, last = self._moved(series, row, size, log_delta)
             lost = max(lost, rounding - size + bits + 3)
-            short = max(short, excess(row, j, size - bits - 3))
+            short = max(short, left_out(row, j) - size + bits + 3)
             if series.terms_tell:
                 short = max(short, last - size + bits + 4)
             else:
@@ -519,7 +474,7 @@ class QuadratureDual:
 
     @cached_property
     def _tails(self) -> Tails:
-        return Tails(self._line.phi.phi.shifted_bounds)
+        return Tails(self._line.phi.phi.bounds)
 
     def _local_need(self, point: ExpansionPoint, degree: int, bits: int) -> float:
         """Return about −log2 of the least of d_0 … d_{degree+1} with as many bits as asked for."""
@@ -528,23 +483,9 @@ class QuadratureDual:
         size = max(self._log_square(k) + log_binomial(k, j, log_a, log_delta) for k in _ladder(max(j, 1)))
         return max(bits + 24 - size, 16.0)
 
-    def _local(self, point: ExpansionPoint, degree: int, bits: int, need: float) -> LocalHermite:
-        """Return local coefficients whose rules err by 2**-need, and so many bits below the least √d_j.
-
-        They go on until what is beyond them is too small to count, for tails that are sums; where that takes many,
-        tails are differences, and all √d_j have as many bits as the least one.
-        """
-        last = self._last_local(point, degree, need)
-        inner_need = (need + bits) / 2 + 8 if last is not None else need + 8
-        return LocalHermite(self._line, point, last or degree + 1, need, inner_need)
-
-    def _last_local(self, point: ExpansionPoint, degree: int, need: float) -> int | None:
-        """Return about the last local coefficient that tails which are sums take, if there are not too many."""
-        log_delta = log2(point.at(context(64))[1])
-        for last in range(degree + 2, 2 * degree + 48, degree // 64 + 1):
-            if max(self._tails.local(last - 1, log_delta, slope) - slope * 2 for slope in (False, True)) < -need:
-                return last
-        return None
+    def _local(self, point: ExpansionPoint, degree: int, need: float) -> LocalHermite:
+        """Return local coefficients whose rules err by 2**-need."""
+        return LocalHermite(self._line, point, degree + 1, need + 8)
 
     def is_no_constant(self) -> bool:
         """Return whether E[φ²] and E[φ'²] are plainly positive."""
@@ -552,35 +493,24 @@ class QuadratureDual:
 
     def _locally(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
         """Return d_j as means of squares, tails as differences from E[φ²] and E[φ'²]."""
-        first, more = self._local_need(point, degree, bits), 0.0
-        while True:
-            need = first + more
-            d = self._local(point, degree, bits + math.ceil(more), need).coefficients()
-            rows = (d[: degree + 2], *self._local_tails(d, point, degree, need))
-            lost = max(log2_upper(c.rad()) - log2_lower(c) for row in rows for c in row) + bits + 2
-            if lost <= 0:
-                ctx = context(bits + 32)
-                return Expansion(*([to_real(ctx, c) for c in row] for row in rows))
-            more += min(lost, abs(need) + 64) + 8
-            self._check_need(first + more)
 
-    def _local_tails(
-        self, d: list[Ball], point: ExpansionPoint, degree: int, need: float
-    ) -> tuple[list[Ball], list[Ball]]:
-        """Return q_0 … q_degree and q̇: sums where there are enough d_j, else differences from totals."""
-        log_delta = log2(point.at(context(64))[1])
-        found = []
-        with working_precision(math.ceil(need) + 64):
-            delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
-            slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
-            for row, total, slope in ((d, 0, False), (slopes, 1, True)):
-                if len(d) > degree + 2:
-                    beyond = power_of_two(self._tails.local(len(row) - 1, log_delta, slope))
-                    rests = list(accumulate(reversed(row), initial=arb(0).union(beyond)))[-2::-1]
-                else:
-                    rests = list(accumulate(row, lambda left, c: left - c, initial=self._line.square(total, need)))[1:]
-                found.append(rests[: degree + 1])
-        return found[0], found[1]
+        def rows(need: float) -> list[list[Ball]]:
+            self._check_need(need)
+            d = self._local(point, degree, need).coefficients()
+            with working_precision(math.ceil(need) + 64):
+                delta = to_ball(point.at(context(math.ceil(need) + 64))[1])
+                return self._with_tails(d, delta, degree, need)
+
+        return Expansion(*relatively_accurate(rows, bits, self._local_need(point, degree, bits)))
+
+    def _with_tails(self, d: list[Ball], delta: Ball, degree: int, need: float) -> list[list[Ball]]:
+        """Return d_j with both tails, differences from E[φ²] and E[φ'²], in the present precision."""
+        slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+        rests = (
+            accumulate(row, lambda left, c: left - c, initial=self._line.square(order, need))
+            for order, row in enumerate((d, slopes))
+        )
+        return [d, *([*row][1 : degree + 2] for row in rests)]
 
     # ---------------------------------------------------------------- values
 
@@ -590,7 +520,7 @@ class QuadratureDual:
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * math.ceil(bits / 32)
         terms = self._terms_of_values(log_size, bits)
-        ready = bits in self._fixed and len(self._fixed[bits][0].squares) > terms
+        ready = bits in self._fixed and len(self._fixed[bits][0]) > terms
         if terms > 256 and t.size.near_one and not ready:
             series = self._line.hermite_work(terms, bits + 40.0) + terms * _SQUARES if terms < _MOST_TERMS else math.inf
             if (found := self._near_one.value(t, bits, terms, series)) is not None:
@@ -599,7 +529,7 @@ class QuadratureDual:
 
     @cached_property
     def _near_one(self) -> ValuesNearOne:
-        return ValuesNearOne(self._line, self._at_one, (2 * self._log_norm, log2(self.slope_square(16))))
+        return ValuesNearOne(self._line, self._at_one, min(2 * self._log_norm, log2(self.slope_square(16))))
 
     def _terms_of_values(self, log_size: float, bits: int) -> int:
         terms = 32
@@ -612,12 +542,10 @@ class QuadratureDual:
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         while terms <= _MOST_TERMS:
-            series, fixed = self._prepared(terms, bits)
+            *rests, fixed = self._prepared(terms, bits)
             left, steeper = (
-                log_total((mpfr_log2(row[terms]), error)) - log2(total)
-                for row, error, total in zip(
-                    series.rests, series.log_errors[1:], (self.mean_square(16), self.slope_square(16)), strict=True
-                )
+                log2_upper(row[terms]) - log2(total)
+                for row, total in zip(rests, (self.mean_square(16), self.slope_square(16)), strict=True)
             )
             if max(left + (terms + 1) * log_size, steeper + terms * log_size) < -bits - 2:
                 return fixed.at(t, terms)
@@ -627,16 +555,23 @@ class QuadratureDual:
             "coefficients; lower --digits, or keep away from 1 and -1"
         )
 
-    def _prepared(self, terms: int, bits: int) -> tuple[_Series, FixedSeries]:
-        """Return the series of so many terms or more, also in fixed point; the longest is kept for other values."""
+    def _prepared(self, terms: int, bits: int) -> tuple[list[Ball], list[Ball], FixedSeries]:
+        """Return S_k, S'_k and the series in fixed point, of so many terms or more; the longest is kept."""
         known = self._fixed.get(bits)
-        if known is None or len(known[0].squares) <= terms:
+        if known is None or len(known[0]) <= terms:
             need = bits + 2 * log2_float(terms) + 16 + max(0.0, -2 * self._log_norm)
-            series = self._series(terms, need)
+            squares, rests, slope_rests = self._rests(terms, need)
             if len(self._fixed) > 8:
                 self._fixed.clear()
-            known = self._fixed[bits] = series, FixedSeries.of(series.squares, bits)
+            known = self._fixed[bits] = rests, slope_rests, FixedSeries.of(_in_mpfr(squares, need), bits)
         return known
+
+
+def _in_mpfr(balls: list[Ball], need: float) -> MpfrSeries:
+    """Return the middles of balls that are known to 2**-need."""
+    ctx = context(math.ceil(need) + 48)
+    with mpfr_context(ctx.prec):
+        return MpfrSeries(ctx, middles(balls))
 
 
 def log2_float(x: float) -> float:

@@ -1,4 +1,6 @@
-r"""N(b) = sup_{|y|<b} E|φ(Z + iy)|², an upper bound by ball arithmetic, and the widest strip that has one.
+r"""N(b) = ∫ sup_{|y|<b} |φ(x + iy)|² sup_{|s|<b} ω(x − s) dx by ball arithmetic, and the widest strip that has one.
+
+It bounds E|φ(Z + iy)|² for |y| < b, and by Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N(b), and so Σ_{k>K} µ_k² k^n.
 
 The rectangle |x| ≤ R, 0 ≤ y ≤ b is covered by boxes. A box on which φ is a finite ball holds no singularity; its
 bound times the Gaussian mass of its sides is added up. The boxes that contribute most are halved while that helps.
@@ -61,17 +63,12 @@ class _Cell:
         """The least |x|."""
         return 0.0 if self.left <= 0 <= self.right else min(abs(self.left), abs(self.right))
 
-    def log_part(self, shift: float) -> float:
-        """Return log2 of a bound on the cell's part of N, or of N⁺."""
-        return 2 * self.size + _gaussian_log_mass(self.left, self.right, shift)
-
 
 @dataclass(frozen=True)
 class _Cover:
-    """log2 of bounds on N and N⁺, and κ < 1/2 with log2 of a bound on |φ|² e^{−κx²}."""
+    """log2 of N, and κ < 1/2 with log2 of a bound on |φ|² e^{−κx²}."""
 
     size: float = math.inf
-    shifted: float = math.inf
     peak: tuple[float, float] = (KAPPAS[-1], math.inf)
 
 
@@ -88,7 +85,7 @@ class Strip:
             self._run = program([tree], ComplexBalls())
 
     def log_bound(self, height: float) -> float:
-        """Return log2 of a bound on N(height), ∞ where none is found."""
+        """Return log2 of N(height), ∞ where none is found."""
         if height not in self._covers:
             with working_precision(_PRECISION):
                 self._covers[height] = self._cover(height)
@@ -118,22 +115,12 @@ class Strip:
                 low, high = (middle, high) if self.log_bound(middle) < math.inf else (low, middle)
         self.log_bound(low / 1.5)
 
-    @cached_property
-    def shifted_bounds(self) -> list[tuple[float, float]]:
-        r"""Heights b with log2 N⁺(b), N⁺(b) = ∫ sup_{|y|<b} |φ(x + iy)|² sup_{|s|<b} ω(x − s) dx.
-
-        By Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N⁺(b), which bounds Σ_{k>K} µ_k² k^n.
-        """
-        return [(b, shifted) for b, _ in self.bounds if (shifted := self._covers[b].shifted) < math.inf]
-
     def _cover(self, height: float) -> _Cover:
         beyond = _far_bounds(self.tree, height, 0.5, 2)
         if beyond is None:
             return _Cover()
         start = beyond[0].start
-        tails, shifted_tails = (
-            max(g.log_tail(start, weight, 2) for g in beyond) + 1 for weight in (0.5, 0.5 * (1 - height / start) ** 2)
-        )
+        tails = max(g.log_tail(start, 0.5 * (1 - height / start) ** 2, 2) for g in beyond) + 1
         found = [self._cell(a, b, height) for a, b in _grid(start, height)]
         heapify(found)
         seen = max(tails, *(self._seen(c, height) for c in found))
@@ -154,18 +141,13 @@ class Strip:
                 seen = max(seen, self._seen(part, height))
                 heappush(found, part)
         return _Cover(
-            log_total([tails, *(c.log_part(0.0) for c in found)]),
-            log_total([shifted_tails, *(c.log_part(height) for c in found)]),
+            log_total([tails, *(2 * c.size + _gaussian_log_mass(c.left, c.right, height) for c in found)]),
             next((peak for kappa in KAPPAS if (peak := _peak(found, beyond, kappa))[1] < math.inf), _Cover.peak),
         )
 
     def peaks(self) -> dict[float, tuple[float, float]]:
         """Return for every height κ < 1/2 and log2 of a bound on |φ|² e^{−κx²} in the strip."""
         return {b: self._covers[b].peak for b, _ in self.bounds}
-
-    def peak(self) -> tuple[float, float]:
-        """Return κ < 1/2 and log2 of a bound on φ² e^{−κx²} on the real line."""
-        return self._covers[self.bounds[-1][0]].peak
 
     def _cell(self, left: float, right: float, height: float) -> _Cell:
         """Bound φ on [left, right] × [0, height], in boxes no higher than wide."""
@@ -282,10 +264,10 @@ class Analytic:
 
     @cached_property
     def slope_bounds(self) -> list[tuple[float, float]]:
-        """Heights y with log2 of bounds on sup E|φ'(Z + iy)|²: by Cauchy's formula N⁺(y + r)/r² for every r."""
+        """Heights y with log2 of bounds on sup E|φ'(Z + iy)|²: by Cauchy's formula N(y + r)/r² for every r."""
         return [
             ((1 - share) * b, n - 2 * math.log2(share * b) + 1e-6)
-            for b, n in self.phi.shifted_bounds
+            for b, n in self.phi.bounds
             for share in _SLOPE_SHARES
         ]
 

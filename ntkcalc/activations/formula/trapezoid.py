@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, power_of_two, refined, widened, working_precision
+from ntkcalc.activations.formula.balls import Ball, log2_upper, refined, widened, working_precision
 from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
-from ntkcalc.activations.formula.hermite_sums import Block, Nodes, best_width, hermite_sums, sums_work
+from ntkcalc.activations.formula.hermite_sums import HALF_WIDTH, Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
@@ -120,17 +120,16 @@ class Line:
         rule = self.hermite_rule(degree, need + 1)
 
         def sums(guard: float) -> list[Ball]:
-            found = hermite_sums(self.blocks(rule, degree, need, kinds), degree, need + guard)
+            found = hermite_sums(self.blocks(rule, kinds), degree, need + guard)
             with working_precision(math.ceil(need + guard) + 16):
                 rest = widened(arb(0), rule.log_error)
                 return [m + rest for m in found]
 
         return refined(sums, need, 1.0, _NO_VALUE)
 
-    def blocks(self, rule: Rule, degree: int, need: float, kinds: Sequence[int]) -> Iterator[Block]:
+    def blocks(self, rule: Rule, kinds: Sequence[int]) -> Iterator[Block]:
         """Yield the nodes n·step ≥ 0, with coefficients of the nodes at −n·step too."""
-        width = best_width(rule.count, rule.count * rule.step, degree, need)
-        half = max(1, math.floor(width / rule.step))
+        half = max(1, math.floor(HALF_WIDTH / rule.step))
 
         def block(first: int) -> Block:
             def nodes() -> Nodes:
@@ -179,24 +178,6 @@ class Line:
             raise AccuracyError("no bounds on a formula far from 0 are proven: does it hardly change?")
         rule = trapezoidal([(b, n + b * b / (2 * _LN2)) for b, n in sizes], far, need + 2, 0.5, 2)
         return self._square(rule, phi.slope_evaluator if order else phi.evaluator, need)
-
-    def log_part(self, sign: int, need: float) -> float:
-        """Return log2 of a bound on E[ψ²], ψ(x) = (φ(x) + sign φ(−x))/2, as far down as 2**-need.
-
-        That is Σ µ_k² over all even k or over all odd k.
-        """
-        phi, total = self.phi, arb(0)
-        assert phi.far is not None
-        rule = trapezoidal([(b, n + b * b / (2 * _LN2)) for b, n in phi.phi.bounds], phi.far, need, 0.5, 2)
-        bits, step = math.ceil(need / 2) + 64, arb(rule.step)
-        for first in range(0, rule.count + 1, _BLOCK):
-            with working_precision(bits - math.floor((first * rule.step) ** 2 / (4 * _LN2))):
-                run = phi.evaluator()
-                for n in range(first, first + _BLOCK):
-                    x = n * step
-                    value = run(x)[0] + sign * run(-x)[0]
-                    total += (-x * x / 2).exp() * value * value
-        return log2_upper(total * step + power_of_two(rule.log_error))
 
     def _square(self, rule: Rule, evaluator: Callable[[], Program], need: float) -> Ball:
         """Return Σ step f(x)² ω(x) with the rule's error, of a parity from the nodes x ≥ 0.

@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.balls import log2_upper, to_ball, to_real, working_precision
+from ntkcalc.activations.formula.balls import Ball, refined, to_ball, to_real, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
 from ntkcalc.activations.formula.local_hermite import LocalHermite
 from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Real, context, log2
 
-_MOST_BITS = 1 << 18
 _GUARD = 24.0  # bits of derivatives beyond those asked for
 
 _Value = tuple[Real, Real]
@@ -30,12 +28,12 @@ class ValuesNearOne:
     ----------
     derivatives
         Those of D at ±1.
-    log_squares
-        log2 of E[φ²] and of E[φ'²].
+    log_square
+        log2 of the smaller one of E[φ²] and E[φ'²].
     """
 
-    def __init__(self, line: Line, derivatives: DerivativesAtOne, log_squares: tuple[float, float]) -> None:
-        self._line, self._derivatives, self._log_squares = line, derivatives, log_squares
+    def __init__(self, line: Line, derivatives: DerivativesAtOne, log_square: float) -> None:
+        self._line, self._derivatives, self._log_square = line, derivatives, log_square
         self._spent: dict[int, list[tuple[int, float]]] = {}  # by bits: terms of a series in its place, seconds
         self._without_derivatives = 0.0  # seconds of values that these would have served
         self._known: dict[tuple[int, Real], dict[int, _Value]] = {}  # by bits and 1 − |t|, for both signs
@@ -70,23 +68,23 @@ class ValuesNearOne:
         """Return local coefficients, None at ±1."""
         if not t.size.smaller:
             return None
-        need = bits + 16 - min(0.0, self._log_squares[0]) - log2(t.size.smaller)
-        return LocalHermite(self._line, t.size, 1, need, need)
+        need = bits + 16 - min(0.0, self._log_square) - log2(t.size.smaller)
+        return LocalHermite(self._line, t.size, 1, need)
 
     def _derivatives_for(self, t: Correlation, bits: int) -> int | None:
         """Return how many derivatives are enough, None where there are no such."""
         log_delta = log2(t.size.smaller) if t.size.smaller else -math.inf
-        d, slope = self._log_squares
-        return self._derivatives.terms_of_value(log_delta, (d - bits - 8, slope - bits - 8))
+        return self._derivatives.terms_of_value(log_delta, self._log_square - bits - 8)
 
     def _beside_an_end(self, t: Correlation, bits: int, terms: int) -> _Value:
         """Return D(t) and D'(t) from derivatives at ±1."""
-        need, ctx = bits + _GUARD, context(bits + 16)
-        while need < _MOST_BITS:
-            with working_precision(math.ceil(need) + 32):
-                found = self._derivatives.value(t.sign, to_ball(t.size.smaller), terms, need)
-            lost = max(log2_upper(c.rad()) - size for c, size in zip(found, self._log_squares, strict=True)) + bits + 2
-            if lost <= 0:
-                return to_real(ctx, found[0]), to_real(ctx, found[1])
-            need += min(lost, need) + 8
-        raise AccuracyError("derivatives of a formula are too large; lower --digits")
+
+        def sums(guard: float) -> list[Ball]:
+            with working_precision(math.ceil(bits + guard) + 32):
+                return [*self._derivatives.value(t.sign, to_ball(t.size.smaller), terms, bits + guard)]
+
+        found = refined(
+            sums, bits + 2 - self._log_square, _GUARD, "derivatives of a formula are too large; lower --digits"
+        )
+        value, slope = (to_real(context(bits + 16), c) for c in found)
+        return value, slope
