@@ -8,22 +8,22 @@ Three routes, each of which carries the proof of its error; an estimate of their
 
   .. math::  d_j = \sum_k µ_k² p_k(j), \qquad q_j = δ \sum_i S_i p_i(j), \qquad \dot q_j = δ \sum_i S'_{i+1} p_i(j),
 
-  where k > K adds at most S_K max_{k>K} p_k(j) to d_j, and S_K times the chance of j hits or fewer in K + 1 trials to
-  q_j (errors of µ_k: `QuadratureDual._moved`); only the last q_j is summed so, those before it are q_{j−1} = q_j + d_j;
+  where k > K adds at most S_K max_{k>K} p_k(j) to d_j, and i ≥ K at most S_K times the chance of j hits or fewer in K
+  trials to q_j; only the last q_j is summed so, those before it are q_{j−1} = q_j + d_j;
 * local Hermite coefficients (`local_hermite`), for a near 1 and narrow strips.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
+from operator import mul
 from typing import Any
 
-import gmpy2
-from flint import arb
+import flint
+from flint import arb, arb_poly, arb_series
 
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
@@ -31,12 +31,12 @@ from ntkcalc.activations.formula.balls import (
     Ball,
     log2_lower,
     log2_upper,
-    log2_widest,
-    log_total,
     middles,
     power_of_two,
     relatively_accurate,
+    series_length,
     to_ball,
+    widened,
     working_precision,
 )
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
@@ -49,8 +49,7 @@ from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.activations.formula.values_near_one import ValuesNearOne
 from ntkcalc.errors import AccuracyError
-from ntkcalc.numerics.mpfr_series import MpfrSeries, mpfr_numbers
-from ntkcalc.numerics.mpmath_engine import MpmathEngine
+from ntkcalc.numerics.mpfr_series import MpfrSeries
 from ntkcalc.numerics.precision import (
     Real,
     context,
@@ -58,8 +57,6 @@ from ntkcalc.numerics.precision import (
     log_binomial,
     log_chance,
     mpfr_context,
-    mpfr_log2,
-    to_mpfr,
 )
 from ntkcalc.numerics.work import announce
 
@@ -73,35 +70,6 @@ _COMPOSITION = 1.2e-5  # seconds that one Hermite coefficient takes in a composi
 _SQUARES = 2e-5  # seconds that the sums of squares take for one Hermite coefficient
 _MOST_LAYERS = 6  # that take new Hermite coefficients each; in depth, those known suffice
 _LONGEST = 4000.0  # seconds of estimated work that are refused
-
-
-@dataclass(frozen=True)
-class _Series:
-    """µ_0² … µ_K², S_K and S'_K, the middles of balls, with log2 of bounds on the errors of µ_k, of S_K and of S'_K."""
-
-    squares: MpfrSeries
-    lasts: tuple[Any, Any]  # numbers of MPFR
-    log_errors: tuple[float, float, float]
-    terms_tell: bool
-    """Whether more terms make S_K and S'_K more accurate, for they are from bounds."""
-
-    def tails(self, a: Any, delta: Any, j: int) -> tuple[Any, Any]:
-        """Return q_j and q̇_j, numbers of MPFR, to the precision of its context.
-
-        With W_k = δ Σ_{i<k} p_i(j), the chance of more than j hits in k trials, they are S_K W_{K+1} + Σ_{k≤K} µ_k² W_k
-        and S'_K W_K + Σ_{k≤K} k µ_k² W_{k−1}.
-        """
-        numbers, precision = self.squares.numbers, gmpy2.get_context().precision
-        with mpfr_context(precision + 2 * len(numbers).bit_length()):
-            more = delta ** (j + 1)
-            q = q_dot = here = before = gmpy2.mpfr(0)
-            for k in range(j, len(numbers)):
-                if c := numbers[k]:
-                    q, q_dot = q + c * here, q_dot + k * c * before
-                here, before = here + more, here
-                more = more * a * (k + 1) / (k + 1 - j)
-            last, slope_last = self.lasts
-            return q + last * here, q_dot + slope_last * before
 
 
 class QuadratureDual:
@@ -188,7 +156,7 @@ class QuadratureDual:
             if known >= need and len(kept) > degree:
                 return kept
         need = 32 * math.ceil((need + 8) / 32)
-        degree += degree // 16 + 10  # no fewer than `_more_terms` asks for first
+        degree += degree // 16 + 10  # which a series may take next
         announce(self._line.hermite_work(degree, need), _MOST_LAYERS)
         found: list[Ball] = self._line.hermite(degree, need)
         self._moments = [(need, found), *self._moments[:3]]
@@ -361,116 +329,45 @@ class QuadratureDual:
         return work + terms * (1 + need / 1000) * _COMPOSITION
 
     def _regrouped(self, point: ExpansionPoint, degree: int, bits: int, terms: int, need: float) -> Expansion:
-        """Return the regrouped series, of more terms and bits until its errors are proven to be small enough."""
-        steep = False
-        while True:
-            series = self._series(terms, need)
-            found = self._composed(series, point, degree, bits)
-            lost, short = self._errors(series, point, found, degree, bits)
-            if lost <= 0 and short <= 0:
-                return Expansion(found.d, found.tails, found.slope_tails)
-            if lost > 0:  # far more where no digit is known yet
-                need += (max(min(lost, abs(need) + 64), need / 2) if lost > bits else lost) + 8
-            if short > 0:
-                terms = self._more_terms(series, short, steep)
-            steep = lost > bits
-            if steep:
-                fewest, least = self._steep_plan(point, degree, bits)
-                terms, need = max(terms, fewest), max(need, least)
+        """Return the regrouped series, of more terms and bits until its errors are proven to be small enough.
+
+        If all k of φ are about their mean κ, as a wave's are, d_j is (κδ)^j e^{−κδ}/j!, and what k > K adds is at most
+        about (Kδ)^j a^{K−j}/j!.
+        """
+        logs, first = [log2(x) for x in point.at(context(64))], need
+        steep = float(self.slope_square(16) / self.mean_square(16) * point.at(context(64))[1]) / _LN2  # κδ, in bits
+
+        def rows(need: float) -> list[list[Ball]]:
+            nonlocal terms
+            if need - first > bits and steep > bits / 4:  # no digit is known yet of what all k are about their mean of
+                fewest = math.ceil((steep + bits + 24) / -logs[0]) + degree + 2
+                terms, need = max(terms, fewest), max(need, bits + 24 + steep / 2)
             self._check_need(need)
-            if terms > _MOST_TERMS:
-                raise AccuracyError(
-                    f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
-                    f"{_MOST_TERMS} Hermite coefficients; lower --depth, --truncation or --digits"
-                )
-
-    def _more_terms(self, series: _Series, short: float, steep: bool) -> int:
-        """Return more terms: half as many while most of φ is to come, few for a wave, or as many as bounds tell."""
-        terms, step = len(series.squares) - 1, len(series.squares) // 16 + 8
-        if steep:
-            return terms + step
-        all_there = mpfr_log2(series.lasts[0]) <= 2 * self._log_norm - 1
-        most, goal = terms + terms // (4 if all_there else 2) + 8, self._tails.beyond(terms, 1) - short
-        enough = (k for k in range(terms + step, most, step) if self._tails.beyond(k, 1) < goal)
-        return next(enough, most) if series.terms_tell else most
-
-    def _steep_plan(self, point: ExpansionPoint, degree: int, bits: int) -> tuple[int, float]:
-        """Return the terms and radii that an expansion takes if all k of φ are about their mean κ.
-
-        Then d_j is (κδ)^j e^{−κδ}/j!, and what k > K adds is at most about (Kδ)^j a^{K−j}/j!.
-        """
-        a, delta = point.at(context(64))
-        size = float(self.slope_square(16) / self.mean_square(16) * delta) / _LN2
-        return math.ceil((size + bits + 24) / -log2(a)) + degree + 2, bits + 24 + size / 2
-
-    def _series(self, terms: int, need: float) -> _Series:
-        """Return µ_k² up to K = terms, S_K and S'_K."""
-        balls, lasts = self._squares(terms, need)
-        squares = _in_mpfr(balls, need)
-        with mpfr_context(squares.ctx.prec):
-            last, slope_last = (max(c, gmpy2.mpfr(0)) for c in middles(lasts))
-        moved = log2_widest(self.moments(terms, need))
-        errors = moved + 1e-3, *(log2_upper(c.rad()) + 1 for c in lasts)
-        tell = any(self._tails.beyond(terms, i) < log2_upper(c.rad()) + 1.5 for i, c in enumerate(lasts))
-        return _Series(squares, (last, slope_last), (errors[0], errors[1], errors[2]), tell)
-
-    def _composed(self, series: _Series, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
-        """Return d_0 … d_{degree+1}, q and q̇ that the terms give, relative error 2**-(bits + 4)."""
-        engine, ctx = MpmathEngine(bits + 5), context(bits + 48)
-        a, delta = point.at(ctx)
-        found = engine.regroup(series.squares, a, delta, degree + 2)
-        with mpfr_context(ctx.prec):
-            d, near, far = found.numbers, to_mpfr(a), to_mpfr(delta)
-            q, q_dot = series.tails(near, far, degree)
-            slopes = [(j + 1) * c / far for j, c in enumerate(d[1:])]
-            tails, slope_tails = (
-                [*accumulate(row[degree:0:-1], initial=last)][::-1] for row, last in ((d, q), (slopes, q_dot))
+            while terms <= _MOST_TERMS:
+                squares, *rests = self._rests(terms, need)
+                with working_precision(math.ceil(bits + need - first) + 2 * terms.bit_length() + 64):
+                    a, delta = (to_ball(x) for x in point.at(context(flint.ctx.prec)))
+                    chances = [*_chances(a, delta, degree, terms)]
+                    sums = _composed(squares, a, delta, degree + 2)
+                    sums += [delta * sum(map(mul, row[degree + i : terms], chances)) for i, row in enumerate(rests)]
+                    beyond = [log2_upper(row[terms]) for row in rests]
+                    errors = [beyond[0] + log_largest_weight(terms, j, *logs) for j in range(degree + 2)]
+                    errors += [b + log_few_hits(terms - 1 - i, degree, *logs) for i, b in enumerate(beyond)]
+                    *d, last, slope_last = map(widened, sums, errors)
+                    slopes = [(j + 1) * c / delta for j, c in enumerate(d[1:])]
+                    tails = zip((d, slopes), (last, slope_last), strict=True)
+                    found = [d, *([*accumulate(row[degree:0:-1], initial=q)][::-1] for row, q in tails)]
+                unknown = any(c.contains(0) for c in sums)
+                if unknown or all(e - log2_upper(c) + bits + 3 <= 0 for c, e in zip(sums, errors, strict=True)):
+                    return found
+                known = len(self.moments(terms, need)) - 1
+                terms = known if known > terms else terms + terms // 4 + 8
+            raise AccuracyError(
+                f"{self.name}: an expansion at correlation {float(point.at(context(64))[0]):.6g} needs more than "
+                f"{_MOST_TERMS} Hermite coefficients; lower --depth, --truncation or --digits"
             )
-        return Expansion(found, MpfrSeries(ctx, tails), MpfrSeries(ctx, slope_tails))
 
-    def _errors(
-        self, series: _Series, point: ExpansionPoint, found: Expansion, degree: int, bits: int
-    ) -> tuple[float, float]:
-        """Return by how many bits rounding and the terms left out exceed 2**-(bits + 2) of any number, at worst.
-
-        Of q and q̇ only the last are looked at: the others are sums of them and of d_j.
-        """
-        log_a, log_delta = (log2(x) for x in point.at(context(64)))
-        terms = len(series.squares) - 1
-        beyond, slope_beyond = (
-            log_total((mpfr_log2(rest), error)) for rest, error in zip(series.lasts, series.log_errors[1:], strict=True)
-        )
-
-        def left_out(row: int, j: int) -> float:
-            """Return log2 of a bound on what the terms left out add."""
-            if row:
-                return (beyond if row == 1 else slope_beyond) + log_few_hits(terms, j, log_a, log_delta)
-            return beyond + log_largest_weight(terms, j, log_a, log_delta)
-
-        lost = short = -math.inf
-        lasts = [(row, degree, mpfr_numbers(q)[degree]) for row, q in ((1, found.tails), (2, found.slope_tails))]
-        for row, j, c in (*((0, j, c) for j, c in enumerate(mpfr_numbers(found.d))), *lasts):
-            size = mpfr_log2(c)
-            rounding, last = self._moved(series, row, size, log_delta)
-            lost = max(lost, rounding - size + bits + 3)
-            short = max(short, left_out(row, j) - size + bits + 3)
-            if series.terms_tell:
-                short = max(short, last - size + bits + 4)
-            else:
-                lost = max(lost, last - size + bits + 4)
-        return lost, short
-
-    def _moved(self, series: _Series, row: int, size: float, log_delta: float) -> tuple[float, float]:
-        """Return log2 of bounds on what errors of µ_k, and of S_K or S'_K, change in a number of this size.
-
-        With |µ_k| moved by ε at most, Cauchy and Schwarz give 2ε√(d_j/δ) + ε²/δ of d_j, 2ε√(K q_j) + Kε² of q_j and
-        2εK√q̇_j + K²ε² of q̇_j, for Σ_k p_k(j) = 1/δ.
-        """
-        moved, *lasts = series.log_errors
-        many = math.log2(len(series.squares))
-        factor = (-log_delta, many, 2 * many)[row]
-        rounding = log_total((moved + 1 + (size + factor) / 2, 2 * moved + factor))
-        return rounding, (-math.inf, *lasts)[row]
+        return Expansion(*relatively_accurate(rows, bits, need))
 
     @cached_property
     def _tails(self) -> Tails:
@@ -565,6 +462,24 @@ class QuadratureDual:
                 self._fixed.clear()
             known = self._fixed[bits] = rests, slope_rests, FixedSeries.of(_in_mpfr(squares, need), bits)
         return known
+
+
+def _composed(row: Sequence[Ball], a: Ball, delta: Ball, terms: int) -> list[Ball]:
+    """Return the first coefficients of Σ c_k (a + δx)^k, by Horner's rule over blocks of k."""
+    line = arb_poly([a, delta])
+    with series_length(terms):
+        total, step = arb_series([0]), arb_series((line**terms).coeffs()[:terms])
+        for first in reversed(range(0, len(row), terms)):
+            total = total * step + arb_series(arb_poly(row[first : first + terms])(line).coeffs())
+    return [total[j] for j in range(terms)]
+
+
+def _chances(a: Ball, delta: Ball, j: int, end: int) -> Iterator[Ball]:
+    """Yield p_k(j) for j ≤ k < end."""
+    chance = delta**j
+    for k in range(j, end):
+        yield chance
+        chance = chance * a * (k + 1) / (k + 1 - j)
 
 
 def _in_mpfr(balls: list[Ball], need: float) -> MpfrSeries:
