@@ -196,11 +196,3 @@ def test_float64_refuses_what_would_underflow() -> None:
         NumpyEngine().series([WIDE.mpf(1), WIDE.mpf(10) ** -330])
     with pytest.raises(AccuracyError, match=r"t\^0 is too large"):
         NumpyEngine().scale(WIDE.mpf(10) ** 330, NumpyEngine().series([WIDE.mpf(1)]))
-
-
-@pytest.mark.parametrize("terms", [2, 7, 40])
-@pytest.mark.parametrize("name", ["exp(-pi sqrt p)", "1/p!", "p even, p^(-3/2)", "p in 0 and 7"])
-def test_regrouping_is_the_composition_with_a_line(name: str, terms: int) -> None:
-    a = WIDE.mpf(3) / 7
-    found = MpmathEngine(90).regroup(series(name, 60), a, 1 - a, terms)
-    assert worst_error(found, composition(series(name, 60), [a, 1 - a, *[WIDE.zero] * (terms - 2)])) <= 2.0**-90

@@ -60,16 +60,6 @@ def rounded(x: Any, digits: int) -> Decimal:
     return decimal(from_mpfr(context(x.precision), x), digits)
 
 
-def binomial_coefficient(numbers: Sequence[Any], a: Any, delta: Any, j: int) -> Any:
-    r"""Return the coefficient of s^j of :math:`\sum_k c_k (a + δs)^k`: :math:`\sum_k c_k \binom kj a^{k−j} δ^j`."""
-    with gmpy2.context(gmpy2.get_context(), precision=gmpy2.get_context().precision + 2 * len(numbers).bit_length()):
-        weight, total = delta**j, gmpy2.mpfr(0)
-        for k in range(j, len(numbers)):
-            total += numbers[k] * weight
-            weight = weight * a * (k + 1) / (k + 1 - j)
-    return total
-
-
 def stretched(numbers: Sequence[Any], scale: Any) -> list[Any]:
     """Return the coefficients of a(λt)."""
     power, row = gmpy2.mpfr(1), []

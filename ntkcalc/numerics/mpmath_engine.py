@@ -17,7 +17,6 @@ from ntkcalc.errors import NtkcalcError
 from ntkcalc.numerics.engine import ErrorBound
 from ntkcalc.numerics.mpfr_series import (
     MpfrSeries,
-    binomial_coefficient,
     fixed_point,
     mpfr_logs,
     mpfr_numbers,
@@ -35,7 +34,6 @@ from ntkcalc.numerics.packed_series import (
 from ntkcalc.numerics.precision import Real, context, mpfr_context, mpfr_log2, to_mpfr
 
 _MEMORY = 1 << 30  # bytes that the powers of one composition may take
-_SHORT = 24  # coefficients that are summed one by one
 _UNSEEN = 60  # bits below the largest term at which terms do not show in a double
 _GROWTH = 16  # coefficients before a group of them are so many times as many as are in it
 _SPARE = 6  # bits more for a composition, which takes long to do again
@@ -94,14 +92,6 @@ class MpmathEngine:
         with self._numbers(longest):
             composed = self._composed([mpfr_numbers(r) for r in outers], mpfr_numbers(inner))
             return [self._series(row, longest) for row in composed]
-
-    def regroup(self, series: Sequence[Real], a: Real, delta: Real, terms: int) -> MpfrSeries:
-        """Return the polynomial Σ c_k t^k at t = a + δs as a series in s, truncated."""
-        if terms > _SHORT:
-            return self.compose([series], [a, delta, *[0 * a] * (terms - 2)])[0]
-        with self._numbers(len(series)):
-            numbers, near, far = mpfr_numbers(series), to_mpfr(a), to_mpfr(delta)
-            return self._series([binomial_coefficient(numbers, near, far, j) for j in range(terms)], len(series))
 
     def _product(self, a: list[Any], b: list[Any]) -> list[Any]:
         terms = len(a)
