@@ -357,6 +357,16 @@ def test_tails_that_fall_fast_have_all_their_digits() -> None:
             assert abs(ctx.convert(tail) - expected) <= expected * ctx.ldexp(1, -bits)
 
 
+def test_an_expansion_next_to_1_of_what_falls_at_once_takes_few_terms() -> None:
+    """E[e^{cX} e^{cY}] = e^{c²(1 + t)}; the coefficients at 0.9999 fall by 2^-26 each."""
+    ctx, bits = context(200), 60
+    square = delta = ctx.mpf(1) / 10000
+    found = activation("exp(x/100)").dual.expansion(ExpansionPoint(delta, near_one=True), 60, bits)
+    for j, d in enumerate(found.d):
+        expected = ctx.exp(square * (2 - delta)) * (square * delta) ** j / ctx.factorial(j)
+        assert abs(ctx.convert(d) - expected) <= expected * ctx.ldexp(1, -bits)
+
+
 def test_what_is_zero_far_out_is_known_to_be() -> None:
     for t in (tree("abs(relu(x)/(1+x^2))^1.5"), derivative(tree("abs(relu(x)/(1+x^2))^1.5"))):
         bound = growth(t, 16.0, 0.0, -1)

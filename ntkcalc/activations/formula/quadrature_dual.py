@@ -265,35 +265,22 @@ class QuadratureDual:
         return Expansion(d, *relatively_accurate(rows, bits, least))
 
     def _rests(self, terms: int, need: float) -> tuple[list[Ball], list[Ball], list[Ball]]:
-        """Return balls of µ_k², S_k and S'_k, k ≤ terms, with the relative accuracy of µ_k², for they are sums."""
-        with working_precision(math.ceil(need) + 32):
-            squares, lasts = self._squares(terms, need)
-            slopes = [k * c for k, c in enumerate(squares)]
-            rests, slope_rests = (
-                [*accumulate(reversed(row[1:]), initial=last)][::-1]
-                for row, last in zip((squares, slopes), lasts, strict=True)
-            )
-        return squares, rests, slope_rests
+        """Return balls of µ_k², S_k and S'_k, k ≤ K = terms, from µ_k with radii 2**-need.
 
-    def _squares(self, terms: int, need: float) -> tuple[list[Ball], tuple[Ball, Ball]]:
-        """Return balls of µ_0² … µ_K², K = terms, from µ_k with radii 2**-need, and of S_K and S'_K.
-
-        These are differences from E[φ²] and E[φ'²], or between 0 and their bounds, whichever is known better.
+        S_K and S'_K are differences from E[φ²] and E[φ'²], or between 0 and their bounds, whichever is known better.
+        The others are sums of them and of what comes before, with the relative accuracy of µ_k².
         """
         with working_precision(math.ceil(need) + 32):
-            mu, zero = self.moments(terms, need)[: terms + 1], arb(0)
-            squares = [zero if self.vanishes(k) else m * m for k, m in enumerate(mu)]
-            rest = self._line.square(0, need) - sum(squares, zero)
-            slope_rest = self._line.square(1, need) - sum(
-                (k * c for k, c in enumerate(squares) if not c.is_zero()), zero
-            )
-            lasts = self._bounded(rest, terms, 0), self._bounded(slope_rest, terms, 1)
-        return squares, lasts
-
-    def _bounded(self, rest: Ball, terms: int, order: int) -> Ball:
-        """Return S_K or S'_K as it is known from a difference, or from its bound where that is less than the error."""
-        log_bound = self._tails.beyond(terms, order)
-        return arb(0).union(power_of_two(log_bound)) if log_bound < log2_upper(rest.rad()) else rest
+            squares = [
+                arb(0) if self.vanishes(k) else m * m for k, m in enumerate(self.moments(terms, need)[: terms + 1])
+            ]
+            rests = []
+            for order, row in enumerate((squares, [k * c for k, c in enumerate(squares)])):
+                last, log_bound = self._line.square(order, need) - sum(row, arb(0)), self._tails.beyond(terms, order)
+                if log_bound < log2_upper(last.rad()):
+                    last = arb(0).union(power_of_two(log_bound))
+                rests.append([*accumulate(reversed(row[1:]), initial=last)][::-1])
+        return squares, rests[0], rests[1]
 
     def _check_need(self, need: float) -> None:
         if need > 1 << 18:
