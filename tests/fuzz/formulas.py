@@ -303,6 +303,7 @@ def warm_up() -> None:
             ntk_coefficients(text, 2, 4, sigma_w2="max", digits=6)
         except NtkcalcError:
             continue
+    ntk_coefficients("tanh", 2, 4, digits=40, engine="mpmath")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

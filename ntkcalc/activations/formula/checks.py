@@ -24,6 +24,7 @@ _MOST_CELLS = 2048
 _PLACES = 400  # bits of the places of kinks
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
+_UNSURE = ("is too large", "have no digits")  # reasons that are none of the function
 _INFINITE = ("division by zero", "is too large")  # reasons of which limits say more
 
 
@@ -49,7 +50,8 @@ def check_singularities(tree: Tree, text: str) -> None:
         With the place.
     """
     for place in unreal_places(tree):
-        if reason := obstacle([tree], place):
+        reason = obstacle([tree], place)
+        if reason and not reason.endswith(_UNSURE):
             raise _undefined(text, reason, float(place))
     for zero in zeros(tree):
         with working_precision(_BITS):
@@ -161,7 +163,8 @@ def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, nea
             return found
     if all(ball.is_finite() for ball in found):
         return found
-    if reason := obstacle(trees, x):
+    reason = obstacle(trees, x)
+    if reason and not reason.endswith(_UNSURE):
         raise _undefined(text, reason, near)
     raise AccuracyError(f"{text}: no values are found next to x = {near:.6g}")
 
