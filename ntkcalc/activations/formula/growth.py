@@ -115,26 +115,14 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
 
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
-    found = _decided(tree, start, sign, _as_it_is)
-    return found if first_branch(found) is None else None
-
-
-def decided_beside(tree: Tree, end: Fraction, side: int, start: float) -> Tree:
-    """Return what a tree is between end and end + side/start, with the branches that are proven to be taken there."""
-    return _decided(tree, start, 1, lambda u: reciprocal(u, end, side))
-
-
-def _decided(tree: Tree, start: float, sign: int, change: Callable[[Tree], Tree]) -> Tree:
-    """Return a tree with branches taken as deciders, changed to functions of sign · x ≥ start, have signs there."""
     with working_precision(_PRECISION):
         while (found := first_branch(tree)) is not None:
             node, choice = found
-            choice = replace(choice, decider=change(choice.decider))
             regions = _regions([choice.decider], start, 0.0)
             directions = (region.direction_of(choice, region.line(sign)) for region in regions)
             direction = next(filter(None, directions), 0)
             if not direction:
-                break
+                return None
             tree = taken(tree, node, choice.above if direction > 0 else choice.below)
     return tree
 

@@ -22,8 +22,8 @@ from ntkcalc.activations.formula.functions import OVER, SMOOTH, Program, outer_d
 from ntkcalc.activations.formula.trees import Tree, X, node
 
 _MOST_BITS = 4096.0  # before the point
-_FIRST = {"log": 0, "log1p": -1, "sqrt": 0}  # where functions begin that are not real everywhere
 _LOWEST, _HIGHEST = arb.neg_inf(), arb.pos_inf()
+_FIRST = {"log": arb(0), "log1p": arb(-1), "sqrt": arb(0)}  # where functions begin that are not real everywhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,16 +138,18 @@ class RangeField:
         return Range(arb(0), self.exp(r * self.log(Range(a.high, a.high))).high) if a.low == 0 else UNREAL
 
     def _smooth(self, name: str, u: Range) -> Range:
-        """Return the range of a smooth function, from its ends if it has one direction."""
+        """Return the range of a smooth function, from its ends if it has one direction; a logarithm may be −∞."""
         f = SMOOTH[name]
-        if u.unreal or (name in _FIRST and not (u.low > _FIRST[name] or (name == "sqrt" and u.low == 0))):
+        first = _FIRST.get(name, _LOWEST)
+        if u.unreal or not (u.low >= first and (u.high > first or name == "sqrt")):
             return UNREAL
         if f.within is not None:
             everywhere = Range(arb(f.within[0]), arb(f.within[1]))
             own = around(_value(name, u.whole)) if u.bounded else UNREAL
             return everywhere if own.unreal else Range(max(own.low, everywhere.low), min(own.high, everywhere.high))
         assert f.ends is not None
-        low, high = (_value(name, end) if end.is_finite() else arb(f.ends[i]) for i, end in enumerate(u._ends))
+        low = _value(name, u.low) if u.low.is_finite() and u.low > first else arb(f.ends[0])
+        high = _value(name, u.high) if u.high.is_finite() else arb(f.ends[1])
         return Range(low.lower(), high.upper()) if f.ends[0] < f.ends[1] else Range(high.lower(), low.upper())
 
     def _over(self, name: str, u: Range) -> Range:

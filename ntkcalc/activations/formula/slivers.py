@@ -7,6 +7,7 @@ m y^p e^{g y^s}, a bound on φ(c ± 1/y) for all y from one over the width on (`
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,7 @@ from ntkcalc.activations.formula.functions import derivative
 from ntkcalc.activations.formula.growth import growth, reciprocal
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.errors import InputError
 
 _LN2 = math.log(2)
 _PRECISION = 64
@@ -32,12 +34,14 @@ class Sliver:
     @cached_property
     def log_sizes(self) -> tuple[float, float]:
         """log2 of bounds on |φ| and |φ'|, whichever formula holds."""
-        with working_precision(_PRECISION):
+        rows = ([*self.trees], [derivative(t) for t in self.trees])
+        with working_precision(_PRECISION):  # a ball is that of where its formula is real
             box, values = self.left.union(self.right), Range(self.left, self.right)
-            both = ([*self.trees], [derivative(t) for t in self.trees])
-            by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
-            by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
-            size, slope = (max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True))
+            size, slope = (
+                max(map(min, map(log2_upper, real_program(*row)(box)), (u.log_size for u in ranges(row, values))))
+                + 1e-6
+                for row in rows
+            )
         return size, slope
 
     @property
@@ -67,12 +71,15 @@ class Sliver:
         log_width = log2_upper(self.right - self.left)
         if self.log_sizes[order] < math.inf:
             return times * self.log_sizes[order] + log_width
-        if len(self.trees) > 1:
-            return math.inf
-        tree = derivative(self.trees[0]) if order else self.trees[0]
-        found = [math.inf]
+        return max(self._log_mass(derivative(t) if order else t, times, log_width) for t in self.trees)
+
+    def _log_mass(self, tree: Tree, times: int, log_width: float) -> float:
+        """Return such a bound for a formula that is not finite at an end."""
+        found, start = [math.inf], float(2.0 ** min(-log_width - 1e-9, 1000.0))
         for end, side in ((self.left, 1), (self.right, -1)):
-            g = growth(reciprocal(tree, exact(end), side), least_reciprocal(log_width), 0.0, 1)
+            g = None
+            with suppress(InputError):  # of ends with too many digits
+                g = growth(reciprocal(tree, exact(end), side), start, 0.0, 1)
             if g is None:
                 continue
             if not g.rate and (rest := 1 - times * g.power) > 0:
@@ -89,8 +96,3 @@ class Sliver:
                 if not all(v.is_finite() for v in run(end)):
                     return end
             return ((self.left + self.right) / 2).mid()
-
-
-def least_reciprocal(log_width: float) -> float:
-    """Return a lower bound on 1/|x − c| within an interval of such a width next to c."""
-    return float(2.0 ** min(-log_width - 1e-9, 1000.0))
