@@ -24,7 +24,6 @@ from ntkcalc.activations.formula.functions import (
     WORDS,
     Branch,
     branch,
-    meaning,
     outer_derivative,
     polynomial,
 )
@@ -104,7 +103,7 @@ class Form:
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
     """Return a bound on |φ(sign · x + iy)| for x ≥ start, |y| ≤ height, None where none is proven."""
     with working_precision(_PRECISION):
-        for region in _regions([tree], start, height):
+        for region in _regions(tree, start, height):
             with suppress(UnboundedError):
                 size, power, rate, order = region.bound(region.form(tree, region.line(sign)))
                 if size.is_finite() and rate.is_finite():
@@ -118,7 +117,7 @@ def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     with working_precision(_PRECISION):
         while (found := first_branch(tree)) is not None:
             node, choice = found
-            regions = _regions([choice.decider], start, 0.0)
+            regions = _regions(choice.decider, start, 0.0)
             directions = (region.direction_of(choice, region.line(sign)) for region in regions)
             direction = next(filter(None, directions), 0)
             if not direction:
@@ -161,10 +160,10 @@ def _mirrored(u: Tree) -> Tree:
     return one_quotient(reflected(u))
 
 
-def _regions(trees: list[Tree], start: float, height: float) -> Iterator[_Region]:
+def _regions(tree: Tree, start: float, height: float) -> Iterator[_Region]:
     """Yield what may tell a bound for x ≥ start, |y| ≤ height: powers of z, then of e^{cx} for c in exponents."""
     yield _Region(start, height)
-    slopes = {} if height else dict.fromkeys(c for t in in_order(*trees) if (c := _slope(t)) is not None)
+    slopes = {} if height else dict.fromkeys(c for t in in_order(tree) if (c := _slope(t)) is not None)
     for slope in slopes:
         with suppress(UnboundedError):
             yield _LogRegion(start, slope)
@@ -220,8 +219,6 @@ class _Region:
     def _node(self, t: Tree, a: list[Form], x: Form) -> Form:
         if not a:
             return _algebraic(self.field.number(t.number) if t.number is not None else self.field.constant(t.word))
-        if t.word == "*" and t.arguments[0] is t.arguments[1]:
-            return self.square(a[0])
         if t.word in _ARITHMETIC:
             return _ARITHMETIC[t.word](self, *a)
         if t.word == "power" and t.arguments[1].number is not None:
@@ -369,14 +366,6 @@ class _Region:
             rate = high.rate + low.rate * self._falling(low.order - high.order)
         return Form(factor, a.power + b.power, rate, Fraction(1) if rate.is_zero() else high.order)
 
-    def square(self, a: Form) -> Form:
-        """Return a², which is not negative on the real line, also where the sign of a is not known."""
-        found = self.multiply(a, a)
-        if not (self.real and a.factor.imag == 0 and a.rate.imag == 0) or a.factor.is_zero():
-            return found
-        low, high = (arb(size) ** 2 for size in (a.factor.abs_lower(), a.factor.abs_upper()))
-        return Form(acb(low.union(high)), found.power, found.rate, found.order)
-
     def divide(self, a: Form, b: Form) -> Form:
         inverse = 1 / b.factor
         if not inverse.is_finite():
@@ -472,9 +461,14 @@ class _Region:
             return self.divide(self.function(OVER[name], u), u)
         if name in _RULES:
             return _RULES[name](self, u)
-        tree = meaning(name)
-        assert tree is not None
-        return self.form(tree, u)
+        texts = _WRITTEN.get(name, (SMOOTH[name].meaning,))
+        if name in _BY_SIGN:
+            direction = self._direction(u)
+            texts = _BY_SIGN[name][direction < 0 :][:1] if direction else ()
+        for text in texts:
+            with suppress(UnboundedError):
+                return self.form(_parsed(text), u)
+        raise UnboundedError
 
     def exp(self, u: Form) -> Form:
         if u.inside_log is not None:
@@ -488,32 +482,6 @@ class _Region:
         m = max(0, math.ceil((_STEEP_ORDER - u.power) / u.order))  # e^g ≥ g^m/m!
         least = size * slow**m / math.factorial(m)
         return self._exponential(arb(1), Fraction(0), -least * phase.abs_lower(), u.power + m * u.order)
-
-    def _require_narrow(self, u: Form) -> None:
-        """Refuse unless |Im u| ≤ 1, where |1 + e^{±u}| ≥ 1 and |ln(1 + e^{−u})| ≤ ln 2 + 1 for Re u ≥ 0."""
-        height = self._imaginary(u)
-        if height is None or not abs(height) < 1:
-            raise UnboundedError
-
-    def sigmoid(self, u: Form) -> Form:
-        """Return 1/(1 + e^{−u}), which is at most 1 where |Im u| ≤ 1."""
-        for text in ("1/(1 + exp(-x))", "exp(x)/(1 + exp(x))"):
-            with suppress(UnboundedError):
-                return self.form(_written(text), u)
-        self._require_narrow(u)
-        return _algebraic(self._around_zero(1))
-
-    def softplus(self, u: Form) -> Form:
-        """Return ln(1 + e^u), which is at most |u| + ln 2 + 1 where |Im u| ≤ 1."""
-        direction = self._direction(u)
-        try:
-            if direction:
-                return self.form(_written("x + log1p(exp(-x))" if direction > 0 else "log1p(exp(x))"), u)
-        except UnboundedError:
-            pass
-        self._require_narrow(u)
-        share = 1 if direction > 0 else 0 if direction < 0 else self._around_zero(1)
-        return self.add(self.multiply(_algebraic(share), u), _algebraic(self._around_zero(2)))
 
     def log(self, u: Form) -> Form:
         """Return ln u = ln B + p ln z + G z^s."""
@@ -569,7 +537,7 @@ class _Region:
         """Return erfc: |erfc(u)| ≤ |e^{−u²}| for Re u ≥ 0, and 1 − 1/(2u²) ≤ √π u e^{u²} erfc(u) ≤ 1 for u > 0."""
         direction = self._direction(u)
         if direction < 0:
-            return self.subtract(_algebraic(2), self.function("erfc", self.negate(u)))
+            return self.subtract(_algebraic(2), self.erfc(self.negate(u)))
         if direction == 0:
             raise UnboundedError
         square = self.exp(self.negate(self.multiply(u, u)))
@@ -580,25 +548,11 @@ class _Region:
         share = (1 - arb(0).union(arb(1)) * small / 2) / arb.pi().sqrt()
         return self.multiply(self.multiply(_algebraic(share), inverse), square)
 
-    def erf(self, u: Form) -> Form:
-        return self.subtract(_algebraic(1), self.function("erfc", u))
-
-    def tanh(self, u: Form) -> Form:
-        return self.form(_written("2*sigmoid(2*x) - 1"), u)
-
     def atan(self, u: Form) -> Form:
         direction, inverse = self._direction(u), self.divide(_algebraic(1), u)
         if not direction or self._bounded(inverse) is None:
             raise UnboundedError
         return self.subtract(_algebraic(acb(arb.pi() / 2 * direction)), self.function("atan", inverse))
-
-    def asinh(self, u: Form) -> Form:
-        direction = self._direction(u)
-        if not direction:
-            raise UnboundedError
-        if direction > 0:
-            return self.form(_written("log(x + sqrt(1 + x*x))"), u)
-        return self.form(_written("-log(sqrt(1 + x*x) - x)"), u)
 
 
 class _LogRegion(_Region):
@@ -653,11 +607,22 @@ _ARITHMETIC: dict[str, Callable[..., Form]] = {
     "/": _Region.divide,
     "neg": _Region.negate,
 }
-_OWN_RULES = ("exp", "sigmoid", "softplus", "log", "erf", "erfc", "tanh", "atan", "asinh")
 _RULES: dict[str, Callable[[_Region, Form], Form]] = {
-    **{name: getattr(_Region, name) for name in _OWN_RULES},
+    **{name: getattr(_Region, name) for name in ("exp", "log", "erfc", "atan")},
     **dict.fromkeys(("sin", "cos"), _Region.wave),
 }
+_WRITTEN: dict[str, tuple[str, ...]] = {
+    "sigmoid": ("1/(1 + exp(-x))", "exp(x)/(1 + exp(x))"),
+    "tanh": ("2*sigmoid(2*x) - 1",),
+    "erf": ("1 - erfc(x)",),
+}
+"""Functions by others, of which the first that has a bound is taken; where there is none, as `SMOOTH` says."""
+
+_BY_SIGN = {
+    "softplus": ("x + log1p(exp(-x))", "log1p(exp(x))"),
+    "asinh": ("log(x + sqrt(1 + x*x))", "-log(sqrt(1 + x*x) - x)"),
+}
+"""Functions by others, of what is positive far out and of what is negative."""
 
 
 def _number(p: Fraction) -> Ball:
@@ -665,5 +630,5 @@ def _number(p: Fraction) -> Ball:
 
 
 @cache
-def _written(text: str) -> Tree:
+def _parsed(text: str) -> Tree:
     return parsed(text, WORDS)

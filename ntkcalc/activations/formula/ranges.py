@@ -81,13 +81,17 @@ class Range:
     def _ends(self) -> tuple[Ball, Ball]:
         return self.low, self.high
 
-    def around_zero(self) -> Range:
-        """Return the least range that also holds 0."""
-        return Range(min(self.low, arb(0)), max(self.high, arb(0)))
+    def union(self, other: Range) -> Range:
+        """Return the least range that holds both."""
+        if self.unreal or other.unreal:
+            return UNREAL
+        return Range(min(self.low, other.low), max(self.high, other.high))
 
 
 UNREAL = Range(arb.nan(), arb.nan())
 """The range of what may have no real value somewhere."""
+
+_ZERO = Range(arb(0), arb(0))
 
 
 def around(ball: Ball) -> Range:
@@ -113,6 +117,8 @@ class RangeField:
             return partial(self._over, OVER[name])
         if name in SMOOTH:
             return partial(self._smooth, name)
+        if name in _BENT:
+            return lambda *u: UNREAL if any(v.unreal for v in u) else _BENT[name](*u)
         raise AttributeError(name)
 
     def number(self, value: Fraction) -> Range:
@@ -156,41 +162,23 @@ class RangeField:
         """Return the range of f(u)/u, a mean of f' from 0 to u where u may be 0."""
         if u.sign or u.unreal:
             return self.divide(self._smooth(name, u), u)
-        return ranges([outer_derivative(node(name, X))], u.around_zero())[0]
+        return ranges([outer_derivative(node(name, X))], u.union(_ZERO))[0]
 
-    def relu(self, u: Range) -> Range:
-        """Return max(u, 0)."""
-        return self.max(u, Range(arb(0), arb(0)))
 
-    def abs(self, u: Range) -> Range:
-        """Return |u|."""
-        if u.unreal:
-            return u
-        return u if u.low >= 0 else -u if u.high <= 0 else Range(arb(0), max(-u.low, u.high))
+_BENT: dict[str, Callable[..., Range]] = {
+    "relu": lambda u: _larger(u, _ZERO),
+    "abs": lambda u: _larger(u, -u, _ZERO),
+    "max": lambda u, v: _larger(u, v),
+    "min": lambda u, v: -_larger(-u, -v),
+    "sign": lambda u: Range(arb(1 if u.low > 0 else -1), arb(-1 if u.high < 0 else 1)),
+    "step": lambda u: Range(arb(int(u.low > 0)), arb(int(u.high > 0))),
+}
+"""Functions that bend or jump, of what is real."""
 
-    def max(self, u: Range, v: Range) -> Range:
-        """Return the larger one."""
-        if u.unreal or v.unreal:
-            return UNREAL
-        return Range(max(u.low, v.low), max(u.high, v.high))
 
-    def min(self, u: Range, v: Range) -> Range:
-        """Return the smaller one."""
-        if u.unreal or v.unreal:
-            return UNREAL
-        return Range(min(u.low, v.low), min(u.high, v.high))
-
-    def sign(self, u: Range) -> Range:
-        """Return the sign of u."""
-        if u.unreal:
-            return UNREAL
-        return Range(arb(1 if u.low > 0 else -1), arb(-1 if u.high < 0 else 1))
-
-    def step(self, u: Range) -> Range:
-        """Return 1 for u > 0, else 0."""
-        if u.unreal:
-            return UNREAL
-        return Range(arb(int(u.low > 0)), arb(int(u.high > 0)))
+def _larger(*values: Range) -> Range:
+    """Return the range of the largest one."""
+    return Range(max(u.low for u in values), max(u.high for u in values))
 
 
 def _value(name: str, u: Ball) -> Any:
