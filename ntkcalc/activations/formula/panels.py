@@ -13,6 +13,7 @@ width of what is left. Beyond ±X a bound is read off the formula's tree (`growt
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -63,7 +64,6 @@ _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
 _USUAL = 160.0  # bits of accuracy for which cells are chosen
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
-_FINER = 4  # precisions of a rule over those asked for
 _FINEST = 1 << 15  # bits of cells of which mean squares are taken
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
@@ -103,14 +103,22 @@ class Cell:
     @cached_property
     def nearest(self) -> float:
         """A lower bound on |x| in the ellipse."""
-        reach = (self.radius + 1 / self.radius) / 2 * self.half_width
-        return max(0.0, abs(float(((self.left + self.right) / 2).mid())) * (1 - 1e-12) - reach * (1 + 1e-12))
+        return max(0.0, self._place * (1 - 1e-12) - self._reach * (1 + 1e-12))
 
     @cached_property
     def farthest(self) -> float:
         """An upper bound on |z| in the ellipse."""
-        reach = (self.radius + 1 / self.radius) / 2 * self.half_width
-        return (abs(float(((self.left + self.right) / 2).mid())) + reach) * (1 + 1e-12)
+        return (self._place + self._reach) * (1 + 1e-12)
+
+    @cached_property
+    def _place(self) -> float:
+        """The middle, nearly."""
+        return abs(float(((self.left + self.right) / 2).mid()))
+
+    @cached_property
+    def _reach(self) -> float:
+        """Half the width of the ellipse, nearly."""
+        return (self.radius + 1 / self.radius) / 2 * self.half_width
 
     @cached_property
     def height(self) -> float:
@@ -181,11 +189,6 @@ class Panels:
         self._lines = [(need, line), *self._lines[:2]]
         return line
 
-    @cached_property
-    def slope(self) -> Tree:
-        """φ', with its branches."""
-        return derivative(self.tree)
-
     def far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
         """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there.
 
@@ -219,10 +222,9 @@ class Panels:
     def _bounds_from(self, start: float) -> list[Growth] | None:
         """Return bounds on φ and φ' for x ≤ −start and x ≥ start, kept."""
         if start not in self._far_bounds:
-            sides = [(far_formula(self.tree, start, sign), sign) for sign in (-1, 1)]
-            slopes = [(self.slope if t is None else derivative(t), sign) for t, sign in sides]
-            both = [(self.tree if t is None else t, sign) for t, sign in sides]
-            found = [growth(t, start, 0.0, sign) for row in (both, slopes) for t, sign in row]
+            sides = [far_formula(self.tree, start, sign) or self.tree for sign in (-1, 1)]
+            trees = (*sides, *map(derivative, sides))
+            found = [growth(t, start, 0.0, sign) for t, sign in zip(trees, (-1, 1, -1, 1), strict=True)]
             bounds = [g for g in found if g is not None]
             self._far_bounds[start] = bounds if len(bounds) == len(found) else None
         return self._far_bounds[start]
@@ -282,36 +284,28 @@ class Panels:
         )
 
     @cached_property
-    def base(self) -> Tree | None:
-        """The polynomial that φ is most often under the normal law, if any: cells need only what differs from it.
+    def base(self) -> Tree:
+        """The polynomial that φ is most often under the normal law, or 0: cells need only what differs from it.
 
         So coefficients that come from kinks far out are relatively accurate, as those of min(x, 40) are.
         """
-        masses: dict[tuple[Tree, ...], float] = {}
-        trees: dict[tuple[Tree, ...], Tree] = {}
+        masses = defaultdict[Tree, float](float)
         for cell in () if self.parity else self.line(64.0).cells:
-            row = polynomial(cell.tree)
-            if row is not None:
-                ends = (math.erf(float(end.mid()) / math.sqrt(2)) for end in (cell.right, cell.left))
-                key = tuple(row)
-                masses[key] = masses.get(key, 0.0) + next(ends) - next(ends)
-                trees[key] = cell.tree
-        return trees[max(masses, key=lambda key: masses[key])] if masses else None
+            if polynomial(cell.tree) is not None:
+                right, left = (math.erf(float(end.mid()) / math.sqrt(2)) for end in (cell.right, cell.left))
+                masses[cell.tree] += right - left
+        return max(masses, key=lambda tree: masses[tree], default=ZERO)
 
     def _beside_base(self, cells: list[Cell]) -> list[Cell]:
         """Return the cells on which φ is not the base, with φ less the base."""
-        base = self.base
-        if base is None:
-            return cells
-        row, found = polynomial(base) or [], []
+        row, found = polynomial(self.base) or [], []
         for cell in cells:
             if polynomial(cell.tree) != row:
                 sizes = (log_total((cell.log_sizes[0], _log_polynomial(row, cell.farthest))), cell.log_sizes[1])
-                found.append(replace(cell, tree=minus(cell.tree, base), log_sizes=sizes))
+                found.append(replace(cell, tree=minus(cell.tree, self.base), log_sizes=sizes))
         return found
 
     def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
-        row = [] if self.base is None else polynomial(self.base) or []
         cells = self._beside_base(line.cells)
         kept, error = _counted(
             [(cell, cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)) for cell in cells], need
@@ -331,8 +325,8 @@ class Panels:
         announce(seconds)
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
-            polynomial_moments = hermite_moments(row)[: degree + 1]
-            totals[: len(polynomial_moments)] = map(add, totals, polynomial_moments)
+            of_base = hermite_moments(polynomial(self.base) or [])[: degree + 1]
+            totals[: len(of_base)] = map(add, totals, of_base)
             return [
                 arb(0) if self.parity and k % 2 == (self.parity > 0) else self._on_both_sides(total, error)
                 for k, total in enumerate(totals)
@@ -353,9 +347,9 @@ class Panels:
     def _mean_square(self, need: float, order: int) -> Ball:
         said, fine = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need
         while (error := self._log_beside(self.line(fine), order, 2)) > -need - 3:  # next to a steep slope
+            fine += 2 * min(error + need + 8, fine)
             if error == math.inf or fine > _FINEST:
                 raise AccuracyError(said)
-            fine += 2 * min(error + need + 8, fine)
         line = self.line(fine)
         return refined(lambda guard: [self._squared(line, order, need + 3, guard)], need, 16.0, said)[0]
 
@@ -382,7 +376,7 @@ class Panels:
 
         On a sliver that is at most |h_k ω|, and beyond ±X, where |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π), as tails say.
         """
-        base = ZERO if times > 1 or self.base is None else self.base
+        base = ZERO if times > 1 else self.base
         row, errors = polynomial(base) or [], list[float]()
         for sliver in line.slivers:
             more = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
@@ -477,7 +471,7 @@ def _highest_quality(radius: float) -> float:
 
 
 def _sizes(
-    run: Program, middle: Ball, half: Ball, radius: float, limits: Sequence[float]
+    run: Program, middle: Ball, half: Ball, radius: float, highest: Sequence[float]
 ) -> tuple[float, float] | None:
     """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half.
 
@@ -492,7 +486,7 @@ def _sizes(
         x = middle + half * (arb(low * across * (1 + 1e-12)).union(arb(high * across * (1 + 1e-12))))
         for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
             most[j] = max(most[j], log2_upper(value) + 1e-6)
-            if most[j] > limits[j]:
+            if most[j] > highest[j]:
                 return None
     return most[0], most[1]
 
@@ -535,21 +529,14 @@ def _counted(sized: list[tuple[Cell, float]], need: float) -> tuple[list[tuple[C
 
 def _rule(count: int) -> list[tuple[Ball, Ball]]:
     """Return the positive nodes on [−1, 1] with their weights, of the present precision or more; the count is even."""
-    wanted, known = flint.ctx.prec, _known_rules(count)
-    for bits, rule in known:
-        if wanted <= bits <= _FINER * wanted:
-            return rule
-    grid = max(_GRID, 1 << (wanted.bit_length() - 3))  # rules of many bits are dear, and shared
-    with working_precision(bits := grid * math.ceil(wanted / grid)):
-        rule = [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
-    known.append((bits, rule))
-    return rule
+    return _legendre_rule(count, _GRID << ((flint.ctx.prec - 1) // _GRID).bit_length())
 
 
-@lru_cache(maxsize=64)
-def _known_rules(count: int) -> list[tuple[int, list[tuple[Ball, Ball]]]]:
-    """Return the list of precisions in which the rule of so many nodes is known, with the rules."""
-    return []
+@lru_cache(maxsize=256)
+def _legendre_rule(count: int, bits: int) -> list[tuple[Ball, Ball]]:
+    """Return the same in one of few precisions, for rules are dear, and shared."""
+    with working_precision(bits):
+        return [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
 
 
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
