@@ -30,7 +30,7 @@ from ntkcalc.activations.formula.functions import (
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, over, plus, simplified, times
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -126,32 +126,9 @@ def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     return tree
 
 
-def reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
-    """Return tree(end + side/x), polynomials in x expanded about the end."""
-    known: dict[Tree, Tree] = {}
-    step = over(number(side), X)
-    for t in in_order(tree):
-        row = polynomial(t)
-        values = [] if row is None else [c.number for c in row]
-        rational_row = [v for v in values if v is not None]
-        if t.constant or row is None or rational_row != values:
-            known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else t
-            continue
-        total, power = number(0), ONE
-        for i in range(len(rational_row)):
-            c = sum((v * math.comb(n, i) * end ** (n - i) for n, v in enumerate(rational_row) if n >= i), Fraction(0))
-            total, power = plus(total, times(number(c), power)), times(power, step)
-        known[t] = total
-    return known[tree]
-
-
 def _algebraic(factor: Ball | int, power: Fraction = Fraction(0)) -> Form:
     """Return B z^p."""
     return Form(acb(factor), power, acb(0), Fraction(1))
-
-
-def _as_it_is(u: Tree) -> Tree:
-    return u
 
 
 @cache
@@ -264,7 +241,7 @@ class _Region:
 
         One quotient may tell it where a sum does not, also one in −x, for x − x Φ(x) is x Φ(−x).
         """
-        for write, at in ((_as_it_is, x), (one_quotient, x), (_mirrored, self.negate(x))):
+        for write, at in ((lambda u: u, x), (one_quotient, x), (_mirrored, self.negate(x))):
             with suppress(UnboundedError):
                 if direction := self._direction(self.form(write(choice.decider), at)):
                     return direction
@@ -298,24 +275,17 @@ class _Region:
         """Return m and g with |u| ≤ m x^p e^{g x^s}."""
         return (u.factor * self._lean(u.power)).abs_upper(), arb((u.rate * self._lean(u.order)).real.upper())
 
-    def _largest(self, u: Form) -> Ball | None:
-        """Return the largest |u|, None where it is not proven to fall all the way."""
-        size, rate = self.size(u)
-        steep = rate * self._at_start(u.order)
-        slope = _number(u.power) + steep * _number(u.order)  # x d/dx of the logarithm of the bound, at R
-        if not (slope <= 0 and rate <= 0 and size.is_finite()):
-            return None
-        return (size * self._at_start(u.power) * steep.exp()).abs_upper()
-
     def _bounded(self, u: Form) -> Ball | None:
         """Return a ball that holds u, None for what may grow."""
         if u.factor.is_zero():
             return u.factor
+        held, (size, rate) = None, self.size(u)
+        steep = rate * self._at_start(u.order)
         if u.rate.is_zero() and u.power <= 0:
             held = u.factor if u.power == 0 else u.factor * self._falling(u.power)
-        else:
-            size = self._largest(u)
-            held = None if size is None else self._around_zero(size)
+        elif rate <= 0 and _number(u.power) + steep * _number(u.order) <= 0:  # x d/dx of the logarithm at the start
+            most = size * self._at_start(u.power) * steep.exp()
+            held = self._around_zero(most) if most.is_finite() else None
         if u.range is None or not u.range.bounded or (held is not None and held.rad() <= u.range.whole.rad()):
             return held
         return acb(u.range.whole)
@@ -369,14 +339,11 @@ class _Region:
     def divide(self, a: Form, b: Form) -> Form:
         inverse = 1 / b.factor
         if not inverse.is_finite():
-            return self.multiply(a, self._inverse_of_range(b.range))
+            if b.range is None or not b.range.sign:
+                raise UnboundedError
+            nearest = b.range.low if b.range.sign > 0 else b.range.high
+            return self.multiply(a, _algebraic(self._around_zero(1 / nearest)))
         return self.multiply(a, Form(inverse, -b.power, -b.rate, b.order))
-
-    def _inverse_of_range(self, values: Range | None) -> Form:
-        """Return a ball around 1/v for v in a range that keeps away from 0."""
-        if values is None or not values.sign:
-            raise UnboundedError
-        return _algebraic(self._around_zero(1 / (values.low if values.sign > 0 else values.high)))
 
     def subtract(self, a: Form, b: Form) -> Form:
         return self.add(a, self.negate(b))
@@ -486,15 +453,15 @@ class _Region:
     def log(self, u: Form) -> Form:
         """Return ln u = ln B + p ln z + G z^s."""
         power = _number(u.power)
+        self._require_off_cut(u)
         if not u.rate.is_zero():
-            if not (self._phase(u).real > 0 and u.order >= _ROOT):
+            if u.order < _ROOT:
                 raise UnboundedError
             value = abs(u.factor * self._lean(u.power))
             rest = (abs(value.log()) + 4 * abs(power)) * self._at_start(_ROOT - u.order)
             rate = (u.rate * self._lean(u.order)).real + arb(0, rest.abs_upper())
             angle = self._around_zero(2).imag * self._at_start(-u.order)
             return _algebraic(acb(rate, angle) / self._lean(u.order), u.order)
-        self._require_off_cut(u)
         size = abs(abs(u.factor).log()) + 4 + 5 * abs(power)
         if not size.is_finite():
             raise UnboundedError
@@ -502,8 +469,8 @@ class _Region:
 
     def _require_off_cut(self, u: Form) -> None:
         """Refuse what may be on the negative axis."""
-        value = u.factor * self._lean(u.power)
-        if not (value.real > 0 or value.imag != 0):
+        value = u.factor * self._lean(u.power) if u.rate.is_zero() else self._phase(u)
+        if not (value.real > 0 or (u.rate.is_zero() and value.imag != 0)):
             raise UnboundedError
 
     def power(self, u: Form, r: Fraction) -> Form:
@@ -511,10 +478,7 @@ class _Region:
             return u
         exponent = acb(_number(r))
         try:
-            if u.rate.is_zero():
-                self._require_off_cut(u)
-            elif not self._phase(u).real > 0:
-                raise UnboundedError
+            self._require_off_cut(u)
             factor = u.factor.pow(exponent, analytic=True)
         except UnboundedError:
             if u.range is None or not u.range.low >= 0 or r <= 0:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, reduce
 
 from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, real_program, working_precision
-from ntkcalc.activations.formula.functions import derivative
-from ntkcalc.activations.formula.growth import growth, reciprocal
+from ntkcalc.activations.formula.functions import derivative, polynomial
+from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, folded, number, numbers_of, over, plus, simplified, times
 from ntkcalc.errors import InputError
 
 _LN2 = math.log(2)
@@ -79,7 +80,7 @@ class Sliver:
         for end, side in ((self.left, 1), (self.right, -1)):
             g = None
             with suppress(InputError):  # of ends with too many digits
-                g = growth(reciprocal(tree, exact(end), side), start, 0.0, 1)
+                g = growth(_reciprocal(tree, exact(end), side), start, 0.0, 1)
             if g is None:
                 continue
             if not g.rate and (rest := 1 - times * g.power) > 0:
@@ -96,3 +97,19 @@ class Sliver:
                 if not all(v.is_finite() for v in run(end)):
                     return end
             return ((self.left + self.right) / 2).mid()
+
+
+def _reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
+    """Return tree(end + side/x), polynomials in x expanded about the end."""
+    step = over(number(side), X)
+
+    def moved(t: Tree, arguments: list[Tree]) -> Tree:
+        row = [] if t.constant else numbers_of(polynomial(t) or []) or []
+        if not row:
+            return simplified(t.head, *arguments)
+        for i in range(len(row)):
+            for j in reversed(range(i, len(row) - 1)):
+                row[j] += end * row[j + 1]
+        return reduce(lambda value, c: plus(times(value, step), number(c)), reversed(row), ZERO)
+
+    return folded(tree, moved)
