@@ -566,12 +566,8 @@ def _groups(cells: list[tuple[Cell, int]], most: float) -> Iterator[list[tuple[C
 
 def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
     """Return the nodes of some cells with their weights times φ(x) ω(x), for even or odd k, or all."""
-    left, right, bits = cells[0][0].left, cells[-1][0].right, _PRECISION
-    middle = (left + right) / 2
-    while not middle.is_exact():
-        bits *= 2
-        with working_precision(bits):
-            middle = (left + right) / 2
+    left, right = cells[0][0].left, cells[-1][0].right
+    middle = between(left, right)
 
     def nodes() -> Nodes:
         offsets: list[Ball] = []
@@ -587,7 +583,7 @@ def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
                 sides[not before].append(zero)
         return offsets, {kind: sides}
 
-    width = float(((right - left) / 2).abs_upper()) * (1 + 1e-12)
+    width = float((right - middle).max(middle - left).abs_upper()) * (1 + 1e-12)
     nearest = max(0.0, abs(float(middle.mid())) - width)
     return Block(middle, max(width, 1e-300), nearest, nodes, max(0.0, *(cell.log_sizes[0] for cell, _ in cells)))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
 
 from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.branches import Segment
 from ntkcalc.activations.formula.functions import derivative, polynomial
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.ranges import Range, ranges
@@ -24,20 +24,15 @@ _PRECISION = 64
 _SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
 
 
-@dataclass(frozen=True, eq=False)
-class Sliver:
+class Sliver(Segment):
     """An interval without a rule, and the formulas that φ may be there."""
-
-    left: Ball
-    right: Ball
-    trees: tuple[Tree, ...]
 
     @cached_property
     def log_sizes(self) -> tuple[float, float]:
         """log2 of bounds on |φ| and |φ'|, whichever formula holds."""
         rows = ([*self.trees], [derivative(t) for t in self.trees])
         with working_precision(_PRECISION):  # a ball is that of where its formula is real
-            box, values = self.left.union(self.right), Range(self.left, self.right)
+            box, values = self.whole, Range(self.left, self.right)
             size, slope = (
                 max(map(min, map(log2_upper, real_program(*row)(box)), (u.log_size for u in ranges(row, values))))
                 + 1e-6
