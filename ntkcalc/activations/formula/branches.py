@@ -117,8 +117,9 @@ def alternatives(tree: Tree, box: Ball) -> list[Tree]:
     if found is None:
         return [tree]
     node, choice = found
-    value = _ball(choice.decider, box)
-    kept = [t for t, wrong in ((choice.above, value < 0), (choice.below, value > 0)) if not wrong]
+    with working_precision(_PRECISION):
+        sign = _sign(_value(choice.decider, box))
+    kept = [t for t, own in ((choice.above, 1), (choice.below, -1)) if sign != -own]
     return list(dict.fromkeys(t for chosen in kept for t in alternatives(taken(tree, node, chosen), box)))
 
 
@@ -142,28 +143,26 @@ def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
 
 def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
     """Return the sign that a plain tree has inside an interval, 0 where that is not proven in so many bits."""
-    box = left.union(right)
-    value = _ball(u, box, bits)
-    if value > 0 or value < 0:
-        return 1 if value > 0 else -1
-    with working_precision(bits):
-        if sign := ranges([u], Range(left, right))[0].sign:
-            return sign
-    chain = [u]
-    for m in range(1, _DERIVATIVES + 1):
-        slope = _derivative(chain[-1])
-        if slope is None:
-            return 0
+    chain: list[Tree] = []
+    slope: Tree | None = u
+    while slope is not None and len(chain) <= _DERIVATIVES:
         chain.append(slope)
-        top = _ball(slope, box, bits)
-        if top > 0 or top < 0:
-            rising = 1 if top > 0 else -1
-            for end, sign in ((left, rising), (right, rising * (-1) ** m)):
-                step = 1 if end is left else -1
+        with working_precision(bits):
+            rising = _sign(_value(slope, left.union(right)))
+            if not rising and slope is u:
+                rising = ranges([u], Range(left, right))[0].sign
+        if rising:
+            m = len(chain) - 1
+            for end, step, sign in ((left, 1, rising), (right, -1, rising * (-1) ** m)):
                 if all(_sign_at(chain[i], end) in (0, sign * step**i) for i in range(m)):
                     return sign
             return 0
+        slope = _derivative(slope)
     return 0
+
+
+def _sign(value: Ball) -> int:
+    return 1 if value > 0 else -1 if value < 0 else 0
 
 
 @cache
@@ -178,17 +177,10 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
     for _ in range(4):
         with working_precision(bits):
             value = _value(u, x)
-        if value > 0 or value < 0:
-            return 1 if value > 0 else -1
-        if value == 0:
-            return 0
+        if _sign(value) or value == 0:
+            return _sign(value)
         bits *= 3
     return None
-
-
-def _ball(u: Tree, box: Ball, bits: int = _PRECISION) -> Ball:
-    with working_precision(bits):
-        return _value(u, box)
 
 
 def _value(u: Tree, x: Ball) -> Ball:

@@ -103,22 +103,13 @@ class Cell:
     @cached_property
     def nearest(self) -> float:
         """A lower bound on |x| in the ellipse."""
-        return max(0.0, self._place * (1 - 1e-12) - self._reach * (1 + 1e-12))
+        return max(0.0, self.farthest * (1 - 3e-12) - (self.radius + 1 / self.radius) * self.half_width)
 
     @cached_property
     def farthest(self) -> float:
         """An upper bound on |z| in the ellipse."""
-        return (self._place + self._reach) * (1 + 1e-12)
-
-    @cached_property
-    def _place(self) -> float:
-        """The middle, nearly."""
-        return abs(float(((self.left + self.right) / 2).mid()))
-
-    @cached_property
-    def _reach(self) -> float:
-        """Half the width of the ellipse, nearly."""
-        return (self.radius + 1 / self.radius) / 2 * self.half_width
+        middle = abs(float(((self.left + self.right) / 2).mid()))
+        return (middle + (self.radius + 1 / self.radius) / 2 * self.half_width) * (1 + 1e-12)
 
     @cached_property
     def height(self) -> float:
