@@ -46,7 +46,7 @@ from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
-_RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
+_RADII = (8.0, 5.0, 3.5, 2.5, 1.9, 1.5)  # ρ; the last one only in a wider ellipse
 _DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _QUARTERED = 5  # times that a rectangle around such a disc is cut at most
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
@@ -62,7 +62,6 @@ _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some d
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
-_USUAL = 160.0  # bits of accuracy for which cells are chosen
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
 _FINEST = 1 << 15  # bits of cells of which mean squares are taken
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
@@ -386,42 +385,35 @@ def panels_of(tree: Tree, text: str, parity: int = 0) -> Panels:
 
 
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
-    """Return a cell with the widest useful ellipse, None where there is none."""
+    """Return a cell with the widest ellipse in which φ is not far larger than between its foci, None for none."""
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
     both = (tree, derivative(tree))
-    if any(limits(t) is not t for t in both) and abs(middle) < _RADII[0] * half:
-        return max(_with_limits(left, right, tree, middle, half), key=_quality, default=None)
-    found: list[Cell] = []
+    near_limit = any(limits(t) is not t for t in both) and abs(middle) < _RADII[0] * half
     with working_precision(_precision(half)):
-        run = complex_program(*both)
-        most = _seen(run, (left, middle, right))
-        for radius in _RADII:
-            if found and max(map(_quality, found)) >= _highest_quality(radius):
-                break
-            sizes = _sizes(run, middle, half, radius, most)
-            if sizes is not None:
-                found.append(Cell(left, right, tree, radius, sizes))
-    return max(found, key=_quality, default=None)
+        run = _with_limits(tree) if near_limit else complex_program(*both)
+        most = [_STEEPEST] if near_limit else _seen(run, (left, middle, right))
+        for radius, narrower in pairwise(_RADII):
+            size, slope = _sizes(run, middle, half, radius, most)
+            if size == math.inf:
+                continue
+            if not near_limit:
+                return Cell(left, right, tree, radius, (size, slope))
+            # φ' by Cauchy's formula from φ in a wider ellipse
+            apart = log2_lower(half) + math.log2((radius + 1 / radius - narrower - 1 / narrower) / 2)
+            return Cell(left, right, tree, narrower, (size, size - apart + 1e-6))
+    return None
 
 
-def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> list[Cell]:
-    """Return cells next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
+def _with_limits(tree: Tree) -> Program:
+    """Return a program for φ alone, on boxes next to a removable singularity at 0, too."""
 
     def run(box: Ball) -> list[Ball]:
         around = complex_program(limits(tree))(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
         found = around if box.real.contains(0) else complex_program(tree)(box)
         return min(found, around, key=lambda values: log2_upper(values[0]))
 
-    found: list[Cell] = []
-    for radius, wide in pairwise(reversed(_RADII)):
-        with working_precision(_precision(half)):
-            sizes = _sizes(run, middle, half, wide, [_STEEPEST])
-        if sizes is None:
-            break
-        apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
-        found.append(Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6)))
-    return found
+    return run
 
 
 def _log_largest(run: Program, x: tuple[Ball, Ball], y: tuple[Ball, Ball], times: int) -> float:
@@ -451,22 +443,10 @@ def _precision(width: Ball) -> int:
     return _PRECISION * math.ceil(1 + 2 * max(0, -math.floor(log2_upper(width))) / _PRECISION)
 
 
-def _quality(cell: Cell) -> float:
-    """Return how few nodes a cell takes for some usual accuracy."""
-    return _highest_quality(cell.radius) / (1 + max(0.0, *cell.log_sizes) / _USUAL)
+def _sizes(run: Program, middle: Ball, half: Ball, radius: float, highest: Sequence[float]) -> tuple[float, float]:
+    """Return log2 of bounds on |φ| and |φ'| in an ellipse, from boxes that cover its upper half.
 
-
-def _highest_quality(radius: float) -> float:
-    """Return the quality of a cell whose φ and φ' are at most 1 in its ellipse."""
-    return 2 * math.log2(radius) / _USUAL
-
-
-def _sizes(
-    run: Program, middle: Ball, half: Ball, radius: float, highest: Sequence[float]
-) -> tuple[float, float] | None:
-    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half.
-
-    None is for bounds beyond the limits.
+    They are ∞ where they are beyond the highest that there may be, and −∞ for φ' if the program has none.
     """
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
@@ -478,7 +458,7 @@ def _sizes(
         for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
             most[j] = max(most[j], log2_upper(value) + 1e-6)
             if most[j] > highest[j]:
-                return None
+                return math.inf, math.inf
     return most[0], most[1]
 
 
@@ -520,7 +500,8 @@ def _counted(sized: list[tuple[Cell, float]], need: float) -> tuple[list[tuple[C
 
 def _rule(count: int) -> list[tuple[Ball, Ball]]:
     """Return the positive nodes on [−1, 1] with their weights, of the present precision or more; the count is even."""
-    return _legendre_rule(count, _GRID << ((flint.ctx.prec - 1) // _GRID).bit_length())
+    grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))
+    return _legendre_rule(count, grid * math.ceil(flint.ctx.prec / grid))
 
 
 @lru_cache(maxsize=256)
