@@ -165,7 +165,6 @@ class Panels:
         self.tree, self.text, self.parity = tree, text, parity
         self._lines: list[tuple[float, Line]] = []
         self._squares: dict[int, tuple[float, Ball]] = {}
-        self._far_bounds: dict[float, list[Growth] | None] = {}
 
     # ---------------------------------------------------------------- cells
 
@@ -190,14 +189,11 @@ class Panels:
             Where there are no bounds.
         """
         for start in self._starts:
-            bounds = self._bounds_from(start)
-            if bounds is None:
-                continue
-            reach = start
-            while max(g.log_tail(reach, 0.25) for g in bounds) > -need and reach < 4 * start + 2 * math.sqrt(need):
+            bounds, reach = _bounds_from(self.tree, start), start
+            while bounds and reach < 1.05 * (4 * start + 2 * math.sqrt(need)):
+                if max(g.log_tail(reach, 0.25) for g in bounds) <= -need:
+                    return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
                 reach *= 1.05
-            if max(g.log_tail(reach, 0.25) for g in bounds) <= -need:
-                return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
         raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
 
     @cached_property
@@ -208,16 +204,6 @@ class Panels:
         decided = (all(far_formula(self.tree, start, sign) is not None for sign in (-1, 1)) for start in _STARTS)
         first = next((i for i, known in enumerate(decided) if known), 0)
         return _STARTS[first:]
-
-    def _bounds_from(self, start: float) -> list[Growth] | None:
-        """Return bounds on φ and φ' for x ≤ −start and x ≥ start, kept."""
-        if start not in self._far_bounds:
-            sides = [far_formula(self.tree, start, sign) or self.tree for sign in (-1, 1)]
-            trees = (*sides, *map(derivative, sides))
-            found = [growth(t, start, 0.0, sign) for t, sign in zip(trees, (-1, 1, -1, 1), strict=True)]
-            bounds = [g for g in found if g is not None]
-            self._far_bounds[start] = bounds if len(bounds) == len(found) else None
-        return self._far_bounds[start]
 
     def _cut(self, need: float, most_cells: int) -> Line:
         reach, far = self.far(need + 4)
@@ -382,6 +368,16 @@ class Panels:
 def panels_of(tree: Tree, text: str, parity: int = 0) -> Panels:
     """Return the panels of a tree, with the cells that are already known."""
     return Panels(tree, text, parity)
+
+
+@lru_cache(maxsize=256)
+def _bounds_from(tree: Tree, start: float) -> list[Growth]:
+    """Return bounds on φ for x ≤ −start and x ≥ start, and on φ', nothing where one has none."""
+    sides = [far_formula(tree, start, sign) or tree for sign in (-1, 1)]
+    trees = (*sides, *map(derivative, sides))
+    found = [growth(t, start, 0.0, sign) for t, sign in zip(trees, (-1, 1, -1, 1), strict=True)]
+    bounds = [g for g in found if g is not None]
+    return bounds if len(bounds) == len(found) else []
 
 
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property, reduce
 
-from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.balls import exact, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment
 from ntkcalc.activations.formula.functions import derivative, polynomial
 from ntkcalc.activations.formula.growth import growth
@@ -83,15 +83,6 @@ class Sliver(Segment):
             elif g.falls:
                 found.append(times * g.log_value(g.start) + log_width + 1e-6)
         return min(found)
-
-    def singular_end(self) -> Ball:
-        """Return the end at which the only formula has no finite value, or the middle."""
-        with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
-            run = real_program(self.trees[0], derivative(self.trees[0]))
-            for end in (self.left, self.right):
-                if not all(v.is_finite() for v in run(end)):
-                    return end
-            return ((self.left + self.right) / 2).mid()
 
 
 def _reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
