@@ -11,7 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property, reduce
 
-from ntkcalc.activations.formula.balls import exact, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.balls import exact, log2_upper, log_total, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment
 from ntkcalc.activations.formula.functions import derivative, polynomial
 from ntkcalc.activations.formula.growth import growth
@@ -62,12 +62,13 @@ class Sliver(Segment):
     def log_mass(self, order: int, times: int = 2) -> float:
         """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
 
-        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows.
+        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows, summed
+        over the formulas, for each may hold on a part.
         """
         log_width = log2_upper(self.right - self.left)
         if self.log_sizes[order] < math.inf:
             return times * self.log_sizes[order] + log_width
-        return max(self._log_mass(derivative(t) if order else t, times, log_width) for t in self.trees)
+        return log_total([self._log_mass(derivative(t) if order else t, times, log_width) for t in self.trees])
 
     def _log_mass(self, tree: Tree, times: int, log_width: float) -> float:
         """Return such a bound for a formula that is not finite at an end."""
