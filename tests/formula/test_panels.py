@@ -31,7 +31,7 @@ from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.splines import Spline
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import Tree, X
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError
 from ntkcalc.numerics.precision import context
 
@@ -220,7 +220,7 @@ def test_knots_that_add_too_little_to_be_seen_are_left_out_and_counted() -> None
 def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> None:
     text, cut = "x+relu(tanh(x-2))", mpmath.mpf(2)
     panels, finer = (Panels(tree(text), text) for _ in range(2))
-    assert panels.base is not None
+    assert panels.base is X
     sides = [lambda x: (x, 1), lambda x: (x + mpmath.tanh(x - 2), 2 - mpmath.tanh(x - 2) ** 2)]
     ends = [[-14, -5, 0, cut], [cut, 4, 8, 14]]
     for order in (0, 1):
@@ -282,8 +282,8 @@ def test_bounds_on_discs_hold_up_to_the_singularity() -> None:
 
 
 def test_discs_around_cells_that_no_float_is_as_narrow_as_have_radii() -> None:
-    """Next to the kink of max(x, sin x), where they differ by x³/6, cells are as narrow as the floor asks for."""
-    text = "max(x,sin(x))"
+    """Next to 0, where the second derivative of |x|^1.5 is infinite, cells are as narrow as the floor asks for."""
+    text = "abs(x)^1.5"
     panels = Panels(tree(text), text)
     radii = [cell.disc_sizes[0][0] for cell in panels.line(3000.0).cells]
     assert -math.inf < min(radii) < -1100

@@ -330,16 +330,6 @@ class RealBalls(_Balls):
         return arb(1) if u > 0 else arb(0) if u <= 0 else arb.nan()
 
 
-@lru_cache(maxsize=1 << 10)
-def _compiled(trees: tuple[Tree, ...], bits: int) -> Program:
-    return program(trees, RealBalls())  # whose constants have the present precision
-
-
-def real_program(*trees: Tree) -> Program:
-    """Return x ↦ the values of trees on real balls, in the present precision."""
-    return _compiled(trees, flint.ctx.prec)
-
-
 class ComplexBalls(_Balls):
     """Boxes in the complex plane; NaN where a function is not analytic on the whole box, as on a cut."""
 
@@ -377,6 +367,21 @@ class ComplexBalls(_Balls):
         if not (abs(u.imag) < arb.pi() or u.real > 0 or u.real < 0):
             return _NAN
         return u + self.log1p((-u).exp()) if u.real.mid() > 0 else self.log1p(u.exp())
+
+
+@lru_cache(maxsize=1 << 11)
+def _compiled(field: type[_Balls], trees: tuple[Tree, ...], bits: int) -> Program:
+    return program(trees, field())  # whose constants have the present precision
+
+
+def real_program(*trees: Tree) -> Program:
+    """Return x ↦ the values of trees on real balls, in the present precision."""
+    return _compiled(RealBalls, trees, flint.ctx.prec)
+
+
+def complex_program(*trees: Tree) -> Program:
+    """Return z ↦ the values of trees on boxes, in the present precision."""
+    return _compiled(ComplexBalls, trees, flint.ctx.prec)
 
 
 def _on_imaginary_cut(u: Ball) -> bool:

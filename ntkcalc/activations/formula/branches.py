@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise, product
+from itertools import pairwise
 
 from flint import arb
 
@@ -26,8 +26,7 @@ from ntkcalc.errors import AccuracyError
 
 _PRECISION = 64
 _DERIVATIVES = 5  # that may tell a sign next to a zero
-_MULTIPLE = 3  # orders of zeros that are guessed
-_STARTS, _STEPS = (0.5, 0.07, 0.93), 12  # of Newton's method
+_STEPS = 40  # of Newton's method, in more and more bits
 _CHAIN_NODES = 400  # of a derivative, beyond which there is no use in another
 
 
@@ -75,50 +74,40 @@ def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
 
     Steps may leave the interval where a zero of the tree itself is at an end of it.
     """
+    ends = (left, right)
     with working_precision(_PRECISION):
         wider = [(left + (right - left) * arb(x)).mid() for x in (-0.5, 1.5)]
-    for order in range(_MULTIPLE):
+    for bounds in (wider, ends, ends):
         slope = _derivative(u)
         if slope is None:
             break
-        for start, bounds in product(_STARTS, ((left, right),) if order else ((left, right), wider)):
-            with working_precision(_PRECISION):
-                x = (left + (right - left) * arb(start)).mid()
-            kept = _around_zero(u, slope, x, bounds, (left, right), least)
-            if kept and (bounds is not wider or len(kept) == 1):
+        zero = _newton(u, slope, bounds, least)
+        if zero is not None:
+            with working_precision(math.ceil(abs(least)) + 64):
+                width = arb(2) ** math.floor(least - 2)
+                places = [(zero - width).mid(), (zero + width).mid()]
+            if kept := [x for x in places if left < x and x < right]:
                 return kept
         u = slope
     return []
 
 
-def _around_zero(
-    u: Tree, slope: Tree, x: Ball | None, bounds: Sequence[Ball], interval: Sequence[Ball], least: float
-) -> list[Ball]:
-    """Return those points next to the zero that Newton's method finds from x which are inside an interval."""
-    bits, steps = _PRECISION, _STEPS
-    while x is not None and (bits == _PRECISION or bits < 4 * abs(least) + _PRECISION):
-        x = _newton(u, slope, x, bounds[0], bounds[1], bits, steps)
-        bits, steps = 2 * bits, 4
-    if x is None:
-        return []
-    with working_precision(math.ceil(abs(least)) + 64):
-        middle, width = x.mid(), arb(2) ** math.floor(least - 2)
-        ends = [(middle - width).mid(), (middle + width).mid()]
-    return [e for e in ends if interval[0] < e and e < interval[1]]
-
-
-def _newton(u: Tree, slope: Tree, x: Ball, left: Ball, right: Ball, bits: int, steps: int) -> Ball | None:
-    """Return a zero to most of so many bits, None where the method leaves the interval or does not settle."""
-    with working_precision(bits):
-        run = real_program(u, slope)
-        for _ in range(steps):
-            value, steep = run(x)
+def _newton(u: Tree, slope: Tree, bounds: Sequence[Ball], least: float) -> Ball | None:
+    """Return a zero to far below 2**least, None where the method leaves the bounds or does not settle."""
+    low, high = bounds
+    with working_precision(_PRECISION):
+        bits, x = _PRECISION, ((low + high) / 2).mid()
+    for _ in range(_STEPS):
+        with working_precision(bits):
+            value, steep = real_program(u, slope)(x)
             move = (value.mid() / steep.mid()).mid() if steep.mid() != 0 else arb.nan()
             x = (x - move).mid()
-            if not (move.is_finite() and left <= x and x <= right):
+            if not (move.is_finite() and low <= x and x <= high):
                 return None
             if log2_upper(move) < -0.4 * bits:
-                return x
+                if bits >= 2 * abs(least):
+                    return x
+                bits *= 2
     return None
 
 
@@ -128,8 +117,9 @@ def alternatives(tree: Tree, box: Ball) -> list[Tree]:
     if found is None:
         return [tree]
     node, choice = found
-    value = _ball(choice.decider, box)
-    kept = [t for t, wrong in ((choice.above, value < 0), (choice.below, value > 0)) if not wrong]
+    with working_precision(_PRECISION):
+        sign = _sign(_value(choice.decider, box))
+    kept = [t for t, own in ((choice.above, 1), (choice.below, -1)) if sign != -own]
     return list(dict.fromkeys(t for chosen in kept for t in alternatives(taken(tree, node, chosen), box)))
 
 
@@ -153,28 +143,26 @@ def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
 
 def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
     """Return the sign that a plain tree has inside an interval, 0 where that is not proven in so many bits."""
-    box = left.union(right)
-    value = _ball(u, box, bits)
-    if value > 0 or value < 0:
-        return 1 if value > 0 else -1
-    with working_precision(bits):
-        if sign := ranges([u], Range(left, right))[0].sign:
-            return sign
-    chain = [u]
-    for m in range(1, _DERIVATIVES + 1):
-        slope = _derivative(chain[-1])
-        if slope is None:
-            return 0
+    chain: list[Tree] = []
+    slope: Tree | None = u
+    while slope is not None and len(chain) <= _DERIVATIVES:
         chain.append(slope)
-        top = _ball(slope, box, bits)
-        if top > 0 or top < 0:
-            rising = 1 if top > 0 else -1
-            for end, sign in ((left, rising), (right, rising * (-1) ** m)):
-                step = 1 if end is left else -1
+        with working_precision(bits):
+            rising = _sign(_value(slope, left.union(right)))
+            if not rising and slope is u:
+                rising = ranges([u], Range(left, right))[0].sign
+        if rising:
+            m = len(chain) - 1
+            for end, step, sign in ((left, 1, rising), (right, -1, rising * (-1) ** m)):
                 if all(_sign_at(chain[i], end) in (0, sign * step**i) for i in range(m)):
                     return sign
             return 0
+        slope = _derivative(slope)
     return 0
+
+
+def _sign(value: Ball) -> int:
+    return 1 if value > 0 else -1 if value < 0 else 0
 
 
 @cache
@@ -189,17 +177,10 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
     for _ in range(4):
         with working_precision(bits):
             value = _value(u, x)
-        if value > 0 or value < 0:
-            return 1 if value > 0 else -1
-        if value == 0:
-            return 0
+        if _sign(value) or value == 0:
+            return _sign(value)
         bits *= 3
     return None
-
-
-def _ball(u: Tree, box: Ball, bits: int = _PRECISION) -> Ball:
-    with working_precision(bits):
-        return _value(u, box)
 
 
 def _value(u: Tree, x: Ball) -> Ball:

@@ -91,12 +91,12 @@ def _outgrown(trees: list[Tree], x: Ball) -> str:
         return f"it outgrows exp(x^2/4), to {short_text(largest)}" if largest > (x * x / 4 - 64).exp() else ""
 
 
-def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree | None, Tree | None]]:
-    """Yield where φ may bend or be singular, with the formulas on both sides."""
+def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree, Tree]]:
+    """Yield where φ may bend, with the formulas on both sides; `check_singularities` sees where they are singular."""
     pieces = rational_pieces(tree)
     panels = panels_of(tree, text)
     try:
-        slivers = panels.line(64.0, _MOST_CELLS).slivers
+        panels.line(64.0, _MOST_CELLS)
     except TooFastError as error:
         _check_place(text, arb(round(error.place * 256) / 256), tree, tree)
         raise
@@ -105,18 +105,13 @@ def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree | None, Tree | N
         with working_precision(_BITS):
             place = kink.place()
         yield place, kink.left, kink.right
-    for sliver in slivers:
-        if len(sliver.trees) == 1 and max(sliver.log_sizes) == float("inf"):
-            end, tree = sliver.singular_end(), sliver.trees[0]
-            sides = (None, tree) if end == sliver.left else (tree, None) if end == sliver.right else (tree, tree)
-            yield end, *sides
 
 
-def _check_place(text: str, place: Ball, left: Tree | None, right: Tree | None) -> None:
+def _check_place(text: str, place: Ball, left: Tree, right: Tree) -> None:
     """Refuse a pole, a jump, or a derivative that is not square-integrable, at a place."""
     near = 0.0 if place.contains(0) else float(place.mid())
-    limits = [_limit(text, near, place, side, tree) for side, tree in ((-1, left), (1, right)) if tree is not None]
-    if len(limits) == 2 and not limits[0].overlaps(limits[1]):
+    limits = [_limit(text, near, place, side, tree) for side, tree in ((-1, left), (1, right))]
+    if not limits[0].overlaps(limits[1]):
         raise InputError(
             f"{text} jumps {_from_to(*limits)} at x = {near:.6g}; "
             "Assumption 3 asks for a continuous phi (chi is infinite)"

@@ -24,14 +24,13 @@ from ntkcalc.activations.formula.functions import (
     WORDS,
     Branch,
     branch,
-    meaning,
     outer_derivative,
     polynomial,
 )
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, over, plus, simplified, times
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -104,7 +103,7 @@ class Form:
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
     """Return a bound on |φ(sign · x + iy)| for x ≥ start, |y| ≤ height, None where none is proven."""
     with working_precision(_PRECISION):
-        for region in _regions([tree], start, height):
+        for region in _regions(tree, start, height):
             with suppress(UnboundedError):
                 size, power, rate, order = region.bound(region.form(tree, region.line(sign)))
                 if size.is_finite() and rate.is_finite():
@@ -115,56 +114,21 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
 
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
-    found = _decided(tree, start, sign, _as_it_is)
-    return found if first_branch(found) is None else None
-
-
-def decided_beside(tree: Tree, end: Fraction, side: int, start: float) -> Tree:
-    """Return what a tree is between end and end + side/start, with the branches that are proven to be taken there."""
-    return _decided(tree, start, 1, lambda u: reciprocal(u, end, side))
-
-
-def _decided(tree: Tree, start: float, sign: int, change: Callable[[Tree], Tree]) -> Tree:
-    """Return a tree with branches taken as deciders, changed to functions of sign · x ≥ start, have signs there."""
     with working_precision(_PRECISION):
         while (found := first_branch(tree)) is not None:
             node, choice = found
-            choice = replace(choice, decider=change(choice.decider))
-            regions = _regions([choice.decider], start, 0.0)
+            regions = _regions(choice.decider, start, 0.0)
             directions = (region.direction_of(choice, region.line(sign)) for region in regions)
             direction = next(filter(None, directions), 0)
             if not direction:
-                break
+                return None
             tree = taken(tree, node, choice.above if direction > 0 else choice.below)
     return tree
-
-
-def reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
-    """Return tree(end + side/x), polynomials in x expanded about the end."""
-    known: dict[Tree, Tree] = {}
-    step = over(number(side), X)
-    for t in in_order(tree):
-        row = polynomial(t)
-        values = [] if row is None else [c.number for c in row]
-        rational_row = [v for v in values if v is not None]
-        if t.constant or row is None or rational_row != values:
-            known[t] = simplified(t.head, *(known[a] for a in t.arguments)) if t.arguments else t
-            continue
-        total, power = number(0), ONE
-        for i in range(len(rational_row)):
-            c = sum((v * math.comb(n, i) * end ** (n - i) for n, v in enumerate(rational_row) if n >= i), Fraction(0))
-            total, power = plus(total, times(number(c), power)), times(power, step)
-        known[t] = total
-    return known[tree]
 
 
 def _algebraic(factor: Ball | int, power: Fraction = Fraction(0)) -> Form:
     """Return B z^p."""
     return Form(acb(factor), power, acb(0), Fraction(1))
-
-
-def _as_it_is(u: Tree) -> Tree:
-    return u
 
 
 @cache
@@ -173,10 +137,10 @@ def _mirrored(u: Tree) -> Tree:
     return one_quotient(reflected(u))
 
 
-def _regions(trees: list[Tree], start: float, height: float) -> Iterator[_Region]:
+def _regions(tree: Tree, start: float, height: float) -> Iterator[_Region]:
     """Yield what may tell a bound for x ≥ start, |y| ≤ height: powers of z, then of e^{cx} for c in exponents."""
     yield _Region(start, height)
-    slopes = {} if height else dict.fromkeys(c for t in in_order(*trees) if (c := _slope(t)) is not None)
+    slopes = {} if height else dict.fromkeys(c for t in in_order(tree) if (c := _slope(t)) is not None)
     for slope in slopes:
         with suppress(UnboundedError):
             yield _LogRegion(start, slope)
@@ -232,8 +196,6 @@ class _Region:
     def _node(self, t: Tree, a: list[Form], x: Form) -> Form:
         if not a:
             return _algebraic(self.field.number(t.number) if t.number is not None else self.field.constant(t.word))
-        if t.word == "*" and t.arguments[0] is t.arguments[1]:
-            return self.square(a[0])
         if t.word in _ARITHMETIC:
             return _ARITHMETIC[t.word](self, *a)
         if t.word == "power" and t.arguments[1].number is not None:
@@ -279,7 +241,7 @@ class _Region:
 
         One quotient may tell it where a sum does not, also one in −x, for x − x Φ(x) is x Φ(−x).
         """
-        for write, at in ((_as_it_is, x), (one_quotient, x), (_mirrored, self.negate(x))):
+        for write, at in ((lambda u: u, x), (one_quotient, x), (_mirrored, self.negate(x))):
             with suppress(UnboundedError):
                 if direction := self._direction(self.form(write(choice.decider), at)):
                     return direction
@@ -313,24 +275,17 @@ class _Region:
         """Return m and g with |u| ≤ m x^p e^{g x^s}."""
         return (u.factor * self._lean(u.power)).abs_upper(), arb((u.rate * self._lean(u.order)).real.upper())
 
-    def _largest(self, u: Form) -> Ball | None:
-        """Return the largest |u|, None where it is not proven to fall all the way."""
-        size, rate = self.size(u)
-        steep = rate * self._at_start(u.order)
-        slope = _number(u.power) + steep * _number(u.order)  # x d/dx of the logarithm of the bound, at R
-        if not (slope <= 0 and rate <= 0 and size.is_finite()):
-            return None
-        return (size * self._at_start(u.power) * steep.exp()).abs_upper()
-
     def _bounded(self, u: Form) -> Ball | None:
         """Return a ball that holds u, None for what may grow."""
         if u.factor.is_zero():
             return u.factor
+        held, (size, rate) = None, self.size(u)
+        steep = rate * self._at_start(u.order)
         if u.rate.is_zero() and u.power <= 0:
             held = u.factor if u.power == 0 else u.factor * self._falling(u.power)
-        else:
-            size = self._largest(u)
-            held = None if size is None else self._around_zero(size)
+        elif rate <= 0 and _number(u.power) + steep * _number(u.order) <= 0:  # x d/dx of the logarithm at the start
+            most = size * self._at_start(u.power) * steep.exp()
+            held = self._around_zero(most) if most.is_finite() else None
         if u.range is None or not u.range.bounded or (held is not None and held.rad() <= u.range.whole.rad()):
             return held
         return acb(u.range.whole)
@@ -381,25 +336,14 @@ class _Region:
             rate = high.rate + low.rate * self._falling(low.order - high.order)
         return Form(factor, a.power + b.power, rate, Fraction(1) if rate.is_zero() else high.order)
 
-    def square(self, a: Form) -> Form:
-        """Return a², which is not negative on the real line, also where the sign of a is not known."""
-        found = self.multiply(a, a)
-        if not (self.real and a.factor.imag == 0 and a.rate.imag == 0) or a.factor.is_zero():
-            return found
-        low, high = (arb(size) ** 2 for size in (a.factor.abs_lower(), a.factor.abs_upper()))
-        return Form(acb(low.union(high)), found.power, found.rate, found.order)
-
     def divide(self, a: Form, b: Form) -> Form:
         inverse = 1 / b.factor
         if not inverse.is_finite():
-            return self.multiply(a, self._inverse_of_range(b.range))
+            if b.range is None or not b.range.sign:
+                raise UnboundedError
+            nearest = b.range.low if b.range.sign > 0 else b.range.high
+            return self.multiply(a, _algebraic(self._around_zero(1 / nearest)))
         return self.multiply(a, Form(inverse, -b.power, -b.rate, b.order))
-
-    def _inverse_of_range(self, values: Range | None) -> Form:
-        """Return a ball around 1/v for v in a range that keeps away from 0."""
-        if values is None or not values.sign:
-            raise UnboundedError
-        return _algebraic(self._around_zero(1 / (values.low if values.sign > 0 else values.high)))
 
     def subtract(self, a: Form, b: Form) -> Form:
         return self.add(a, self.negate(b))
@@ -484,9 +428,14 @@ class _Region:
             return self.divide(self.function(OVER[name], u), u)
         if name in _RULES:
             return _RULES[name](self, u)
-        tree = meaning(name)
-        assert tree is not None
-        return self.form(tree, u)
+        texts = _WRITTEN.get(name, (SMOOTH[name].meaning,))
+        if name in _BY_SIGN:
+            direction = self._direction(u)
+            texts = _BY_SIGN[name][direction < 0 :][:1] if direction else ()
+        for text in texts:
+            with suppress(UnboundedError):
+                return self.form(_parsed(text), u)
+        raise UnboundedError
 
     def exp(self, u: Form) -> Form:
         if u.inside_log is not None:
@@ -501,44 +450,18 @@ class _Region:
         least = size * slow**m / math.factorial(m)
         return self._exponential(arb(1), Fraction(0), -least * phase.abs_lower(), u.power + m * u.order)
 
-    def _require_narrow(self, u: Form) -> None:
-        """Refuse unless |Im u| ≤ 1, where |1 + e^{±u}| ≥ 1 and |ln(1 + e^{−u})| ≤ ln 2 + 1 for Re u ≥ 0."""
-        height = self._imaginary(u)
-        if height is None or not abs(height) < 1:
-            raise UnboundedError
-
-    def sigmoid(self, u: Form) -> Form:
-        """Return 1/(1 + e^{−u}), which is at most 1 where |Im u| ≤ 1."""
-        for text in ("1/(1 + exp(-x))", "exp(x)/(1 + exp(x))"):
-            with suppress(UnboundedError):
-                return self.form(_written(text), u)
-        self._require_narrow(u)
-        return _algebraic(self._around_zero(1))
-
-    def softplus(self, u: Form) -> Form:
-        """Return ln(1 + e^u), which is at most |u| + ln 2 + 1 where |Im u| ≤ 1."""
-        direction = self._direction(u)
-        try:
-            if direction:
-                return self.form(_written("x + log1p(exp(-x))" if direction > 0 else "log1p(exp(x))"), u)
-        except UnboundedError:
-            pass
-        self._require_narrow(u)
-        share = 1 if direction > 0 else 0 if direction < 0 else self._around_zero(1)
-        return self.add(self.multiply(_algebraic(share), u), _algebraic(self._around_zero(2)))
-
     def log(self, u: Form) -> Form:
         """Return ln u = ln B + p ln z + G z^s."""
         power = _number(u.power)
+        self._require_off_cut(u)
         if not u.rate.is_zero():
-            if not (self._phase(u).real > 0 and u.order >= _ROOT):
+            if u.order < _ROOT:
                 raise UnboundedError
             value = abs(u.factor * self._lean(u.power))
             rest = (abs(value.log()) + 4 * abs(power)) * self._at_start(_ROOT - u.order)
             rate = (u.rate * self._lean(u.order)).real + arb(0, rest.abs_upper())
             angle = self._around_zero(2).imag * self._at_start(-u.order)
             return _algebraic(acb(rate, angle) / self._lean(u.order), u.order)
-        self._require_off_cut(u)
         size = abs(abs(u.factor).log()) + 4 + 5 * abs(power)
         if not size.is_finite():
             raise UnboundedError
@@ -546,8 +469,8 @@ class _Region:
 
     def _require_off_cut(self, u: Form) -> None:
         """Refuse what may be on the negative axis."""
-        value = u.factor * self._lean(u.power)
-        if not (value.real > 0 or value.imag != 0):
+        value = u.factor * self._lean(u.power) if u.rate.is_zero() else self._phase(u)
+        if not (value.real > 0 or (u.rate.is_zero() and value.imag != 0)):
             raise UnboundedError
 
     def power(self, u: Form, r: Fraction) -> Form:
@@ -555,10 +478,7 @@ class _Region:
             return u
         exponent = acb(_number(r))
         try:
-            if u.rate.is_zero():
-                self._require_off_cut(u)
-            elif not self._phase(u).real > 0:
-                raise UnboundedError
+            self._require_off_cut(u)
             factor = u.factor.pow(exponent, analytic=True)
         except UnboundedError:
             if u.range is None or not u.range.low >= 0 or r <= 0:
@@ -581,7 +501,7 @@ class _Region:
         """Return erfc: |erfc(u)| ≤ |e^{−u²}| for Re u ≥ 0, and 1 − 1/(2u²) ≤ √π u e^{u²} erfc(u) ≤ 1 for u > 0."""
         direction = self._direction(u)
         if direction < 0:
-            return self.subtract(_algebraic(2), self.function("erfc", self.negate(u)))
+            return self.subtract(_algebraic(2), self.erfc(self.negate(u)))
         if direction == 0:
             raise UnboundedError
         square = self.exp(self.negate(self.multiply(u, u)))
@@ -592,25 +512,11 @@ class _Region:
         share = (1 - arb(0).union(arb(1)) * small / 2) / arb.pi().sqrt()
         return self.multiply(self.multiply(_algebraic(share), inverse), square)
 
-    def erf(self, u: Form) -> Form:
-        return self.subtract(_algebraic(1), self.function("erfc", u))
-
-    def tanh(self, u: Form) -> Form:
-        return self.form(_written("2*sigmoid(2*x) - 1"), u)
-
     def atan(self, u: Form) -> Form:
         direction, inverse = self._direction(u), self.divide(_algebraic(1), u)
         if not direction or self._bounded(inverse) is None:
             raise UnboundedError
         return self.subtract(_algebraic(acb(arb.pi() / 2 * direction)), self.function("atan", inverse))
-
-    def asinh(self, u: Form) -> Form:
-        direction = self._direction(u)
-        if not direction:
-            raise UnboundedError
-        if direction > 0:
-            return self.form(_written("log(x + sqrt(1 + x*x))"), u)
-        return self.form(_written("-log(sqrt(1 + x*x) - x)"), u)
 
 
 class _LogRegion(_Region):
@@ -665,11 +571,22 @@ _ARITHMETIC: dict[str, Callable[..., Form]] = {
     "/": _Region.divide,
     "neg": _Region.negate,
 }
-_OWN_RULES = ("exp", "sigmoid", "softplus", "log", "erf", "erfc", "tanh", "atan", "asinh")
 _RULES: dict[str, Callable[[_Region, Form], Form]] = {
-    **{name: getattr(_Region, name) for name in _OWN_RULES},
+    **{name: getattr(_Region, name) for name in ("exp", "log", "erfc", "atan")},
     **dict.fromkeys(("sin", "cos"), _Region.wave),
 }
+_WRITTEN: dict[str, tuple[str, ...]] = {
+    "sigmoid": ("1/(1 + exp(-x))", "exp(x)/(1 + exp(x))"),
+    "tanh": ("2*sigmoid(2*x) - 1",),
+    "erf": ("1 - erfc(x)",),
+}
+"""Functions by others, of which the first that has a bound is taken; where there is none, as `SMOOTH` says."""
+
+_BY_SIGN = {
+    "softplus": ("x + log1p(exp(-x))", "log1p(exp(x))"),
+    "asinh": ("log(x + sqrt(1 + x*x))", "-log(sqrt(1 + x*x) - x)"),
+}
+"""Functions by others, of what is positive far out and of what is negative."""
 
 
 def _number(p: Fraction) -> Ball:
@@ -677,5 +594,5 @@ def _number(p: Fraction) -> Ball:
 
 
 @cache
-def _written(text: str) -> Tree:
+def _parsed(text: str) -> Tree:
     return parsed(text, WORDS)

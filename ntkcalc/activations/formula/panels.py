@@ -13,8 +13,8 @@ width of what is left. Beyond ±X a bound is read off the formula's tree (`growt
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -25,8 +25,7 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import (
     Ball,
-    ComplexBalls,
-    exact,
+    complex_program,
     log2_lower,
     log2_upper,
     log_total,
@@ -36,18 +35,18 @@ from ntkcalc.activations.formula.balls import (
     working_precision,
 )
 from ntkcalc.activations.formula.branches import Segment, between, segments
-from ntkcalc.activations.formula.functions import Program, branch, derivative, polynomial, program
-from ntkcalc.activations.formula.growth import Growth, decided_beside, far_formula, growth
+from ntkcalc.activations.formula.functions import Program, derivative, polynomial
+from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
-from ntkcalc.activations.formula.removable import has_limits, limits
-from ntkcalc.activations.formula.slivers import Sliver, least_reciprocal
+from ntkcalc.activations.formula.removable import limits
+from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
-_RADII = (8.0, 5.0, 3.5, 2.5, 1.9)  # ρ
+_RADII = (8.0, 5.0, 3.5, 2.5, 1.9, 1.5)  # ρ; the last one only in a wider ellipse
 _DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _QUARTERED = 5  # times that a rectangle around such a disc is cut at most
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
@@ -63,9 +62,8 @@ _MOST_BITS = float(1 << 26)  # of the nodes in a block, each of which has some d
 _LONGEST = 4000.0  # seconds of estimated work that are refused
 _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 256  # more than formulas have kinks that are not told apart
-_USUAL = 160.0  # bits of accuracy for which cells are chosen
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
-_FINER = 4  # precisions of a rule over those asked for
+_FINEST = 1 << 15  # bits of cells of which mean squares are taken
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
 
@@ -104,14 +102,13 @@ class Cell:
     @cached_property
     def nearest(self) -> float:
         """A lower bound on |x| in the ellipse."""
-        reach = (self.radius + 1 / self.radius) / 2 * self.half_width
-        return max(0.0, abs(float(((self.left + self.right) / 2).mid())) * (1 - 1e-12) - reach * (1 + 1e-12))
+        return max(0.0, self.farthest * (1 - 3e-12) - (self.radius + 1 / self.radius) * self.half_width)
 
     @cached_property
     def farthest(self) -> float:
         """An upper bound on |z| in the ellipse."""
-        reach = (self.radius + 1 / self.radius) / 2 * self.half_width
-        return (abs(float(((self.left + self.right) / 2).mid())) + reach) * (1 + 1e-12)
+        middle = abs(float(((self.left + self.right) / 2).mid()))
+        return (middle + (self.radius + 1 / self.radius) / 2 * self.half_width) * (1 + 1e-12)
 
     @cached_property
     def height(self) -> float:
@@ -124,7 +121,7 @@ class Cell:
         own = (self.radius + 1 / self.radius) / 2 - 1  # to the ellipse, in half-widths
         with working_precision(_PRECISION):
             found = [(math.log2(own) + log2_lower((self.right - self.left) / 2) - 1e-9, self.log_sizes[0])]
-            run = program([self.tree], ComplexBalls())
+            run = complex_program(self.tree)
             for r in _DISCS:
                 size = _log_largest(run, (arb(self.left - r), arb(self.right + r)), (arb(0), arb(r)), _QUARTERED)
                 if size == math.inf:
@@ -168,7 +165,6 @@ class Panels:
         self.tree, self.text, self.parity = tree, text, parity
         self._lines: list[tuple[float, Line]] = []
         self._squares: dict[int, tuple[float, Ball]] = {}
-        self._far_bounds: dict[float, list[Growth] | None] = {}
 
     # ---------------------------------------------------------------- cells
 
@@ -182,11 +178,6 @@ class Panels:
         self._lines = [(need, line), *self._lines[:2]]
         return line
 
-    @cached_property
-    def slope(self) -> Tree:
-        """φ', with its branches."""
-        return derivative(self.tree)
-
     def far(self, need: float) -> tuple[float, tuple[tuple[Growth, Growth], tuple[Growth, Growth]]]:
         """Return X, beyond which φ² and φ'² have less than 2**-need of their mean, with bounds there.
 
@@ -198,14 +189,11 @@ class Panels:
             Where there are no bounds.
         """
         for start in self._starts:
-            bounds = self._bounds_from(start)
-            if bounds is None:
-                continue
-            reach = start
-            while max(g.log_tail(reach, 0.25) for g in bounds) > -need and reach < 4 * start + 2 * math.sqrt(need):
+            bounds, reach = _bounds_from(self.tree, start), start
+            while bounds and reach < 1.05 * (4 * start + 2 * math.sqrt(need)):
+                if max(g.log_tail(reach, 0.25) for g in bounds) <= -need:
+                    return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
                 reach *= 1.05
-            if max(g.log_tail(reach, 0.25) for g in bounds) <= -need:
-                return reach, ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
         raise AccuracyError(f"no bound on {self.text} far from 0 is proven: is it square-integrable?")
 
     @cached_property
@@ -216,17 +204,6 @@ class Panels:
         decided = (all(far_formula(self.tree, start, sign) is not None for sign in (-1, 1)) for start in _STARTS)
         first = next((i for i, known in enumerate(decided) if known), 0)
         return _STARTS[first:]
-
-    def _bounds_from(self, start: float) -> list[Growth] | None:
-        """Return bounds on φ and φ' for x ≤ −start and x ≥ start, kept."""
-        if start not in self._far_bounds:
-            sides = [(far_formula(self.tree, start, sign), sign) for sign in (-1, 1)]
-            slopes = [(self.slope if t is None else derivative(t), sign) for t, sign in sides]
-            both = [(self.tree if t is None else t, sign) for t, sign in sides]
-            found = [growth(t, start, 0.0, sign) for row in (both, slopes) for t, sign in row]
-            bounds = [g for g in found if g is not None]
-            self._far_bounds[start] = bounds if len(bounds) == len(found) else None
-        return self._far_bounds[start]
 
     def _cut(self, need: float, most_cells: int) -> Line:
         reach, far = self.far(need + 4)
@@ -242,30 +219,8 @@ class Panels:
         least = -need - 8
         for left, right in pairwise(marks):
             for segment in segments(self.tree, left, right, least):
-                for part in self._resolved(segment, least):
-                    self._divide(part, least, most_cells, cells, slivers)
+                self._divide(segment, least, most_cells, cells, slivers)
         return Line(cells, slivers, reach, far)
-
-    def _resolved(self, segment: Segment, least: float) -> Iterator[Segment]:
-        """Yield a segment, or where what decides is infinite on a sliver its parts by growth next to an end."""
-        if len(segment.trees) > 1:
-            with working_precision(_PRECISION):
-                deciders = self._deciders(segment.whole)
-            if not all(u.is_finite() for u in deciders):
-                tree, start = self.tree, least_reciprocal(log2_upper(segment.right - segment.left))
-                for end, side in ((segment.left, 1), (segment.right, -1)):
-                    with suppress(InputError):  # of ends with too many digits
-                        tree = decided_beside(tree, exact(end), side, start)
-                if tree is not self.tree:
-                    yield from segments(tree, segment.left, segment.right, least)
-                    return
-        yield segment
-
-    @cached_property
-    def _deciders(self) -> Program:
-        """A program for all that decides between branches."""
-        found = (branch(t) for t in in_order(self.tree))
-        return real_program(*(choice.decider for choice in found if choice is not None))
 
     def _divide(
         self, segment: Segment, least: float, most_cells: int, cells: list[Cell], slivers: list[Sliver]
@@ -305,60 +260,37 @@ class Panels:
         )
 
     @cached_property
-    def base(self) -> Tree | None:
-        """The polynomial that φ is most often under the normal law, if any: cells need only what differs from it.
+    def base(self) -> Tree:
+        """The polynomial that φ is most often under the normal law, or 0: cells need only what differs from it.
 
         So coefficients that come from kinks far out are relatively accurate, as those of min(x, 40) are.
         """
-        masses: dict[tuple[Tree, ...], float] = {}
-        trees: dict[tuple[Tree, ...], Tree] = {}
+        masses = defaultdict[Tree, float](float)
         for cell in () if self.parity else self.line(64.0).cells:
-            row = polynomial(cell.tree)
-            if row is not None:
-                ends = (math.erf(float(end.mid()) / math.sqrt(2)) for end in (cell.right, cell.left))
-                key = tuple(row)
-                masses[key] = masses.get(key, 0.0) + next(ends) - next(ends)
-                trees[key] = cell.tree
-        return trees[max(masses, key=lambda key: masses[key])] if masses else None
+            if polynomial(cell.tree) is not None:
+                right, left = (math.erf(float(end.mid()) / math.sqrt(2)) for end in (cell.right, cell.left))
+                masses[cell.tree] += right - left
+        return max(masses, key=lambda tree: masses[tree], default=ZERO)
 
     def _beside_base(self, cells: list[Cell]) -> list[Cell]:
         """Return the cells on which φ is not the base, with φ less the base."""
-        base = self.base
-        if base is None:
-            return cells
-        row, found = polynomial(base) or [], []
+        row, found = polynomial(self.base) or [], []
         for cell in cells:
             if polynomial(cell.tree) != row:
                 sizes = (log_total((cell.log_sizes[0], _log_polynomial(row, cell.farthest))), cell.log_sizes[1])
-                found.append(replace(cell, tree=minus(cell.tree, base), log_sizes=sizes))
+                found.append(replace(cell, tree=minus(cell.tree, self.base), log_sizes=sizes))
         return found
 
     def _hermite(self, line: Line, degree: int, need: float, guard: float) -> list[Ball]:
-        row = [] if self.base is None else polynomial(self.base) or []
         cells = self._beside_base(line.cells)
-        share = need + math.log2(len(cells) + len(line.slivers) + 4)
-        error = -share + math.log2(max(len(cells), 1))
-        kept: list[tuple[Cell, int]] = []
-        for cell in cells:
-            size = cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)
-            count = _count(cell, size + share)
-            if count:
-                kept.append((cell, count))
-            else:
-                error = log_total((error, size + cell.log_half + 1))
+        kept, error = _counted(
+            [(cell, cell.log_sizes[0] + _log_hermite(degree, cell.nearest, cell.height)) for cell in cells], need
+        )
+        error = log_total((error, self._log_beside(line, 0, 1, degree)))
         blocks = [
             _block(group, (self.parity < 0) if self.parity else None)
             for group in _groups(kept, _MOST_BITS / max(need, _GRID))
         ]
-        for sliver in line.slivers:
-            beside = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
-            size = log_total((sliver.log_mass(0, 1), beside)) + _log_hermite(degree, sliver.nearest, 0.0)
-            error = log_total((error, size))
-        both = 2.0 if self.parity else 1.0
-        for side, g in zip((-1, 1), line.far[0], strict=True):
-            # |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π)
-            error = log_total((error, g.log_tail(line.reach, 0.25) - 1.2))
-            error = log_total((error, _log_tail(self.base, line.reach, side, 0.25, 1) - 1.2))
         nodes, reach = sum(count for _, count in kept), 2.0 * len(blocks)  # at about 2 a block, as measured
         seconds = sums_work(nodes, reach, degree, need, 1 if self.parity else 2)
         if seconds > _LONGEST:
@@ -369,12 +301,16 @@ class Panels:
         announce(seconds)
         totals = hermite_sums(blocks, degree, need + guard)
         with working_precision(math.ceil(need + guard)):
-            polynomial_moments = hermite_moments(row)[: degree + 1]
-            totals[: len(polynomial_moments)] = map(add, totals, polynomial_moments)
+            of_base = hermite_moments(polynomial(self.base) or [])[: degree + 1]
+            totals[: len(of_base)] = map(add, totals, of_base)
             return [
-                arb(0) if self.parity and k % 2 == (self.parity > 0) else widened(both * total, error + both - 1)
+                arb(0) if self.parity and k % 2 == (self.parity > 0) else self._on_both_sides(total, error)
                 for k, total in enumerate(totals)
             ]
+
+    def _on_both_sides(self, total: Ball, error: float) -> Ball:
+        """Return a mean over the real line from that over the cells, with its error."""
+        return widened(2 * total, error + 1) if self.parity else widened(total, error)
 
     def square(self, order: int, need: float) -> Ball:
         """Return a ball of E[φ²], or of E[φ'²] for the order 1, with a radius below 2**-need; kept."""
@@ -385,69 +321,47 @@ class Panels:
         return known[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
-        fine, guard = need, 16.0
-        while True:
-            total, error = arb(0), self._log_beside(self.line(fine), order)
-            if error <= -need - 1:
-                total, error = self._squared(self.line(fine), order, need + 2, guard)
-            if error > -need - 1:  # of slivers next to which φ' has no bound
-                fine += 2 * min(error + need + 8, fine)
-            else:
-                with working_precision(math.ceil(need + guard)):
-                    found = widened(total, error)
-                excess = log2_upper(found.rad()) + need
-                if excess <= 0:
-                    return found
-                guard += max(excess, 8) + 8
-            if error == math.inf or max(guard, fine) > 1 << 15:
-                raise AccuracyError(f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite")
+        said, fine = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need
+        while (error := self._log_beside(self.line(fine), order, 2)) > -need - 3:  # next to a steep slope
+            fine += 2 * min(error + need + 8, fine)
+            if error == math.inf or fine > _FINEST:
+                raise AccuracyError(said)
+        line = self.line(fine)
+        return refined(lambda guard: [self._squared(line, order, need + 3, guard)], need, 16.0, said)[0]
 
-    def _squared(self, line: Line, order: int, need: float, guard: float) -> tuple[Ball, float]:
-        """Return a ball of the sum, and log2 of a bound on what it leaves out: the base's, and f² − p² beside it."""
-        base, row = self._base_of(order)
-        cells = [cell for cell in line.cells if self.base is None or polynomial(cell.tree) != polynomial(self.base)]
-        share = need + math.log2(len(cells) + len(line.slivers) + 4)
-        error, total = -share + math.log2(max(len(cells), 1)), arb(0)
-        for cell in cells:
-            if order and base is ZERO and derivative(cell.tree) is ZERO:
-                continue
-            largest = 2 * log_total((cell.log_sizes[order], _log_polynomial(row, cell.farthest)))
-            size = largest + (cell.height**2 - cell.nearest**2) / (2 * _LN2) - _HALF_LOG_TAU + 1e-6
-            count = _count(cell, size + share)
-            if not count:
-                error = log_total((error, size + cell.log_half + 1))
-                continue
-            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, largest)
+    def _squared(self, line: Line, order: int, need: float, guard: float) -> Ball:
+        """Return a ball of the mean square of φ or φ', its radius that of roundings and 2**-need twice."""
+        cells = (cell for cell in line.cells if not order or derivative(cell.tree) is not ZERO)
+        kept, error = _counted(
+            [(cell, 2 * cell.log_sizes[order] + _log_hermite(0, cell.nearest, cell.height)) for cell in cells], need
+        )
+        total = arb(0)
+        for cell, count in kept:
+            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, 2 * cell.log_sizes[order])
             with working_precision(max(32, math.ceil(bits))):
-                part, beside = arb(0), real_program(base)
-                for x, weight, run in _placed(cell, count):
-                    value, less = run(x)[order], beside(x)[0]
-                    part += weight * (-x * x / 2).exp() * (value - less) * (value + less)
+                values = ((x, weight, run(x)[order]) for x, weight, run in _placed(cell, count))
+                part = sum((weight * (-x * x / 2).exp() * value * value for x, weight, value in values), arb(0))
                 part /= (2 * arb.pi()).sqrt()
             with working_precision(math.ceil(need + guard)):
                 total += part
-        both = 2 if self.parity else 1
         with working_precision(math.ceil(need + guard)):
-            total += sum((m * m for m in hermite_moments(row)), arb(0))
-            return both * total, log_total((error + both - 1, self._log_beside(line, order)))
+            return self._on_both_sides(total, log_total((error, self._log_beside(line, order, 2))))
 
-    def _base_of(self, order: int) -> tuple[Tree, list[Tree]]:
-        """Return the base, or its derivative, with its coefficients."""
-        base = self.base or ZERO
-        base = derivative(base) if order else base
-        return base, polynomial(base) or []
+    def _log_beside(self, line: Line, order: int, times: int, degree: int = 0) -> float:
+        """Return log2 of a bound on what is on no cell of E[φ h_k], k ≤ degree, the base's too, or of a mean square.
 
-    def _log_beside(self, line: Line, order: int) -> float:
-        """Return log2 of a bound on the part of E[φ²] or E[φ'²], and of the base's, that is on no cell of a line."""
-        base, row = self._base_of(order)
-        errors = []
+        On a sliver that is at most |h_k ω|, and beyond ±X, where |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π), as tails say.
+        """
+        base = ZERO if times > 1 else self.base
+        row, errors = polynomial(base) or [], list[float]()
         for sliver in line.slivers:
-            more = 2 * _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
-            weight = -(sliver.nearest**2) / (2 * _LN2) - 1
-            errors.append(log_total((sliver.log_mass(order), more)) + weight)
+            more = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
+            errors.append(log_total((sliver.log_mass(order, times), more)) + _log_hermite(degree, sliver.nearest, 0.0))
         for side, g in zip((-1, 1), line.far[order], strict=True):
-            errors += [g.log_tail(line.reach, 0.5, 2) - 1, _log_tail(base, line.reach, side, 0.5, 2) - 1]
-        return log_total(errors) + (1 if self.parity else 0)
+            bounds = (g, growth(base, line.reach, 0.0, side))
+            tails = (math.inf if b is None else b.log_tail(line.reach, times / 4, times) for b in bounds)
+            errors += [tail - 1.2 for tail in tails]
+        return log_total(errors)
 
 
 @lru_cache(maxsize=16)
@@ -456,51 +370,46 @@ def panels_of(tree: Tree, text: str, parity: int = 0) -> Panels:
     return Panels(tree, text, parity)
 
 
+@lru_cache(maxsize=256)
+def _bounds_from(tree: Tree, start: float) -> list[Growth]:
+    """Return bounds on φ for x ≤ −start and x ≥ start, and on φ', nothing where one has none."""
+    sides = [far_formula(tree, start, sign) or tree for sign in (-1, 1)]
+    trees = (*sides, *map(derivative, sides))
+    found = [growth(t, start, 0.0, sign) for t, sign in zip(trees, (-1, 1, -1, 1), strict=True)]
+    bounds = [g for g in found if g is not None]
+    return bounds if len(bounds) == len(found) else []
+
+
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
-    """Return a cell with the widest useful ellipse, None where there is none."""
+    """Return a cell with the widest ellipse in which φ is not far larger than between its foci, None for none."""
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
-    run = _complex_program(tree, _precision(half))
-    near_limit = any(map(has_limits, (tree, derivative(tree)))) and abs(middle) < _RADII[0] * half
-    most, found = _seen(run, (left, middle, right)), list[Cell]()
-    for radius in () if near_limit else _RADII:
-        if found and max(map(_quality, found)) >= _highest_quality(radius):
-            break
-        sizes = _sizes(run, middle, half, radius, most)
-        if sizes is not None:
-            found.append(Cell(left, right, tree, radius, sizes))
-    return max(found or _with_limits(left, right, tree, middle, half), key=_quality, default=None)
+    both = (tree, derivative(tree))
+    near_limit = any(limits(t) is not t for t in both) and abs(middle) < _RADII[0] * half
+    with working_precision(_precision(half)):
+        run = _with_limits(tree) if near_limit else complex_program(*both)
+        most = [_STEEPEST] if near_limit else _seen(run, (left, middle, right))
+        for radius, narrower in pairwise(_RADII):
+            size, slope = _sizes(run, middle, half, radius, most)
+            if size == math.inf:
+                continue
+            if not near_limit:
+                return Cell(left, right, tree, radius, (size, slope))
+            # φ' by Cauchy's formula from φ in a wider ellipse
+            apart = log2_lower(half) + math.log2((radius + 1 / radius - narrower - 1 / narrower) / 2)
+            return Cell(left, right, tree, narrower, (size, size - apart + 1e-6))
+    return None
 
 
-def _with_limits(left: Ball, right: Ball, tree: Tree, middle: Ball, half: Ball) -> list[Cell]:
-    """Return cells next to a removable singularity: φ' is bounded by Cauchy's formula from φ in a wider ellipse."""
-    direct, limit = (make(tree, _precision(half)) for make in (_value_program, _limit_program))
+def _with_limits(tree: Tree) -> Program:
+    """Return a program for φ alone, on boxes next to a removable singularity at 0, too."""
 
     def run(box: Ball) -> list[Ball]:
-        around = limit(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
-        found = around if box.real.contains(0) else direct(box)
+        around = complex_program(limits(tree))(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
+        found = around if box.real.contains(0) else complex_program(tree)(box)
         return min(found, around, key=lambda values: log2_upper(values[0]))
 
-    found: list[Cell] = []
-    for radius, wide in pairwise(reversed(_RADII)):
-        sizes = _sizes(run, middle, half, wide, [_STEEPEST])
-        if sizes is None:
-            break
-        apart = log2_lower(half) + math.log2((wide + 1 / wide - radius - 1 / radius) / 2)
-        found.append(Cell(left, right, tree, radius, (sizes[0], sizes[0] - apart + 1e-6)))
-    return found
-
-
-@lru_cache(maxsize=256)
-def _value_program(tree: Tree, bits: int) -> Program:
-    with working_precision(bits):
-        return program([tree], ComplexBalls())
-
-
-@lru_cache(maxsize=256)
-def _limit_program(tree: Tree, bits: int) -> Program:
-    with working_precision(bits):
-        return program([limits(tree)], ComplexBalls())
+    return run
 
 
 def _log_largest(run: Program, x: tuple[Ball, Ball], y: tuple[Ball, Ball], times: int) -> float:
@@ -520,8 +429,7 @@ def _log_largest(run: Program, x: tuple[Ball, Ball], y: tuple[Ball, Ball], times
 
 def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
     """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at some places."""
-    with working_precision(_precision(places[-1] - places[0])):
-        rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
+    rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
     sizes = (max((s for s in row if s < math.inf), default=-math.inf) for row in zip(*rows, strict=True))
     return [max(size + _STEEPEST, 0.0) for size in sizes]
 
@@ -531,43 +439,23 @@ def _precision(width: Ball) -> int:
     return _PRECISION * math.ceil(1 + 2 * max(0, -math.floor(log2_upper(width))) / _PRECISION)
 
 
-def _quality(cell: Cell) -> float:
-    """Return how few nodes a cell takes for some usual accuracy."""
-    return _highest_quality(cell.radius) / (1 + max(0.0, *cell.log_sizes) / _USUAL)
+def _sizes(run: Program, middle: Ball, half: Ball, radius: float, highest: Sequence[float]) -> tuple[float, float]:
+    """Return log2 of bounds on |φ| and |φ'| in an ellipse, from boxes that cover its upper half.
 
-
-def _highest_quality(radius: float) -> float:
-    """Return the quality of a cell whose φ and φ' are at most 1 in its ellipse."""
-    return 2 * math.log2(radius) / _USUAL
-
-
-def _sizes(
-    run: Program, middle: Ball, half: Ball, radius: float, limits: Sequence[float]
-) -> tuple[float, float] | None:
-    """Return log2 of bounds on |φ| and |φ'|, or on |φ| alone, in an ellipse, from boxes that cover its upper half.
-
-    None is for bounds beyond the limits.
+    They are ∞ where they are beyond the highest that there may be, and −∞ for φ' if the program has none.
     """
     across, up = (radius + 1 / radius) / 2, (radius - 1 / radius) / 2
     most = [-math.inf, -math.inf]
-    with working_precision(_precision(half)):
-        for i in _OUTER_FIRST:
-            low, high = (2 * i / _SLABS - 1, 2 * (i + 1) / _SLABS - 1)
-            nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-            top = up * math.sqrt(1 - nearest**2) * (1 + 1e-12)
-            x = middle + half * (arb(low * across * (1 + 1e-12)).union(arb(high * across * (1 + 1e-12))))
-            for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
-                most[j] = max(most[j], log2_upper(value) + 1e-6)
-                if most[j] > limits[j]:
-                    return None
+    for i in _OUTER_FIRST:
+        low, high = (2 * i / _SLABS - 1, 2 * (i + 1) / _SLABS - 1)
+        nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        top = up * math.sqrt(1 - nearest**2) * (1 + 1e-12)
+        x = middle + half * (arb(low * across * (1 + 1e-12)).union(arb(high * across * (1 + 1e-12))))
+        for j, value in enumerate(run(acb(x, half * arb(0).union(arb(top))))):
+            most[j] = max(most[j], log2_upper(value) + 1e-6)
+            if most[j] > highest[j]:
+                return math.inf, math.inf
     return most[0], most[1]
-
-
-@lru_cache(maxsize=256)
-def _complex_program(tree: Tree, bits: int) -> Program:
-    """Return z ↦ [φ(z), φ'(z)], the constants in it to so many bits."""
-    with working_precision(bits):
-        return program([tree, derivative(tree)], ComplexBalls())
 
 
 def _log_hermite(degree: int, nearest: float, height: float) -> float:
@@ -593,23 +481,30 @@ def _count(cell: Cell, need: float) -> int:
     return grain * math.ceil(max(least, 1.0) / grain)
 
 
+def _counted(sized: list[tuple[Cell, float]], need: float) -> tuple[list[tuple[Cell, int]], float]:
+    """Return cells with the nodes that they take, by bounds in their ellipses, and log2 of what all err by."""
+    share = need + math.log2(len(sized) + 4)
+    error, kept = -share + math.log2(max(len(sized), 1)), list[tuple[Cell, int]]()
+    for cell, size in sized:
+        count = _count(cell, size + share)
+        if count:
+            kept.append((cell, count))
+        else:
+            error = log_total((error, size + cell.log_half + 1))
+    return kept, error
+
+
 def _rule(count: int) -> list[tuple[Ball, Ball]]:
     """Return the positive nodes on [−1, 1] with their weights, of the present precision or more; the count is even."""
-    wanted, known = flint.ctx.prec, _known_rules(count)
-    for bits, rule in known:
-        if wanted <= bits <= _FINER * wanted:
-            return rule
-    grid = max(_GRID, 1 << (wanted.bit_length() - 3))  # rules of many bits are dear, and shared
-    with working_precision(bits := grid * math.ceil(wanted / grid)):
-        rule = [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
-    known.append((bits, rule))
-    return rule
+    grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))
+    return _legendre_rule(count, grid * math.ceil(flint.ctx.prec / grid))
 
 
-@lru_cache(maxsize=64)
-def _known_rules(count: int) -> list[tuple[int, list[tuple[Ball, Ball]]]]:
-    """Return the list of precisions in which the rule of so many nodes is known, with the rules."""
-    return []
+@lru_cache(maxsize=256)
+def _legendre_rule(count: int, bits: int) -> list[tuple[Ball, Ball]]:
+    """Return the same in one of few precisions, for rules are dear, and shared."""
+    with working_precision(bits):
+        return [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
 
 
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
@@ -639,12 +534,8 @@ def _groups(cells: list[tuple[Cell, int]], most: float) -> Iterator[list[tuple[C
 
 def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
     """Return the nodes of some cells with their weights times φ(x) ω(x), for even or odd k, or all."""
-    left, right, bits = cells[0][0].left, cells[-1][0].right, _PRECISION
-    middle = (left + right) / 2
-    while not middle.is_exact():
-        bits *= 2
-        with working_precision(bits):
-            middle = (left + right) / 2
+    left, right = cells[0][0].left, cells[-1][0].right
+    middle = between(left, right)
 
     def nodes() -> Nodes:
         offsets: list[Ball] = []
@@ -660,17 +551,9 @@ def _block(cells: list[tuple[Cell, int]], kind: int | None) -> Block:
                 sides[not before].append(zero)
         return offsets, {kind: sides}
 
-    width = float(((right - left) / 2).abs_upper()) * (1 + 1e-12)
+    width = float((right - middle).max(middle - left).abs_upper()) * (1 + 1e-12)
     nearest = max(0.0, abs(float(middle.mid())) - width)
     return Block(middle, max(width, 1e-300), nearest, nodes, max(0.0, *(cell.log_sizes[0] for cell, _ in cells)))
-
-
-def _log_tail(base: Tree | None, reach: float, side: int, weight: float, times: int) -> float:
-    """Return log2 of a bound on what a base, if any, has beyond ±X; ∞ where that is not proven."""
-    if base is None or base is ZERO:
-        return -math.inf
-    bound = growth(base, reach, 0.0, side)
-    return math.inf if bound is None else bound.log_tail(reach, weight, times)
 
 
 def _log_polynomial(row: list[Tree], x: float) -> float:

@@ -22,8 +22,8 @@ from ntkcalc.activations.formula.functions import OVER, SMOOTH, Program, outer_d
 from ntkcalc.activations.formula.trees import Tree, X, node
 
 _MOST_BITS = 4096.0  # before the point
-_FIRST = {"log": 0, "log1p": -1, "sqrt": 0}  # where functions begin that are not real everywhere
 _LOWEST, _HIGHEST = arb.neg_inf(), arb.pos_inf()
+_FIRST = {"log": arb(0), "log1p": arb(-1), "sqrt": arb(0)}  # where functions begin that are not real everywhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +81,17 @@ class Range:
     def _ends(self) -> tuple[Ball, Ball]:
         return self.low, self.high
 
-    def around_zero(self) -> Range:
-        """Return the least range that also holds 0."""
-        return Range(min(self.low, arb(0)), max(self.high, arb(0)))
+    def union(self, other: Range) -> Range:
+        """Return the least range that holds both."""
+        if self.unreal or other.unreal:
+            return UNREAL
+        return Range(min(self.low, other.low), max(self.high, other.high))
 
 
 UNREAL = Range(arb.nan(), arb.nan())
 """The range of what may have no real value somewhere."""
+
+_ZERO = Range(arb(0), arb(0))
 
 
 def around(ball: Ball) -> Range:
@@ -113,6 +117,8 @@ class RangeField:
             return partial(self._over, OVER[name])
         if name in SMOOTH:
             return partial(self._smooth, name)
+        if name in _BENT:
+            return lambda *u: UNREAL if any(v.unreal for v in u) else _BENT[name](*u)
         raise AttributeError(name)
 
     def number(self, value: Fraction) -> Range:
@@ -138,57 +144,41 @@ class RangeField:
         return Range(arb(0), self.exp(r * self.log(Range(a.high, a.high))).high) if a.low == 0 else UNREAL
 
     def _smooth(self, name: str, u: Range) -> Range:
-        """Return the range of a smooth function, from its ends if it has one direction."""
+        """Return the range of a smooth function, from its ends if it has one direction; a logarithm may be −∞."""
         f = SMOOTH[name]
-        if u.unreal or (name in _FIRST and not (u.low > _FIRST[name] or (name == "sqrt" and u.low == 0))):
+        first = _FIRST.get(name, _LOWEST)
+        if u.unreal or not (u.low >= first and (u.high > first or name == "sqrt")):
             return UNREAL
         if f.within is not None:
             everywhere = Range(arb(f.within[0]), arb(f.within[1]))
             own = around(_value(name, u.whole)) if u.bounded else UNREAL
             return everywhere if own.unreal else Range(max(own.low, everywhere.low), min(own.high, everywhere.high))
         assert f.ends is not None
-        low, high = (_value(name, end) if end.is_finite() else arb(f.ends[i]) for i, end in enumerate(u._ends))
+        low = _value(name, u.low) if u.low.is_finite() and u.low > first else arb(f.ends[0])
+        high = _value(name, u.high) if u.high.is_finite() else arb(f.ends[1])
         return Range(low.lower(), high.upper()) if f.ends[0] < f.ends[1] else Range(high.lower(), low.upper())
 
     def _over(self, name: str, u: Range) -> Range:
         """Return the range of f(u)/u, a mean of f' from 0 to u where u may be 0."""
         if u.sign or u.unreal:
             return self.divide(self._smooth(name, u), u)
-        return ranges([outer_derivative(node(name, X))], u.around_zero())[0]
+        return ranges([outer_derivative(node(name, X))], u.union(_ZERO))[0]
 
-    def relu(self, u: Range) -> Range:
-        """Return max(u, 0)."""
-        return self.max(u, Range(arb(0), arb(0)))
 
-    def abs(self, u: Range) -> Range:
-        """Return |u|."""
-        if u.unreal:
-            return u
-        return u if u.low >= 0 else -u if u.high <= 0 else Range(arb(0), max(-u.low, u.high))
+_BENT: dict[str, Callable[..., Range]] = {
+    "relu": lambda u: _larger(u, _ZERO),
+    "abs": lambda u: _larger(u, -u, _ZERO),
+    "max": lambda u, v: _larger(u, v),
+    "min": lambda u, v: -_larger(-u, -v),
+    "sign": lambda u: Range(arb(1 if u.low > 0 else -1), arb(-1 if u.high < 0 else 1)),
+    "step": lambda u: Range(arb(int(u.low > 0)), arb(int(u.high > 0))),
+}
+"""Functions that bend or jump, of what is real."""
 
-    def max(self, u: Range, v: Range) -> Range:
-        """Return the larger one."""
-        if u.unreal or v.unreal:
-            return UNREAL
-        return Range(max(u.low, v.low), max(u.high, v.high))
 
-    def min(self, u: Range, v: Range) -> Range:
-        """Return the smaller one."""
-        if u.unreal or v.unreal:
-            return UNREAL
-        return Range(min(u.low, v.low), min(u.high, v.high))
-
-    def sign(self, u: Range) -> Range:
-        """Return the sign of u."""
-        if u.unreal:
-            return UNREAL
-        return Range(arb(1 if u.low > 0 else -1), arb(-1 if u.high < 0 else 1))
-
-    def step(self, u: Range) -> Range:
-        """Return 1 for u > 0, else 0."""
-        if u.unreal:
-            return UNREAL
-        return Range(arb(int(u.low > 0)), arb(int(u.high > 0)))
+def _larger(*values: Range) -> Range:
+    """Return the range of the largest one."""
+    return Range(max(u.low for u in values), max(u.high for u in values))
 
 
 def _value(name: str, u: Ball) -> Any:

@@ -127,12 +127,6 @@ def _divided(top: Tree, w: Tree) -> Tree | None:
 
 
 @lru_cache(maxsize=256)
-def has_limits(tree: Tree) -> bool:
-    """Return whether quotients in a tree are limits at 0, exactly."""
-    return any(_limit(t) is not None for t in in_order(tree))
-
-
-@lru_cache(maxsize=256)
 def limits(tree: Tree) -> Tree:
     """Return a tree in which quotients of what vanishes at 0 know the derivatives of both that do not."""
     known: dict[Tree, Tree] = {}

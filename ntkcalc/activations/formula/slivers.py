@@ -7,37 +7,37 @@ m y^p e^{g y^s}, a bound on φ(c ± 1/y) for all y from one over the width on (`
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import suppress
+from fractions import Fraction
+from functools import cached_property, reduce
 
-from ntkcalc.activations.formula.balls import Ball, exact, log2_upper, real_program, working_precision
-from ntkcalc.activations.formula.functions import derivative
-from ntkcalc.activations.formula.growth import growth, reciprocal
+from ntkcalc.activations.formula.balls import exact, log2_upper, log_total, real_program, working_precision
+from ntkcalc.activations.formula.branches import Segment
+from ntkcalc.activations.formula.functions import derivative, polynomial
+from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, folded, number, numbers_of, over, plus, simplified, times
+from ntkcalc.errors import InputError
 
 _LN2 = math.log(2)
 _PRECISION = 64
 _SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
 
 
-@dataclass(frozen=True, eq=False)
-class Sliver:
+class Sliver(Segment):
     """An interval without a rule, and the formulas that φ may be there."""
-
-    left: Ball
-    right: Ball
-    trees: tuple[Tree, ...]
 
     @cached_property
     def log_sizes(self) -> tuple[float, float]:
         """log2 of bounds on |φ| and |φ'|, whichever formula holds."""
-        with working_precision(_PRECISION):
-            box, values = self.left.union(self.right), Range(self.left, self.right)
-            both = ([*self.trees], [derivative(t) for t in self.trees])
-            by_balls = ([log2_upper(real_program(t)(box)[0]) for t in row] for row in both)
-            by_ranges = ([u.log_size for u in ranges(row, values)] for row in both)
-            size, slope = (max(map(min, *rows)) + 1e-6 for rows in zip(by_balls, by_ranges, strict=True))
+        rows = ([*self.trees], [derivative(t) for t in self.trees])
+        with working_precision(_PRECISION):  # a ball is that of where its formula is real
+            box, values = self.whole, Range(self.left, self.right)
+            size, slope = (
+                max(map(min, map(log2_upper, real_program(*row)(box)), (u.log_size for u in ranges(row, values))))
+                + 1e-6
+                for row in rows
+            )
         return size, slope
 
     @property
@@ -62,17 +62,21 @@ class Sliver:
     def log_mass(self, order: int, times: int = 2) -> float:
         """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
 
-        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows.
+        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows, summed
+        over the formulas, for each may hold on a part.
         """
         log_width = log2_upper(self.right - self.left)
         if self.log_sizes[order] < math.inf:
             return times * self.log_sizes[order] + log_width
-        if len(self.trees) > 1:
-            return math.inf
-        tree = derivative(self.trees[0]) if order else self.trees[0]
-        found = [math.inf]
+        return log_total([self._log_mass(derivative(t) if order else t, times, log_width) for t in self.trees])
+
+    def _log_mass(self, tree: Tree, times: int, log_width: float) -> float:
+        """Return such a bound for a formula that is not finite at an end."""
+        found, start = [math.inf], float(2.0 ** min(-log_width - 1e-9, 1000.0))
         for end, side in ((self.left, 1), (self.right, -1)):
-            g = growth(reciprocal(tree, exact(end), side), least_reciprocal(log_width), 0.0, 1)
+            g = None
+            with suppress(InputError):  # of ends with too many digits
+                g = growth(_reciprocal(tree, exact(end), side), start, 0.0, 1)
             if g is None:
                 continue
             if not g.rate and (rest := 1 - times * g.power) > 0:
@@ -81,16 +85,18 @@ class Sliver:
                 found.append(times * g.log_value(g.start) + log_width + 1e-6)
         return min(found)
 
-    def singular_end(self) -> Ball:
-        """Return the end at which the only formula has no finite value, or the middle."""
-        with working_precision(4 * _PRECISION + self.left.bits() + self.right.bits()):
-            run = real_program(self.trees[0], derivative(self.trees[0]))
-            for end in (self.left, self.right):
-                if not all(v.is_finite() for v in run(end)):
-                    return end
-            return ((self.left + self.right) / 2).mid()
 
+def _reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
+    """Return tree(end + side/x), polynomials in x expanded about the end."""
+    step = over(number(side), X)
 
-def least_reciprocal(log_width: float) -> float:
-    """Return a lower bound on 1/|x − c| within an interval of such a width next to c."""
-    return float(2.0 ** min(-log_width - 1e-9, 1000.0))
+    def moved(t: Tree, arguments: list[Tree]) -> Tree:
+        row = [] if t.constant else numbers_of(polynomial(t) or []) or []
+        if not row:
+            return simplified(t.head, *arguments)
+        for i in range(len(row)):
+            for j in reversed(range(i, len(row) - 1)):
+                row[j] += end * row[j + 1]
+        return reduce(lambda value, c: plus(times(value, step), number(c)), reversed(row), ZERO)
+
+    return folded(tree, moved)

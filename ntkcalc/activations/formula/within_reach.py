@@ -20,7 +20,7 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, power_of_two, rational, real_program, working_precision
 from ntkcalc.activations.formula.functions import SMOOTH, branch, derivative, outer_derivative, plain, polynomial
 from ntkcalc.activations.formula.growth import far_formula, growth
-from ntkcalc.activations.formula.ranges import Range, RangeField, around, ranges
+from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, simplified
 from ntkcalc.errors import AccuracyError, InputError
 
@@ -95,8 +95,6 @@ class _Approximation:
         return self._known[tree]
 
     def _node(self, t: Tree) -> _Near:
-        if t is X or not t.arguments:
-            return self._exactly(t)
         choice = branch(t)
         if choice is not None:
             sign = ranges([choice.decider], self.x)[0].sign
@@ -106,25 +104,15 @@ class _Approximation:
         a = [self._known[s] for s in t.arguments]
         if choice is not None and any(u.error != 0 for u in a):
             raise _UnknownError
-        if t.word in SMOOTH and (limit := _limit(t.word, a[0])) is not None:
-            return limit
-        own, values = simplified(t.head, *(u.tree for u in a)), _applied(t.word, [u.values for u in a])
-        return _Near(own, values, _carried(t.word, a, values))
-
-    def _exactly(self, t: Tree) -> _Near:
-        return _Near(t, ranges([t], self.x)[0], arb(0))
+        found = _limit(t.word, a[0]) if t.word in SMOOTH else None
+        near = found[0] if found else simplified(t.head, *(u.tree for u in a))
+        one, other = ranges([t, near], self.x)
+        values = one.union(other)
+        return _Near(near, values, found[1] if found else _carried(t.word, a, values))
 
 
-def _applied(word: str, a: list[Range]) -> Range:
-    """Return the range of a function or an operator."""
-    field = RangeField()
-    if word in ("+", "-", "*"):
-        return {"+": a[0].__add__, "-": a[0].__sub__, "*": a[0].__mul__}[word](a[1])
-    return -a[0] if word == "neg" else getattr(field, "divide" if word == "/" else word)(*a)
-
-
-def _limit(word: str, u: _Near) -> _Near | None:
-    """Return a function as its limit at ±∞ where it is that near it, softplus at ∞ as its argument."""
+def _limit(word: str, u: _Near) -> tuple[Tree, Ball] | None:
+    """Return the limit of a function at ±∞ where it is near that, of softplus at ∞ its argument, and by how much."""
     ends = SMOOTH[word].ends
     above = u.values.low > _NEAREST
     if ends is None or not (above or u.values.high < -_NEAREST):
@@ -132,18 +120,14 @@ def _limit(word: str, u: _Near) -> _Near | None:
     there = u.values.low if above else u.values.high
     with working_precision(ERROR + 2 * _PRECISION):
         if word == "softplus" and above:
-            found, limit, error = u.tree, u.values, real_program(node(word, X))(-there)[0]
+            found, error = u.tree, real_program(node(word, X))(-there)[0]
         elif math.isfinite(ends[above]):
             end = Fraction(ends[above])
-            found, limit = number(end), around(rational(end))
-            error = real_program(node(word, X))(there)[0] - rational(end)
+            found, error = number(end), real_program(node(word, X))(there)[0] - rational(end)
         else:
             return None
         error = abs(error).upper()
-    if not error < power_of_two(-ERROR - _PRECISION):
-        return None
-    values = _applied(word, [u.values])
-    return _Near(found, Range(min(values.low, limit.low), max(values.high, limit.high)), error + u.error)
+    return (found, error + u.error) if error < power_of_two(-ERROR - _PRECISION) else None
 
 
 def _carried(word: str, a: list[_Near], values: Range) -> Ball:
