@@ -29,7 +29,7 @@ from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import limits, one_quotient_a_product
 from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import Tree, X, node, text_of
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, text_of
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context
@@ -150,6 +150,30 @@ def test_bounds_on_exponentials_of_exponentials_hold(text: str, order: int) -> N
             value = run(arb(x))[0]
             assert value.is_finite()
             assert log2_upper(value) <= bound.log_value(x) + 1e-6
+
+
+FAR_DECIDERS = [
+    *("2^x-1e12", "1e12-2^x", "0.3^x-1e9", "3^x-x^3-50", "exp(pi*x)-exp(pi*x/2)*1e9", "2^(-x)-1e9", "exp(-3*x)-1e7"),
+    *("x-exp(-x)*1e9", "exp(sqrt(2)*x)-2^x*1e5", "sinh(2^x)-exp(2^x)", "exp(x)-2^x", "log(2^x+1)-x/2"),
+]
+
+
+@pytest.mark.parametrize("text", FAR_DECIDERS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_branches_far_out_are_those_of_values(text: str, sign: int) -> None:
+    """Signs are told from some place on, and never before."""
+    told = 0
+    for start in (1.5, 4.0, 8.0, 16.0, 64.0, 256.0):
+        found = far_formula(tree(f"max({text},0)-({text})"), start, sign)  # 0 where it is positive
+        if found is None:
+            continue
+        told += 1
+        with working_precision(4000):
+            run = program([tree(text)], RealBalls())
+            for x in (start, 1.01 * start, 1.7 * start, start + 7, 3 * start):
+                value = run(sign * arb(x))[0]
+                assert not (value < 0 if found is ZERO else value > 0)
+    assert told >= 1
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Form:
-    """B z^p e^{G z^s}: `factor`, `power`, `rate` and `order`; where it is real its range, and v of what is ln v."""
+    """B z^p e^{G z^s}: `factor`, `power`, `rate`, `order`; where real its range; v of what is ln v; e^{cx} of x."""
 
     factor: Ball
     power: Fraction
@@ -98,6 +98,7 @@ class Form:
     order: Fraction
     range: Range | None = None
     inside_log: Form | None = None
+    exponential: Form | None = None
 
 
 def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
@@ -188,7 +189,7 @@ class _Region:
         if len(a) == len(arguments):
             with suppress(UnboundedError):
                 found = self._node(t, a, x)
-                found = replace(found, inside_log=self._inside_log(t, a) or found.inside_log)
+                found = replace(found, inside_log=self._inside_log(t, a, x) or found.inside_log)
         if values is not None and values.bounded and (found is None or self._bounded(found) is None):
             found = _algebraic(values.whole)
         return found and replace(found, range=values)
@@ -207,7 +208,7 @@ class _Region:
             return self.function(t.word, a[0])
         raise UnboundedError
 
-    def _inside_log(self, t: Tree, a: list[Form]) -> Form | None:
+    def _inside_log(self, t: Tree, a: list[Form], x: Form) -> Form | None:
         """Return v where a node is plainly ln v, as 2 ln x − ln y is."""
         if t.word == "log":
             return a[0]
@@ -241,11 +242,15 @@ class _Region:
 
         One quotient may tell it where a sum does not, also one in −x, for x − x Φ(x) is x Φ(−x).
         """
-        for write, at in ((lambda u: u, x), (one_quotient, x), (_mirrored, self.negate(x))):
+        for write, at in ((lambda u: u, x), (one_quotient, x), (_mirrored, self.mirrored(x))):
             with suppress(UnboundedError):
                 if direction := self._direction(self.form(write(choice.decider), at)):
                     return direction
         return 0
+
+    def mirrored(self, x: Form) -> Form:
+        """Return the form of −x from the one of x."""
+        return self.negate(x)
 
     # ---------------------------------------------------------------- balls around parts of a form
 
@@ -546,13 +551,22 @@ class _LogRegion(_Region):
     def line(self, sign: int) -> Form:
         """Return the form of sign · x."""
         w = replace(_algebraic(1, Fraction(1)), range=Range(low=self.start))
-        self._w = w if self.rises == (sign > 0) else self.divide(_algebraic(1), w)
-        x, values = self.divide(self.log(w), _algebraic(self.scale)), Range(low=self.begin)
-        own = self._w if self.slope is ONE else None
-        return replace(x if sign > 0 else self.negate(x), range=values if sign > 0 else -values, inside_log=own)
+        x = replace(self.divide(self.log(w), _algebraic(self.scale)), range=Range(low=self.begin))
+        x = self._with_exponential(x, w if self.rises else self.divide(_algebraic(1), w))
+        return x if sign > 0 else self.mirrored(x)
 
-    def _inside_log(self, t: Tree, a: list[Form]) -> Form | None:
-        return self._w if polynomial(t) == [ZERO, self.slope] else super()._inside_log(t, a)
+    def mirrored(self, x: Form) -> Form:
+        if x.range is None or x.exponential is None:
+            return super().mirrored(x)
+        inverse = self.divide(_algebraic(1), x.exponential)
+        return self._with_exponential(replace(self.negate(x), range=-x.range), inverse)
+
+    def _with_exponential(self, x: Form, exponential: Form) -> Form:
+        """Return x with e^{cx}."""
+        return replace(x, exponential=exponential, inside_log=exponential if self.slope is ONE else None)
+
+    def _inside_log(self, t: Tree, a: list[Form], x: Form) -> Form | None:
+        return x.exponential if polynomial(t) == [ZERO, self.slope] else super()._inside_log(t, a, x)
 
     def bound(self, u: Form) -> tuple[Ball, Fraction, Ball, Fraction]:
         """Return a bound in x: m w^p e^{g w^s} with g ≤ 0 is below its tangent at the start on a logarithmic scale."""

@@ -177,8 +177,8 @@ def folded(tree: Tree, value: Callable[[Tree, list[T]], T]) -> T:
 
 def simplified(head: str | Fraction, *arguments: Tree) -> Tree:
     """Return the tree with this head, simplified where it is an operator."""
-    build = _OPERATORS.get(str(head))
-    return build(*arguments) if build and arguments else node(head, *arguments)
+    build = _OPERATORS.get(head) if arguments and isinstance(head, str) else None
+    return build(*arguments) if build else node(head, *arguments)
 
 
 _OPERATORS: dict[str, Callable[..., Tree]] = {"+": plus, "-": minus, "*": times, "/": over, "neg": negated}
