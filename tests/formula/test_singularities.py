@@ -14,6 +14,7 @@ from ntkcalc.activations.formula import checks
 from ntkcalc.activations.formula.checks import check_singularities
 from ntkcalc.activations.formula.functions import WORDS, plain
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.singularities import zeros
 from ntkcalc.errors import InputError
 
 DRAW = random.Random(5)
@@ -134,3 +135,21 @@ def test_a_proven_singularity_is_refused_before_anything_is_planned(
 )
 def test_what_is_no_activation_is_refused(text: str, said: str) -> None:
     assert said in refusal(text)
+
+
+@pytest.mark.parametrize("text", ["1/(x^2+1e-300)", "x/sqrt(x^2+1e-300)", "1/(cosh(x)-1+1e-200)", "log(x^2+1e-1000)"])
+def test_what_is_only_nearly_zero_is_no_pole(text: str) -> None:
+    """Signs next to 0 are not told on intervals of 2^-400, nor do values at 2^-320 tell where φ stops to grow."""
+    formula = plain(parsed(text, WORDS))
+    assert not any(zero.proven for zero in zeros(formula))
+    check_singularities(formula, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1/(1-cos(x-0.1))", "log((x-1)^2)", "1/(x-sqrt(2))^2", "1/(exp(x)-2)", "1/(cosh(x)-1)"]
+)
+def test_what_is_exactly_zero_or_changes_its_sign_is(text: str) -> None:
+    formula = plain(parsed(text, WORDS))
+    assert any(zero.proven for zero in zeros(formula))
+    with pytest.raises(InputError, match="is unbounded at x = "):
+        check_singularities(formula, text)

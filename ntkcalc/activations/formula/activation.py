@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.branches import first_branch
-from ntkcalc.activations.formula.checks import check, check_growth, check_singularities
+from ntkcalc.activations.formula.checks import check, check_growth, check_singularities, near_zero
 from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
@@ -23,7 +23,7 @@ from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.rational_pieces import rational_pieces, spline_of
+from ntkcalc.activations.formula.rational_pieces import Piece, rational_pieces, spline_of
 from ntkcalc.activations.formula.removable import one_quotient_a_product
 from ntkcalc.activations.formula.rescaled import Rescaled
 from ntkcalc.activations.formula.singularities import zeros
@@ -32,7 +32,7 @@ from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polyn
 from ntkcalc.activations.formula.trapezoid import Line
 from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, numbers_of, text_of, times, whole_power
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
-from ntkcalc.errors import InputError
+from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context, log2, real
 
 _AnyDual: TypeAlias = QuadratureDual | PolynomialDual | PowerDual | Rescaled | DualWithinReach
@@ -143,6 +143,14 @@ def _dual(tree: Tree, name: str, parts: Parts | None = None) -> _AnyDual:
     if row is not None:
         return _polynomial_dual(row, name)
     check_singularities(tree, name)
+    try:
+        return _proven_dual(tree, name, pieces, parts)
+    except AccuracyError as error:
+        raise AccuracyError(f"{error}{near_zero(tree)}") from None
+
+
+def _proven_dual(tree: Tree, name: str, pieces: list[Piece] | None, parts: Parts | None) -> _AnyDual:
+    """Return the dual of a plain tree that is no polynomial, with its rational pieces, if any."""
     if (smooth := _smooth_dual(tree, name, parts)) is not None:
         return smooth
     check(tree, name)

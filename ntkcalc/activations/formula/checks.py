@@ -55,9 +55,18 @@ def check_singularities(tree: Tree, text: str) -> None:
             raise _undefined(text, reason, float(place))
     for zero in zeros(tree):
         with working_precision(_BITS):
-            if not real_program(tree)(zero.whole)[0].is_finite():  # else it is continuous there
+            if zero.proven and not real_program(tree)(zero.place)[0].is_finite():  # else it is continuous there
                 with suppress(AccuracyError):  # where nothing is seen others may say more
-                    _check_place(text, zero.whole, tree, tree)
+                    _check_place(text, zero.place, tree, tree)
+
+
+def near_zero(tree: Tree) -> str:
+    """Return that something is 0 or nearly 0 of which a tree is no continuous function there, if anything is."""
+    place = next((zero.place for zero in zeros(tree) if not zero.proven), None)
+    if place is None:
+        return ""
+    near = 0.0 if place.contains(0) else float(place.mid())
+    return f"; a divisor, or what a root or a logarithm is taken of, is 0 or nearly 0 at x = {near:.6g}"
 
 
 def _undefined(text: str, reason: str, x: float) -> InputError:

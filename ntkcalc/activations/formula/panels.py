@@ -428,10 +428,14 @@ def _log_largest(run: Program, x: tuple[Ball, Ball], y: tuple[Ball, Ball], times
 
 
 def _seen(run: Program, places: Sequence[Ball]) -> list[float]:
-    """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at some places."""
+    """Return log2 of the largest bounds that φ and φ' may have in the ellipse, from values at three places.
+
+    Where φ' is small at all of them it may be as large between them as φ over their distance.
+    """
     rows = [[log2_upper(value) for value in run(acb(x))] for x in places]
     sizes = (max((s for s in row if s < math.inf), default=-math.inf) for row in zip(*rows, strict=True))
-    return [max(size + _STEEPEST, 0.0) for size in sizes]
+    size, slope = (max(size + _STEEPEST, 0.0) for size in sizes)
+    return [size, max(slope, size - log2_lower(places[-1] - places[0]))]
 
 
 def _precision(width: Ball) -> int:

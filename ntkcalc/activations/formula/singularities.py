@@ -7,13 +7,14 @@ branches has; between them are slivers on which it may vanish (`ntkcalc.activati
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import islice, pairwise
 
 import flint
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball
+from ntkcalc.activations.formula.balls import Ball, exact, rational, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment, segments
 from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.removable import vanishing
@@ -24,16 +25,40 @@ _MOST_SEGMENTS = 160  # of one divisor
 _MOST_DEGREE = 48  # of polynomials whose multiple zeros are made simple ones
 _LEAST = -400.0  # log2 of the width of slivers
 _END, _FARTHEST = 0.7109375, 40  # of the intervals ±[end, 2 end], …, ±2^40 [end, 2 end]: at no zero that people write
+_FEW = 10**6  # the largest denominator of a place at which something may be exactly 0
 _SIGNS = (number(-1), number(1))
 _ROOTED = ("sqrt", "power", "log", "log1p")  # real for arguments of one sign
 
 
+@dataclass(frozen=True, eq=False)
+class Zero:
+    """A sliver on which something may vanish, and whether it is proven to: it changes its sign, or is exactly 0."""
+
+    sliver: Segment
+    proven: bool
+
+    @property
+    def place(self) -> Ball:
+        """A ball that holds it, in the present precision."""
+        return self.sliver.whole
+
+
 @lru_cache(maxsize=64)
-def zeros(tree: Tree) -> tuple[Segment, ...]:
-    """Return slivers on which something may vanish that a tree divides by, or takes a logarithm, root or power of."""
+def zeros(tree: Tree) -> tuple[Zero, ...]:
+    """Return where something may vanish that a tree divides by, or takes a logarithm, root or power of."""
     factors = dict.fromkeys(f for _, u in _watched(tree) for f in _factors(u))
-    found = [s for f in factors for s in islice((s for s in _signs(f) if {*s.trees} == {*_SIGNS}), _MOST_PLACES)]
-    return tuple(sorted(found, key=lambda s: (round(abs(float(s.whole)), 6), -float(s.whole))))
+    slivers = ((f, islice((s for s in _signs(f) if {*s.trees} == {*_SIGNS}), _MOST_PLACES)) for f in factors)
+    found = [Zero(s, _vanishes(f, s)) for f, row in slivers for s in row]
+    return tuple(sorted(found, key=lambda zero: (round(abs(float(zero.place)), 6), -float(zero.place))))
+
+
+def _vanishes(u: Tree, sliver: Segment) -> bool:
+    """Return whether a tree is proven to vanish on a sliver: by its signs at the ends, or at a number of few digits."""
+    with working_precision(-4 * int(_LEAST)):
+        run = real_program(u)
+        left, right = (run(x)[0] for x in (sliver.left, sliver.right))
+        near = rational(exact(sliver.whole.mid()).limit_denominator(_FEW))
+        return bool(left * right < 0 or (sliver.whole.contains(near) and run(near)[0] == 0))
 
 
 def unreal_places(tree: Tree) -> Iterator[Ball]:
