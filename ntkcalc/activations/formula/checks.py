@@ -178,4 +178,6 @@ def _from_to(before: Ball, after: Ball) -> str:
     one, other = before.mid(), after.mid()
     least = max(abs(one), abs(other)) * arb(2) ** -64
     said, next_said = (short_text(x if abs(x) > least else arb(0), 5) for x in (one, other))
-    return f"from {said} to {next_said}" if said != next_said else f"by {short_text(other - one, 5)}"
+    apart = after - before
+    digits = max(1, min(5, int(0.3 * apart.rel_accuracy_bits()) - 1))
+    return f"from {said} to {next_said}" if said != next_said else f"by {short_text(apart.mid(), digits)}"
