@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -30,8 +31,9 @@ from ntkcalc.activations.formula.panels import Panels, _block, _groups
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.splines import Spline
-from ntkcalc.activations.formula.trees import Tree, X
+from ntkcalc.activations.formula.trees import ZERO, Tree, X
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError
 from ntkcalc.numerics.precision import context
 
@@ -233,6 +235,23 @@ def test_means_of_what_is_mostly_one_polynomial_are_those_of_quadrature() -> Non
             found = panels.square(order, need)
             assert found.overlaps(finer.square(order, need + 40))
             assert abs(float(found.mid()) - mean) < 1e-15
+
+
+@pytest.mark.parametrize(("order", "times", "degree"), [(0, 1, 0), (0, 1, 3), (0, 2, 0), (1, 2, 0)])
+def test_the_polynomial_counts_where_no_cell_takes_it_out(order: int, times: int, degree: int) -> None:
+    """On a sliver φ is 0: all of p h_k there, or of p² or p'², is in the sums and not in the mean."""
+    text = "x+relu(tanh(x-2))"
+    panels = Panels(tree(text), text)
+    line = replace(panels.line(64.0), slivers=[Sliver(arb(7.875), arb(8), (ZERO,))])
+    base = (lambda x: x, lambda x: 1)[order]
+    norm = mpmath.sqrt(mpmath.factorial(degree))
+
+    def size(x: Any) -> Any:
+        hermite = {0: 1, 3: x**3 - 3 * x}[degree] / norm
+        return abs(base(x) ** times * hermite) * mpmath.npdf(x)
+
+    mass = mpmath.quad(size, [7.875, 8])
+    assert panels._log_beside(line, order, times, degree) >= mpmath.log(mass, 2)
 
 
 def test_wide_cells_of_many_bits_have_the_moments_of_a_line_with_a_knot() -> None:

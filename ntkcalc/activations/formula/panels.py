@@ -331,31 +331,40 @@ class Panels:
 
     def _squared(self, line: Line, order: int, need: float, guard: float) -> Ball:
         """Return a ball of the mean square of φ or φ', its radius that of roundings and 2**-need twice."""
-        cells = (cell for cell in line.cells if not order or derivative(cell.tree) is not ZERO)
-        kept, error = _counted(
-            [(cell, 2 * cell.log_sizes[order] + _log_hermite(0, cell.nearest, cell.height)) for cell in cells], need
-        )
+        base = self._base_of(order)
+        row, sizes = polynomial(base) or [], dict[Cell, float]()
+        for cell in line.cells:  # on the others f² is p², of which E[p²] has all
+            if polynomial(derivative(cell.tree) if order else cell.tree) != row:
+                sizes[cell] = 2 * log_total((cell.log_sizes[order], _log_polynomial(row, cell.farthest)))
+        kept, error = _counted([(c, size + _log_hermite(0, c.nearest, c.height)) for c, size in sizes.items()], need)
         total = arb(0)
         for cell, count in kept:
-            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, 2 * cell.log_sizes[order])
+            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, sizes[cell])
             with working_precision(max(32, math.ceil(bits))):
-                values = ((x, weight, run(x)[order]) for x, weight, run in _placed(cell, count))
-                part = sum((weight * (-x * x / 2).exp() * value * value for x, weight, value in values), arb(0))
+                of_base, part = real_program(base), arb(0)
+                for x, weight, run in _placed(cell, count):
+                    value, less = run(x)[order], of_base(x)[0]
+                    part += weight * (-x * x / 2).exp() * (value - less) * (value + less)
                 part /= (2 * arb.pi()).sqrt()
             with working_precision(math.ceil(need + guard)):
                 total += part
         with working_precision(math.ceil(need + guard)):
+            total += sum((m * m for m in hermite_moments(row)), arb(0))
             return self._on_both_sides(total, log_total((error, self._log_beside(line, order, 2))))
+
+    def _base_of(self, order: int) -> Tree:
+        """Return the base of φ or of φ'."""
+        return derivative(self.base) if order else self.base
 
     def _log_beside(self, line: Line, order: int, times: int, degree: int = 0) -> float:
         """Return log2 of a bound on what is on no cell of E[φ h_k], k ≤ degree, the base's too, or of a mean square.
 
         On a sliver that is at most |h_k ω|, and beyond ±X, where |h_k ω| ≤ 1.0866 e^{−x²/4}/√(2π), as tails say.
         """
-        base = ZERO if times > 1 else self.base
+        base = self._base_of(order)
         row, errors = polynomial(base) or [], list[float]()
         for sliver in line.slivers:
-            more = _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
+            more = times * _log_polynomial(row, sliver.farthest) + log2_upper(sliver.right - sliver.left)
             errors.append(log_total((sliver.log_mass(order, times), more)) + _log_hermite(degree, sliver.nearest, 0.0))
         for side, g in zip((-1, 1), line.far[order], strict=True):
             bounds = (g, growth(base, line.reach, 0.0, side))

@@ -12,7 +12,7 @@ from flint import arb
 from ntkcalc.activations.formula.branches import first_branch, sign_on, taken
 from ntkcalc.activations.formula.functions import Branch, polynomial
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
-from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, simplified, times, total
+from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, numbers_of, simplified, times, total
 
 _MOST = 256
 
@@ -82,10 +82,8 @@ def _line(decider: Tree) -> tuple[Fraction, Fraction]:
     """Return the constant and the slope of what is linear with rational coefficients; of a constant, its sign."""
     if decider.constant and (sign := sign_on(decider, arb(0), arb(1))):
         return Fraction(sign), Fraction(0)
-    row = polynomial(decider)
-    values = [] if row is None else [c.number for c in row]
-    known = [v for v in values if v is not None]
-    if not any(known) or known != values or len(known) > 2:  # 0 decides nothing
+    known = numbers_of(polynomial(decider) or []) or []
+    if not any(known) or len(known) > 2:  # 0 decides nothing
         raise _NotLinearError
     return known[0], known[1] if len(known) > 1 else Fraction(0)
 
