@@ -34,6 +34,7 @@ from ntkcalc.activations.formula.trees import (
     over,
     plus,
     rebuilt,
+    simplified,
     substituted,
     text_of,
     times,
@@ -56,15 +57,17 @@ class Smooth:
     ends: tuple[float, float] | None = None  # of an f that rises or falls: f(−∞) and f(∞), or bounds on them
     within: tuple[float, float] | None = None  # of any other f: bounds
     meaning: str = ""  # f(x) by fewer functions, if there is such a formula; floats and wide balls have better ones
+    complement: str = ""  # 1 − f(x) in one piece, if there is such a formula
 
 
-def _odd(derivative: str, bound: float, meaning: str = "") -> Smooth:
+def _odd(derivative: str, bound: float, meaning: str = "", complement: str = "") -> Smooth:
     """Return an odd function that increases, with |f| ≤ bound."""
-    return Smooth(derivative, "-y", vanishes=True, rises=True, ends=(-bound, bound), meaning=meaning)
+    ends = -bound, bound
+    return Smooth(derivative, "-y", vanishes=True, rises=True, ends=ends, meaning=meaning, complement=complement)
 
 
 SMOOTH = {
-    "exp": Smooth("exp(x)", "1/y", positive=True, ends=(0, _INF)),
+    "exp": Smooth("exp(x)", "1/y", positive=True, ends=(0, _INF), complement="-expm1(x)"),
     "expm1": Smooth("exp(x)", "-y/(1 + y)", vanishes=True, rises=True, ends=(-1, _INF), meaning="exp(x) - 1"),
     "log": Smooth("1/x", ends=(-_INF, _INF)),
     "log1p": Smooth("1/(1 + x)", vanishes=True, ends=(-_INF, _INF), meaning="log(1 + x)"),
@@ -74,12 +77,12 @@ SMOOTH = {
     "sinc": Smooth("sinc_slope(x)", "y", within=(-0.25, 1), meaning="sin(x)/x"),
     "sinc_slope": Smooth("-sinc(x) - 2*sinc_slope(x)/x", "-y", within=(-0.5, 0.5), meaning="(cos(x) - sinc(x))/x"),
     "sinh": _odd("(exp(x) + exp(-x))/2", _INF, "(exp(x) - exp(-x))/2"),
-    "tanh": _odd("4*sigmoid(2*x)*sigmoid(-2*x)", 1, "1 - 2/(exp(2*x) + 1)"),
+    "tanh": _odd("4*sigmoid(2*x)*sigmoid(-2*x)", 1, "1 - 2/(exp(2*x) + 1)", "2*sigmoid(-2*x)"),
     "asinh": _odd("1/sqrt(1 + x*x)", _INF, "log(x + sqrt(1 + x*x))"),
     "atan": _odd("1/(1 + x*x)", 1.6),
-    "erf": _odd("2/sqrt(pi)*exp(-(x*x))", 1),
-    "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True, ends=(2, 0)),
-    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, ends=(0, 1), meaning="1/(1 + exp(-x))"),
+    "erf": _odd("2/sqrt(pi)*exp(-(x*x))", 1, complement="erfc(x)"),
+    "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True, ends=(2, 0), complement="erf(x)"),
+    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, ends=(0, 1), meaning="1/(1 + exp(-x))", complement="sigmoid(-x)"),
     "softplus": Smooth("sigmoid(x)", "y - x", positive=True, ends=(0, _INF), meaning="log(1 + exp(x))"),
 }
 """The smooth functions; each has a method in every field, and a bound far out in `growth`."""
@@ -207,8 +210,14 @@ def _plain(t: Tree) -> Tree:
         return chosen.above if sign > 0 else chosen.below
     if t.arguments and t.arguments[0].head == _INVERSES.get(t.word):
         return t.arguments[0].arguments[0]
+    if t.arguments and (opposite := _negative(t.arguments[0])) and t.word in SMOOTH:
+        mirrored = SMOOTH[t.word].reflected
+        if mirrored in ("y", "-y"):
+            return (negated if mirrored == "-y" else lambda u: u)(node(t.head, opposite))
+    if t.arguments and t.arguments[0].head == "atan" and t.word in _OF_ATAN:
+        return rebuilt(_definition(_OF_ATAN[t.word]), _plain, {"x": t.arguments[0].arguments[0]})
     if t.head in ("+", "-") and t.arguments:
-        return _exponential_minus_one(t)
+        return _sum(t)
     if t.head == "exp" and t.arguments[0].head == "log" and _is_no_negative(t.arguments[0].arguments[0]):
         return t.arguments[0].arguments[0]
     if t.head == "log":
@@ -219,6 +228,9 @@ def _plain(t: Tree) -> Tree:
         return _root(t.arguments[0])
     return t
 
+
+_OF_ATAN = {"sin": "x/sqrt(1 + x*x)", "cos": "1/sqrt(1 + x*x)"}
+"""Functions of atan x."""
 
 _INVERSES = {"log": "exp", "log1p": "expm1", "asinh": "sinh", "sinh": "asinh"}
 """Functions f and g with f(g(v)) = v for all real v."""
@@ -249,15 +261,63 @@ MOST_POWER = 200
 """Largest whole exponent."""
 
 
-def _exponential_minus_one(t: Tree) -> Tree:
-    """Return e^u − 1 in one piece, 1 − e^u as its negative, and c e^u − c as a multiple."""
-    a, b = t.arguments
-    if t.head == "-" and a is ONE and b.head == "exp":
-        return negated(node("expm1", *b.arguments))
-    c, power = a.arguments if a.head == "*" else (ONE, a)
-    if power.head == "exp" and c.number and b is number(c.number if t.head == "-" else -c.number):
-        return times(c, node("expm1", *power.arguments))
+def _negative(u: Tree) -> Tree | None:
+    """Return −u where a sign is in front of u, else None."""
+    if u.head == "neg":
+        return u.arguments[0]
+    if u.number is not None:
+        return number(-u.number) if u.number < 0 else None
+    first = _negative(u.arguments[0]) if u.word in ("*", "/") else None
+    return None if first is None else simplified(u.head, first, u.arguments[1])
+
+
+def _sum(t: Tree) -> Tree:
+    """Return a sum with its multiples of x in one, and c − c f(u) by the `complement` of f."""
+    line = folded(t, _line)
+    if line is not None and (all(not a.constant for a in t.arguments) or any(a.word in ("+", "-") for a in t.arguments)):
+        d, c = line
+        x = times(number(c), X)
+        return minus(x, number(-d)) if d < 0 else plus(x, number(d))
+    (p, u), (q, v) = map(_multiple, t.arguments)
+    q = q if t.head == "+" else -q
+    for c, f, one, number_of in ((p, u, v, q), (q, v, u, p)):
+        known = SMOOTH.get(f.word)
+        if one is ONE and known is not None and known.complement and abs(c) == abs(number_of):
+            if c == -number_of or known.reflected == "-y":
+                w = f.arguments[0] if c == -number_of else negated(f.arguments[0])
+                return times(number(number_of), rebuilt(_definition(known.complement), _plain, {"x": w}))
     return t
+
+
+def _line(t: Tree, parts: list[tuple[Fraction, Fraction] | None]) -> tuple[Fraction, Fraction] | None:
+    """Return d and c of a node that is plainly cx + d."""
+    if t is X or t.number is not None:
+        return (t.number, Fraction(0)) if t.number is not None else (Fraction(0), Fraction(1))
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    (d, c), (e, b) = (*known, known[0])[:2]
+    if t.head == "neg":
+        return -d, -c
+    if t.head in ("+", "-"):
+        return (d + e, c + b) if t.head == "+" else (d - e, c - b)
+    if t.head == "*":
+        return None if c and b else (d * e, c * e + d * b)
+    return (d / e, c / e) if t.head == "/" and e and not b else None
+
+
+def _multiple(t: Tree) -> tuple[Fraction, Tree]:
+    """Return c and u with t = c u, as it is written, u = 1 for a number."""
+    if t.number is not None:
+        return t.number, ONE
+    if t.head == "neg":
+        c, u = _multiple(t.arguments[0])
+        return -c, u
+    if t.head == "*" and (c := t.arguments[0].number or t.arguments[1].number):
+        return c, t.arguments[t.arguments[0].number is not None]
+    if t.head == "/" and (c := t.arguments[1].number):
+        return 1 / c, t.arguments[0]
+    return Fraction(1), t
 
 
 def _is_square(u: Tree) -> bool:

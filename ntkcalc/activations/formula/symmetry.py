@@ -16,6 +16,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import rational, real_program, working_precision
 from ntkcalc.activations.formula.functions import branch, meaning, polynomial, reflected_function
+from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
@@ -310,14 +311,17 @@ def _holds_quotient(t: Tree) -> bool:
 
 
 def _partly_real(atom: Tree) -> bool:
-    """Return whether a function may have no real value somewhere."""
+    """Return whether a function may have no finite real value somewhere."""
     for t in in_order(atom):
         if t.constant:
             with working_precision(_FEW_BITS):
                 if not real_program(t)(arb(0))[0].is_finite():
                     return True
         elif t.word in ("log", "log1p", "sqrt", "power") or (t.word == "/" and not t.arguments[1].constant):
-            return True
+            with working_precision(_FEW_BITS):
+                on_line = ranges([t.arguments[t.word == "/"]], Range())[0]
+            if not (on_line.low > 0 or (t.word == "/" and on_line.sign)):
+                return True
     return False
 
 

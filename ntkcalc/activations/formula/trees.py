@@ -86,6 +86,7 @@ def numbers_of(trees: Sequence[Tree]) -> list[Fraction] | None:
 
 
 ZERO, ONE, X = number(0), number(1), node("x")
+_MINUS_ONE = number(-1)
 
 
 def plus(a: Tree, b: Tree) -> Tree:
@@ -125,6 +126,8 @@ def times(a: Tree, b: Tree) -> Tree:
         return ZERO
     if a is ONE or b is ONE:
         return b if a is ONE else a
+    if a is _MINUS_ONE or b is _MINUS_ONE:
+        return negated(b if a is _MINUS_ONE else a)
     return node("*", a, b)
 
 
