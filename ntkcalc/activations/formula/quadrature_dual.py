@@ -64,6 +64,7 @@ FLOOR = 4096
 """A coefficient below 2**−FLOOR of √E[φ²] counts as zero."""
 
 _LN2 = math.log(2)
+_SHARES_OF_FLOOR = (0.125, 0.4, 1.0)  # at which coefficients that may be 0 are looked at
 _SUSPICIOUS = 256  # bits beyond those asked for of which none is left, before a whole part of φ is looked at
 _MOST_TERMS = 1 << 19
 _COMPOSITION = 1.2e-5  # seconds that one Hermite coefficient takes in a composition with a line
@@ -177,11 +178,14 @@ class QuadratureDual:
     def _find_zeros(self, found: list[Ball], missing: list[int]) -> None:
         """Find out which coefficients are below the floor; all that may be 0 are looked at, once."""
         lost = [k for k in missing if found[k].contains(0) and k not in self._seen_to_the_floor]
-        if lost:
-            floor = self._log_norm - FLOOR
-            finer = self.moments(lost[-1], 2 - floor)
-            self._seen_to_the_floor.update(lost)
-            self._below_floor |= {k for k in lost if log2_upper(finer[k]) < floor}
+        self._seen_to_the_floor.update(lost)
+        for share in _SHARES_OF_FLOOR if lost else ():
+            found = self.moments(lost[-1], 2 + share * FLOOR - self._log_norm)
+            lost = [k for k in lost if found[k].contains(0)]
+            if not lost:
+                return
+        floor = self._log_norm - FLOOR
+        self._below_floor |= {k for k in lost if log2_upper(found[k]) < floor}
 
     def _expected_loss(self, degree: int) -> float:
         """Return about how much smaller than the largest µ_degree is, in bits."""
