@@ -390,6 +390,18 @@ def test_there_is_a_reason_for_what_is_not_finite_and_real(text: str, x: str) ->
         ("--x", "x"),
         ("2*3+x*1", "6+x"),
         ("clip(x,-1,1)", "min(max(x,-1),1)"),
+        ("x/3-x", "-2/3*x"),
+        ("(x-0.5)-x", "-0.5"),
+        ("1e30+x-1e30", "x"),
+        ("1-tanh(x)", "2*sigmoid(-2*x)"),
+        ("3*tanh(x/2)+3", "6*sigmoid(x)"),
+        ("(1+erf(x))/2", "erfc(-x)/2"),
+        ("erfc(x)-1", "-erf(x)"),
+        ("sin(-x/3)-cos(-2*x)", "-sin(x/3)-cos(2*x)"),
+        ("sin(3*pi/2)*x+cos(pi/2)", "-x"),
+        ("sin(atan(x))*cos(atan(x))", "x/sqrt(1+x*x)*(1/sqrt(1+x*x))"),
+        ("sqrt(2)*sqrt(2)*x", "2*x"),
+        ("exp(1)*x", "e*x"),
     ],
 )
 def test_one_function_has_one_plain_form(one: str, other: str) -> None:

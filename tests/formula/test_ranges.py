@@ -18,6 +18,7 @@ from ntkcalc.activations.formula.balls import (
     ComplexBalls,
     RealBalls,
     log2_upper,
+    real_program,
     to_ball,
     working_precision,
 )
@@ -27,7 +28,7 @@ from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.removable import limits, one_quotient_a_product
+from ntkcalc.activations.formula.removable import limit_places, limits, one_quotient_a_product
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, text_of
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
@@ -206,23 +207,37 @@ def test_branches_next_to_a_pole_are_told(text: str, side: int, branch: str) -> 
     assert [*map(text_of, segment.trees)] == [branch]
 
 
-LIMITS = ["(exp(x)-1-x)/x^2", "(sin(x)-x)/x^3", "expm1(x)/sin(x)", "(cosh(x)-1)/(x*tanh(x))", "atan(x/3)/erf(x)"]
+LIMITS = [
+    ("(exp(x)-1-x)/x^2", "0"),
+    ("(sin(x)-x)/x^3", "0"),
+    ("expm1(x)/sin(x)", "0"),
+    ("(cosh(x)-1)/(x*tanh(x))", "0"),
+    ("atan(x/3)/erf(x)", "0"),
+    ("(tanh(x)-tanh(3/7))/(x-3/7)", "3/7"),
+    ("(exp(x-1)-x)/(x-1)^2", "1"),
+    ("(cos(x)-cos(2))/(x^2-4)", "-2"),
+    ("sin(x)/(x+pi)", "-pi"),
+    ("sin(x)*(x^2-2)/(x-sqrt(2))/x^2", "sqrt(2)"),
+    ("(exp(x)-e)/tanh(x-1)", "1"),
+]
 
 
-@pytest.mark.parametrize("text", LIMITS)
+@pytest.mark.parametrize(("text", "place"), LIMITS)
 @pytest.mark.parametrize("width", [0.125, 0.01, 1e-9])
-def test_limits_at_zero_hold_values_around_it(text: str, width: float) -> None:
-    t = tree(text)
+def test_limits_hold_values_around_them(text: str, place: str, width: float) -> None:
+    t, c = tree(text), tree(place)
+    assert c in limit_places(t)
     with working_precision(100):
-        held = program([limits(t)], ComplexBalls())(acb(arb(0, width), arb(0, width)))[0]
+        middle = real_program(c)(None)[0]
+        held = program([limits(t, c)], ComplexBalls())(acb(middle + arb(0, width), arb(0, width)))[0]
         assert held.is_finite()
     with working_precision(400):
-        run = program([t], ComplexBalls())
+        run, middle = program([t], ComplexBalls()), real_program(c)(None)[0]
         for x, y in ((1, 0), (-0.7, 0.9), (0.01, -1), (0.3, 0.3)):
-            assert held.contains(run(acb(x * width, y * width))[0].mid())
+            assert held.contains(run(acb(middle + x * width, y * width))[0].mid())
 
 
-@pytest.mark.parametrize("text", ["(exp(x)-1-x)/x^3", "(1+x)/x", "relu(x)/x", "(sqrt(2)*sqrt(2)-2+x)/x"])
+@pytest.mark.parametrize("text", ["(exp(x)-1-x)/x^3", "(1+x)/x", "relu(x)/x", "(sqrt(2)*sqrt(3)-sqrt(6)+x)/x"])
 def test_what_has_no_limit_at_zero_gets_none(text: str) -> None:
     assert limits(tree(text)) is tree(text)
 

@@ -19,7 +19,7 @@ from flint import arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import Branch, branch, derivative, plain, replaced
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.removable import limits, without_removable_singularities
+from ntkcalc.activations.formula.removable import with_limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import cancelled, one_quotient
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, node, over, rebuilt
 from ntkcalc.errors import AccuracyError
@@ -188,18 +188,17 @@ def _value(u: Tree, x: Ball) -> Ball:
     found = real_program(u)(x)[0]
     if not found.is_finite():
         found = real_program(_removed(u))(x)[0]
-    if not found.is_finite() and x.contains(0):
-        found = real_program(_limits(u))(x)[0]
-    return found
+    return found if found.is_finite() else with_limits(_quotients_apart(u), real_program)(x)[0]
 
 
 _removed = cache(without_removable_singularities)
 
 
 @cache
-def _limits(u: Tree) -> Tree:
+def _quotients_apart(u: Tree) -> Tree:
+    """Return a tree as one quotient, sin(x)/x as one, too."""
     plainer = rebuilt(u, lambda t: over(node("sin", *t.arguments), *t.arguments) if t.word == "sinc" else t)
-    return limits(one_quotient(plainer))
+    return one_quotient(plainer)
 
 
 def between(left: Ball, right: Ball) -> Ball:

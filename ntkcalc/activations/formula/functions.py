@@ -82,7 +82,14 @@ SMOOTH = {
     "atan": _odd("1/(1 + x*x)", 1.6),
     "erf": _odd("2/sqrt(pi)*exp(-(x*x))", 1, complement="erfc(x)"),
     "erfc": Smooth("-2/sqrt(pi)*exp(-(x*x))", "2 - y", positive=True, ends=(2, 0), complement="erf(x)"),
-    "sigmoid": Smooth("sigmoid(x)*sigmoid(-x)", "1 - y", positive=True, ends=(0, 1), meaning="1/(1 + exp(-x))", complement="sigmoid(-x)"),
+    "sigmoid": Smooth(
+        "sigmoid(x)*sigmoid(-x)",
+        "1 - y",
+        positive=True,
+        ends=(0, 1),
+        meaning="1/(1 + exp(-x))",
+        complement="sigmoid(-x)",
+    ),
     "softplus": Smooth("sigmoid(x)", "y - x", positive=True, ends=(0, _INF), meaning="log(1 + exp(x))"),
 }
 """The smooth functions; each has a method in every field, and a bound far out in `growth`."""
@@ -200,37 +207,64 @@ def _plain(t: Tree) -> Tree:
     """Simplify one node whose arguments are plain."""
     if t.word in ("^", "power"):
         return _power(*t.arguments)
-    if t.head in ("power", "sqrt") and t.arguments[0] is ZERO and (t.arguments[-1].number or 1) > 0:
-        return ZERO  # as on one side of the kink of relu(x)^1.5
+    if not t.arguments:
+        return t
+    u = t.arguments[0]
     if t.arguments == (ZERO,) and t.word in SMOOTH:
-        return ZERO if SMOOTH[t.word].vanishes else ONE if t.word in ("exp", "cos") else t
-    if t.word in _BRANCHES and t.arguments and _decided_by_zero(t):
+        return ZERO if SMOOTH[t.word].vanishes or t.head == "sqrt" else ONE if t.word in ("exp", "cos") else t
+    if t.word in _BRANCHES:
+        return _branch_taken(t)
+    if u.head == _INVERSES.get(t.word):
+        return u.arguments[0]
+    mirrored = SMOOTH[t.word].reflected if t.word in SMOOTH else ""
+    if mirrored in ("y", "-y") and (opposite := _negative(u)) is not None:
+        value = _plain(node(t.head, opposite))
+        return negated(value) if mirrored == "-y" else value
+    rule = _RULES.get(t.word)
+    return t if rule is None else rule(t)
+
+
+def _branch_taken(t: Tree) -> Tree:
+    """Return one argument of what branches, or a number, where it is plain which."""
+    if _decided_by_zero(t):
         return ZERO if len(t.arguments) == 1 else t.arguments[0]
     if t.constant and (chosen := branch(t)) is not None and (sign := chosen.decider.number):
         return chosen.above if sign > 0 else chosen.below
-    if t.arguments and t.arguments[0].head == _INVERSES.get(t.word):
-        return t.arguments[0].arguments[0]
-    if t.arguments and (opposite := _negative(t.arguments[0])) and t.word in SMOOTH:
-        mirrored = SMOOTH[t.word].reflected
-        if mirrored in ("y", "-y"):
-            return (negated if mirrored == "-y" else lambda u: u)(node(t.head, opposite))
-    if t.arguments and t.arguments[0].head == "atan" and t.word in _OF_ATAN:
-        return rebuilt(_definition(_OF_ATAN[t.word]), _plain, {"x": t.arguments[0].arguments[0]})
-    if t.head in ("+", "-") and t.arguments:
-        return _sum(t)
-    if t.head == "exp" and t.arguments[0].head == "log" and _is_no_negative(t.arguments[0].arguments[0]):
-        return t.arguments[0].arguments[0]
-    if t.head == "log":
-        return _logarithm(t.arguments[0])
-    if t.head == "log1p":
-        return _logarithm_of_one_and(t.arguments[0])
-    if t.head == "sqrt":
-        return _root(t.arguments[0])
     return t
+
+
+def _wave(t: Tree) -> Tree:
+    """Return sin or cos of nπ/2 as a number, of atan u without either."""
+    u = t.arguments[0]
+    if u.head == "atan":
+        return rebuilt(_definition(_OF_ATAN[t.word]), _plain, {"x": u.arguments[0]})
+    c, unit = _multiple(u)
+    quarters = 2 * c + (t.head == "cos")
+    return number((0, 1, 0, -1)[int(quarters) % 4]) if unit.head == "pi" and quarters.denominator == 1 else t
 
 
 _OF_ATAN = {"sin": "x/sqrt(1 + x*x)", "cos": "1/sqrt(1 + x*x)"}
 """Functions of atan x."""
+
+
+def _product(t: Tree) -> Tree:
+    """Return √n √n as n, and a multiple of a multiple as one."""
+    a, b = t.arguments
+    if a is b and a.head == "sqrt" and (a.arguments[0].number or 0) > 0:
+        return a.arguments[0]
+    if (a.number or b.number) and _multiple(b if a.number else a)[0] != 1:
+        c, u = _multiple(t)
+        return times(number(c), u)
+    return t
+
+
+def _exponential(t: Tree) -> Tree:
+    """Return e^{ln u} as u where u is plainly nowhere negative, e^1 as e."""
+    u = t.arguments[0]
+    if u is ONE:
+        return node("e")
+    return u.arguments[0] if u.head == "log" and _is_no_negative(u.arguments[0]) else t
+
 
 _INVERSES = {"log": "exp", "log1p": "expm1", "asinh": "sinh", "sinh": "asinh"}
 """Functions f and g with f(g(v)) = v for all real v."""
@@ -274,7 +308,9 @@ def _negative(u: Tree) -> Tree | None:
 def _sum(t: Tree) -> Tree:
     """Return a sum with its multiples of x in one, and c − c f(u) by the `complement` of f."""
     line = folded(t, _line)
-    if line is not None and (all(not a.constant for a in t.arguments) or any(a.word in ("+", "-") for a in t.arguments)):
+    if line is not None and (
+        all(not a.constant for a in t.arguments) or any(a.word in ("+", "-") for a in t.arguments)
+    ):
         d, c = line
         x = times(number(c), X)
         return minus(x, number(-d)) if d < 0 else plus(x, number(d))
@@ -282,10 +318,12 @@ def _sum(t: Tree) -> Tree:
     q = q if t.head == "+" else -q
     for c, f, one, number_of in ((p, u, v, q), (q, v, u, p)):
         known = SMOOTH.get(f.word)
-        if one is ONE and known is not None and known.complement and abs(c) == abs(number_of):
-            if c == -number_of or known.reflected == "-y":
-                w = f.arguments[0] if c == -number_of else negated(f.arguments[0])
-                return times(number(number_of), rebuilt(_definition(known.complement), _plain, {"x": w}))
+        if one is not ONE or known is None or not known.complement or abs(c) != abs(number_of):
+            continue
+        if c == -number_of or known.reflected == "-y":
+            w = f.arguments[0] if c == -number_of else negated(f.arguments[0])
+            found = times(number(number_of), rebuilt(_definition(known.complement), _plain, {"x": w}))
+            return _product(found) if found.head == "*" else found
     return t
 
 
@@ -311,13 +349,15 @@ def _multiple(t: Tree) -> tuple[Fraction, Tree]:
     if t.number is not None:
         return t.number, ONE
     if t.head == "neg":
-        c, u = _multiple(t.arguments[0])
-        return -c, u
-    if t.head == "*" and (c := t.arguments[0].number or t.arguments[1].number):
-        return c, t.arguments[t.arguments[0].number is not None]
-    if t.head == "/" and (c := t.arguments[1].number):
-        return 1 / c, t.arguments[0]
-    return Fraction(1), t
+        factor, rest = Fraction(-1), t.arguments[0]
+    elif t.head == "*" and (n := t.arguments[0].number or t.arguments[1].number):
+        factor, rest = n, t.arguments[t.arguments[0].number is not None]
+    elif t.head == "/" and (n := t.arguments[1].number):
+        factor, rest = 1 / n, t.arguments[0]
+    else:
+        return Fraction(1), t
+    c, u = _multiple(rest)
+    return factor * c, u
 
 
 def _is_square(u: Tree) -> bool:
@@ -380,6 +420,20 @@ def _is_plainly_positive(t: Tree) -> bool:
 def _logarithm_of_one_and(v: Tree) -> Tree:
     """Return ln(1 + v)."""
     return node("softplus", *v.arguments) if v.head == "exp" else node("log1p", v)
+
+
+_RULES: dict[str, Callable[[Tree], Tree]] = {
+    "+": _sum,
+    "-": _sum,
+    "*": _product,
+    "sin": _wave,
+    "cos": _wave,
+    "exp": _exponential,
+    "log": lambda t: _logarithm(t.arguments[0]),
+    "log1p": lambda t: _logarithm_of_one_and(t.arguments[0]),
+    "sqrt": lambda t: _root(t.arguments[0]),
+}
+"""How nodes are simplified."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from ntkcalc.activations.formula.functions import Program, derivative, polynomia
 from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
-from ntkcalc.activations.formula.removable import limits
+from ntkcalc.activations.formula.removable import limit_places, with_limits
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus
 from ntkcalc.errors import AccuracyError, InputError
@@ -391,12 +391,13 @@ def _bounds_from(tree: Tree, start: float) -> list[Growth]:
 
 def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
     """Return a cell with the widest ellipse in which φ is not far larger than between its foci, None for none."""
+    both = (tree, derivative(tree))
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
-    both = (tree, derivative(tree))
-    near_limit = any(limits(t) is not t for t in both) and abs(middle) < _RADII[0] * half
+        places = [real_program(c)(None)[0] for t in both for c in limit_places(t)]
+        near_limit = any(abs(middle - place) < _RADII[0] * half for place in places)
     with working_precision(_precision(half)):
-        run = _with_limits(tree) if near_limit else complex_program(*both)
+        run = with_limits(tree, complex_program) if near_limit else complex_program(*both)
         most = [_STEEPEST] if near_limit else _seen(run, (left, middle, right))
         for radius, narrower in pairwise(_RADII):
             size, slope = _sizes(run, middle, half, radius, most)
@@ -408,17 +409,6 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
             apart = log2_lower(half) + math.log2((radius + 1 / radius - narrower - 1 / narrower) / 2)
             return Cell(left, right, tree, narrower, (size, size - apart + 1e-6))
     return None
-
-
-def _with_limits(tree: Tree) -> Program:
-    """Return a program for φ alone, on boxes next to a removable singularity at 0, too."""
-
-    def run(box: Ball) -> list[Ball]:
-        around = complex_program(limits(tree))(acb(box.real.union(arb(0)), box.imag.union(arb(0))))
-        found = around if box.real.contains(0) else complex_program(tree)(box)
-        return min(found, around, key=lambda values: log2_upper(values[0]))
-
-    return run
 
 
 def _log_largest(run: Program, x: tuple[Ball, Ball], y: tuple[Ball, Ball], times: int) -> float:

@@ -3,24 +3,44 @@
 A factor w of v, such as x in x·cosh x or in tanh x = x · (tanh(x)/x), is taken out of u: products, sums, and functions
 such as sin that are 0 at 0 divide by it. What is left are functions f(w)/w, which balls know also around w = 0.
 
-Of others around x = 0, the derivatives tell: where u, …, u^{(m−1)} and v, …, v^{(m−1)} vanish at 0, u/v on a convex set
-that holds 0 is the quotient of means of u^{(m)} and v^{(m)} over it: u(z) is z^m times such a mean over m!.
+Of others the derivatives tell: where u, …, u^{(m−1)} and v, …, v^{(m−1)} vanish at a number c, which is 0 or a zero
+of v that people write, u/v on a convex set that holds c is the quotient of means of u^{(m)} and v^{(m)} over it: u(z)
+is (z − c)^m times such a mean over m!.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-from flint import arb
+import flint
+from flint import acb, arb
 
-from ntkcalc.activations.formula.balls import real_program, working_precision
-from ntkcalc.activations.formula.functions import OVER, branch, derivative
-from ntkcalc.activations.formula.trees import ONE, Tree, in_order, node, number, rebuilt, simplified
+from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.functions import OVER, Program, branch, derivative, polynomial, replaced
+from ntkcalc.activations.formula.trees import (
+    ONE,
+    ZERO,
+    Tree,
+    X,
+    in_order,
+    negated,
+    node,
+    number,
+    numbers_of,
+    over,
+    rebuilt,
+    simplified,
+)
+from ntkcalc.errors import InputError
 
 _NAME = {name: over for over, name in OVER.items()}
 _PRECISION = 64
-_MOST_ORDERS = 6  # of zeros at 0 that are told
+_MOST_ORDERS = 6  # of zeros that are told
+_CLOSE = 16  # radii of a box from which on it has no use for limits
+_MOST_PLACES = 6  # at which limits are looked for
+_MOST_DEGREE = 48  # of polynomials whose rational zeros are looked for
 
 
 def without_removable_singularities(tree: Tree) -> Tree:
@@ -53,7 +73,7 @@ def _one_quotient(t: Tree) -> Tree:
 
 def _parts(t: Tree) -> tuple[Tree, Tree]:
     """Return the numerator and the denominator of a quotient that is no limit, of anything else itself and 1."""
-    if t.word != "/" or t.arguments[1].constant or _limit(t) is not None:
+    if t.word != "/" or t.arguments[1].constant or any(_limit(t, c) is not None for c in limit_places(t)):
         return t, ONE
     return t.arguments[0], t.arguments[1]
 
@@ -123,28 +143,74 @@ def _divided(top: Tree, w: Tree) -> Tree | None:
     return simplified(u.word, *whole) if len(whole) == len(parts) else None
 
 
-# ---------------------------------------------------------------- limits at 0, by derivatives
+# ---------------------------------------------------------------- limits, by derivatives
 
 
 @lru_cache(maxsize=256)
-def limits(tree: Tree) -> Tree:
-    """Return a tree in which quotients of what vanishes at 0 know the derivatives of both that do not."""
+def limit_places(tree: Tree) -> tuple[Tree, ...]:
+    """Return constants at which quotients in a tree have limits: 0, and plain zeros of what is divided by."""
+    quotients = [t for t in in_order(tree) if t.word == "/" and not t.arguments[1].constant]
+    places = dict.fromkeys([ZERO, *(c for t in quotients for c in _plain_zeros(t.arguments[1]))])
+    return tuple(c for c in [*places][:_MOST_PLACES] if any(_limit(t, c) is not None for t in quotients))
+
+
+def _plain_zeros(v: Tree) -> Iterator[Tree]:
+    """Yield zeros of a tree that people write: of lines, of polynomials if they are rational, of tanh(x − 1)."""
+    try:
+        row = polynomial(v) or []
+    except InputError:  # of a high degree
+        return
+    numbers = numbers_of(row) or []
+    if len(row) == 2:
+        yield negated(over(*row))
+    elif 2 < len(numbers) <= _MOST_DEGREE:
+        for factor, _ in flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in numbers]).numer().factor()[1]:
+            if factor.degree() == 1:
+                yield number(Fraction(-int(factor[0]), int(factor[1])))
+    elif not row and (v.word in ("*", "/", "neg") or v.word in _NAME):
+        for a in v.arguments[: 1 if v.word == "/" else None]:
+            yield from _plain_zeros(a)
+
+
+@lru_cache(maxsize=256)
+def limits(tree: Tree, place: Tree = ZERO) -> Tree:
+    """Return a tree in which quotients of what vanishes at a place know the derivatives of both that do not."""
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
-        a, found = [known[s] for s in t.arguments], _limit(t)
+        a, found = [known[s] for s in t.arguments], _limit(t, place)
         known[t] = node(t.head, *a) if found is None else node("ratio", *a, *found)
     return known[tree]
 
 
+def with_limits(tree: Tree, program_of: Callable[[Tree], Program]) -> Program:
+    """Return x ↦ [φ(x)] in the present precision, also next to places where a tree divides 0 by 0."""
+    run = program_of(tree)
+    places = [(real_program(c)(None)[0], program_of(limits(tree, c))) for c in limit_places(tree)]
+
+    def value(x: Ball) -> list[Ball]:
+        found = run(x)
+        for place, around in places:
+            if not found[0].is_finite() or abs(x - place) < _CLOSE * x.rad():
+                found = min(found, around(_hull(x, place)), key=lambda values: log2_upper(values[0].rad()))
+        return found
+
+    return value if places else run
+
+
+def _hull(x: Ball, place: Ball) -> Ball:
+    """Return a box that holds another and a real number."""
+    return acb(x.real.union(place), x.imag.union(arb(0))) if isinstance(x, acb) else x.union(place)
+
+
 @lru_cache(maxsize=1 << 10)
-def _limit(t: Tree) -> tuple[Tree, Tree] | None:
-    """Return the derivatives u^{(m)} and v^{(m)} for a quotient u/v that is a limit at 0, else None."""
-    if t.word != "/" or t.arguments[1].constant or any(branch(s) is not None for s in in_order(t)):
+def _limit(t: Tree, place: Tree) -> tuple[Tree, Tree] | None:
+    """Return the derivatives u^{(m)} and v^{(m)} for a quotient u/v that is a limit at a place, else None."""
+    if t.word != "/" or t.arguments[1].constant or any(branch(s) or s.word in OVER for s in in_order(t)):
         return None
     top, bottom = t.arguments
     for order in range(_MOST_ORDERS):
         with working_precision(_PRECISION):
-            values = real_program(top, bottom)(arb(0))
+            values = real_program(*(replaced(u, X, place) for u in (top, bottom)))(None)
         if values[1].is_finite() and not values[1].contains(0):
             return (top, bottom) if order else None
         if not all(v == 0 for v in values):

@@ -18,10 +18,18 @@ from typing import TypeAlias
 
 from flint import acb, arb
 
-from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, log_total, real_program, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    ComplexBalls,
+    complex_program,
+    log2_upper,
+    log_total,
+    real_program,
+    working_precision,
+)
 from ntkcalc.activations.formula.functions import Program, derivative, program
 from ntkcalc.activations.formula.growth import Growth, growth
-from ntkcalc.activations.formula.removable import without_removable_singularities
+from ntkcalc.activations.formula.removable import limit_places, with_limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.trees import Tree
 
@@ -82,7 +90,7 @@ class Strip:
         self.tree, self.distance = tree, distance
         self._covers: dict[float, _Cover] = {}
         with working_precision(_PRECISION):
-            self._run = program([tree], ComplexBalls())
+            self._run = with_limits(tree, complex_program)
 
     def log_bound(self, height: float) -> float:
         """Return log2 of N(height), ∞ where none is found."""
@@ -250,12 +258,15 @@ class Analytic:
     @classmethod
     def of(cls, tree: Tree, distance: float | None = None, parts: Parts | None = None) -> Analytic:
         """Return what is proven of a tree without branches, whose nearest singularity and parts may be known."""
-        return cls(tree, Strip(without_removable_singularities(tree), distance), derivative(tree), parts)
+        strip = Strip(without_removable_singularities(tree), distance)
+        if limit_places(tree) and not strip.bounds:
+            strip = Strip(tree, distance)
+        return cls(tree, strip, derivative(tree), parts)
 
     @property
     def divides_zeros(self) -> bool:
         """Whether φ has removable singularities, which nodes of φ' and of Taylor series have to avoid."""
-        return self.tree is not self.phi.tree
+        return self.tree is not self.phi.tree or bool(limit_places(self.tree))
 
     @property
     def suffices(self) -> bool:
@@ -294,7 +305,7 @@ class Analytic:
 
     def evaluator(self) -> Program:
         """Return x ↦ [φ(x)] on real balls in the present precision."""
-        return real_program(self.phi.tree)
+        return with_limits(self.phi.tree, real_program)
 
     def slope_evaluator(self) -> Program:
         """Return x ↦ [φ'(x)]."""
