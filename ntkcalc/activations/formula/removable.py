@@ -19,6 +19,7 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.functions import OVER, Program, branch, derivative, polynomial, replaced
+from ntkcalc.activations.formula.symmetry import ratio
 from ntkcalc.activations.formula.trees import (
     ONE,
     ZERO,
@@ -209,11 +210,12 @@ def _limit(t: Tree, place: Tree) -> tuple[Tree, Tree] | None:
         return None
     top, bottom = t.arguments
     for order in range(_MOST_ORDERS):
+        values = [replaced(u, X, place) for u in (top, bottom)]
         with working_precision(_PRECISION):
-            values = real_program(*(replaced(u, X, place) for u in (top, bottom)))(None)
-        if values[1].is_finite() and not values[1].contains(0):
+            divisor = real_program(values[1])(None)[0]
+        if divisor.is_finite() and not divisor.contains(0):
             return (top, bottom) if order else None
-        if not all(v == 0 for v in values):
+        if any(ratio(v, ZERO) is None for v in values):
             return None
         top, bottom = derivative(top), derivative(bottom)
     return None
