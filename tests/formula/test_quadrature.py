@@ -6,7 +6,7 @@ import math
 import random
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import flint
@@ -21,7 +21,7 @@ from volume import examples
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, to_real, working_precision
+from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, log_total, to_real, working_precision
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
 from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
 from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
@@ -30,7 +30,7 @@ from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.local_hermite import LocalHermite
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.strip import Analytic, Strip, _gaussian_log_mass, remote_growth
+from ntkcalc.activations.formula.strip import Analytic, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, ratio, reflected
 from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree, X, node
@@ -461,16 +461,26 @@ def test_coarse_boxes_hold_values_and_are_hardly_wider(name: str) -> None:
 
 @pytest.mark.quick(8)
 @pytest.mark.parametrize("text", SMOOTH)
-def test_the_mean_over_a_line_is_below_its_bound(text: str) -> None:
-    strip = Strip(tree(text))
-    height, bound = strip.bounds[-1]
-    run = program([strip.tree], ComplexBalls())
-    with working_precision(60):
-        for share in (0.0, 0.5, 0.99):
+def test_means_over_lines_are_below_their_bounds(text: str) -> None:
+    phi = Analytic.of(tree(text))
+    for f, bounds in ((phi.tree, phi.value_bounds), (phi.slope, phi.slope_bounds)):
+        run = program([f], ComplexBalls())
+        for (height, bound), share in product((bounds[0], bounds[-1]), (0.0, 0.5, 0.99)):
             y = height * share
-            values = [run(acb(x / 16, y))[0] for x in range(-128, 129)]
-            mean = sum(float(abs(v).upper()) ** 2 * math.exp(-((n - 128) ** 2) / 512) for n, v in enumerate(values))
-            assert math.log2(mean / 16 / math.sqrt(2 * math.pi)) <= bound + 1e-3
+            with working_precision(60):
+                values = [run(acb(x / 16, y))[0] for x in range(-128, 129)]
+            mean = log_total([2 * log2_upper(v) - (n / 16 - 8) ** 2 / 2 / math.log(2) for n, v in enumerate(values)])
+            assert mean - math.log2(16 * math.sqrt(2 * math.pi)) <= bound + 1e-3
+
+
+@pytest.mark.parametrize("c", [3, 40, 400])
+def test_bounds_over_lines_are_close_also_where_the_mass_is_far_out(c: int) -> None:
+    """E|e^{c(Z + iy)}|² = e^{2c²}, c² times that for the slope; N(b) has about e^{4bc} times more."""
+    phi = Analytic.of(tree(f"exp({c}*x)"))
+    values, slopes = min(b for _, b in phi.value_bounds), min(b for _, b in phi.slope_bounds)
+    expected = 2 * c**2 / math.log(2)
+    assert expected < values < expected + 50
+    assert expected < slopes - 2 * math.log2(c) < expected + 0.2 * c + 50
 
 
 REMOVABLE = [

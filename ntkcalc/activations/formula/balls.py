@@ -287,6 +287,10 @@ class RealBalls(_Balls):
     kind = arb
     log, log1p, asinh, atan = (_direct(name) for name in ("log", "log1p", "asinh", "atan"))
 
+    def erfc(self, u: Ball) -> Ball:
+        """Return erfc u, of balls far out by their ends, for FLINT's bound on it is wide there."""
+        return u.lower().erfc().union(u.upper().erfc()) if u.mid() > 8 and u.is_finite() else u.erfc()
+
     def power(self, a: Ball, r: Ball) -> Ball:
         """Return a^r where a ≥ 0."""
         if a > 0:

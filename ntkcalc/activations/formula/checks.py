@@ -56,8 +56,7 @@ def check_singularities(tree: Tree, text: str) -> None:
     for zero in zeros(tree):
         with working_precision(_BITS):
             if zero.proven and not real_program(tree)(zero.place)[0].is_finite():  # else it is continuous there
-                with suppress(AccuracyError):  # where nothing is seen others may say more
-                    _check_place(text, zero.place, tree, tree)
+                _check_place(text, zero.place, tree, tree)
 
 
 def near_zero(tree: Tree) -> str:

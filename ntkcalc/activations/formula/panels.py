@@ -339,7 +339,7 @@ class Panels:
         kept, error = _counted([(c, size + _log_hermite(0, c.nearest, c.height)) for c, size in sizes.items()], need)
         total = arb(0)
         for cell, count in kept:
-            bits = need + guard - min(cell.nearest**2, 2 * need) / (2 * _LN2) + max(0.0, sizes[cell])
+            bits = need + guard - cell.nearest**2 / (2 * _LN2) + max(0.0, sizes[cell])
             with working_precision(max(32, math.ceil(bits))):
                 of_base, part = real_program(base), arb(0)
                 for x, weight, run in _placed(cell, count):

@@ -106,7 +106,7 @@ class QuadratureDual:
     @property
     def log_scale(self) -> float:
         """log2 of a bound on E[φ²]."""
-        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        bounds: list[tuple[float, float]] = self._line.phi.value_bounds
         return max(bounds[-1][1], 0.0)
 
     def jumps(self) -> tuple[tuple[tuple[int, Any], ...], int | None]:
@@ -192,8 +192,8 @@ class QuadratureDual:
         return -self._log_square(degree) / 2 if degree else 0.0
 
     def _log_square(self, k: int) -> float:
-        """Return about log2 of µ_k²: at most N(b)/E[|h_k(Z + ib)|²], for the best b, nearly."""
-        bounds: list[tuple[float, float]] = self._line.phi.phi.bounds
+        """Return about log2 of µ_k²: at most E|φ(Z + ib)|²/E[|h_k(Z + ib)|²], for the best b, nearly."""
+        bounds: list[tuple[float, float]] = self._line.phi.value_bounds
         return min(n - (2 * b * math.sqrt(k) - b * b / 2) / _LN2 for b, n in bounds)
 
     # ---------------------------------------------------------------- expansions

@@ -212,10 +212,10 @@ def _limit(t: Tree, place: Tree) -> tuple[Tree, Tree] | None:
     for order in range(_MOST_ORDERS):
         values = [replaced(u, X, place) for u in (top, bottom)]
         with working_precision(_PRECISION):
-            divisor = real_program(values[1])(None)[0]
-        if divisor.is_finite() and not divisor.contains(0):
+            balls = real_program(*values)(None)
+        if balls[1].is_finite() and not balls[1].contains(0):
             return (top, bottom) if order else None
-        if any(ratio(v, ZERO) is None for v in values):
+        if not all(ball == 0 or ratio(v, ZERO) is not None for ball, v in zip(balls, values, strict=True)):
             return None
         top, bottom = derivative(top), derivative(bottom)
     return None

@@ -1,6 +1,7 @@
 r"""N(b) = ∫ sup_{|y|<b} |φ(x + iy)|² sup_{|s|<b} ω(x − s) dx by ball arithmetic, and the widest strip that has one.
 
-It bounds E|φ(Z + iy)|² for |y| < b, and by Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N(b), and so Σ_{k>K} µ_k² k^n.
+By Cauchy's formula E[φ^{(m)}(Z)²] ≤ (m!/b^m)² N(b), and so it bounds Σ_{k>K} µ_k² k^n. With smaller shifts s the same
+integral bounds E|φ(Z + iy)|² and E|φ'(Z + iy)|²; of exponentials, whose mass is far out, it is much smaller then.
 
 The rectangle |x| ≤ R, 0 ≤ y ≤ b is covered by boxes. A box on which φ is a finite ball holds no singularity; its
 bound times the Gaussian mass of its sides is added up. The boxes that contribute most are halved while that helps.
@@ -42,10 +43,11 @@ _WIDEST, _NARROWEST = 32.0, 2.0**-8
 _STEEP = 4096.0  # by how much log2 N(b) may grow before wider strips are of no use
 _REFINEMENTS = 4  # bisections for the widest strip
 _SLOPE_SHARES = (0.05, 0.2)  # of a strip that Cauchy's formula takes for φ'
+_SHIFTS = (0.0, *_SLOPE_SHARES, 1.0)  # largest |s|, as shares of the height of a strip
 _KNOWN_SHARES = (0.97, 0.85, 0.65, 0.4)  # of the distance of a known singularity
 _LN2 = math.log(2)
 KAPPAS = (0.125, 0.25, 0.45)
-_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0)
 _REMOTE = (30, 60, 120, 300, 530)  # log2 of starts beyond which a stretched φ such as tanh(x/10^9) is itself far out
 _BOXES = (1, 4, 16, 64)  # that cover x to 2x
 
@@ -74,9 +76,9 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _Cover:
-    """log2 of N, and κ < 1/2 with log2 of a bound on |φ|² e^{−κx²}."""
+    """log2 of ∫ … for all `_SHIFTS`, of which the last one is N, and κ < 1/2 with log2 of a bound on |φ|² e^{−κx²}."""
 
-    size: float = math.inf
+    sizes: tuple[float, ...] = (math.inf,)
     peak: tuple[float, float] = (KAPPAS[-1], math.inf)
 
 
@@ -97,17 +99,22 @@ class Strip:
         if height not in self._covers:
             with working_precision(_PRECISION):
                 self._covers[height] = self._cover(height)
-        return self._covers[height].size
+        return self._covers[height].sizes[-1]
 
     @cached_property
     def bounds(self) -> list[tuple[float, float]]:
         """Heights b, the widest first, with log2 N(b); the widest useful strip is found by bisection."""
+        return [(b, sizes[-1]) for b, sizes in self.integrals]
+
+    @cached_property
+    def integrals(self) -> list[tuple[float, tuple[float, ...]]]:
+        """The same heights, with log2 of the integrals for all `_SHIFTS`."""
         if self.distance is None:
             self._search()
         else:
             for share in _KNOWN_SHARES:
                 self.log_bound(share * min(self.distance, _WIDEST))
-        return sorted(((b, c.size) for b, c in self._covers.items() if c.size < math.inf), reverse=True)
+        return sorted(((b, c.sizes) for b, c in self._covers.items() if c.sizes[-1] < math.inf), reverse=True)
 
     def _search(self) -> None:
         height = 0.25
@@ -149,7 +156,10 @@ class Strip:
                 seen = max(seen, self._seen(part, height))
                 heappush(found, part)
         return _Cover(
-            log_total([tails, *(2 * c.size + _gaussian_log_mass(c.left, c.right, height) for c in found)]),
+            tuple(
+                log_total([tails, *(2 * c.size + _gaussian_log_mass(c.left, c.right, s * height) for c in found)])
+                for s in _SHIFTS
+            ),
             next((peak for kappa in KAPPAS if (peak := _peak(found, beyond, kappa))[1] < math.inf), _Cover.peak),
         )
 
@@ -275,12 +285,17 @@ class Analytic:
 
     @cached_property
     def slope_bounds(self) -> list[tuple[float, float]]:
-        """Heights y with log2 of bounds on sup E|φ'(Z + iy)|²: by Cauchy's formula N(y + r)/r² for every r."""
+        """Heights y with log2 of bounds on sup E|φ'(Z + iy)|², by Cauchy's formula on circles of radius r < b − y."""
         return [
-            ((1 - share) * b, n - 2 * math.log2(share * b) + 1e-6)
-            for b, n in self.phi.bounds
-            for share in _SLOPE_SHARES
+            ((1 - share) * b, size - 2 * math.log2(share * b) + 1e-6)
+            for b, sizes in self.phi.integrals
+            for share, size in zip(_SLOPE_SHARES, sizes[1:], strict=False)
         ]
+
+    @cached_property
+    def value_bounds(self) -> list[tuple[float, float]]:
+        """Heights y with log2 of bounds on sup E|φ(Z + iy)|²."""
+        return [(b, sizes[0]) for b, sizes in self.phi.integrals]
 
     @cached_property
     def far(self) -> tuple[Growth, Growth] | None:

@@ -93,7 +93,7 @@ class Line:
 
     def hermite_rule(self, degree: int, need: float) -> Rule:
         """Return the rule for µ_0 … µ_degree."""
-        bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.phi.bounds]
+        bounds = [(b, n / 2 + (b * b / 2 + b * math.sqrt(degree)) / _LN2) for b, n in self.phi.value_bounds]
         assert self.phi.far is not None
         return trapezoidal(bounds, self.phi.far, need, 0.25, 1)
 
@@ -173,7 +173,7 @@ class Line:
     def _mean_square(self, need: float, order: int) -> Ball:
         """Return the same, computed."""
         phi = self.phi
-        far, sizes = (phi.far_slope, phi.slope_bounds) if order else (phi.far, phi.phi.bounds)
+        far, sizes = (phi.far_slope, phi.slope_bounds) if order else (phi.far, phi.value_bounds)
         if far is None or not sizes:
             raise AccuracyError("no bounds on a formula far from 0 are proven: does it hardly change?")
         rule = trapezoidal([(b, n + b * b / (2 * _LN2)) for b, n in sizes], far, need + 2, 0.5, 2)
