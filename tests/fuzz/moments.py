@@ -103,8 +103,15 @@ def values(text: str, step: float, start: float) -> tuple[Values, Values]:
 
 
 def has_extreme_numbers(text: str) -> bool:
-    """Whether a formula has numbers beside which x is lost in float64."""
-    return any(not 1e-9 < abs(t.number) < 1e9 for t in in_order(parsed(text, WORDS)) if t.number)
+    """Whether a formula has numbers beside which x is lost in float64, or parts that are too large for it near 0."""
+    if any(not 1e-9 < abs(t.number) < 1e9 for t in in_order(parsed(text, WORDS)) if t.number):
+        return True
+    with np.errstate(all="ignore", over="raise"):
+        try:
+            evaluated(parsed(text, WORDS), np.linspace(-3, 3, 602))
+        except FloatingPointError:
+            return True
+    return False
 
 
 def is_plainly_allowed(text: str) -> bool:

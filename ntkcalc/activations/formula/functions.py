@@ -278,7 +278,7 @@ def _power(base: Tree, exponent: Tree) -> Tree:
             raise InputError(f"a whole exponent is at most {MOST_POWER}, got {text_of(exponent)}")
         power = whole_power(base, abs(int(n)))
         return power if n >= 0 else over(ONE, power)
-    if base is ZERO and n is not None and n > 0:
+    if base is ZERO and ((n or 0) > 0 or (exponent.word in SMOOTH and SMOOTH[exponent.word].positive)):
         return ZERO
     if base.head == "exp":
         return node("exp", times(exponent, base.arguments[0]))
