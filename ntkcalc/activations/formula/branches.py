@@ -26,6 +26,7 @@ from ntkcalc.errors import AccuracyError
 
 _PRECISION = 64
 _DERIVATIVES = 5  # that may tell a sign next to a zero
+_FEW_BITS = 24  # of places at which something may be exactly 0
 _STEPS = 40  # of Newton's method, in more and more bits
 _CHAIN_NODES = 400  # of a derivative, beyond which there is no use in another
 
@@ -44,8 +45,11 @@ class Segment:
         return self.left.union(self.right)
 
 
-def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segment]:
-    """Yield the segments of [left, right], from left to right; slivers are no wider than 2**least."""
+def segments(tree: Tree, left: Ball, right: Ball, least: float, exact: bool = True) -> Iterator[Segment]:
+    """Yield the segments of [left, right], from left to right; slivers are no wider than 2**least.
+
+    Where what decides is exactly 0 at a number of few bits two segments meet there, unless they are to have a sliver.
+    """
     stack = [(tree, left, right)]
     while stack:
         tree, left, right = stack.pop()
@@ -56,7 +60,7 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segm
         node, choice = found
         sign, marks = sign_on(choice.decider, left, right), [left, right]
         if not sign and log2_upper(right - left) >= least:
-            marks[1:1] = _guess(choice.decider, left, right, least)
+            marks[1:1] = _guess(choice.decider, left, right, least, exact)
             if len(marks) == 2:  # where arguments differ by little, as x and x tanh x do far out
                 sign = sign_on(choice.decider, left, right, _PRECISION + math.ceil(abs(least)))
         if sign:
@@ -69,8 +73,8 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float) -> Iterator[Segm
             stack += [(tree, one, other) for one, other in reversed(list(pairwise(marks)))]
 
 
-def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
-    """Return exact points next to where a tree or one of its derivatives is likely to vanish, by Newton's method.
+def _guess(u: Tree, left: Ball, right: Ball, least: float, exact: bool) -> list[Ball]:
+    """Return exact points where a tree or one of its derivatives vanishes, or next to that, by Newton's method.
 
     Steps may leave the interval where a zero of the tree itself is at an end of it.
     """
@@ -83,9 +87,13 @@ def _guess(u: Tree, left: Ball, right: Ball, least: float) -> list[Ball]:
             break
         zero = _newton(u, slope, bounds, least)
         if zero is not None:
+            with working_precision(_FEW_BITS):
+                short = (zero + 0).mid()
             with working_precision(math.ceil(abs(least)) + 64):
                 width = arb(2) ** math.floor(least - 2)
                 places = [(zero - width).mid(), (zero + width).mid()]
+                if exact and abs(short - zero) < width and real_program(u)(short)[0] == 0:
+                    places = [short]
             if kept := [x for x in places if left < x and x < right]:
                 return kept
         u = slope

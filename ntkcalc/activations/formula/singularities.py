@@ -80,7 +80,9 @@ def _signs(u: Tree) -> Iterator[Segment]:
     ends = [arb(_END) * 2**n for n in range(_FARTHEST)]
     intervals = [(-ends[0], ends[1]), (-ends[1], -ends[0])]
     intervals += [ab for a, b in pairwise(ends[1:]) for ab in ((a, b), (-b, -a))]
-    return islice((s for a, b in intervals for s in segments(node("sign", u), a, b, _LEAST)), _MOST_SEGMENTS)
+    return islice(
+        (s for a, b in intervals for s in segments(node("sign", u), a, b, _LEAST, exact=False)), _MOST_SEGMENTS
+    )
 
 
 def _watched(tree: Tree) -> Iterator[tuple[Tree, Tree]]:
