@@ -47,6 +47,7 @@ from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _RADII = (8.0, 5.0, 3.5, 2.5, 1.9, 1.5)  # ρ; the last one only in a wider ellipse
+_DEAREST = 1024  # nodes of a cell, beyond which rules take longer than all else
 _DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _QUARTERED = 5  # times that a rectangle around such a disc is cut at most
 _STEEPEST = 64.0  # bits by which |φ| may be larger in an ellipse than between its foci
@@ -239,7 +240,7 @@ class Panels:
             left, right = stack.pop()
             sliver = Sliver(left, right, (tree,))
             far = sliver.nearest**2 > -4 * least and sliver.is_last(least)
-            cell = None if far else _certified(left, right, tree)
+            cell = None if far else _certified(left, right, tree, least)
             if cell is not None:
                 cells.append(cell)
             elif sliver.is_last(least):
@@ -389,8 +390,11 @@ def _bounds_from(tree: Tree, start: float) -> list[Growth]:
     return bounds if len(bounds) == len(found) else []
 
 
-def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
-    """Return a cell with the widest ellipse in which φ is not far larger than between its foci, None for none."""
+def _certified(left: Ball, right: Ball, tree: Tree, least: float) -> Cell | None:
+    """Return a cell with the widest ellipse in which φ is not far larger than between its foci, None for none.
+
+    Ellipses in which a rule of `_DEAREST` nodes errs by more than 2**least are of no use.
+    """
     both = (tree, derivative(tree))
     with working_precision(max(_PRECISION, left.bits() + 32, right.bits() + 32)):
         middle, half = (left + right) / 2, (right - left) / 2
@@ -400,6 +404,8 @@ def _certified(left: Ball, right: Ball, tree: Tree) -> Cell | None:
         run = with_limits(tree, complex_program) if near_limit else complex_program(*both)
         most = [_STEEPEST] if near_limit else _seen(run, (left, middle, right))
         for radius, narrower in pairwise(_RADII):
+            if (narrower if near_limit else radius) < min(2.0 ** (-least / (2 * _DEAREST)), _RADII[1]):
+                return None
             size, slope = _sizes(run, middle, half, radius, most)
             if size == math.inf:
                 continue
@@ -498,16 +504,21 @@ def _counted(sized: list[tuple[Cell, float]], need: float) -> tuple[list[tuple[C
 
 
 def _rule(count: int) -> list[tuple[Ball, Ball]]:
-    """Return the positive nodes on [−1, 1] with their weights, of the present precision or more; the count is even."""
-    grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))
-    return _legendre_rule(count, grid * math.ceil(flint.ctx.prec / grid))
+    """Return the positive nodes on [−1, 1] with their weights, of the present precision or more; the count is even.
+
+    Rules are dear, and kept.
+    """
+    known = _RULES.get(count)
+    if known is None or known[0] < flint.ctx.prec:
+        grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))
+        with working_precision(bits := grid * math.ceil(flint.ctx.prec / grid)):
+            known = bits, [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
+        _RULES[count] = known
+    return known[1]
 
 
-@lru_cache(maxsize=256)
-def _legendre_rule(count: int, bits: int) -> list[tuple[Ball, Ball]]:
-    """Return the same in one of few precisions, for rules are dear, and shared."""
-    with working_precision(bits):
-        return [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
+_RULES: dict[int, tuple[int, list[tuple[Ball, Ball]]]] = {}
+"""Rules by their count, with their precision."""
 
 
 def _placed(cell: Cell, count: int) -> Iterator[tuple[Ball, Ball, Program]]:
