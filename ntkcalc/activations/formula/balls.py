@@ -344,8 +344,8 @@ class ComplexBalls(_Balls):
         return u.log(analytic=True)
 
     def log1p(self, u: Ball) -> Ball:
-        """Return ln(1 + u)."""
-        return self.log(1 + u)
+        """Return ln(1 + u), accurate next to 0."""
+        return u.log1p() if abs(u).upper() < 0.5 else self.log(1 + u)
 
     def sqrt(self, u: Ball) -> Ball:
         """Return √u; of coarse boxes by the logarithm, for FLINT's root of them is much wider."""

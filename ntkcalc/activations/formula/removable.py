@@ -151,8 +151,14 @@ def _divided(top: Tree, w: Tree) -> Tree | None:
 def limit_places(tree: Tree) -> tuple[Tree, ...]:
     """Return constants at which quotients in a tree have limits: 0, and plain zeros of what is divided by."""
     quotients = [t for t in in_order(tree) if t.word == "/" and not t.arguments[1].constant]
-    places = dict.fromkeys([ZERO, *(c for t in quotients for c in _plain_zeros(t.arguments[1]))])
+    places = dict.fromkeys((ZERO, *zero_places(tree)))
     return tuple(c for c in [*places][:_MOST_PLACES] if any(_limit(t, c) is not None for t in quotients))
+
+
+def zero_places(tree: Tree) -> tuple[Tree, ...]:
+    """Return plain zeros of what a tree divides by, or takes a root, power or logarithm of, as constants."""
+    watched = [t.arguments[t.word == "/"] for t in in_order(tree) if t.word in ("/", "sqrt", "power", "log")]
+    return tuple(dict.fromkeys(c for v in watched if not v.constant for c in _plain_zeros(v)))
 
 
 def _plain_zeros(v: Tree) -> Iterator[Tree]:

@@ -11,16 +11,32 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property, reduce
 
+from flint import arb
+
 from ntkcalc.activations.formula.balls import exact, log2_upper, log_total, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment
 from ntkcalc.activations.formula.functions import derivative, polynomial
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, folded, number, numbers_of, over, plus, simplified, times
+from ntkcalc.activations.formula.removable import zero_places
+from ntkcalc.activations.formula.trees import (
+    ZERO,
+    Tree,
+    X,
+    folded,
+    in_order,
+    number,
+    numbers_of,
+    over,
+    plus,
+    simplified,
+    times,
+)
 from ntkcalc.errors import InputError
 
 _LN2 = math.log(2)
 _PRECISION = 64
+_ROOTED = ("power", "sqrt", "log")  # real for positive arguments
 _SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
 
 
@@ -62,8 +78,8 @@ class Sliver(Segment):
     def log_mass(self, order: int, times: int = 2) -> float:
         """Return log2 of a bound on the integral of |φ|^times or |φ'|^times over the sliver.
 
-        Where balls give none, next to an end c, it is at most m |x − c|^{−p}, as the growth of φ(c ± 1/y) shows, summed
-        over the formulas, for each may hold on a part.
+        Where balls give none, next to an end or a zero c of a divisor, it is at most m |x − c|^{−p}, as the growth of
+        φ(c ± 1/y) shows, summed over the formulas, for each may hold on a part.
         """
         log_width = log2_upper(self.right - self.left)
         if self.log_sizes[order] < math.inf:
@@ -71,19 +87,31 @@ class Sliver(Segment):
         return log_total([self._log_mass(derivative(t) if order else t, times, log_width) for t in self.trees])
 
     def _log_mass(self, tree: Tree, times: int, log_width: float) -> float:
-        """Return such a bound for a formula that is not finite at an end."""
-        found, start = [math.inf], float(2.0 ** min(-log_width - 1e-9, 1000.0))
-        for end, side in ((self.left, 1), (self.right, -1)):
-            g = None
-            with suppress(InputError):  # of ends with too many digits
-                g = growth(_reciprocal(tree, exact(end), side), start, 0.0, 1)
-            if g is None:
-                continue
-            if not g.rate and (rest := 1 - times * g.power) > 0:
-                found.append(times * g.log_size + rest * log_width - math.log2(rest) + 1e-6)
-            elif g.falls:
-                found.append(times * g.log_value(g.start) + log_width + 1e-6)
-        return min(found)
+        """Return such a bound for a formula that is not finite at an end or at a zero inside."""
+        low, high = exact(self.left), exact(self.right)
+        places: list[tuple[Fraction, tuple[int, ...]]] = [(low, (1,)), (high, (-1,))]
+        places += [(c.number, (1, -1)) for c in zero_places(tree) if c.number is not None and low < c.number < high]
+        return min(
+            log_total([_log_mass_beside(tree, c, side, times, log_width) for side in sides]) for c, sides in places
+        )
+
+
+def _log_mass_beside(tree: Tree, c: Fraction, side: int, times: int, log_width: float) -> float:
+    """Return log2 of a bound on the integral of |φ|^times over an interval with an end c, ∞ for none.
+
+    A formula that has no real value there is none that holds there.
+    """
+    g, start = None, float(2.0 ** min(-log_width - 1e-9, 1000.0))
+    with suppress(InputError):  # of ends with too many digits
+        beside = _reciprocal(tree, c, side)
+        rooted = [t.arguments[0] for t in in_order(beside) if t.word in _ROOTED and not t.constant]
+        with working_precision(_PRECISION):
+            if any(u.high <= 0 for u in ranges(rooted, Range(low=arb(start)))):  # 0 at single points at most
+                return -math.inf
+        g = growth(beside, start, 0.0, 1)
+    if g is not None and not g.rate and (rest := 1 - times * g.power) > 0:
+        return times * g.log_size + rest * log_width - math.log2(rest) + 1e-6
+    return times * g.log_value(g.start) + log_width + 1e-6 if g is not None and g.falls else math.inf
 
 
 def _reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
