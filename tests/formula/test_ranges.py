@@ -17,6 +17,7 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula.balls import (
     ComplexBalls,
     RealBalls,
+    complex_program,
     log2_upper,
     real_program,
     to_ball,
@@ -28,7 +29,7 @@ from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.removable import limit_places, limits, one_quotient_a_product
+from ntkcalc.activations.formula.removable import limit_places, limits, one_quotient_a_product, with_limits
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, text_of
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
@@ -219,6 +220,7 @@ LIMITS = [
     ("sin(x)/(x+pi)", "-pi"),
     ("sin(x)*(x^2-2)/(x-sqrt(2))/x^2", "sqrt(2)"),
     ("(exp(x)-e)/tanh(x-1)", "1"),
+    ("softplus(x/asinh(x))", "0"),
 ]
 
 
@@ -229,8 +231,11 @@ def test_limits_hold_values_around_them(text: str, place: str, width: float) -> 
     assert c in limit_places(t)
     with working_precision(100):
         middle = real_program(c)(None)[0]
-        held = program([limits(t, c)], ComplexBalls())(acb(middle + arb(0, width), arb(0, width)))[0]
+        box = acb(middle + arb(0, width), arb(0, width))
+        held = program([limits(t, c)], ComplexBalls())(box)[0]
         assert held.is_finite()
+        both = with_limits(t, complex_program)(box)[0]
+        assert both.is_finite() and both.overlaps(held)
     with working_precision(400):
         run, middle = program([t], ComplexBalls()), real_program(c)(None)[0]
         for x, y in ((1, 0), (-0.7, 0.9), (0.01, -1), (0.3, 0.3)):

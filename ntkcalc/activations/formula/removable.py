@@ -10,6 +10,7 @@ is (z − c)^m times such a mean over m!.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -198,10 +199,15 @@ def with_limits(tree: Tree, program_of: Callable[[Tree], Program]) -> Program:
         found = run(x)
         for place, around in places:
             if not found[0].is_finite() or abs(x - place) < _CLOSE * x.rad():
-                found = min(found, around(_hull(x, place)), key=lambda values: log2_upper(values[0].rad()))
+                found = min(found, around(_hull(x, place)), key=_width)
         return found
 
     return value if places else run
+
+
+def _width(values: list[Ball]) -> float:
+    """Return log2 of a radius, ∞ of what is not finite."""
+    return log2_upper(values[0].rad()) if values[0].is_finite() else math.inf
 
 
 def _hull(x: Ball, place: Ball) -> Ball:
