@@ -35,7 +35,7 @@ from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.splines import Spline
 from ntkcalc.activations.formula.trees import ZERO, Tree, X
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError
-from ntkcalc.numerics.precision import context
+from ntkcalc.numerics.precision import context, real
 
 
 def tree(text: str) -> Tree:
@@ -724,3 +724,32 @@ def test_kinks_at_ends_of_cells_are_found(text: str, w: Fraction) -> None:
     ctx = context(128)
     waves = (ctx.exp(-2 * (ctx.pi * n * w.numerator / w.denominator) ** 2) / (4 * n * n - 1) for n in range(1, 40))
     assert abs(activation(text).hermite(0, 90)[0] - (2 - 4 * sum(waves)) / ctx.pi) < 2.0**-89
+
+
+@pytest.mark.parametrize("place", ["1/3", "0.3", "1"])
+@pytest.mark.parametrize("power", ["0.75", "1.5"])
+def test_means_of_powers_of_distances_are_their_closed_forms(place: str, power: str) -> None:
+    """E|Z − c|^p = 2^{p/2} Γ((p + 1)/2) ₁F₁(−p/2; 1/2; −c²/2)/√π, at numbers of few bits and at others."""
+    c, p = Fraction(place), Fraction(power)
+    dual = activation(f"abs(x-{place})^{power}").dual
+
+    def mean(p: Fraction) -> mpmath.mpf:
+        half = mpmath.mpf(p.numerator) / p.denominator / 2
+        bend = mpmath.hyp1f1(-half, 0.5, -(mpmath.mpf(c.numerator) ** 2) / c.denominator**2 / 2)
+        return 2**half * mpmath.gamma(half + 0.5) * bend / mpmath.sqrt(mpmath.pi)
+
+    with mpmath.workdps(30):
+        assert abs(real(context(100), dual.mean_square(80)) / mean(2 * p) - 1) < 1e-22
+        slope = p.numerator**2 * mean(2 * p - 2) / p.denominator**2
+        assert abs(real(context(100), dual.slope_square(80)) / slope - 1) < 1e-22
+
+
+def test_next_to_an_essential_singularity_at_a_third_means_are_those_of_quadrature() -> None:
+    dual = activation("exp(-1/(x-1/3)^2)").dual
+    with mpmath.workdps(25):
+        c = mpmath.mpf(1) / 3
+        ends = [-14, -4, -1, c, 1, 2, 5, 14]
+        square = mpmath.quad(lambda x: mpmath.exp(-2 / (x - c) ** 2) * mpmath.npdf(x), ends)
+        slope = mpmath.quad(lambda x: 4 * mpmath.exp(-2 / (x - c) ** 2) / (x - c) ** 6 * mpmath.npdf(x), ends)
+        assert abs(real(context(100), dual.mean_square(60)) / square - 1) < 1e-17
+        assert abs(real(context(100), dual.slope_square(60)) / slope - 1) < 1e-17
