@@ -235,7 +235,8 @@ def test_limits_hold_values_around_them(text: str, place: str, width: float) -> 
         held = program([limits(t, c)], ComplexBalls())(box)[0]
         assert held.is_finite()
         both = with_limits(t, complex_program)(box)[0]
-        assert both.is_finite() and both.overlaps(held)
+        assert both.is_finite()
+        assert both.overlaps(held)
     with working_precision(400):
         run, middle = program([t], ComplexBalls()), real_program(c)(None)[0]
         for x, y in ((1, 0), (-0.7, 0.9), (0.01, -1), (0.3, 0.3)):
