@@ -449,7 +449,7 @@ class _Region:
             return Form(acb(1), Fraction(0), u.factor, u.power)
         size, slow = (u.factor * self._lean(u.power)).abs_lower(), (u.rate * self._lean(u.order)).real
         phase = self._phase(u).real
-        if not (phase < 0 and slow > 0 and u.power >= 0):
+        if not (phase < 0 and slow > 0):
             raise UnboundedError
         m = max(0, math.ceil((_STEEP_ORDER - u.power) / u.order))  # e^g ≥ g^m/m!
         least = size * slow**m / math.factorial(m)
