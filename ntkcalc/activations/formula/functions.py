@@ -314,17 +314,21 @@ def _sum(t: Tree) -> Tree:
         d, c = line
         x = times(number(c), X)
         return minus(x, number(-d)) if d < 0 else plus(x, number(d))
-    (p, u), (q, v) = map(_multiple, t.arguments)
+    (p, f), (q, g) = map(_multiple, t.arguments)
     q = q if t.head == "+" else -q
-    for c, f, one, number_of in ((p, u, v, q), (q, v, u, p)):
-        known = SMOOTH.get(f.word)
-        if one is not ONE or known is None or not known.complement or abs(c) != abs(number_of):
-            continue
-        if c == -number_of or known.reflected == "-y":
-            w = f.arguments[0] if c == -number_of else negated(f.arguments[0])
-            found = times(number(number_of), rebuilt(_definition(known.complement), _plain, {"x": w}))
-            return _product(found) if found.head == "*" else found
-    return t
+    found = _from_one(q, p, f) if g is ONE else _from_one(p, q, g) if f is ONE else None
+    return t if found is None else found
+
+
+def _from_one(c: Fraction, factor: Fraction, f: Tree) -> Tree | None:
+    """Return c + factor · f(u) by the complement of f, if that has one: for −c, and of an odd f for c, too."""
+    known = SMOOTH.get(f.word)
+    signs = (-1, 1) if known is not None and known.reflected == "-y" else (-1,)
+    if known is None or not known.complement or factor not in [sign * c for sign in signs]:
+        return None
+    u = f.arguments[0] if factor == -c else negated(f.arguments[0])
+    found = times(number(c), rebuilt(_definition(known.complement), _plain, {"x": u}))
+    return _product(found) if found.head == "*" else found
 
 
 def _line(t: Tree, parts: list[tuple[Fraction, Fraction] | None]) -> tuple[Fraction, Fraction] | None:
