@@ -14,16 +14,13 @@ from reals import RealField
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula.balls import RealBalls, working_precision
-from ntkcalc.activations.formula.functions import (
-    WORDS,
-    branch,
-    derivative,
-    plain,
-    polynomial,
-    program,
-)
+from ntkcalc.activations.formula.derivatives import derivative
+from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.phi import DomainError, Phi, obstacle
+from ntkcalc.activations.formula.plain_form import branch, plain
+from ntkcalc.activations.formula.polynomials import polynomial
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.symmetry import cancelled
 from ntkcalc.activations.formula.trees import Tree, in_order, number, text_of
 from ntkcalc.errors import InputError

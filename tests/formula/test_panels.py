@@ -22,14 +22,17 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, widened, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
-from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, program
+from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import Matching, Split
 from ntkcalc.activations.formula.panels import Panels, _block, _groups
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.plain_form import plain
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
+from ntkcalc.activations.formula.polynomials import polynomial
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.splines import Spline

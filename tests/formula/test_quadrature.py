@@ -22,13 +22,16 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, log_total, to_real, working_precision
+from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
 from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
-from ntkcalc.activations.formula.functions import WORDS, derivative, plain, program
+from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
 from ntkcalc.activations.formula.local_hermite import LocalHermite
+from ntkcalc.activations.formula.plain_form import plain
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.strip import Analytic, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, ratio, reflected

@@ -24,10 +24,13 @@ from ntkcalc.activations.formula.balls import (
     working_precision,
 )
 from ntkcalc.activations.formula.branches import segments
-from ntkcalc.activations.formula.functions import SMOOTH, WORDS, derivative, plain, program
+from ntkcalc.activations.formula.derivatives import derivative
+from ntkcalc.activations.formula.functions import SMOOTH, WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.plain_form import plain
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import limit_places, limits, one_quotient_a_product, with_limits
 from ntkcalc.activations.formula.slivers import Sliver

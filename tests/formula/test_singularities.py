@@ -12,8 +12,9 @@ import pytest
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula import checks
 from ntkcalc.activations.formula.checks import check_singularities
-from ntkcalc.activations.formula.functions import WORDS, plain
+from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.plain_form import plain
 from ntkcalc.activations.formula.singularities import zeros
 from ntkcalc.errors import InputError
 

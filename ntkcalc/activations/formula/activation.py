@@ -14,13 +14,15 @@ from typing import TypeAlias, TypeVar
 from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.branches import first_branch
 from ntkcalc.activations.formula.checks import check, check_growth, check_singularities, near_zero
-from ntkcalc.activations.formula.functions import WORDS, plain, polynomial, stretched
+from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.phi import Phi
 from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.plain_form import plain, stretched
 from ntkcalc.activations.formula.poles import PoleLine
 from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import Piece, rational_pieces, spline_of

@@ -11,7 +11,7 @@ from ntkcalc.numerics.types import Array
 
 
 class ArrayField:
-    """Arrays of float64, with the functions of formulas (see `ntkcalc.activations.formula.functions`)."""
+    """Arrays of float64, with the functions of formulas (see `ntkcalc.activations.formula.programs`)."""
 
     sin, cos, sinh, tanh, atan, asinh = np.sin, np.cos, np.sinh, np.tanh, np.arctan, np.arcsinh
     exp, expm1, log, log1p, sqrt, divide, power = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.divide, np.power

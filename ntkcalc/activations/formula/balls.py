@@ -18,7 +18,9 @@ import flint
 import gmpy2
 from flint import acb, arb
 
-from ntkcalc.activations.formula.functions import OVER, Program, outer_derivative, program
+from ntkcalc.activations.formula.derivatives import outer_derivative
+from ntkcalc.activations.formula.functions import OVER
+from ntkcalc.activations.formula.programs import Program, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
 from ntkcalc.numerics.precision import Context, Real, context

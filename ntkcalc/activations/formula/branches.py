@@ -17,7 +17,8 @@ from itertools import pairwise
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
-from ntkcalc.activations.formula.functions import Branch, branch, derivative, plain, replaced
+from ntkcalc.activations.formula.derivatives import derivative
+from ntkcalc.activations.formula.plain_form import Branch, branch, plain, replaced
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import with_limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import cancelled, one_quotient

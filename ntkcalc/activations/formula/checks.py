@@ -10,7 +10,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, real_program, short_text, working_precision
 from ntkcalc.activations.formula.branches import alternatives
-from ntkcalc.activations.formula.functions import derivative
+from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.phi import obstacle

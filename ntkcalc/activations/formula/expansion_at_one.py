@@ -24,7 +24,8 @@ import flint
 from flint import arb, arb_series
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, series_length, widened, working_precision
-from ntkcalc.activations.formula.functions import meaning, program
+from ntkcalc.activations.formula.derivatives import meaning
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 from ntkcalc.numerics.precision import log_binomial
 from ntkcalc.numerics.work import announce

@@ -18,16 +18,11 @@ from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.branches import first_branch, taken
-from ntkcalc.activations.formula.functions import (
-    OVER,
-    SMOOTH,
-    WORDS,
-    Branch,
-    branch,
-    outer_derivative,
-    polynomial,
-)
+from ntkcalc.activations.formula.derivatives import outer_derivative
+from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS
 from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.plain_form import Branch, branch
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
 from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node

@@ -13,8 +13,9 @@ from flint import arb_series
 from ntkcalc.activations.formula.balls import Ball, exact, rational, series_length, working_precision
 from ntkcalc.activations.formula.branches import between
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
-from ntkcalc.activations.formula.functions import program, stretched
 from ntkcalc.activations.formula.panels import Panels
+from ntkcalc.activations.formula.plain_form import stretched
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
 from ntkcalc.activations.formula.trees import Tree
 

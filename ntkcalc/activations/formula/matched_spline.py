@@ -22,11 +22,11 @@ from operator import add
 from flint import arb, arb_poly
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, log_total, refined, working_precision
-from ntkcalc.activations.formula.functions import polynomial
 from ntkcalc.activations.formula.hermite_sums import hermite_guard
 from ntkcalc.activations.formula.kinks import Kink
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.polynomial_dual import hermite_moment, hermite_moments, values
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.splines import Spline, log_norm, moments_beyond
 from ntkcalc.activations.formula.trees import Tree

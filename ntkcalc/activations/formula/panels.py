@@ -35,10 +35,12 @@ from ntkcalc.activations.formula.balls import (
     working_precision,
 )
 from ntkcalc.activations.formula.branches import Segment, between, segments
-from ntkcalc.activations.formula.functions import Program, derivative, polynomial
+from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.hermite_sums import Block, Nodes, hermite_sums, sums_work
 from ntkcalc.activations.formula.polynomial_dual import hermite_moments, values
+from ntkcalc.activations.formula.polynomials import polynomial
+from ntkcalc.activations.formula.programs import Program
 from ntkcalc.activations.formula.removable import limit_places, with_limits
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, minus

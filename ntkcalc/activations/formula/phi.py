@@ -9,7 +9,8 @@ from flint import arb
 
 from ntkcalc.activations.activation import ArrayFunction, ArrayPair
 from ntkcalc.activations.formula.balls import Ball, real_program, short_text, to_ball, to_real, working_precision
-from ntkcalc.activations.formula.functions import derivative, program
+from ntkcalc.activations.formula.derivatives import derivative
+from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.trees import Tree, in_order
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context

@@ -34,11 +34,12 @@ from ntkcalc.activations.formula.balls import (
     widened,
     working_precision,
 )
-from ntkcalc.activations.formula.functions import polynomial, stretched
 from ntkcalc.activations.formula.growth import far_formula
 from ntkcalc.activations.formula.kinks import Kink, kinks_of, rational_kinks
 from ntkcalc.activations.formula.matched_spline import Matching, OwnSpline, Split
 from ntkcalc.activations.formula.panels import Panels, panels_of
+from ntkcalc.activations.formula.plain_form import stretched
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, log2_float
 from ntkcalc.activations.formula.rational_pieces import Piece, alike, polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.symmetry import polynomial_parts

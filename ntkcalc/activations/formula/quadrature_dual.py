@@ -40,8 +40,9 @@ from ntkcalc.activations.formula.balls import (
     working_precision,
 )
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne
-from ntkcalc.activations.formula.functions import branch, polynomial
 from ntkcalc.activations.formula.local_hermite import LocalHermite
+from ntkcalc.activations.formula.plain_form import branch
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.removable import without_removable_singularities
 from ntkcalc.activations.formula.strip import Analytic, Parts, Strip
 from ntkcalc.activations.formula.tails import Tails

@@ -18,7 +18,9 @@ import flint
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, real_program, working_precision
-from ntkcalc.activations.formula.functions import OVER, SMOOTH, Program, outer_derivative, program
+from ntkcalc.activations.formula.derivatives import outer_derivative
+from ntkcalc.activations.formula.functions import OVER, SMOOTH
+from ntkcalc.activations.formula.programs import Program, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 
 _MOST_BITS = 4096.0  # before the point
@@ -110,7 +112,7 @@ def _program(trees: tuple[Tree, ...], bits: int) -> Program:
 
 
 class RangeField:
-    """Ranges, a field with the functions of formulas (see `ntkcalc.activations.formula.functions`)."""
+    """Ranges, a field with the functions of formulas (see `ntkcalc.activations.formula.programs`)."""
 
     def __getattr__(self, name: str) -> Callable[[Range], Range]:
         if name in OVER:

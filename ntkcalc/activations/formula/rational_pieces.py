@@ -10,7 +10,8 @@ from functools import reduce
 from flint import arb
 
 from ntkcalc.activations.formula.branches import first_branch, sign_on, taken
-from ntkcalc.activations.formula.functions import Branch, polynomial
+from ntkcalc.activations.formula.plain_form import Branch
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.symmetry import reflected, with_degree
 from ntkcalc.activations.formula.trees import Tree, X, minus, node, number, numbers_of, simplified, times, total
 

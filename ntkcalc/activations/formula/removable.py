@@ -19,7 +19,11 @@ import flint
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
-from ntkcalc.activations.formula.functions import OVER, Program, branch, derivative, polynomial, replaced
+from ntkcalc.activations.formula.derivatives import derivative
+from ntkcalc.activations.formula.functions import OVER
+from ntkcalc.activations.formula.plain_form import branch, replaced
+from ntkcalc.activations.formula.polynomials import polynomial
+from ntkcalc.activations.formula.programs import Program
 from ntkcalc.activations.formula.symmetry import ratio
 from ntkcalc.activations.formula.trees import (
     ONE,

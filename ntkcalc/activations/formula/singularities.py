@@ -16,7 +16,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, exact, rational, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment, segments
-from ntkcalc.activations.formula.functions import polynomial
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.removable import vanishing
 from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, numbers_of, plus, times
 

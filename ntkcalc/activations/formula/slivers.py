@@ -15,8 +15,9 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import exact, log2_upper, log_total, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment
-from ntkcalc.activations.formula.functions import derivative, polynomial
+from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import zero_places
 from ntkcalc.activations.formula.trees import (

@@ -28,8 +28,9 @@ from ntkcalc.activations.formula.balls import (
     real_program,
     working_precision,
 )
-from ntkcalc.activations.formula.functions import Program, derivative, program
+from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.growth import Growth, growth
+from ntkcalc.activations.formula.programs import Program, program
 from ntkcalc.activations.formula.removable import limit_places, with_limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import polynomial_parts
 from ntkcalc.activations.formula.trees import Tree

@@ -15,7 +15,9 @@ import flint
 from flint import arb
 
 from ntkcalc.activations.formula.balls import rational, real_program, working_precision
-from ntkcalc.activations.formula.functions import branch, meaning, polynomial, reflected_function
+from ntkcalc.activations.formula.derivatives import meaning, reflected_function
+from ntkcalc.activations.formula.plain_form import branch
+from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.trees import (
     ZERO,

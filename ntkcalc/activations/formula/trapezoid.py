@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, refined, widened, working_precision
-from ntkcalc.activations.formula.functions import Program
 from ntkcalc.activations.formula.growth import Growth
 from ntkcalc.activations.formula.hermite_sums import HALF_WIDTH, Block, Nodes, hermite_sums, sums_work
+from ntkcalc.activations.formula.programs import Program
 from ntkcalc.activations.formula.strip import Analytic
 from ntkcalc.errors import AccuracyError
 
