@@ -237,8 +237,8 @@ class _Balls:
         return a / b
 
     def ratio(self, u: Ball, v: Ball, rise: Ball, slope: Ball) -> Ball:
-        """Return u/v on a convex box with a point where both vanish: a quotient of means of u' and of v'."""
-        return rise / slope
+        """Return u/v, analytic on a convex box with a point where both vanish: a quotient of means of u' and of v'."""
+        return rise / slope if u.is_finite() and v.is_finite() else self.kind(arb.nan())
 
     exp, expm1, sin, cos, sinc = (_direct(name) for name in ("exp", "expm1", "sin", "cos", "sinc"))
     sinh, tanh, erf, erfc = (_direct(name) for name in ("sinh", "tanh", "erf", "erfc"))
