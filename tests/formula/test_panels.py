@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ntkcalc import ntk_coefficients
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, widened, working_precision
+from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, to_ball, widened, working_precision
 from ntkcalc.activations.formula.branches import segments, sign_on
 from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
@@ -288,6 +288,23 @@ def test_a_function_that_is_0_at_0_over_itself_has_its_series_at_a_kink() -> Non
     expected = [Fraction(0), Fraction(0), Fraction(-1, 3), Fraction(0), Fraction(1, 5), Fraction(0), Fraction(-1, 7)]
     assert all(jump.overlaps(rational(c)) for jump, c in zip(jumps, expected, strict=True))
     assert max(log2_upper(jump.rad()) for jump in jumps) < -60
+
+
+@pytest.mark.parametrize(
+    ("text", "near"), [("max(x*x,sinc(x))", 0.93), ("relu(cos(x)-x/3)", 1.17), ("max(x,exp(x)/3)", 0.62)]
+)
+def test_the_place_of_a_kink_is_known_to_twice_the_bits(text: str, near: float) -> None:
+    (kink,) = (kink for kink in kinks_of(Panels(tree(text), text), 400.0) if abs(kink.near - near) < 0.01)
+    with mpmath.workprec(1000):
+        roots = {
+            0.93: lambda x: x**3 - mpmath.sin(x),
+            1.17: lambda x: mpmath.cos(x) - x / 3,
+            0.62: lambda x: 3 * x - mpmath.exp(x),
+        }
+        root = mpmath.findroot(roots[near], near)
+        with working_precision(1000):
+            assert abs(kink.place() - to_ball(root)).upper() < arb(2) ** -790
+            assert (kink.place() + arb(0, arb(2) ** -980)).contains(to_ball(root))
 
 
 def test_bounds_on_discs_hold_up_to_the_singularity() -> None:

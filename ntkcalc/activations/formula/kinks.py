@@ -10,16 +10,26 @@ from itertools import pairwise
 
 from flint import arb_series
 
-from ntkcalc.activations.formula.balls import Ball, exact, rational, series_length, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    exact,
+    log2_upper,
+    rational,
+    real_program,
+    series_length,
+    working_precision,
+)
 from ntkcalc.activations.formula.branches import between
+from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.expansion_at_one import SeriesBalls
 from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.plain_form import stretched
 from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.rational_pieces import Piece, alike
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import Tree, minus
 
 _PRECISION = 64
+_GRID = 256  # bits to which precisions are rounded up, for programs are shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +103,23 @@ def kinks_of(panels: Panels, need: float) -> list[Kink]:
     found = []
     for (_, low, left), (high, _, right) in pairwise(parts):
         if not alike(left, right):
-            place = exact(low) if low == high else None
-            found.append(Kink(place, low, high, left, right))
+            if low == high:
+                found.append(Kink(exact(low), low, high, left, right))
+            else:
+                found.append(Kink(None, *_narrowed(low, high, left, right), left, right))
     return found
+
+
+def _narrowed(low: Ball, high: Ball, left: Tree, right: Tree) -> tuple[Ball, Ball]:
+    """Return ends of an interval that holds all places between two at which two formulas are equal: a step of Newton's.
+
+    Jumps of derivatives of high orders there take more digits of the place than φ does.
+    """
+    apart = minus(left, right)
+    with working_precision(_GRID * math.ceil(4 * abs(log2_upper(high - low)) / _GRID)):
+        whole = low.union(high)
+        middle = whole.mid()
+        nearer = middle - real_program(apart)(middle)[0] / real_program(derivative(apart))(whole)[0]
+        if nearer.is_finite() and nearer.overlaps(whole):
+            return low.max(nearer.lower()), high.min(nearer.upper())
+    return low, high

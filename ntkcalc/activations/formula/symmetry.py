@@ -78,6 +78,10 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
         return simplified(t.head, *a)
     signs = [_exact_ratio(mirrored, own) for mirrored, own in zip(a, t.arguments, strict=True)]
     a = [own if sign == 1 else mirrored for sign, mirrored, own in zip(signs, a, t.arguments, strict=True)]
+    if t.word in ("max", "min") and all(
+        ratio(one, other) == 1 for one, other in zip(a, t.arguments[::-1], strict=True)
+    ):
+        return t
     if signs[0] != -1:
         return node(t.head, *a)
     found = reflected_function(t)  # f(−u) in terms of f(u)
