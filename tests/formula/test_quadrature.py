@@ -279,6 +279,14 @@ def test_derivatives_at_minus_one_are_those_of_the_definition(text: str) -> None
                 assert log2_upper(found.rad()) < -80 + log2_upper(row[n])
 
 
+@pytest.mark.parametrize("text", ["(tanh(x)-tanh(1))/(x-1)", "x/tanh(x)", "(exp(x)-1)/x"])
+def test_derivatives_at_one_have_their_digits_though_series_divide_zeros(text: str) -> None:
+    """Nodes next to the place lose 1/|x − c| with every term."""
+    derivatives = dual_of(text)._at_one
+    found = derivatives.values(40, 90.0)[0]
+    assert all(log2_upper(g.rad()) < -85 + derivatives.log_bound(n) for n, g in enumerate(found))
+
+
 @pytest.mark.quick(8)
 @pytest.mark.parametrize("delta", ["0", "1e-30", "1e-9", "1e-4"])
 @pytest.mark.parametrize("text", ["log(1+exp(8*x))", "tanh(4*x)", "x*sigmoid(1.702*x)", "(exp(x/4)-1)/x", "1/(1+x^2)"])

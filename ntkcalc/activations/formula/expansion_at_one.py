@@ -23,9 +23,18 @@ from typing import Any
 import flint
 from flint import arb, arb_series
 
-from ntkcalc.activations.formula.balls import Ball, log2_upper, rational, series_length, widened, working_precision
+from ntkcalc.activations.formula.balls import (
+    Ball,
+    log2_upper,
+    rational,
+    real_program,
+    series_length,
+    widened,
+    working_precision,
+)
 from ntkcalc.activations.formula.derivatives import meaning
 from ntkcalc.activations.formula.programs import program
+from ntkcalc.activations.formula.removable import zero_places
 from ntkcalc.activations.formula.trapezoid import AVOIDING, Line
 from ntkcalc.numerics.precision import log_binomial
 from ntkcalc.numerics.work import announce
@@ -170,7 +179,7 @@ class DerivativesAtOne:
         totals = [arb(0)] * (2 * terms + 2)
         for first in range(0 if self._symmetric else -plan.count, plan.count, _BLOCK):
             block = range(first, min(first + _BLOCK, plan.count))
-            with working_precision(bits), series_length(terms + 1):
+            with working_precision(bits + self._more_bits(plan, block, terms)), series_length(terms + 1):
                 parts = self._block(plan, block, terms)
                 totals = [t + p for t, p in zip(totals, parts, strict=True)]
         with working_precision(bits):
@@ -178,6 +187,16 @@ class DerivativesAtOne:
             errors = [plan.log_error - 2 * n * math.log2(plan.radius) for n in range(terms + 1)]
             found = [f * widened(c, e) for f, c, e in zip([*factorials] * 2, totals, errors * 2, strict=True)]
         return found[: terms + 1], found[terms + 1 :]
+
+    def _more_bits(self, plan: _Plan, block: range, terms: int) -> int:
+        """Return the bits that series at nodes ±x lose by quotients of what vanishes at a c: 1/|x − c| a term."""
+        if self._symmetric:
+            return 0
+        nodes = [sign * plan.step * (i + AVOIDING) for i in block for sign in (1, -1)]
+        places = [float(real_program(c)(None)[0]) for c in zero_places(self.line.phi.tree)]
+        nearest = min((abs(x - c) for x in nodes for c in places), default=1.0)
+        small = (min(self._sizes(0)) - min(self._sizes(terms))) / 2  # what is left after the first term of a series
+        return math.ceil(terms * max(0.0, -math.log2(max(nearest, 1e-300))) + max(0.0, small))
 
     def _block(self, plan: _Plan, block: range, terms: int) -> list[Ball]:
         """Return Σ h ω(x) c_n(x)², c_n = φ^(n)/n!, over some nodes x and −x, and then Σ h ω(x) c_n(x) c_n(−x)."""
