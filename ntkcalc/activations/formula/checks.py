@@ -9,19 +9,21 @@ from itertools import pairwise, product
 from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, real_program, short_text, working_precision
-from ntkcalc.activations.formula.branches import alternatives
+from ntkcalc.activations.formula.branches import alternatives, segments
 from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.phi import obstacle
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.singularities import unreal_places, zeros
+from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import Tree
 from ntkcalc.errors import AccuracyError, InputError
 
 _BITS = 640  # of limits at kinks
 _MOST_CELLS = 2048
 _PLACES = 400  # bits of the places of kinks
+_FINEST = -4096.0  # log2 of the distance of places that are told from each other, numbers being 1e-1000 at least
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
 _UNSURE = ("is too large", "have no digits")  # reasons that are none of the function
@@ -113,6 +115,23 @@ def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree, Tree]]:
         with working_precision(_BITS):
             place = kink.place()
         yield place, kink.left, kink.right
+    if pieces is None:
+        yield from _places_in_slivers(tree, panels.line(_PLACES).slivers)
+
+
+def _places_in_slivers(tree: Tree, slivers: list[Sliver]) -> Iterator[tuple[Ball, Tree, Tree]]:
+    """Yield where φ changes inside slivers on which its formulas differ: a pulse may begin and end in one."""
+    for sliver in slivers:
+        with working_precision(_BITS):
+            first, *others = real_program(*sliver.trees)(sliver.whole)
+        if all(value.overlaps(first) for value in others):
+            continue
+        parts = [s for s in segments(tree, sliver.left, sliver.right, _FINEST) if len(s.trees) == 1]
+        for one, other in pairwise(parts):
+            if one.trees != other.trees:
+                with working_precision(-2 * int(_FINEST)):
+                    place = one.right.union(other.left)
+                yield place, one.trees[0], other.trees[0]
 
 
 def _check_place(text: str, place: Ball, left: Tree, right: Tree) -> None:
@@ -147,7 +166,7 @@ def _limit(text: str, near: float, place: Ball, side: int, tree: Tree) -> Ball:
             if len({bool(move > 0) for move in moves}) == 2 and max(sizes[half:]) <= 2 * max(sizes[:half]):
                 raise InputError(f"{text} has no limit at x = {near:.6g}; phi must be continuous")
             raise InputError(f"{text} is unbounded at x = {near:.6g}; phi must be finite everywhere")
-        steep = arb(2) ** (_DISTANCES.step / 2 - 0.1)
+        steep = arb(2) ** (_DISTANCES.step / 2 - 1e-6)
         if all(abs(b) > abs(a) * steep for a, b in pairwise(slopes[-3:])):  # like 1/√x or worse
             raise InputError(
                 f"{text}: its derivative is not square-integrable at x = {near:.6g}, so that chi is infinite"
