@@ -103,10 +103,9 @@ def kinks_of(panels: Panels, need: float) -> list[Kink]:
     found = []
     for (_, low, left), (high, _, right) in pairwise(parts):
         if not alike(left, right):
-            if low == high:
-                found.append(Kink(exact(low), low, high, left, right))
-            else:
-                found.append(Kink(None, *_narrowed(low, high, left, right), left, right))
+            if not low == high:
+                low, high = _narrowed(low, high, left, right)
+            found.append(Kink(exact(low) if low == high else None, low, high, left, right))
     return found
 
 
