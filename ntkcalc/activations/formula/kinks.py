@@ -103,7 +103,7 @@ def kinks_of(panels: Panels, need: float) -> list[Kink]:
     found = []
     for (_, low, left), (high, _, right) in pairwise(parts):
         if not alike(left, right):
-            if not low == high:
+            if low != high:
                 low, high = _narrowed(low, high, left, right)
             found.append(Kink(exact(low) if low == high else None, low, high, left, right))
     return found
