@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
 from ntkcalc.activations.formula.branches import first_branch
-from ntkcalc.activations.formula.checks import check, check_growth, check_singularities, near_zero
+from ntkcalc.activations.formula.checks import check, check_growth, check_singularities, check_written, near_zero
 from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import SIGNS, parsed
 from ntkcalc.activations.formula.ladder import Ladder
@@ -51,6 +51,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
         if numbers is not None and (named := named_call(str(tree.head), numbers)) is not None:
             return named
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
+    check_written(tree, found, name)
     if zeros(found):
         found = one_quotient_a_product(found)
     near = _dual_within_reach(found, name)

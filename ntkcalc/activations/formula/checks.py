@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from fractions import Fraction
 from itertools import pairwise, product
 
 from flint import arb
@@ -14,10 +15,11 @@ from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.phi import obstacle
+from ntkcalc.activations.formula.plain_form import plain
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.singularities import unreal_places, zeros
 from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import Tree
+from ntkcalc.activations.formula.trees import Tree, in_order, node
 from ntkcalc.errors import AccuracyError, InputError
 
 _BITS = 640  # of limits at kinks
@@ -26,6 +28,12 @@ _PLACES = 400  # bits of the places of kinks
 _FINEST = -4096.0  # log2 of the distance of places that are told from each other, numbers being 1e-1000 at least
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
+_ROOTED = {
+    "sqrt": "sqrt",
+    "log": "log",
+    "log1p": "log1p",
+    "^": "power",
+}  # what is not real everywhere, and its plain form
 _UNSURE = ("is too large", "have no digits")  # reasons that are none of the function
 _INFINITE = ("division by zero", "is too large")  # reasons of which limits say more
 
@@ -59,6 +67,27 @@ def check_singularities(tree: Tree, text: str) -> None:
         with working_precision(_BITS):
             if zero.proven and not real_program(tree)(zero.place)[0].is_finite():  # else it is continuous there
                 _check_place(text, zero.place, tree, tree)
+
+
+def check_written(written: Tree, tree: Tree, text: str) -> None:
+    """Refuse a user's formula that is not real somewhere, though its plain form is, as log(x) - log(x) + x.
+
+    Raises
+    ------
+    InputError
+        With the place.
+    """
+    kept = {t.arguments[0] for t in in_order(tree) if t.word in _ROOTED.values()}
+    for t in in_order(written):
+        if t.word not in _ROOTED or (t.arguments[-1].number or Fraction(1, 2)).denominator == 1:
+            continue
+        u = plain(t.arguments[0])
+        if u in kept or u.constant:
+            continue
+        for place in unreal_places(node("log1p" if t.word == "log1p" else "sqrt", u)):
+            reason = obstacle([node(_ROOTED[t.word], u, *map(plain, t.arguments[1:]))], place)
+            if reason and not reason.endswith(_UNSURE):
+                raise _undefined(text, reason, float(place))
 
 
 def near_zero(tree: Tree) -> str:

@@ -233,8 +233,9 @@ class _Reader:
         """Go past the name of an argument, which is the last one."""
         name = self._take().text
         if name != signature.keyword:
-            what, hint = f"{token.text} takes no '{name[:40]}' here", near_miss(name, [signature.keyword])
-            raise self._error(what, token, hint)
+            own = signature.keyword
+            hint = near_miss(name, [own]) or (f" Its parameter is '{own}'." if own else "")
+            raise self._error(f"{token.text} takes no '{name[:40]}' here", token, hint)
         if given != signature.least:
             raise self._error(f"{name} is given {'twice' if given else 'before x'}", token)
         self._take()
