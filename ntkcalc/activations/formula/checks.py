@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from fractions import Fraction
 from itertools import pairwise, product
 
 from flint import arb
@@ -79,13 +78,13 @@ def check_written(written: Tree, tree: Tree, text: str) -> None:
     """
     kept = {t.arguments[0] for t in in_order(tree) if t.word in _ROOTED.values()}
     for t in in_order(written):
-        if t.word not in _ROOTED or (t.arguments[-1].number or Fraction(1, 2)).denominator == 1:
+        if t.word not in _ROOTED:
             continue
-        u = plain(t.arguments[0])
-        if u in kept or u.constant:
+        u, *exponents = map(plain, t.arguments)
+        if u in kept or u.constant or any(n.number is not None and n.number.denominator == 1 for n in exponents):
             continue
         for place in unreal_places(node("log1p" if t.word == "log1p" else "sqrt", u)):
-            reason = obstacle([node(_ROOTED[t.word], u, *map(plain, t.arguments[1:]))], place)
+            reason = obstacle([node(_ROOTED[t.word], u, *exponents)], place)
             if reason and not reason.endswith(_UNSURE):
                 raise _undefined(text, reason, float(place))
 
