@@ -101,11 +101,11 @@ def _plain(t: Tree) -> Tree:
 
 def _branch_taken(t: Tree) -> Tree:
     """Return one argument of what branches, or a number, where it is plain which; |u| for max(u, −u)."""
-    if len(t.arguments) == 2 and t.arguments[1] is negated(t.arguments[0]):
-        found = node("abs", t.arguments[0])
-        return found if t.head == "max" else negated(found)
     if _decided_by_zero(t):
         return ZERO if len(t.arguments) == 1 else t.arguments[0]
+    if len(t.arguments) == 2 and t.arguments[1] is negated(t.arguments[0]):
+        found = _plain(node("abs", t.arguments[0]))
+        return found if t.head == "max" else negated(found)
     if t.constant and (chosen := branch(t)) is not None and (sign := chosen.decider.number):
         return chosen.above if sign > 0 else chosen.below
     return t
