@@ -182,8 +182,7 @@ class QuadratureDual:
         self._seen_to_the_floor.update(lost)
         for share in _SHARES_OF_FLOOR if lost else ():
             found = self.moments(lost[-1], 2 + share * FLOOR - self._log_norm)
-            lost = [k for k in lost if found[k].contains(0)]
-            if not lost:
+            if not any(found[k].contains(0) for k in lost):
                 return
         floor = self._log_norm - FLOOR
         self._below_floor |= {k for k in lost if log2_upper(found[k]) < floor}
