@@ -109,6 +109,7 @@ def test_an_odd_part_with_irrational_constants_is_a_line(text: str) -> None:
         ("sqrt(cos(x)+0.99999)", "-6 is not real, at x = "),
         ("log((x-1)^2)", "is unbounded at x = 1;"),
         ("log(x)-log(x)+tanh(x)", "log of -0.4 is not finite and real, at x = -0.4"),
+        ("0*log(sin(x)/2)+log1p(sin(x)/2)", "log of -0.1947 is not finite and real, at x = -0.4"),
         ("x^1.5*0+x", "a power of -0.4 that is no whole number is not real, at x = -0.4"),
         ("asinh(sinh(sqrt(2-x)))-sqrt(2-x)+x", "sqrt of -0.4 is not real, at x = 2.4"),
     ],

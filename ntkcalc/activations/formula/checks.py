@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import pairwise, product
 
@@ -14,11 +14,11 @@ from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.panels import TooFastError, panels_of
 from ntkcalc.activations.formula.phi import obstacle
-from ntkcalc.activations.formula.plain_form import plain
+from ntkcalc.activations.formula.plain_form import plain, radicands
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import unreal_places, zeros
+from ntkcalc.activations.formula.singularities import negative_places, zeros
 from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import Tree, in_order, node
+from ntkcalc.activations.formula.trees import ONE, Tree, in_order, node, plus
 from ntkcalc.errors import AccuracyError, InputError
 
 _BITS = 640  # of limits at kinks
@@ -27,12 +27,9 @@ _PLACES = 400  # bits of the places of kinks
 _FINEST = -4096.0  # log2 of the distance of places that are told from each other, numbers being 1e-1000 at least
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
-_ROOTED = {
-    "sqrt": "sqrt",
-    "log": "log",
-    "log1p": "log1p",
-    "^": "power",
-}  # what is not real everywhere, and its plain form
+_WRITTEN = {"sqrt": "sqrt", "log": "log", "log1p": "log", "^": "power"}
+"""What users write that is real for arguments of one sign only, log1p(u) as log(1 + u), and its plain form."""
+
 _UNSURE = ("is too large", "have no digits")  # reasons that are none of the function
 _INFINITE = ("division by zero", "is too large")  # reasons of which limits say more
 
@@ -58,10 +55,7 @@ def check_singularities(tree: Tree, text: str) -> None:
     InputError
         With the place.
     """
-    for place in unreal_places(tree):
-        reason = obstacle([tree], place)
-        if reason and not reason.endswith(_UNSURE):
-            raise _undefined(text, reason, float(place))
+    _check_real(tree, (place for u in radicands(tree) for place in negative_places(u)), text)
     for zero in zeros(tree):
         with working_precision(_BITS):
             if zero.proven and not real_program(tree)(zero.place)[0].is_finite():  # else it is continuous there
@@ -76,17 +70,23 @@ def check_written(written: Tree, tree: Tree, text: str) -> None:
     InputError
         With the place.
     """
-    kept = {t.arguments[0] for t in in_order(tree) if t.word in _ROOTED.values()}
+    kept = set(radicands(tree))
     for t in in_order(written):
-        if t.word not in _ROOTED:
+        if t.word not in _WRITTEN:
             continue
         u, *exponents = map(plain, t.arguments)
+        u = plus(ONE, u) if t.word == "log1p" else u
         if u in kept or u.constant or any(n.number is not None and n.number.denominator == 1 for n in exponents):
             continue
-        for place in unreal_places(node("log1p" if t.word == "log1p" else "sqrt", u)):
-            reason = obstacle([node(_ROOTED[t.word], u, *exponents)], place)
-            if reason and not reason.endswith(_UNSURE):
-                raise _undefined(text, reason, float(place))
+        _check_real(node(_WRITTEN[t.word], u, *exponents), negative_places(u), text)
+
+
+def _check_real(tree: Tree, places: Iterable[Ball], text: str) -> None:
+    """Refuse a tree that is not real at one of some places."""
+    for place in places:
+        reason = obstacle([tree], place)
+        if reason and not reason.endswith(_UNSURE):
+            raise _undefined(text, reason, float(place))
 
 
 def near_zero(tree: Tree) -> str:

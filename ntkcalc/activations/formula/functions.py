@@ -71,6 +71,9 @@ _UNNAMED = "sinc_slope"
 OVER = {f"{name}_over": name for name, f in SMOOTH.items() if f.vanishes}
 """Names of the functions f(x)/x."""
 
+ROOTED = ("sqrt", "power", "log", "log1p")
+"""What is real for arguments of one sign only, log1p from −1 on."""
+
 BRANCHES = {  # what decides (its sign), the value where that is positive, and where it is negative
     "relu": ("x", "x", "0"),
     "abs": ("x", "x", "-x"),

@@ -49,6 +49,7 @@ from ntkcalc.numerics.work import announce
 
 _LN2 = math.log(2)
 _RADII = (8.0, 5.0, 3.5, 2.5, 1.9, 1.5)  # ρ; the last one only in a wider ellipse
+_MOST_RULES = 256  # that are kept
 _DEAREST = 1024  # nodes of a cell, beyond which rules take longer than all else
 _DISCS = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 _QUARTERED = 5  # times that a rectangle around such a disc is cut at most
@@ -515,6 +516,8 @@ def _rule(count: int) -> list[tuple[Ball, Ball]]:
         grid = max(_GRID, 1 << (flint.ctx.prec.bit_length() - 3))
         with working_precision(bits := grid * math.ceil(flint.ctx.prec / grid)):
             known = bits, [arb.legendre_p_root(count, k, weight=True) for k in range(count // 2)]
+        while len(_RULES) >= _MOST_RULES:
+            _RULES.pop(next(iter(_RULES)))
         _RULES[count] = known
     return known[1]
 

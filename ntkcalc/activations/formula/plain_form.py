@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache, reduce
 
-from ntkcalc.activations.formula.functions import BRANCHES, KEYWORDS, OWN_WORDS, SHORT, SMOOTH, signature
+from ntkcalc.activations.formula.functions import BRANCHES, KEYWORDS, OWN_WORDS, ROOTED, SHORT, SMOOTH, signature
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.polynomials import MOST_POWER, polynomial
 from ntkcalc.activations.formula.trees import (
@@ -363,6 +363,20 @@ def _positive(t: Tree, n: int) -> bool:
     if t.word in SMOOTH and SMOOTH[t.word].positive:
         return polynomial(t.arguments[0]) is not None
     return n % 2 == 0 and polynomial(t) not in (None, [ZERO])
+
+
+def singular_nodes(tree: Tree) -> Iterator[tuple[Tree, Tree]]:
+    """Yield nodes of a plain tree that may be singular where something vanishes, with that: divisors and radicands."""
+    for t in in_order(tree):
+        if t.word == "/" and not t.arguments[1].constant:
+            yield t, t.arguments[1]
+        elif t.word in ROOTED and t.arguments and not t.arguments[0].constant:
+            yield t, plus(ONE, t.arguments[0]) if t.word == "log1p" else t.arguments[0]
+
+
+def radicands(tree: Tree) -> list[Tree]:
+    """Return what a plain tree takes roots, powers and logarithms of: it is real where none of these is negative."""
+    return [u for t, u in singular_nodes(tree) if t.word in ROOTED]
 
 
 def replaced(tree: Tree, old: Tree, new: Tree) -> Tree:

@@ -21,7 +21,7 @@ from flint import acb, arb
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.functions import OVER
-from ntkcalc.activations.formula.plain_form import branch, replaced
+from ntkcalc.activations.formula.plain_form import branch, replaced, singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.programs import Program
 from ntkcalc.activations.formula.symmetry import ratio
@@ -155,15 +155,14 @@ def _divided(top: Tree, w: Tree) -> Tree | None:
 @lru_cache(maxsize=256)
 def limit_places(tree: Tree) -> tuple[Tree, ...]:
     """Return constants at which quotients in a tree have limits: 0, and plain zeros of what is divided by."""
-    quotients = [t for t in in_order(tree) if t.word == "/" and not t.arguments[1].constant]
-    places = dict.fromkeys((ZERO, *zero_places(tree)))
+    quotients = [t for t, _ in singular_nodes(tree) if t.word == "/"]
+    places = dict.fromkeys([ZERO, *(c for t in quotients for c in _plain_zeros(t.arguments[1]))])
     return tuple(c for c in [*places][:_MOST_PLACES] if any(_limit(t, c) is not None for t in quotients))
 
 
 def zero_places(tree: Tree) -> tuple[Tree, ...]:
     """Return plain zeros of what a tree divides by, or takes a root, power or logarithm of, as constants."""
-    watched = [t.arguments[t.word == "/"] for t in in_order(tree) if t.word in ("/", "sqrt", "power", "log")]
-    return tuple(dict.fromkeys(c for v in watched if not v.constant for c in _plain_zeros(v)))
+    return tuple(dict.fromkeys(c for _, u in singular_nodes(tree) for c in _plain_zeros(u)))
 
 
 def _plain_zeros(v: Tree) -> Iterator[Tree]:

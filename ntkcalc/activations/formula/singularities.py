@@ -16,9 +16,10 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, exact, rational, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment, segments
+from ntkcalc.activations.formula.plain_form import singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.removable import vanishing
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node, number, numbers_of, plus, times
+from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, number, numbers_of, plus, times
 
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
 _MOST_SEGMENTS = 160  # of one divisor
@@ -27,7 +28,6 @@ _LEAST = -400.0  # log2 of the width of slivers
 _END, _FARTHEST = 0.7109375, 40  # of the intervals ±[end, 2 end], …, ±2^40 [end, 2 end]: at no zero that people write
 _FEW = 10**6  # the largest denominator of a place at which something may be exactly 0
 _SIGNS = (number(-1), number(1))
-_ROOTED = ("sqrt", "power", "log", "log1p")  # real for arguments of one sign
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Zero:
 @lru_cache(maxsize=64)
 def zeros(tree: Tree) -> tuple[Zero, ...]:
     """Return where something may vanish that a tree divides by, or takes a logarithm, root or power of."""
-    factors = dict.fromkeys(f for _, u in _watched(tree) for f in _factors(u))
+    factors = dict.fromkeys(f for _, u in singular_nodes(tree) for f in _factors(u))
     slivers = ((f, islice((s for s in _signs(f) if {*s.trees} == {*_SIGNS}), _MOST_PLACES)) for f in factors)
     found = [Zero(s, _vanishes(f, s)) for f, row in slivers for s in row]
     return tuple(sorted(found, key=lambda zero: (round(abs(float(zero.place)), 6), -float(zero.place))))
@@ -61,11 +61,9 @@ def _vanishes(u: Tree, sliver: Segment) -> bool:
         return bool(left * right < 0 or (sliver.whole.contains(near) and run(near)[0] == 0))
 
 
-def unreal_places(tree: Tree) -> Iterator[Ball]:
-    """Yield points, next to 0 first, at which the argument of a root, power or logarithm is negative."""
-    for t, u in _watched(tree):
-        if t.word in _ROOTED:
-            yield from (_short(s) for s in _signs(u) if s.trees == _SIGNS[:1])
+def negative_places(u: Tree) -> Iterator[Ball]:
+    """Yield points, next to 0 first, at which a tree is negative."""
+    yield from (_short(s) for s in _signs(u) if s.trees == _SIGNS[:1])
 
 
 def _short(segment: Segment) -> Ball:
@@ -83,15 +81,6 @@ def _signs(u: Tree) -> Iterator[Segment]:
     return islice(
         (s for a, b in intervals for s in segments(node("sign", u), a, b, _LEAST, exact=False)), _MOST_SEGMENTS
     )
-
-
-def _watched(tree: Tree) -> Iterator[tuple[Tree, Tree]]:
-    """Yield nodes that are singular where something vanishes, with that."""
-    for t in in_order(tree):
-        if t.word == "/" and not t.arguments[1].constant:
-            yield t, t.arguments[1]
-        elif t.word in _ROOTED and t.arguments and not t.arguments[0].constant:
-            yield t, plus(ONE, t.arguments[0]) if t.word == "log1p" else t.arguments[0]
 
 
 def _factors(u: Tree) -> Iterator[Tree]:

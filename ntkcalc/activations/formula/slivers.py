@@ -17,6 +17,7 @@ from ntkcalc.activations.formula.balls import exact, log2_upper, log_total, real
 from ntkcalc.activations.formula.branches import Segment
 from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.growth import growth
+from ntkcalc.activations.formula.plain_form import radicands
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import zero_places
@@ -25,7 +26,6 @@ from ntkcalc.activations.formula.trees import (
     Tree,
     X,
     folded,
-    in_order,
     number,
     numbers_of,
     over,
@@ -37,7 +37,6 @@ from ntkcalc.errors import InputError
 
 _LN2 = math.log(2)
 _PRECISION = 64
-_ROOTED = ("power", "sqrt", "log")  # real for positive arguments
 _SPARE = 16.0  # bits by which what has no rule is smaller than the error asked for
 
 
@@ -105,9 +104,8 @@ def _log_mass_beside(tree: Tree, c: Fraction, side: int, times: int, log_width: 
     g, start = None, float(2.0 ** min(-log_width - 1e-9, 1000.0))
     with suppress(InputError):  # of ends with too many digits
         beside = _reciprocal(tree, c, side)
-        rooted = [t.arguments[0] for t in in_order(beside) if t.word in _ROOTED and not t.constant]
         with working_precision(_PRECISION):
-            if any(u.high <= 0 for u in ranges(rooted, Range(low=arb(start)))):  # 0 at single points at most
+            if any(u.high <= 0 for u in ranges(radicands(beside), Range(low=arb(start)))):  # 0 at single points at most
                 return -math.inf
         g = growth(beside, start, 0.0, 1)
     if g is not None and not g.rate and (rest := 1 - times * g.power) > 0:

@@ -16,7 +16,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import rational, real_program, working_precision
 from ntkcalc.activations.formula.derivatives import meaning, reflected_function
-from ntkcalc.activations.formula.plain_form import branch
+from ntkcalc.activations.formula.plain_form import branch, singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.trees import (
@@ -318,17 +318,12 @@ def _holds_quotient(t: Tree) -> bool:
 
 def _partly_real(atom: Tree) -> bool:
     """Return whether a function may have no finite real value somewhere."""
-    for t in in_order(atom):
-        if t.constant:
-            with working_precision(_FEW_BITS):
-                if not real_program(t)(arb(0))[0].is_finite():
-                    return True
-        elif t.word in ("log", "log1p", "sqrt", "power") or (t.word == "/" and not t.arguments[1].constant):
-            with working_precision(_FEW_BITS):
-                on_line = ranges([t.arguments[t.word == "/"]], Range())[0]
-            if not (on_line.low > 0 or (t.word == "/" and on_line.sign)):
-                return True
-    return False
+    with working_precision(_FEW_BITS):
+        if not all(real_program(t)(arb(0))[0].is_finite() for t in in_order(atom) if t.constant):
+            return True
+        nodes = [*singular_nodes(atom)]
+        on_line = ranges([u for _, u in nodes], Range())
+        return not all(u.low > 0 or (t.word == "/" and u.sign) for (t, _), u in zip(nodes, on_line, strict=True))
 
 
 def ratio(a: Tree, b: Tree) -> Fraction | None:
