@@ -33,7 +33,7 @@ from ntkcalc.activations.formula.local_hermite import LocalHermite
 from ntkcalc.activations.formula.plain_form import plain
 from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.strip import Analytic, _gaussian_log_mass, remote_growth
+from ntkcalc.activations.formula.strip import _SLOPE_SHARES, Analytic, _gaussian_log_mass, remote_growth
 from ntkcalc.activations.formula.symmetry import polynomial_parts, ratio, reflected
 from ntkcalc.activations.formula.trapezoid import Line, Rule
 from ntkcalc.activations.formula.trees import Tree, X, node
@@ -279,6 +279,33 @@ def test_derivatives_at_minus_one_are_those_of_the_definition(text: str) -> None
                 assert log2_upper(found.rad()) < -80 + log2_upper(row[n])
 
 
+def test_what_is_small_but_above_the_floor_is_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """µ_2 of cos 40x is −40² e^{−800}/√2, some 2^-1144, also where nothing is expected to be small."""
+    monkeypatch.setattr(QuadratureDual, "_expected_loss", lambda self, degree: 0.0)
+    found = dual_of("cos(40*x)+x^3").hermite(2, 60)[2]
+    ctx = context(100)
+    assert abs(ctx.convert(found) / (-1600 * ctx.exp(-800) / ctx.sqrt(2)) - 1) < 2.0**-58
+
+
+@pytest.mark.parametrize("size", [300, 1000, 3000, 4094])
+def test_beside_a_zero_what_is_small_is_none(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 1, 2^-size and 0, known to any number of bits, only the last is below the floor."""
+    dual, asked = dual_of("1/(1+exp(-x))"), []
+
+    def moments(degree: int, need: float) -> list[Any]:
+        asked.append(need)
+        with working_precision(math.ceil(need) + 8):
+            return [arb(c, arb(2) ** -math.ceil(need)) for c in (arb(1), arb(2) ** -size, arb(0))]
+
+    monkeypatch.setattr(QuadratureDual, "polynomial_parts", (None, None))
+    monkeypatch.setattr(dual, "moments", moments)
+    dual.__dict__["_log_norm"] = 0.0
+    found = dual.hermite(2, 60)
+    assert [c != 0 for c in found] == [True, True, False]
+    assert abs(found[1] * 2**size - 1) < 2.0**-59
+    assert max(asked) >= 4096
+
+
 @pytest.mark.parametrize("text", ["(tanh(x)-tanh(1))/(x-1)", "x/tanh(x)", "(exp(x)-1)/x"])
 def test_derivatives_at_one_have_their_digits_though_series_divide_zeros(text: str) -> None:
     """Nodes next to the place lose 1/|x − c| with every term."""
@@ -486,12 +513,19 @@ def test_means_over_lines_are_below_their_bounds(text: str) -> None:
 
 @pytest.mark.parametrize("c", [3, 40, 400])
 def test_bounds_over_lines_are_close_also_where_the_mass_is_far_out(c: int) -> None:
-    """E|e^{c(Z + iy)}|² = e^{2c²}, c² times that for the slope; N(b) has about e^{4bc} times more."""
+    """E|e^{c(Z + iy)}|² = e^{2c²}, c² times that for the slope; a shift s has e^{2cs} times more.
+
+    Boxes may take 16 bits and more (`strip._CLOSE`), and Cauchy's formula a circle of e^{2cr}: 50 bits and 0.2c.
+    """
     phi = Analytic.of(tree(f"exp({c}*x)"))
     values, slopes = min(b for _, b in phi.value_bounds), min(b for _, b in phi.slope_bounds)
     expected = 2 * c**2 / math.log(2)
     assert expected < values < expected + 50
     assert expected < slopes - 2 * math.log2(c) < expected + 0.2 * c + 50
+    tops = [height for height, _ in phi.phi.integrals for _ in _SLOPE_SHARES]
+    for top, (height, bound) in zip(tops, phi.slope_bounds, strict=True):
+        radius = top - height
+        assert bound + 2 * math.log2(radius) >= expected + 2 * c * radius / math.log(2)
 
 
 REMOVABLE = [
@@ -573,6 +607,8 @@ def test_taylor_series_are_derivatives(text: str) -> None:
         ("tanh(x)*step(tanh(x))", None, None),
         ("x*step(sinh(x))", None, 1),
         ("relu(sin(x))+relu(-sin(x))", None, -1),
+        ("max(softplus(x),softplus(-x))", None, -1),
+        ("min(exp(x),exp(-x))*x", -1, None),
     ],
 )
 def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd: int | None) -> None:
