@@ -13,7 +13,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from ntkcalc import __version__
-from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, written_usages
+from ntkcalc.activations.catalogue import FAMILIES, written_usages
 from ntkcalc.cli.app import application
 from ntkcalc.cli.files import PICTURES
 from ntkcalc.cli.manual import EXIT_CODES, GROUPS, OWN, Entry, Page, pages
@@ -31,11 +31,11 @@ SUFFIXES = {
 }
 """How the names of an option's files end; of other options, anyhow."""
 
-_DEFAULTS = {name: f.defaults for name, f in FAMILIES.items()} | {name: own for name, (_, own) in WRITTEN.items()}
+_USAGES = [family.usage for family in FAMILIES.values()] + [usage for usage, _ in written_usages()]
 PARAMETERS = {
-    name: [key for key, _ in _DEFAULTS[name]]
-    for name in sorted(_DEFAULTS, key=len, reverse=True)  # celu before elu, with which it ends
-    if _DEFAULTS[name]
+    usage.partition(":")[0]: [usage.partition(":")[2].partition("=")[0]]
+    for usage in sorted(_USAGES, key=len, reverse=True)  # celu before elu, with which it ends
+    if ":" in usage
 }
 FORMULAS = (
     {name: f.formula for name, f in FAMILIES.items()}

@@ -36,21 +36,11 @@ _FAMILIES = (
 FAMILIES: dict[str, Family] = {family.name: family for family in _FAMILIES}
 """All named activations, by canonical name."""
 
-WRITTEN: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
-    "relu6": ("clip(x, 0, 6)", ()),
-    "hardtanh": ("clip(x, -1, 1)", ()),
-    "hardsigmoid": ("clip(x/6 + 1/2, 0, 1)", ()),
-    "hardswish": ("x*clip(x/6 + 1/2, 0, 1)", ()),
-    "softsign": ("x/(1 + abs(x))", ()),
-    "softshrink": ("relu(x - {lambda}) - relu(-x - {lambda})", (("lambda", "0.5"),)),
-    "tanhshrink": ("x - tanh(x)", ()),
-    "squareplus": ("(x + sqrt(x^2 + {b}))/2", (("b", "4"),)),
-    "celu": ("relu(x) + {alpha}*expm1(min(x, 0)/{alpha})", (("alpha", "1"),)),
-    "logsigmoid": ("-softplus(-x)", ()),
-    "quick-gelu": ("x*sigmoid(1.702*x)", ()),
-    "arctan": ("atan(x)", ()),
-}
-"""Names that stand for a formula, with the default values of its parameters."""
+WRITTEN = (
+    *("relu6", "hardtanh", "hardsigmoid", "hardswish", "softsign", "softshrink", "tanhshrink", "squareplus"),
+    *("celu", "logsigmoid", "quick-gelu", "arctan"),
+)
+"""Names of functions of formulas that activations have, too."""
 
 _BY_ANY_NAME = FAMILIES | {alias: family for family in _FAMILIES for alias in family.aliases}
 _COMPACT = {name.replace("-", ""): name for name in (*_BY_ANY_NAME, *WRITTEN)}
@@ -78,7 +68,7 @@ def activation(text: str) -> Activation:
     >>> activation("x * sigmoid(1.702 * x)").name
     'x*sigmoid(1.702*x)'
     >>> activation("ReLU6").name
-    'clip(x,0,6)'
+    'relu6(x)'
     """
     name, colon, written = text.strip().partition(":")
     known = _canonical(name)
@@ -86,10 +76,9 @@ def activation(text: str) -> Activation:
         family = _BY_ANY_NAME[known]
         return family.activation(_parameters(family.name, family.defaults, written) if colon else {})
     if known in WRITTEN:
-        template, defaults = WRITTEN[known]
-        values = {key: Fraction(value) for key, value in defaults}
-        values |= _parameters(known, defaults, written) if colon else {}
-        return formula.parse(template.format(**{key: f"({v})" for key, v in values.items()}), _named_call)
+        function = _function(known)
+        values = _parameters(known, formula.written_out(function)[1], written) if colon else {}
+        return formula.parse(f"{function}({', '.join(['x', *map(decimal_text, values.values())])})", _named_call)
     if name in formula_functions() and not colon:
         return formula.parse(f"{name}(x)", _named_call)
     if formula.is_formula(name):
@@ -100,10 +89,13 @@ def activation(text: str) -> Activation:
 
 def written_usages() -> list[tuple[str, str]]:
     """Return the names that stand for a formula, with their parameters, and the formulas."""
-    return [
-        (f"{name}{':' * bool(own)}{','.join(f'{k}={v}' for k, v in own)}", phi.format(**{k: k for k, _ in own}))
-        for name, (phi, own) in WRITTEN.items()
-    ]
+    found = ((name, *formula.written_out(_function(name))) for name in WRITTEN)
+    return [(name + "".join(f":{key}={value}" for key, value in own), phi) for name, phi, own in found]
+
+
+def _function(name: str) -> str:
+    """Return how the function is called in formulas that an activation's name stands for."""
+    return name.replace("-", "_")
 
 
 def _canonical(name: str) -> str:

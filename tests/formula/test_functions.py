@@ -73,6 +73,12 @@ MEANT: dict[str, Callable[[Any, Any], Any]] = {
     "gaussian(x)": lambda c, x: c.exp(-x * x / 2) / c.sqrt(2 * c.pi),
     "gaussian(x,2)": lambda c, x: c.exp(-x * x / 8) / (2 * c.sqrt(2 * c.pi)),
     "linear(x)": lambda c, x: x,
+    "tanhshrink(x)": lambda c, x: x - c.tanh(x),
+    "squareplus(x)": lambda c, x: (x + c.sqrt(x * x + 4)) / 2,
+    "squareplus(x,1/9)": lambda c, x: (x + c.sqrt(x * x + c.mpf(1) / 9)) / 2,
+    "logsigmoid(x)": lambda c, x: c.log(1 / (1 + c.exp(-x))),
+    "quick_gelu(x)": lambda c, x: x / (1 + c.exp(-c.mpf("1.702") * x)),
+    "arctan(x)": lambda c, x: c.atan(x),
     "(x+3)^1.5": lambda c, x: (x + 3) ** c.mpf("1.5"),
     "(x+3)^(-1/3)": lambda c, x: (x + 3) ** (-c.mpf(1) / 3),
     "2^x": lambda c, x: c.mpf(2) ** x,
@@ -94,6 +100,17 @@ BENT: dict[str, Callable[[Any, Any], Any]] = {
     "leaky_relu(x,0.3)": lambda c, x: x if x > 0 else 3 * x / 10,
     "elu(x)": lambda c, x: x if x > 0 else c.exp(x) - 1,
     "elu(x,2)": lambda c, x: x if x > 0 else 2 * (c.exp(x) - 1),
+    "celu(x)": lambda c, x: x if x > 0 else c.exp(x) - 1,
+    "celu(x,alpha=2)": lambda c, x: x if x > 0 else 2 * (c.exp(x / 2) - 1),
+    "relu6(5*x)": lambda c, x: c.zero if x < 0 else 5 * x if x < 1.2 else c.mpf(6),
+    "hardtanh(x)": lambda c, x: -c.one if x < -1 else c.one if x > 1 else x,
+    "hardsigmoid(3*x)": lambda c, x: c.zero if x < -1 else c.one if x > 1 else (x + 1) / 2,
+    "hardswish(3*x)": lambda c, x: c.zero if x < -1 else 3 * x if x > 1 else 3 * x * (x + 1) / 2,
+    "softsign(x)": lambda c, x: x / (1 + x) if x > 0 else x / (1 - x),
+    "softshrink(x)": lambda c, x: x - c.mpf(0.5) if x > 0.5 else x + c.mpf(0.5) if x < -0.5 else c.zero,
+    "softshrink(x,lambda=0.3)": lambda c, x: (
+        x - c.mpf(3) / 10 if x > 0.3 else x + c.mpf(3) / 10 if x < -0.3 else c.zero
+    ),
     "selu(x)": lambda c, x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * (c.exp(x) - 1)),
 }
 # published to 16 decimals: Klambauer et al. 2017, code of the paper

@@ -54,3 +54,10 @@ def function_names() -> list[str]:
     from ntkcalc.activations.formula.functions import WORDS
 
     return sorted(WORDS.functions, key=str.lower)
+
+
+def written_out(function: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the formula that a function stands for, and its parameter, if it has one, with the default value."""
+    from ntkcalc.activations.formula.functions import written_out
+
+    return written_out(function)

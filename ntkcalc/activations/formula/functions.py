@@ -7,11 +7,13 @@ Functions that bend or jump are branches of smooth ones (`BRANCHES`), and all ot
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ntkcalc.activations.formula.grammar import Signature, Vocabulary
 from ntkcalc.activations.formula.trees import VARIABLES
+from ntkcalc.numerics.precision import decimal_text
 
 _INF = math.inf
 
@@ -86,35 +88,47 @@ BRANCHES = {  # what decides (its sign), the value where that is positive, and w
 REFLECTED_BRANCHES = {"relu": "y - x", "abs": "y", "sign": "-y", "step": "1 - y"}
 """f(−x) in terms of x and of y = f(x), but for x = 0."""
 
-SHORT = {
-    "tan": "sin(x)/cos(x)",
-    "cosh": "(exp(x) + exp(-x))/2",
-    "Phi": "erfc(-x/sqrt(2))/2",
-    "phi": "exp(-x*x/2)/sqrt(2*pi)",
-    "clip": "min(max(x, y), z)",
-    "linear": "x",
-    "gelu": "x*erfc(-x/sqrt(2))/2",
-    "silu": "x*sigmoid(x)",
-    "mish": "x*tanh(softplus(x))",
-    "softplus": "softplus(y*x)/y",
-    "leaky_relu": "relu(x) - y*relu(-x)",
-    "elu": "relu(x) + y*expm1(min(x, 0))",
-    "gaussian": "exp(-(x/y)^2/2)/(y*sqrt(2*pi))",
-}
+
+@dataclass(frozen=True)
+class Short:
+    """What a function stands for, and its last argument if that has a name."""
+
+    formula: str  # in its arguments x, y, z
+    keyword: str = ""
+    default: int | Fraction = 0
+
 
 _SELU_MEAN = "exp(1/2)*erfc(1/sqrt(2))/2"  # E[e^Z; Z < 0]
-
 _SELU_ALPHA = f"1/(sqrt(2*pi)*(1/2 - {_SELU_MEAN}))"
-
 _SELU_SQUARE = f"(1/2 + ({_SELU_ALPHA})^2*(exp(2)*erfc(2/sqrt(2))/2 - 2*{_SELU_MEAN} + 1/2))"
 
-SHORT["selu"] = f"(relu(x) + {_SELU_ALPHA}*expm1(min(x, 0)))/sqrt({_SELU_SQUARE})"
-
-KEYWORDS = {
-    "softplus": ("beta", 1),
-    "leaky_relu": ("slope", Fraction(1, 100)),
-    "elu": ("alpha", 1),
-    "gaussian": ("sigma", 1),
+SHORT = {
+    "tan": Short("sin(x)/cos(x)"),
+    "cosh": Short("(exp(x) + exp(-x))/2"),
+    "Phi": Short("erfc(-x/sqrt(2))/2"),
+    "phi": Short("exp(-x*x/2)/sqrt(2*pi)"),
+    "clip": Short("min(max(x, y), z)"),
+    "linear": Short("x"),
+    "gelu": Short("x*erfc(-x/sqrt(2))/2"),
+    "silu": Short("x*sigmoid(x)"),
+    "mish": Short("x*tanh(softplus(x))"),
+    "softplus": Short("softplus(y*x)/y", "beta", 1),
+    "leaky_relu": Short("relu(x) - y*relu(-x)", "slope", Fraction(1, 100)),
+    "elu": Short("relu(x) + y*expm1(min(x, 0))", "alpha", 1),
+    "gaussian": Short("exp(-(x/y)^2/2)/(y*sqrt(2*pi))", "sigma", 1),
+    "selu": Short(f"(relu(x) + {_SELU_ALPHA}*expm1(min(x, 0)))/sqrt({_SELU_SQUARE})"),
+    "relu6": Short("clip(x, 0, 6)"),
+    "hardtanh": Short("clip(x, -1, 1)"),
+    "hardsigmoid": Short("clip(x/6 + 1/2, 0, 1)"),
+    "hardswish": Short("x*clip(x/6 + 1/2, 0, 1)"),
+    "softsign": Short("x/(1 + abs(x))"),
+    "softshrink": Short("relu(x - y) - relu(-x - y)", "lambda", Fraction(1, 2)),
+    "tanhshrink": Short("x - tanh(x)"),
+    "squareplus": Short("(x + sqrt(x^2 + y))/2", "b", 4),
+    "celu": Short("relu(x) + y*expm1(min(x, 0)/y)", "alpha", 1),
+    "logsigmoid": Short("-softplus(-x)"),
+    "quick_gelu": Short("x*sigmoid(1.702*x)"),
+    "arctan": Short("atan(x)"),
 }
 
 _ARITY = {"max": 2, "min": 2, "clip": 3}
@@ -122,7 +136,16 @@ _ARITY = {"max": 2, "min": 2, "clip": 3}
 
 def signature(name: str) -> Signature:
     """Return how a function is called."""
-    return Signature(_ARITY.get(name, 1), *KEYWORDS.get(name, ()))
+    last = SHORT.get(name, Short(""))
+    return Signature(_ARITY.get(name, 1), last.keyword, last.default)
+
+
+def written_out(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the formula of what is an abbreviation, and its parameter, if it has one, with the default value."""
+    last = SHORT[name]
+    if not last.keyword:
+        return last.formula, ()
+    return re.sub(r"\by\b", last.keyword, last.formula), ((last.keyword, decimal_text(Fraction(last.default))),)
 
 
 WORDS = Vocabulary(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache, reduce
 
-from ntkcalc.activations.formula.functions import BRANCHES, KEYWORDS, OWN_WORDS, ROOTED, SHORT, SMOOTH, signature
+from ntkcalc.activations.formula.functions import BRANCHES, OWN_WORDS, ROOTED, SHORT, SMOOTH, signature
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.polynomials import MOST_POWER, polynomial
 from ntkcalc.activations.formula.trees import (
@@ -41,7 +41,7 @@ from ntkcalc.errors import InputError
 @cache
 def definition(text: str) -> Tree:
     """Return a formula of the tables, ready to be used."""
-    return rebuilt(parsed(text, OWN_WORDS), _plain)
+    return rebuilt(parsed(text, OWN_WORDS), _in_plain_words)
 
 
 def plain(tree: Tree) -> Tree:
@@ -52,13 +52,18 @@ def plain(tree: Tree) -> Tree:
     InputError
         For powers or numbers that are too large.
     """
-    found = rebuilt(tree, lambda t: _plain(_abbreviated(t)))
+    found = rebuilt(tree, _in_plain_words)
     if sum(1 for _ in in_order(found)) > _MOST_NODES:
         raise InputError(f"the formula has more than {_MOST_NODES} steps; write a shorter one")
     return found
 
 
 _MOST_NODES = 600
+
+
+def _in_plain_words(t: Tree) -> Tree:
+    """Simplify one node whose arguments are plain, an abbreviation or not."""
+    return _plain(_abbreviated(t))
 
 
 def _abbreviated(t: Tree) -> Tree:
@@ -74,8 +79,8 @@ def _abbreviated(t: Tree) -> Tree:
             said = " and ".join(map(text_of, t.arguments[1:]))
             raise InputError(f"clip(x, low, high) needs low <= high, got {said}")
     if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
-        raise InputError(f"{t.head}: {KEYWORDS[t.word][0]} must be positive, got {text_of(t.arguments[1])}")
-    return rebuilt(definition(short), _plain, dict(zip(VARIABLES, t.arguments, strict=False)))
+        raise InputError(f"{t.head}: {short.keyword} must be positive, got {text_of(t.arguments[1])}")
+    return rebuilt(definition(short.formula), _plain, dict(zip(VARIABLES, t.arguments, strict=False)))
 
 
 def _plain(t: Tree) -> Tree:
