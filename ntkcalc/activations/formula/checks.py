@@ -18,7 +18,7 @@ from ntkcalc.activations.formula.plain_form import plain, radicands
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.singularities import negative_places, zeros
 from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import ONE, Tree, in_order, node, plus
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, in_order, node, plus
 from ntkcalc.errors import AccuracyError, InputError
 
 _BITS = 640  # of limits at kinks
@@ -98,9 +98,12 @@ def near_zero(tree: Tree) -> str:
     return f"; a divisor, or what a root or a logarithm is taken of, is 0 or nearly 0 at x = {near:.6g}"
 
 
-def _undefined(text: str, reason: str, x: float) -> InputError:
+def _undefined(text: str, reason: str, x: float, hint: str = "") -> InputError:
     """Return the refusal of a φ that has no value at a point."""
-    return InputError(f"{text} is not finite and real everywhere: {reason}, at x = {x:.6g}")
+    return InputError(f"{text} is not finite and real everywhere: {reason}, at x = {x:.6g}{hint}")
+
+
+_ALL_AROUND = " and all around it; step(u)*v is v where u > 0, and 0 elsewhere, as in step(1 - x^2)*exp(-1/(1 - x^2))"
 
 
 def check_growth(tree: Tree, text: str) -> None:
@@ -111,6 +114,8 @@ def check_growth(tree: Tree, text: str) -> None:
     for side, power in product((-1, 1), (6, 8, 10, 12)):
         x = side * arb(2) ** power
         here = (alternatives(tree, x) or [tree])[0]  # √relu(x) has the slope 0 on one side
+        if any(t.word == "/" and t.arguments[1] is ZERO for t in in_order(here)):
+            raise _undefined(text, "division by zero", float(x), _ALL_AROUND)
         both = [here, derivative(here)]
         reason = obstacle(both, x)
         if reason and not reason.endswith(_INFINITE):

@@ -46,7 +46,7 @@ SMOOTH = {
     "log1p": Smooth("1/(1 + x)", vanishes=True, ends=(-_INF, _INF), meaning="log(1 + x)"),
     "sqrt": Smooth("sqrt(x)/(2*x)", ends=(0, _INF)),
     "sin": Smooth("cos(x)", "-y", vanishes=True, within=(-1, 1)),
-    "cos": Smooth("-sin(x)", "y", within=(-1, 1)),
+    "cos": Smooth("-sin(x)", "y", within=(-1, 1), complement="2*sin(x/2)^2"),
     "sinc": Smooth("sinc_slope(x)", "y", within=(-0.25, 1), meaning="sin(x)/x"),
     "sinc_slope": Smooth("-sinc(x) - 2*sinc_slope(x)/x", "-y", within=(-0.5, 0.5), meaning="(cos(x) - sinc(x))/x"),
     "sinh": _odd("(exp(x) + exp(-x))/2", _INF, "(exp(x) - exp(-x))/2"),

@@ -135,10 +135,20 @@ def _product(t: Tree) -> Tree:
     a, b = t.arguments
     if a is b and a.head == "sqrt" and (a.arguments[0].number or 0) > 0:
         return a.arguments[0]
-    if (a.number or b.number) and _multiple(b if a.number else a)[0] != 1:
-        c, u = _multiple(t)
+    return _once(t) if a.number or b.number else t
+
+
+def _once(t: Tree) -> Tree:
+    """Return a multiple of a multiple as one."""
+    c, u = _multiple(t)
+    return t if u in t.arguments else _times(c, u)
+
+
+def _times(c: Fraction, u: Tree) -> Tree:
+    """Return c u, as u/n for c = 1/n."""
+    if abs(c.numerator) != 1:
         return times(number(c), u)
-    return t
+    return over(u, number(1 / c)) if c > 0 else negated(over(u, number(-1 / c)))
 
 
 def _exponential(t: Tree) -> Tree:
@@ -191,7 +201,7 @@ def _sum(t: Tree) -> Tree:
         all(not a.constant for a in t.arguments) or any(a.word in ("+", "-") for a in t.arguments)
     ):
         d, c = line
-        x = times(number(c), X)
+        x = _times(c, X)
         return minus(x, number(-d)) if d < 0 else plus(x, number(d))
     (p, f), (q, g) = map(_multiple, t.arguments)
     q = q if t.head == "+" else -q
@@ -259,6 +269,12 @@ def _root(u: Tree) -> Tree:
         return node("abs", u.arguments[0])
     if u.head == "exp":
         return node("exp", times(number(Fraction(1, 2)), u.arguments[0]))
+    c, v = _multiple(u)
+    if v is ONE and c >= 0:
+        exact = _rational_root(c)
+        return node("sqrt", u) if exact is None else number(exact)
+    if c > 0 and _is_square(v):
+        return times(_root(number(c)), _root(v))
     if u.word in ("*", "/") and any(a.head == "exp" for a in u.arguments):
         return (times if u.word == "*" else over)(*map(_root, u.arguments))
     row = None if u.constant else polynomial(u)
@@ -269,6 +285,12 @@ def _root(u: Tree) -> Tree:
         if c and c > 0 and len(row) % 2:
             return times(node("sqrt", number(c)), whole_power(node("abs", X), len(row) // 2))
     return node("sqrt", u)
+
+
+def _rational_root(c: Fraction) -> Fraction | None:
+    """Return √c, None where it is no rational number."""
+    found = Fraction(math.isqrt(c.numerator), math.isqrt(c.denominator))
+    return found if found * found == c else None
 
 
 def _logarithm(u: Tree) -> Tree:
@@ -309,6 +331,7 @@ _RULES: dict[str, Callable[[Tree], Tree]] = {
     "+": _sum,
     "-": _sum,
     "*": _product,
+    "/": lambda t: _once(t) if t.arguments[1].number else t,
     "sin": _wave,
     "cos": _wave,
     "exp": _exponential,
@@ -393,7 +416,4 @@ def stretched(tree: Tree, q: Fraction) -> Tree:
     """Return tree(√q x) of a plain tree, √q as a number where it is rational."""
     if q == 1:
         return tree
-    top, bottom = math.isqrt(q.numerator), math.isqrt(q.denominator)
-    exact = Fraction(top, bottom) if Fraction(top**2, bottom**2) == q else None
-    x = times(node("sqrt", number(q)) if exact is None else number(exact), X)
-    return rebuilt(tree, _plain, {"x": x})
+    return rebuilt(tree, _plain, {"x": times(_root(number(q)), X)})

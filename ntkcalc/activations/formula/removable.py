@@ -86,7 +86,7 @@ def _parts(t: Tree) -> tuple[Tree, Tree]:
 
 def _quotient(top: Tree, bottom: Tree) -> Tree:
     """Return top/bottom, without the factors of the bottom that divide the top."""
-    v = vanishing(bottom)
+    v = bottom
     if v.word == "neg":
         return simplified("neg", _quotient(top, v.arguments[0]))
     if v.word == "*":
@@ -97,7 +97,6 @@ def _quotient(top: Tree, bottom: Tree) -> Tree:
 
 def _cancelled(top: Tree, v: Tree) -> Tree | None:
     """Return top/v where all zeros of v are known to be zeros of the top, else None."""
-    v = vanishing(v)
     if v.constant:
         return simplified("/", top, v)
     if v.word == "neg":
@@ -113,23 +112,10 @@ def _cancelled(top: Tree, v: Tree) -> Tree | None:
     return found
 
 
-def vanishing(t: Tree) -> Tree:
-    """Return 1 − e^w as −(e^w − 1), and 1 − cos w as 2 sin²(w/2)."""
-    if t.word != "-" or t.arguments[0] is not ONE or not t.arguments[1].arguments:
-        return t
-    w, name = t.arguments[1].arguments[0], t.arguments[1].word
-    if name == "exp":
-        return node("neg", node("expm1", w))
-    if name == "cos":
-        sine = node("sin", simplified("*", number(Fraction(1, 2)), w))
-        return node("*", number(2), node("*", sine, sine))
-    return t
-
-
 @lru_cache(maxsize=1 << 12)
 def _divided(top: Tree, w: Tree) -> Tree | None:
     """Return top/w where that is known to have no singularity at w = 0, else None."""
-    u = vanishing(top)
+    u = top
     if u is w:
         return ONE
     if u.word in _NAME:

@@ -18,7 +18,6 @@ from ntkcalc.activations.formula.balls import Ball, exact, rational, real_progra
 from ntkcalc.activations.formula.branches import Segment, segments
 from ntkcalc.activations.formula.plain_form import singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
-from ntkcalc.activations.formula.removable import vanishing
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, number, numbers_of, plus, times
 
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
@@ -85,7 +84,6 @@ def _signs(u: Tree) -> Iterator[Segment]:
 
 def _factors(u: Tree) -> Iterator[Tree]:
     """Yield trees without multiple zeros that people write, one of which vanishes where u does."""
-    u = vanishing(u)
     row = None if u.constant else numbers_of(polynomial(u) or [])
     if row and len(row) <= _MOST_DEGREE + 1:
         whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
