@@ -325,11 +325,13 @@ class Panels:
         return known[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
-        said, fine = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need
+        said, fine, gain = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need, 0.5
         while (error := self._log_beside(self.line(fine), order, 2)) > -need - 3:  # next to a steep slope
-            fine += 2 * min(error + need + 8, fine)
+            more = min((error + need + 8) / gain, 3 * fine)
+            fine += more
             if error == math.inf or fine > _FINEST:
                 raise AccuracyError(said)
+            gain = max((error - self._log_beside(self.line(fine), order, 2)) / more, 2.0**-8)
         line = self.line(fine)
         return refined(lambda guard: [self._squared(line, order, need + 3, guard)], need, 16.0, said)[0]
 

@@ -152,11 +152,14 @@ def _times(c: Fraction, u: Tree) -> Tree:
 
 
 def _exponential(t: Tree) -> Tree:
-    """Return e^{ln u} as u where u is plainly nowhere negative, e^1 as e."""
+    """Return e^{c ln u} as u^c, u itself only where u is plainly nowhere negative, e^1 as e."""
     u = t.arguments[0]
     if u is ONE:
         return node("e")
-    return u.arguments[0] if u.head == "log" and _is_no_negative(u.arguments[0]) else t
+    c, logarithm = _multiple(u)
+    if logarithm.head != "log" or logarithm.constant or not (c != 1 or _is_no_negative(logarithm.arguments[0])):
+        return t
+    return _power(logarithm.arguments[0], number(c))
 
 
 _INVERSES = {"log": "exp", "log1p": "expm1", "asinh": "sinh", "sinh": "asinh"}
@@ -304,6 +307,8 @@ def _logarithm(u: Tree) -> Tree:
                 return node("asinh", v)
     if u is ONE:
         return ZERO
+    if _is_square(u) and not u.constant:
+        return times(number(2), _logarithm(_plain(node("abs", u.arguments[0]))))
     if u.head == "sigmoid":
         return negated(node("softplus", negated(u.arguments[0])))
     if u.word in ("*", "/") and not u.constant and any(map(_is_plainly_positive, u.arguments)):
