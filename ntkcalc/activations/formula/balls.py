@@ -146,14 +146,33 @@ def relatively_accurate(
     need
         The first one.
     """
+    guessed = False
     while True:
         rows = compute(need)
-        pairs = [(c, size) for row in rows for c, size in zip(row, log_units or map(log2_lower, row), strict=True)]
-        lost = max((log2_upper(c.rad()) - size for c, size in pairs if not c.is_zero()), default=-math.inf) + bits + 2
+        sizes = [log_units or [*map(log2_lower, row)] for row in rows]
+        lost = _lost(rows, sizes) + bits + 2
         if lost <= 0:
             ctx = context(bits + 32)
             return ([to_real(ctx, c) for c in row] for row in rows)
+        if lost == math.inf and not guessed:
+            guessed, lost = True, max(_lost(rows, [_expected(row) for row in sizes]) + bits + 2, 8.0)
         need += min(lost, abs(need) + 64) + 8
+
+
+def _lost(rows: Sequence[Sequence[Ball]], log_sizes: Sequence[Sequence[float]]) -> float:
+    """Return log2 of the largest radius over a size."""
+    pairs = (pair for row, sizes in zip(rows, log_sizes, strict=True) for pair in zip(row, sizes, strict=True))
+    return max((log2_upper(c.rad()) - size for c, size in pairs if not c.is_zero()), default=-math.inf)
+
+
+def _expected(log_sizes: Sequence[float]) -> list[float]:
+    """Return log2 of sizes, of those that are not known what the fall of the others leads to expect."""
+    known = [i for i, size in enumerate(log_sizes) if size > -math.inf]
+    if len(known) < 2:
+        return [*log_sizes]
+    first, last = known[0], known[-1]
+    fall = min((log_sizes[last] - log_sizes[first]) / (last - first), 0.0)
+    return [size if size > -math.inf else log_sizes[last] + fall * abs(i - last) for i, size in enumerate(log_sizes)]
 
 
 def resolved(
