@@ -609,6 +609,10 @@ def test_taylor_series_are_derivatives(text: str) -> None:
         ("relu(sin(x))+relu(-sin(x))", None, -1),
         ("max(softplus(x),softplus(-x))", None, -1),
         ("min(exp(x),exp(-x))*x", -1, None),
+        ("max(gelu(x),quick_gelu(x))", None, 1),
+        ("min(exp(x)+x^3,exp(-x)-x^3)", None, -1),
+        ("min(2*sinh(x)-cos(x),exp(x))-sinh(x)", None, -1),
+        ("max(x,tanh(x))", None, None),
     ],
 )
 def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd: int | None) -> None:
@@ -617,6 +621,7 @@ def test_parts_that_are_polynomials_are_proven(text: str, even: int | None, odd:
 
 WORDS_AND_SIGNS = [
     *(f"{name}(x)" for name in FUNCTIONS if name not in ("log", "log1p", "sqrt", "sinc_slope")),
+    *("max(gelu(x),quick_gelu(x))", "min(exp(x)+x^3,exp(-x)-x^3)"),
     *("max(sin(x),2*sin(x))", "min(x,exp(x))", "max(-x,2*x)", "clip(x,-x,x^2)", "relu(x-1)", "sign(x)*x", "step(x+1)"),
     *("relu(sin(x))", "sign(tanh(x))", "step(x^3)"),
     *(

@@ -52,6 +52,7 @@ def test_a_divisor_that_comes_near_zero_is_no_pole(roots: list[int]) -> None:
     [
         *("sin(x)/x", "x/tanh(x)", "abs(sin(x)/x)", "expm1(x)/x*exp(-x^2)", "max(x,0)+10^100*min(x,0)"),
         *("1+10^30*relu(x)", "abs(x)^0.5001", "sqrt(x^2)*x", "log(exp(x))*tanh(x)", "x^0+x^-2*x^3", "selu(relu(x))"),
+        *("relu(x)^0.75*exp(-1/x^2)", "sqrt(1-cos(x))", "exp(2*log(abs(x)))"),
     ],
 )
 def test_what_is_continuous_at_every_scale_is_let_through(text: str) -> None:
@@ -142,6 +143,10 @@ def test_a_proven_singularity_is_refused_before_anything_is_planned(
         ("abs(x)^0.5", "its derivative is not square-integrable at x = 0"),
         ("10^-99*abs(x)^0.4", "its derivative is not square-integrable at x = 0"),
         ("x*sin(1/x)", "its derivative is not square-integrable at x = 0"),
+        ("3-1/(1-log(abs(x)))", "its derivative is not square-integrable at x = 0"),  # whose limit is 3
+        ("1/(1+log(abs(x))^2)", "its derivative is not square-integrable at x = 0"),
+        ("log(log(2+1/abs(x)))", "is unbounded at x = 0"),
+        ("exp(-1/relu(1-x^2))", "division by zero, at x = -64 and all around it"),
     ],
 )
 def test_what_is_no_activation_is_refused(text: str, said: str) -> None:

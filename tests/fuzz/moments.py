@@ -73,6 +73,18 @@ FUNCTIONS: dict[str, Callable[..., Values]] = {
     "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
     "elu": lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0))),
     "selu": lambda x: _LAMBDA * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0.0))),
+    "relu6": lambda x: np.clip(x, 0.0, 6.0),
+    "hardtanh": lambda x: np.clip(x, -1.0, 1.0),
+    "hardsigmoid": lambda x: np.clip(x + 3, 0.0, 6.0) / 6,
+    "hardswish": lambda x: x * np.clip(x + 3, 0.0, 6.0) / 6,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "softshrink": lambda x, least=0.5: np.maximum(x - least, 0.0) - np.maximum(-x - least, 0.0),
+    "tanhshrink": lambda x: x - np.tanh(x),
+    "squareplus": lambda x, b=4.0: (x + np.sqrt(x * x + b)) / 2,
+    "celu": lambda x, alpha=1.0: np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha),
+    "logsigmoid": lambda x: -np.logaddexp(0.0, -x),
+    "quick_gelu": lambda x: x * special.expit(1.702 * x),
+    "arctan": np.arctan,
     "gaussian": lambda x, sigma=1.0: np.exp(-((x / sigma) ** 2) / 2) / (sigma * math.sqrt(2 * math.pi)),
 }
 

@@ -198,13 +198,18 @@ def _limit(text: str, near: float, place: Ball, side: int, tree: Tree) -> Ball:
             half = len(sizes) // 2
             if len({bool(move > 0) for move in moves}) == 2 and max(sizes[half:]) <= 2 * max(sizes[:half]):
                 raise InputError(f"{text} has no limit at x = {near:.6g}; phi must be continuous")
-            raise InputError(f"{text} is unbounded at x = {near:.6g}; phi must be finite everywhere")
+            if abs(values[6] - values[2]) > 0.9 * abs(values[2] - values[0]):  # from n to 2n, as log n moves or more
+                raise InputError(f"{text} is unbounded at x = {near:.6g}; phi must be finite everywhere")
+            raise _steep(text, near)
         steep = arb(2) ** (_DISTANCES.step / 2 - 1e-6)
         if all(abs(b) > abs(a) * steep for a, b in pairwise(slopes[-3:])):  # like 1/√x or worse
-            raise InputError(
-                f"{text}: its derivative is not square-integrable at x = {near:.6g}, so that chi is infinite"
-            )
+            raise _steep(text, near)
         return value if value.is_finite() else values[-1] + arb(0, 2 * last.upper())
+
+
+def _steep(text: str, near: float) -> InputError:
+    """Return the refusal of a φ with too steep a slope."""
+    return InputError(f"{text}: its derivative is not square-integrable at x = {near:.6g}, so that chi is infinite")
 
 
 def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, near: float) -> list[Ball]:
@@ -213,7 +218,7 @@ def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, nea
     for bits in (_BITS, 2 * _BITS, 4 * _BITS):
         with working_precision(bits):
             x = place.mid() + side * arb(2) ** -n
-            found = real_program(*trees)(x)
+            found = real_program(*((alternatives(t, x) or [t])[0] for t in trees))(x)
         if all(ball.is_finite() for ball in found) and found[0].rad() <= abs(found[0].mid()) * arb(2) ** -_ALIKE:
             return found
     if all(ball.is_finite() for ball in found):

@@ -78,10 +78,10 @@ def _reflected(t: Tree, a: list[Tree]) -> Tree:
         return simplified(t.head, *a)
     signs = [_exact_ratio(mirrored, own) for mirrored, own in zip(a, t.arguments, strict=True)]
     a = [own if sign == 1 else mirrored for sign, mirrored, own in zip(signs, a, t.arguments, strict=True)]
-    if t.word in ("max", "min") and all(
-        ratio(one, other) == 1 for one, other in zip(a, t.arguments[::-1], strict=True)
-    ):
-        return t
+    if t.word in ("max", "min"):  # max(u, v) is v + relu(u − v), and relu(−w) is relu(w) − w
+        apart = ratio(*(simplified("-", *pair) for pair in (a, t.arguments)))
+        if apart in (1, -1):
+            return simplified("+", t, simplified("-", a[1], t.arguments[1 if apart == 1 else 0]))
     if signs[0] != -1:
         return node(t.head, *a)
     found = reflected_function(t)  # f(−u) in terms of f(u)
