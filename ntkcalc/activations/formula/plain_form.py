@@ -274,19 +274,19 @@ def _root(u: Tree) -> Tree:
         return node("exp", times(number(Fraction(1, 2)), u.arguments[0]))
     c, v = _multiple(u)
     if v is ONE and c >= 0:
-        exact = _rational_root(c)
-        return node("sqrt", u) if exact is None else number(exact)
+        root = _rational_root(c)
+        return node("sqrt", u) if root is None else number(root)
     if c > 0 and _is_square(v):
         return times(_root(number(c)), _root(v))
     if u.word in ("*", "/") and any(a.head == "exp" for a in u.arguments):
         return (times if u.word == "*" else over)(*map(_root, u.arguments))
     row = None if u.constant else polynomial(u)
     if row is not None and all(lower is ZERO for lower in row[:-1]):
-        c = row[-1].number
-        if c == 0:
+        n = row[-1].number
+        if n == 0:
             return ZERO
-        if c and c > 0 and len(row) % 2:
-            return times(node("sqrt", number(c)), whole_power(node("abs", X), len(row) // 2))
+        if n and n > 0 and len(row) % 2:
+            return times(_root(number(n)), whole_power(node("abs", X), len(row) // 2))
     return node("sqrt", u)
 
 
@@ -329,6 +329,8 @@ def _is_plainly_positive(t: Tree) -> bool:
 
 def _logarithm_of_one_and(v: Tree) -> Tree:
     """Return ln(1 + v)."""
+    if v.number is not None and v.number >= 1:
+        return _logarithm(number(1 + v.number))
     return node("softplus", *v.arguments) if v.head == "exp" else node("log1p", v)
 
 

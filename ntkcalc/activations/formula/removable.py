@@ -31,11 +31,13 @@ from ntkcalc.activations.formula.trees import (
     Tree,
     X,
     in_order,
+    minus,
     negated,
     node,
     number,
     numbers_of,
     over,
+    plus,
     rebuilt,
     simplified,
 )
@@ -140,9 +142,9 @@ def _divided(top: Tree, w: Tree) -> Tree | None:
 
 @lru_cache(maxsize=256)
 def limit_places(tree: Tree) -> tuple[Tree, ...]:
-    """Return constants at which quotients in a tree have limits: 0, and plain zeros of what is divided by."""
+    """Return constants at which quotients in a tree have limits: 0, and plain zeros of what is divided or divides."""
     quotients = [t for t, _ in singular_nodes(tree) if t.word == "/"]
-    places = dict.fromkeys([ZERO, *(c for t in quotients for c in _plain_zeros(t.arguments[1]))])
+    places = dict.fromkeys([ZERO, *(c for t in quotients for u in t.arguments[::-1] for c in _plain_zeros(u))])
     return tuple(c for c in [*places][:_MOST_PLACES] if any(_limit(t, c) is not None for t in quotients))
 
 
@@ -152,7 +154,7 @@ def zero_places(tree: Tree) -> tuple[Tree, ...]:
 
 
 def _plain_zeros(v: Tree) -> Iterator[Tree]:
-    """Yield zeros of a tree that people write: of lines, of polynomials if they are rational, of tanh(x − 1)."""
+    """Yield zeros of a tree that people write: of lines, of rational polynomials by square roots, of tanh(x − 1)."""
     try:
         row = polynomial(v) or []
     except InputError:  # of a high degree
@@ -162,11 +164,21 @@ def _plain_zeros(v: Tree) -> Iterator[Tree]:
         yield negated(over(*row))
     elif 2 < len(numbers) <= _MOST_DEGREE:
         for factor, _ in flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in numbers]).numer().factor()[1]:
-            if factor.degree() == 1:
-                yield number(Fraction(-int(factor[0]), int(factor[1])))
-    elif not row and (v.word in ("*", "/", "neg") or v.word in _NAME):
+            yield from _roots([*map(int, factor.coeffs())])
+    elif not numbers and (v.word in ("*", "/", "neg") or v.word in _NAME):
         for a in v.arguments[: 1 if v.word == "/" else None]:
             yield from _plain_zeros(a)
+
+
+def _roots(row: list[int]) -> Iterator[Tree]:
+    """Return the real roots of an irreducible c + bx or c + bx + ax², of nothing of a higher degree."""
+    if len(row) == 2:
+        yield number(Fraction(-row[0], row[1]))
+    elif len(row) == 3:
+        c, b, a = row
+        middle, square = number(Fraction(-b, 2 * a)), Fraction(b * b - 4 * a * c, 4 * a * a)
+        if square > 0:
+            yield from (sum_of(middle, node("sqrt", number(square))) for sum_of in (plus, minus))
 
 
 @lru_cache(maxsize=256)

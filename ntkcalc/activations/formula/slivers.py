@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from fractions import Fraction
 from functools import cached_property, reduce
 
 from flint import arb
@@ -21,13 +20,13 @@ from ntkcalc.activations.formula.plain_form import radicands
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import zero_places
+from ntkcalc.activations.formula.symmetry import ratio
 from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
     X,
     folded,
     number,
-    numbers_of,
     over,
     plus,
     simplified,
@@ -88,15 +87,17 @@ class Sliver(Segment):
 
     def _log_mass(self, tree: Tree, times: int, log_width: float) -> float:
         """Return such a bound for a formula that is not finite at an end or at a zero inside."""
-        low, high = exact(self.left), exact(self.right)
-        places: list[tuple[Fraction, tuple[int, ...]]] = [(low, (1,)), (high, (-1,))]
-        places += [(c.number, (1, -1)) for c in zero_places(tree) if c.number is not None and low < c.number < high]
+        places: list[tuple[Tree, tuple[int, ...]]]
+        places = [(number(exact(end)), (side,)) for end, side in ((self.left, 1), (self.right, -1))]
+        with working_precision(_PRECISION - math.floor(log_width)):
+            zeros = [(c, real_program(c)(None)[0]) for c in zero_places(tree)]
+        places += [(c, (1, -1)) for c, place in zeros if self.left < place and place < self.right]
         return min(
             log_total([_log_mass_beside(tree, c, side, times, log_width) for side in sides]) for c, sides in places
         )
 
 
-def _log_mass_beside(tree: Tree, c: Fraction, side: int, times: int, log_width: float) -> float:
+def _log_mass_beside(tree: Tree, c: Tree, side: int, times: int, log_width: float) -> float:
     """Return log2 of a bound on the integral of |φ|^times over an interval with an end c, ∞ for none.
 
     A formula that has no real value there is none that holds there.
@@ -113,17 +114,23 @@ def _log_mass_beside(tree: Tree, c: Fraction, side: int, times: int, log_width: 
     return times * g.log_value(g.start) + log_width + 1e-6 if g is not None and g.falls else math.inf
 
 
-def _reciprocal(tree: Tree, end: Fraction, side: int) -> Tree:
+def _reciprocal(tree: Tree, end: Tree, side: int) -> Tree:
     """Return tree(end + side/x), polynomials in x expanded about the end."""
     step = over(number(side), X)
 
     def moved(t: Tree, arguments: list[Tree]) -> Tree:
-        row = [] if t.constant else numbers_of(polynomial(t) or []) or []
+        row = [] if t.constant else polynomial(t) or []
         if not row:
             return simplified(t.head, *arguments)
         for i in range(len(row)):
             for j in reversed(range(i, len(row) - 1)):
-                row[j] += end * row[j + 1]
-        return reduce(lambda value, c: plus(times(value, step), number(c)), reversed(row), ZERO)
+                row = [*row[:j], _sum(row[j], times(end, row[j + 1])), *row[j + 1 :]]
+        return reduce(lambda value, c: plus(times(value, step), c), reversed(row), ZERO)
 
     return folded(tree, moved)
+
+
+def _sum(a: Tree, b: Tree) -> Tree:
+    """Return a sum of constants, 0 where it is proven to be that."""
+    found = plus(a, b)
+    return ZERO if found.number is None and ratio(found, ZERO) is not None else found

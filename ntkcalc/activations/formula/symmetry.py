@@ -108,6 +108,10 @@ def _fraction(c: Any) -> Fraction:
     return Fraction(int(c.p), int(c.q))
 
 
+def _rational(c: Fraction) -> Any:
+    return flint.fmpq(c.numerator, c.denominator)
+
+
 class _Rational:
     """Quotients of polynomials in x, constants and atoms."""
 
@@ -120,6 +124,8 @@ class _Rational:
         context = flint.fmpq_mpoly_ctx.get(tuple(names), "lex")
         self.generators = dict(zip((X, *atoms), context.gens(), strict=True))
         self.one = context.constant(1)
+        roots = ((t.arguments[0].number, g) for t, g in self.generators.items() if t.word == "sqrt")
+        self.zeros = [g * g - _rational(n) * self.one for n, g in roots if n is not None]  # (√n)² − n
 
     def quotient(self, tree: Tree) -> _Quotient:
         """Return a tree as a quotient."""
@@ -134,7 +140,7 @@ class _Rational:
         if generator is not None:
             return _exponential(t, generator, self.one)
         if t.number is not None:
-            return flint.fmpq(t.number.numerator, t.number.denominator) * self.one, self.one
+            return _rational(t.number) * self.one, self.one
         known = [part for part in parts if part is not None]
         if t.word not in _ARITHMETIC or len(known) < len(parts):
             return None
@@ -148,9 +154,14 @@ class _Rational:
             found = top * under + other, bottom * under
         else:
             found = (-top if t.word == "neg" else top) * other, bottom * under
+        found = self.reduced(found[0]), self.reduced(found[1])
         if max(map(len, found)) > _MOST_TERMS:
             raise _UnknownError
         return found
+
+    def reduced(self, polynomial: Any) -> Any:
+        """Return a polynomial in the generators with n for (√n)²."""
+        return reduce(lambda rest, zero: rest % zero, self.zeros, polynomial)
 
     def functions_in(self, polynomial: Any) -> bool:
         """Return whether functions of x are in a polynomial in the generators."""
@@ -245,8 +256,7 @@ def with_degree(part: Tree) -> int | None:
 
 def as_polynomial(tree: Tree) -> Tree:
     """Return a tree as a polynomial in x where it is proven to be one, after writing it by few functions."""
-    functions = _outermost(tree)
-    if all(f is X or f.constant for f in functions) or any(map(_partly_real, functions)):
+    if polynomial(tree) is not None or any(map(_partly_real, _outermost(tree))):
         return tree
     found = _polynomial(_by_few_functions(tree, {}))
     if found is None:
@@ -265,10 +275,10 @@ def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any, Any] | None:
         if top == 0:
             return field, top, field.one, bottom
         fixed = not (field.functions_in(bottom) or bottom.degrees()[0])  # √2, but no x
-        quotient, rest = (top, 0) if fixed else divmod(top, bottom)
+        quotient, rest = (top, top * 0) if fixed else divmod(top, bottom)
     except (_UnknownError, ZeroDivisionError):
         return None
-    if rest != 0 or field.functions_in(quotient):
+    if field.reduced(rest) != 0 or field.functions_in(quotient):
         return None
     return field, quotient, bottom if fixed else field.one, bottom
 
