@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -746,16 +747,25 @@ def test_kinks_at_ends_of_cells_are_found(text: str, w: Fraction) -> None:
     assert abs(activation(text).hermite(0, 90)[0] - (2 - 4 * sum(waves)) / ctx.pi) < 2.0**-89
 
 
-@pytest.mark.parametrize("place", ["1/3", "0.3", "1"])
+PLACES: dict[str, Callable[[], Any]] = {
+    "1/3": lambda: mpmath.mpf(1) / 3,
+    "0.3": lambda: mpmath.mpf("0.3"),
+    "1": lambda: mpmath.mpf(1),
+    "pi": lambda: +mpmath.pi,
+    "sqrt(2)": lambda: mpmath.sqrt(2),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("power", ["0.75", "1.5"])
 def test_means_of_powers_of_distances_are_their_closed_forms(place: str, power: str) -> None:
     """E|Z − c|^p = 2^{p/2} Γ((p + 1)/2) ₁F₁(−p/2; 1/2; −c²/2)/√π, at numbers of few bits and at others."""
-    c, p = Fraction(place), Fraction(power)
+    p = Fraction(power)
     dual = activation(f"abs(x-{place})^{power}").dual
 
     def mean(p: Fraction) -> mpmath.mpf:
         half = mpmath.mpf(p.numerator) / p.denominator / 2
-        bend = mpmath.hyp1f1(-half, 0.5, -(mpmath.mpf(c.numerator) ** 2) / c.denominator**2 / 2)
+        bend = mpmath.hyp1f1(-half, 0.5, -(PLACES[place]() ** 2) / 2)
         return 2**half * mpmath.gamma(half + 0.5) * bend / mpmath.sqrt(mpmath.pi)
 
     with mpmath.workdps(30):
@@ -764,12 +774,40 @@ def test_means_of_powers_of_distances_are_their_closed_forms(place: str, power: 
         assert abs(real(context(100), dual.slope_square(80)) / slope - 1) < 1e-22
 
 
-def test_next_to_an_essential_singularity_at_a_third_means_are_those_of_quadrature() -> None:
-    dual = activation("exp(-1/(x-1/3)^2)").dual
+@pytest.mark.parametrize("place", ["1/3", "pi"])
+def test_next_to_an_essential_singularity_means_are_those_of_quadrature(place: str) -> None:
+    dual = activation(f"exp(-1/(x-{place})^2)").dual
     with mpmath.workdps(25):
-        c = mpmath.mpf(1) / 3
-        ends = [-14, -4, -1, c, 1, 2, 5, 14]
+        c = PLACES[place]()
+        ends = [-14, -4, -1, *sorted([c, 1, 2, 5]), 14]
         square = mpmath.quad(lambda x: mpmath.exp(-2 / (x - c) ** 2) * mpmath.npdf(x), ends)
         slope = mpmath.quad(lambda x: 4 * mpmath.exp(-2 / (x - c) ** 2) / (x - c) ** 6 * mpmath.npdf(x), ends)
         assert abs(real(context(100), dual.mean_square(60)) / square - 1) < 1e-17
         assert abs(real(context(100), dual.slope_square(60)) / slope - 1) < 1e-17
+
+
+def test_what_is_smooth_and_ends_has_the_means_of_quadrature() -> None:
+    dual = activation("step(1-x^2)*exp(-1/(1-x^2))").dual
+    with mpmath.workdps(25):
+        ends = [-1, -0.9, -0.5, 0, 0.5, 0.9, 1]
+        square = mpmath.quad(lambda x: mpmath.exp(-2 / (1 - x * x)) * mpmath.npdf(x), ends)
+        slope = mpmath.quad(
+            lambda x: (2 * x / (1 - x * x) ** 2) ** 2 * mpmath.exp(-2 / (1 - x * x)) * mpmath.npdf(x), ends
+        )
+        assert abs(real(context(100), dual.mean_square(60)) / square - 1) < 1e-17
+        assert abs(real(context(100), dual.slope_square(60)) / slope - 1) < 1e-17
+
+
+@pytest.mark.parametrize("text", ["(log(x^2+1)-log(2))/(x-1)", "(x-1)/(exp(x)-e)"])
+def test_quotients_of_what_vanishes_at_1_have_the_coefficients_of_quadrature(text: str) -> None:
+    found, ends = activation(text).hermite(3, 60), ["0.5", "1", "1.5"]
+    assert all(abs(float(c / mean(text, k, ends)) - 1) < 1e-14 for k, c in enumerate(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"), [("(x^2-2)/(x-sqrt(2))", "x+sqrt(2)"), ("(x^2-x-1)/(x-(1+sqrt(5))/2)", "x-(1-sqrt(5))/2")]
+)
+def test_roots_of_numbers_are_numbers_whose_squares_are_known(text: str, same: str) -> None:
+    found, expected = (activation(t).hermite(2, 80) for t in (text, same))
+    assert found[2] == 0
+    assert all(abs(a - b) <= 2.0**-78 * abs(b) for a, b in zip(found, expected, strict=True))

@@ -120,16 +120,16 @@ def _newton(u: Tree, slope: Tree, bounds: Sequence[Ball], least: float) -> Ball 
     return None
 
 
-def alternatives(tree: Tree, box: Ball) -> list[Tree]:
-    """Return all plain formulas that a tree may be on a real ball."""
+def alternatives(tree: Tree, box: Ball, bits: int = _PRECISION) -> list[Tree]:
+    """Return all plain formulas that a tree may be on a real ball, as signs in so many bits tell."""
     found = first_branch(tree)
     if found is None:
         return [tree]
     node, choice = found
-    with working_precision(_PRECISION):
+    with working_precision(bits):
         sign = _sign(_value(choice.decider, box))
     kept = [t for t, own in ((choice.above, 1), (choice.below, -1)) if sign != -own]
-    return list(dict.fromkeys(t for chosen in kept for t in alternatives(taken(tree, node, chosen), box)))
+    return list(dict.fromkeys(t for chosen in kept for t in alternatives(taken(tree, node, chosen), box, bits)))
 
 
 def taken(tree: Tree, branching: Tree, formula: Tree) -> Tree:

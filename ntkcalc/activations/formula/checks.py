@@ -218,7 +218,8 @@ def _values_at(trees: list[Tree], place: Ball, side: int, n: int, text: str, nea
     for bits in (_BITS, 2 * _BITS, 4 * _BITS):
         with working_precision(bits):
             x = place.mid() + side * arb(2) ** -n
-            found = real_program(*((alternatives(t, x) or [t])[0] for t in trees))(x)
+            taken = [alternatives(t, x, bits) for t in trees]  # relu(x)^0.75 has the slope 0 where relu(x) is 0
+            found = real_program(*(one[0] if len(one) == 1 else t for t, one in zip(trees, taken, strict=True)))(x)
         if all(ball.is_finite() for ball in found) and found[0].rad() <= abs(found[0].mid()) * arb(2) ** -_ALIKE:
             return found
     if all(ball.is_finite() for ball in found):

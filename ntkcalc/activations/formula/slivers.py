@@ -46,7 +46,7 @@ class Sliver(Segment):
     def log_sizes(self) -> tuple[float, float]:
         """log2 of bounds on |φ| and |φ'|, whichever formula holds."""
         rows = ([*self.trees], [derivative(t) for t in self.trees])
-        with working_precision(_PRECISION):  # a ball is that of where its formula is real
+        with working_precision(self._bits):  # a ball is that of where its formula is real
             box, values = self.whole, Range(self.left, self.right)
             size, slope = (
                 max(map(min, map(log2_upper, real_program(*row)(box)), (u.log_size for u in ranges(row, values))))
@@ -54,6 +54,11 @@ class Sliver(Segment):
                 for row in rows
             )
         return size, slope
+
+    @property
+    def _bits(self) -> int:
+        """A precision in which its ends are told from places next to it."""
+        return _PRECISION + 2 * max(0, -math.floor(log2_upper(self.right - self.left)))
 
     @property
     def farthest(self) -> float:
@@ -89,7 +94,7 @@ class Sliver(Segment):
         """Return such a bound for a formula that is not finite at an end or at a zero inside."""
         places: list[tuple[Tree, tuple[int, ...]]]
         places = [(number(exact(end)), (side,)) for end, side in ((self.left, 1), (self.right, -1))]
-        with working_precision(_PRECISION - math.floor(log_width)):
+        with working_precision(self._bits):
             zeros = [(c, real_program(c)(None)[0]) for c in zero_places(tree)]
         places += [(c, (1, -1)) for c, place in zeros if self.left < place and place < self.right]
         return min(
