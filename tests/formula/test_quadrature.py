@@ -24,8 +24,8 @@ from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, log_total, to_real, working_precision
 from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
+from ntkcalc.activations.formula.functions import OVER, WORDS
 from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
-from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.growth import growth
 from ntkcalc.activations.formula.hermite_sums import hermite_sums
@@ -570,6 +570,28 @@ def test_removable_singularities_are_removed(text: str) -> None:
 @pytest.mark.parametrize("text", ["1/(x-0.3)", "tan(x)", "exp(x^2/3)", "1/(1+x)^2", "log(x)", "exp(exp(x))"])
 def test_poles_and_growth_have_no_strip(text: str) -> None:
     assert quadrature_dual(tree(text), text) is None
+
+
+@pytest.mark.parametrize("name", OVER)
+@given(
+    st.floats(-0.9, 40),
+    st.sampled_from([1e-12, 1e-3, 0.4, 3.0, 50.0]),
+    st.sampled_from([0.0, 0.01, 0.7]),
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6),
+)
+def test_boxes_of_quotients_by_the_argument_hold_the_values_inside(
+    name: str, left: float, width: float, height: float, inside: list[tuple[float, float]]
+) -> None:
+    """f(u)/u, also where 0 is in the box, from f itself."""
+    with working_precision(80):
+        box = acb(arb(left).union(arb(left + width)), arb(0).union(arb(height)))
+        field, u = (ComplexBalls(), box) if height else (RealBalls(), box.real)
+        held = getattr(field, name)(u)
+        for s, t in inside:
+            z = acb(left + s * width, t * height)
+            value = program([node(OVER[name], X)], ComplexBalls())(z)[0] / z
+            if held.is_finite() and value.is_finite():
+                assert held.overlaps(value if height else value.real)
 
 
 @pytest.mark.parametrize("text", [t for t in SMOOTH if "^0.3" not in t])

@@ -283,13 +283,19 @@ class _Balls:
 
 
 def _over(name: str) -> Callable[[Any, Ball], Ball]:
-    """Return f(u)/u; of coarse balls near 0 by a mean of f' over the segments from 0 to u."""
+    """Return f(u)/u; of coarse balls near 0 by a mean of f' over the segments from 0 to u.
+
+    Real ones that hold no 0 have it from their ends where f is convex or concave on each side of 0, as all but waves.
+    """
     slope = outer_derivative(node(name, X))
 
     def run(self: _Balls, u: Ball) -> Ball:
         plain = getattr(self, name)(u) / u
         if u.rad() < abs(u).upper() / 16:
             return plain
+        if self.kind is arb and name not in _WAVES and u.is_finite() and not u.contains(0):
+            low, high = (getattr(self, name)(end) / end for end in (u.lower(), u.upper()))
+            return low.union(high)
         zero = arb(0)
         hull = acb(u.real.union(zero), u.imag.union(zero)) if isinstance(u, acb) else u.union(zero)
         mean = program([slope], self)(hull)[0]
@@ -297,6 +303,8 @@ def _over(name: str) -> Callable[[Any, Ball], Ball]:
 
     return run
 
+
+_WAVES = ("sin", "sinc_slope")
 
 for _name, _of in OVER.items():
     setattr(_Balls, _name, _over(_of))

@@ -195,7 +195,7 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
 def _value(u: Tree, x: Ball) -> Ball:
     """Return a ball of a tree, of its limits where both parts of a quotient vanish, in the present precision."""
     found = real_program(u)(x)[0]
-    if not found.is_finite():
+    if found.contains(0) and _removed(u) is not u:  # what is not finite does, too
         found = real_program(_removed(u))(x)[0]
     return found if found.is_finite() else with_limits(_quotients_apart(u), real_program)(x)[0]
 
