@@ -493,6 +493,10 @@ def test_branches_that_agree_everywhere_are_the_one_they_are() -> None:
         ("min(exp(x),exp(x)+1)", "exp(x)"),  # what decides is −1
         ("max(x,x+1e-20*sin(x))-x", "1e-20*relu(sin(x))"),
         ("min(abs(x)^199,x)", "min(relu(x)^199,x)"),
+        ("relu(squareplus(x))", "squareplus(x)"),
+        ("max(x,squareplus(x))", "squareplus(x)"),
+        ("min(2*x,x-sqrt(x*x+1))", "x-sqrt(x*x+1)"),
+        ("log(x+sqrt(x^2+4))", "asinh(x/2)+log(2)"),
     ],
 )
 @pytest.mark.quick(5)

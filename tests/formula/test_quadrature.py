@@ -442,6 +442,7 @@ def test_what_is_zero_far_out_is_known_to_be() -> None:
 FAR_OUT = [
     *("log(cosh(x))", "sqrt(cosh(x))", "exp(-x^2)*exp(x)", "exp(x^2/9)*exp(-x)", "atan(tanh(x))", "asinh(tanh(x))"),
     *("softplus(tanh(x))", "log(2+sin(x))", "exp(sin(x))", "sin(x^2)", "log(sinh(x)^2+1)", "sinh(x)/x"),
+    *("1/squareplus(x)", "sqrt(sqrt(x^2+1)-x)", "exp(2*x-2*sqrt(x^2+3))"),
 ]
 
 

@@ -18,7 +18,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, log2_upper, real_program, working_precision
 from ntkcalc.activations.formula.derivatives import derivative
-from ntkcalc.activations.formula.plain_form import Branch, branch, plain, replaced
+from ntkcalc.activations.formula.plain_form import Branch, branch, of_same_sign, plain, replaced
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import with_limits, without_removable_singularities
 from ntkcalc.activations.formula.symmetry import cancelled, one_quotient
@@ -147,7 +147,7 @@ def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
         return None
     written = one_quotient(found[1].decider)
     shorter = len(list(in_order(written))) < len(list(in_order(found[1].decider)))
-    return (found[0], replace(found[1], decider=written)) if shorter and written is not ZERO else found
+    return (found[0], replace(found[1], decider=of_same_sign(written))) if shorter and written is not ZERO else found
 
 
 def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:

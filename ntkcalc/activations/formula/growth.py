@@ -21,11 +21,11 @@ from ntkcalc.activations.formula.branches import first_branch, taken
 from ntkcalc.activations.formula.derivatives import outer_derivative
 from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS
 from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.plain_form import Branch, branch
+from ntkcalc.activations.formula.plain_form import Branch, beside_root, branch
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, minus, node
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -193,7 +193,11 @@ class _Region:
         if not a:
             return _algebraic(self.field.number(t.number) if t.number is not None else self.field.constant(t.word))
         if t.word in _ARITHMETIC:
-            return _ARITHMETIC[t.word](self, *a)
+            found = _ARITHMETIC[t.word](self, *a)
+            beside = beside_root(t) if found.factor.contains(0) else None
+            if beside is None:
+                return found
+            return self.divide(_algebraic(_number(beside.rest)), self.form(minus(beside.root, beside.u), x))
         if t.word == "power" and t.arguments[1].number is not None:
             return self.power(a[0], t.arguments[1].number)
         choice = branch(t)

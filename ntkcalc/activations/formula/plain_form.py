@@ -297,14 +297,13 @@ def _rational_root(c: Fraction) -> Fraction | None:
 
 
 def _logarithm(u: Tree) -> Tree:
-    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus, of v + √(1 + v²) as asinh."""
+    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus, of v + √(d + v²) as ln √d + asinh(v/√d)."""
     if u.head == "+" and ONE in u.arguments:
         return _logarithm_of_one_and(u.arguments[1] if u.arguments[0] is ONE else u.arguments[0])
-    if u.head == "+":
-        for v, root in (u.arguments, u.arguments[::-1]):
-            row = polynomial(root.arguments[0]) if root.head == "sqrt" else None
-            if row is not None and row == polynomial(plus(times(v, v), ONE)):
-                return node("asinh", v)
+    beside = beside_root(u)
+    if beside is not None and beside.factor == 1 and beside.rest > 0:
+        scale = _root(number(beside.rest))
+        return plus(_plain(node("asinh", over(beside.u, scale))), _logarithm(scale))
     if u is ONE:
         return ZERO
     if _is_square(u) and not u.constant:
@@ -365,15 +364,15 @@ def branch(t: Tree) -> Branch | None:
         return None
     values = dict(zip(VARIABLES, t.arguments, strict=False))
     decider, above, below = (rebuilt(definition(text), _plain, values) for text in texts)
-    return Branch(_of_same_sign(decider), above, below)
+    return Branch(of_same_sign(decider), above, below)
 
 
 def _decided_by_zero(t: Tree) -> bool:
     """Return whether what decides a branch is plainly 0 everywhere, as in max(u, u); sign and step are 0 at 0."""
-    return polynomial(_of_same_sign(reduce(minus, t.arguments))) == [ZERO]
+    return polynomial(of_same_sign(reduce(minus, t.arguments))) == [ZERO]
 
 
-def _of_same_sign(u: Tree) -> Tree:
+def of_same_sign(u: Tree) -> Tree:
     """Return a tree with u's sign, but for single points.
 
     It has products for quotients, u for tanh u and the like, and no factors that are positive.
@@ -386,11 +385,36 @@ def _of_same_sign(u: Tree) -> Tree:
         elif t.head in ("*", "/", "neg") and not t.constant:
             rest += t.arguments[::-1]
             factors += [number(-1)] if t.head == "neg" else []
+        elif (beside := beside_root(t)) is not None and beside.rest > 0:
+            factors.append(number(beside.factor))
         else:
             factors.append(t)
     counted = Counter(factors)
     kept = (whole_power(t, 2 - n % 2) for t, n in counted.items() if t.constant or not _positive(t, n))
     return reduce(times, kept, ONE)
+
+
+@dataclass(frozen=True)
+class BesideRoot:
+    """A sum t = u + c√w with a rest d = c²w − u² that is a number: t is d/(c√w − u), also where u is nearly −c√w."""
+
+    u: Tree
+    root: Tree  # c√w
+    factor: Fraction  # c
+    rest: Fraction  # d, not 0
+
+
+def beside_root(t: Tree) -> BesideRoot | None:
+    """Return the parts of such a sum."""
+    if t.word in ("+", "-") and not t.constant:
+        a, b = t.arguments[0], t.arguments[1] if t.head == "+" else negated(t.arguments[1])
+        for u, root in ((a, b), (b, a)):
+            c, r = _multiple(root)
+            if r.head == "sqrt":
+                row = polynomial(minus(times(number(c * c), r.arguments[0]), times(u, u))) or []
+                if len(row) == 1 and row[0].number:
+                    return BesideRoot(u, root, c, row[0].number)
+    return None
 
 
 def _positive(t: Tree, n: int) -> bool:
