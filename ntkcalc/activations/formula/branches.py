@@ -159,7 +159,7 @@ def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
         with working_precision(bits):
             rising = _sign(_value(slope, left.union(right)))
             if not rising and slope is u:
-                rising = ranges([u], Range(left, right))[0].sign
+                rising = sign_of_range(u, Range(left, right), between(left, right))
         if rising:
             m = len(chain) - 1
             for end, step, sign in ((left, 1, rising), (right, -1, rising * (-1) ** m)):
@@ -168,6 +168,13 @@ def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
             return 0
         slope = _derivative(slope)
     return 0
+
+
+def sign_of_range(u: Tree, line: Range, inside: Ball) -> int:
+    """Return the sign of a tree on a line with a point inside, but for single points: that of sin(x) − 1 is −1."""
+    values = ranges([u], line)[0]
+    sign = 1 if values.low >= 0 else -1 if values.high <= 0 else 0
+    return sign if sign and (values.sign or _sign_at(u, inside) == sign) else 0
 
 
 def _sign(value: Ball) -> int:

@@ -17,7 +17,7 @@ from functools import cache, reduce
 from flint import acb, arb
 
 from ntkcalc.activations.formula.balls import Ball, ComplexBalls, log2_upper, real_program, working_precision
-from ntkcalc.activations.formula.branches import first_branch, taken
+from ntkcalc.activations.formula.branches import first_branch, sign_of_range, taken
 from ntkcalc.activations.formula.derivatives import outer_derivative
 from ntkcalc.activations.formula.functions import OVER, SMOOTH, WORDS
 from ntkcalc.activations.formula.grammar import parsed
@@ -25,7 +25,7 @@ from ntkcalc.activations.formula.plain_form import Branch, beside_root, branch
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, around, ranges
 from ntkcalc.activations.formula.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, minus, node
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, X, in_order, node
 
 _PRECISION = 64
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
@@ -111,11 +111,13 @@ def growth(tree: Tree, start: float, height: float, sign: int) -> Growth | None:
 def far_formula(tree: Tree, start: float, sign: int) -> Tree | None:
     """Return the plain formula that a tree with branches is for all sign · x ≥ start, None where that is not proven."""
     with working_precision(_PRECISION):
+        end = Range(low=arb(start))
         while (found := first_branch(tree)) is not None:
             node, choice = found
             regions = _regions(choice.decider, start, 0.0)
             directions = (region.direction_of(choice, region.line(sign)) for region in regions)
             direction = next(filter(None, directions), 0)
+            direction = direction or sign_of_range(choice.decider, end if sign > 0 else -end, arb(sign * start))
             if not direction:
                 return None
             tree = taken(tree, node, choice.above if direction > 0 else choice.below)
@@ -197,7 +199,8 @@ class _Region:
             beside = beside_root(t) if found.factor.contains(0) else None
             if beside is None:
                 return found
-            return self.divide(_algebraic(_number(beside.rest)), self.form(minus(beside.root, beside.u), x))
+            apart = self.subtract(self.form(beside.root, x), self.form(beside.u, x))
+            return self.divide(_algebraic(_number(beside.rest)), apart)
         if t.word == "power" and t.arguments[1].number is not None:
             return self.power(a[0], t.arguments[1].number)
         choice = branch(t)

@@ -131,11 +131,21 @@ _OF_ATAN = {"sin": "x/sqrt(1 + x*x)", "cos": "1/sqrt(1 + x*x)"}
 
 
 def _product(t: Tree) -> Tree:
-    """Return √n √n as n, and a multiple of a multiple as one."""
+    """Return √n √n as n, exponentials as one, and a multiple of a multiple as one."""
     a, b = t.arguments
+    if a.head == b.head == "exp":
+        return _plain(node("exp", _plain(plus(*a.arguments, *b.arguments))))
     if a is b and a.head == "sqrt" and (a.arguments[0].number or 0) > 0:
         return a.arguments[0]
     return _once(t) if a.number or b.number else t
+
+
+def _quotient(t: Tree) -> Tree:
+    """Return a quotient of exponentials, and a part of a multiple, as one."""
+    a, b = t.arguments
+    if a.head == b.head == "exp":
+        return _plain(node("exp", _plain(minus(*a.arguments, *b.arguments))))
+    return _once(t) if b.number else t
 
 
 def _once(t: Tree) -> Tree:
@@ -169,6 +179,8 @@ _INVERSES = {"log": "exp", "log1p": "expm1", "asinh": "sinh", "sinh": "asinh"}
 def _power(base: Tree, exponent: Tree) -> Tree:
     """Return base^exponent: products for whole exponents, else a power of something positive."""
     n = exponent.number
+    if base.head == "exp":
+        return _plain(node("exp", _plain(times(exponent, base.arguments[0]))))
     if n is not None and n.denominator == 1:
         if abs(n) > MOST_POWER:
             raise InputError(f"a whole exponent is at most {MOST_POWER}, got {text_of(exponent)}")
@@ -176,8 +188,6 @@ def _power(base: Tree, exponent: Tree) -> Tree:
         return power if n >= 0 else over(ONE, power)
     if base is ZERO and ((n or 0) > 0 or (exponent.word in SMOOTH and SMOOTH[exponent.word].positive)):
         return ZERO
-    if base.head == "exp":
-        return node("exp", times(exponent, base.arguments[0]))
     if n == Fraction(1, 2):
         return _root(base)
     if n is not None and _is_square(base):
@@ -337,7 +347,7 @@ _RULES: dict[str, Callable[[Tree], Tree]] = {
     "+": _sum,
     "-": _sum,
     "*": _product,
-    "/": lambda t: _once(t) if t.arguments[1].number else t,
+    "/": _quotient,
     "sin": _wave,
     "cos": _wave,
     "exp": _exponential,
