@@ -573,6 +573,22 @@ def test_poles_and_growth_have_no_strip(text: str) -> None:
     assert quadrature_dual(tree(text), text) is None
 
 
+FAR = ("log", "log1p", "sqrt", "asinh", "atan")  # which are far from what overflows for all arguments
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in ("log", "erfc", "cos", "sinc_slope")])
+@given(st.floats(-30, 12), st.sampled_from([0.0, 1e-8, 1e-3, 0.3]), st.sampled_from([1, -1]))
+def test_values_next_to_zero_and_far_out_have_their_bits(name: str, size: float, lean: float, side: int) -> None:
+    """Of 64 bits at most half are lost, whatever the argument; what grows is asked up to e^1000."""
+    re = side * min(10.0**size, 1e12 if name in FAR else 1e3 if name != "erf" else 25.0)
+    with working_precision(64):
+        value = getattr(ComplexBalls(), name)(acb(re, lean * abs(re)))
+        if name in ("log1p", "sqrt") and side < 0:  # on the cut
+            return
+        if value.is_finite() or name not in ("softplus", "tanh", "sigmoid"):  # which have poles
+            assert value.rel_accuracy_bits() > 32
+
+
 @pytest.mark.parametrize("name", OVER)
 @given(
     st.floats(-0.9, 40),

@@ -389,7 +389,7 @@ class ComplexBalls(_Balls):
         if _on_imaginary_cut(u):
             return _NAN
         middle = u.mid()
-        return u.asinh() if u.rad() < _COARSE else middle.asinh() + (u - middle) / self.sqrt(1 + u * u)
+        return _asinh(u) if u.rad() < _COARSE else _asinh(middle) + (u - middle) / self.sqrt(1 + u * u)
 
     def atan(self, u: Ball) -> Ball:
         """Return atan u, which has the same cuts."""
@@ -415,6 +415,13 @@ def real_program(*trees: Tree) -> Program:
 def complex_program(*trees: Tree) -> Program:
     """Return z ↦ the values of trees on boxes, in the present precision."""
     return _compiled(ComplexBalls, trees, flint.ctx.prec)
+
+
+def _asinh(u: Ball) -> Ball:
+    """Return asinh u off its cuts, by logarithms far out and next to 0, where FLINT's loses its digits."""
+    if abs(u.real) > 1:
+        return (u + (1 + u * u).sqrt()).log() if u.real > 0 else -_asinh(-u)
+    return (u + u * u / (1 + (1 + u * u).sqrt())).log1p() if abs(u).upper() < 0.5 else u.asinh()
 
 
 def _on_imaginary_cut(u: Ball) -> bool:

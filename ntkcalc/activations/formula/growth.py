@@ -378,12 +378,13 @@ class _Region:
 
     def _upper_sum(self, a: Form, b: Form) -> Form:
         """Return a sum of which only an upper bound is known."""
-        power, order = max(a.power, b.power), max(a.order, b.order)
-        size, rates = arb(0), [] if a.order == b.order else [arb(0)]
-        for u in (a, b):
-            own, rate = self.size(u)
+        terms = [(u, *self.size(u)) for u in (a, b)]
+        power = max(a.power, b.power)
+        order = max([u.order for u, _, rate in terms if rate > 0] or [a.order, b.order])
+        size, rates = arb(0), list[Ball]()
+        for u, own, rate in terms:
             size += own * self._at_start(u.power - power)
-            rates.append(rate * self._at_start(u.order - order))
+            rates.append(rate * self._at_start(u.order - order) if rate > 0 or u.order == order else arb(0))
         return self._exponential(size, power, reduce(arb.max, rates), order)
 
     def _exponential(self, size: Ball, power: Fraction, rate: Ball, order: Fraction) -> Form:
