@@ -14,6 +14,7 @@ from reals import RealField
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula.balls import RealBalls, working_precision
+from ntkcalc.activations.formula.branches import first_branch
 from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
@@ -157,6 +158,33 @@ def test_what_decides_has_the_sign_of_the_product_that_it_stands_for(parts: list
         else:
             decided = program([choice.decider], FIELD)(CTX.mpf(x))[0]
             assert (decided > 0) is (product > 0)
+
+
+RIVALS = (
+    *(
+        "x",
+        "silu(x)",
+        "mish(x)",
+        "gelu(x)",
+        "quick_gelu(x)",
+        "tanh(x)",
+        "sigmoid(x)",
+        "softplus(x)",
+        "expm1(x)",
+        "sinh(x)",
+    ),
+    *("squareplus(x)", "x*tanh(2*x)", "exp(x)/2", "sin(x)", "cos(x)+1", "1-exp(-2*x)", "x^2/3", "asinh(x)", "atan(x)"),
+)
+
+
+@given(st.sampled_from(RIVALS), st.sampled_from(RIVALS))
+def test_what_decides_between_two_has_the_sign_of_their_difference(one: str, other: str) -> None:
+    """It may be written as one quotient, by few functions, and without what is positive."""
+    found = first_branch(plain(parsed(f"max({one},{other})", WORDS)))
+    for x in (-37.3, -3.7, -0.6, 0.4, 2.2, 5.0, 29.1) if found else ():
+        difference = value(f"{one}-({other})", CTX.mpf(x))
+        decided = program([found[1].decider], FIELD)(CTX.mpf(x))[0]
+        assert (decided > 0) is (difference > 0)
 
 
 def test_every_function_is_here() -> None:

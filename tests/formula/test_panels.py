@@ -494,6 +494,8 @@ def test_branches_that_agree_everywhere_are_the_one_they_are() -> None:
         ("max(x,x+1e-20*sin(x))-x", "1e-20*relu(sin(x))"),
         ("min(abs(x)^199,x)", "min(relu(x)^199,x)"),
         ("relu(squareplus(x))", "squareplus(x)"),
+        ("hardtanh(sin(x))", "sin(x)"),  # which touches the ends
+        ("min(silu(x),mish(x))+max(silu(x),mish(x))-mish(x)", "silu(x)"),  # the same but for e^2x far out
         ("max(x,squareplus(x))", "squareplus(x)"),
         ("min(2*x,x-sqrt(x*x+1))", "x-sqrt(x*x+1)"),
         ("log(x+sqrt(x^2+4))", "asinh(x/2)+log(2)"),

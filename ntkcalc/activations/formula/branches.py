@@ -21,7 +21,7 @@ from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.plain_form import Branch, branch, of_same_sign, plain, replaced
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.removable import with_limits, without_removable_singularities
-from ntkcalc.activations.formula.symmetry import cancelled, one_quotient
+from ntkcalc.activations.formula.symmetry import as_quotients, cancelled, one_quotient
 from ntkcalc.activations.formula.trees import ZERO, Tree, in_order, node, over, rebuilt
 from ntkcalc.errors import AccuracyError
 
@@ -145,9 +145,9 @@ def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
     found = next(((t, b) for t in in_order(tree) if (b := branch(t)) is not None), None)
     if found is None:
         return None
-    written = one_quotient(found[1].decider)
-    shorter = len(list(in_order(written))) < len(list(in_order(found[1].decider)))
-    return (found[0], replace(found[1], decider=of_same_sign(written))) if shorter and written is not ZERO else found
+    decider = found[1].decider
+    written = min((decider, *map(of_same_sign, as_quotients(decider))), key=lambda t: sum(1 for _ in in_order(t)))
+    return found if written in (ZERO, decider) else (found[0], replace(found[1], decider=written))
 
 
 def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:

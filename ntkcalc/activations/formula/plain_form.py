@@ -429,9 +429,15 @@ def beside_root(t: Tree) -> BesideRoot | None:
 
 def _positive(t: Tree, n: int) -> bool:
     """Return whether t^n is known to be positive but for single points."""
-    if t.word in SMOOTH and SMOOTH[t.word].positive:
-        return polynomial(t.arguments[0]) is not None
-    return n % 2 == 0 and polynomial(t) not in (None, [ZERO])
+    return _is_positive(t) or (n % 2 == 0 and polynomial(t) not in (None, [ZERO]))
+
+
+def _is_positive(t: Tree) -> bool:
+    """Return whether a tree is made of positive numbers and positive functions of polynomials by + and *."""
+    if t.head in ("+", "*"):
+        return all(map(_is_positive, t.arguments))
+    smooth = SMOOTH.get(t.word)
+    return bool(smooth and smooth.positive and polynomial(t.arguments[0]) is not None) or (t.number or 0) > 0
 
 
 def singular_nodes(tree: Tree) -> Iterator[tuple[Tree, Tree]]:

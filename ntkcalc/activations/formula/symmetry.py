@@ -20,6 +20,7 @@ from ntkcalc.activations.formula.plain_form import branch, singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.ranges import Range, ranges
 from ntkcalc.activations.formula.trees import (
+    ONE,
     ZERO,
     Tree,
     X,
@@ -28,6 +29,7 @@ from ntkcalc.activations.formula.trees import (
     negated,
     node,
     number,
+    plus,
     rebuilt,
     simplified,
     substituted,
@@ -357,12 +359,28 @@ def _by_few_functions(tree: Tree, kept: dict[str, list[Tree]]) -> Tree:
             return simplified("-", number(1), _by_kept(node("erf", *t.arguments), kept))
         if t.word in ("sin", "cos"):
             return _wave(t, kept)
+        if t.word == "exp" and (of_softplus := _powers_of_softplus(t.arguments[0])) is not None:
+            return rebuilt(of_softplus, change)
         if t.word in ("exp", "erf", "softplus"):
             return _by_kept(t, kept)
         written = meaning(t.word) if t.word in ("expm1", "sigmoid", "sinh", "tanh", "sinc") else None
         return t if written is None else rebuilt(substituted(written, {"x": t.arguments[0]}), change)
 
     return rebuilt(tree, change)
+
+
+def _powers_of_softplus(u: Tree) -> Tree | None:
+    """Return e^{nv} as (1 + e^w)^n where v is softplus(w)."""
+    n, v = _multiple(u)
+    if v.word != "softplus":
+        return None
+    power = whole_power(plus(ONE, node("exp", *v.arguments)), abs(n))
+    return power if n > 0 else simplified("/", ONE, power)
+
+
+def as_quotients(tree: Tree) -> tuple[Tree, Tree]:
+    """Return a tree as one quotient, and as one by few functions."""
+    return one_quotient(tree), one_quotient(_by_few_functions(tree, {}))
 
 
 def _by_kept(t: Tree, kept: dict[str, list[Tree]]) -> Tree:
