@@ -59,8 +59,9 @@ def test_hermite_coefficients_are_integrals_of_the_definition(name: str) -> None
 @pytest.mark.parametrize(
     ("typed", "name"),
     [
-        *(("leaky_relu", "leaky-relu"), ("LeakyReLU", "leaky-relu"), ("SiLU", "silu"), ("ReLU6", "relu6(x)")),
+        *(("leaky_relu", "leaky-relu"), ("LeakyReLU", "leaky-relu"), ("SiLU", "silu"), ("ReLU6", "relu6")),
         *(("leaky-relu:0.1", "leaky-relu:slope=0.1"), ("elu:2", "elu:alpha=2"), ("gaussian:+.5", "gaussian:sigma=0.5")),
+        *(("Softshrink:.25", "softshrink:lambda=0.25"), ("softshrink", "softshrink"), ("quick_gelu", "quick-gelu")),
         *(("atan", "atan(x)"), ("sinh", "sinh(x)")),
     ],
 )

@@ -1,6 +1,7 @@
 """From what a user writes, a name with parameters or a formula in x, to an `Activation`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -68,7 +69,7 @@ def activation(text: str) -> Activation:
     >>> activation("x * sigmoid(1.702 * x)").name
     'x*sigmoid(1.702*x)'
     >>> activation("ReLU6").name
-    'relu6(x)'
+    'relu6'
     """
     name, colon, written = text.strip().partition(":")
     known = _canonical(name)
@@ -78,7 +79,9 @@ def activation(text: str) -> Activation:
     if known in WRITTEN:
         function = _function(known)
         values = _parameters(known, formula.written_out(function)[1], written) if colon else {}
-        return formula.parse(f"{function}({', '.join(['x', *map(decimal_text, values.values())])})", _named_call)
+        found = formula.parse(f"{function}({', '.join(['x', *map(decimal_text, values.values())])})", _named_call)
+        own = ",".join(f"{key}={decimal_text(value)}" for key, value in values.items())
+        return replace(found, name=f"{known}:{own}" if own else known)
     if name in formula_functions() and not colon:
         return formula.parse(f"{name}(x)", _named_call)
     if formula.is_formula(name):

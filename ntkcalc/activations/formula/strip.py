@@ -48,7 +48,7 @@ _SHIFTS = (0.0, *_SLOPE_SHARES, 1.0)  # largest |s|, as shares of the height of 
 _KNOWN_SHARES = (0.97, 0.85, 0.65, 0.4)  # of the distance of a known singularity
 _LN2 = math.log(2)
 KAPPAS = (0.125, 0.25, 0.45)
-_STARTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0)
+_STARTS = tuple(2.0**n for n in range(4, 21))
 _REMOTE = (30, 60, 120, 300, 530)  # log2 of starts beyond which a stretched φ such as tanh(x/10^9) is itself far out
 _BOXES = (1, 4, 16, 64)  # that cover x to 2x
 
