@@ -310,17 +310,18 @@ def _logarithm(u: Tree) -> Tree:
     """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus, of v + √(d + v²) as ln √d + asinh(v/√d)."""
     if u.head == "+" and ONE in u.arguments:
         return _logarithm_of_one_and(u.arguments[1] if u.arguments[0] is ONE else u.arguments[0])
-    beside = beside_root(u)
-    if beside is not None and beside.factor == 1 and beside.rest > 0:
+    c, v = _multiple(u)
+    beside = beside_root(v)
+    if beside is not None and beside.factor == 1 and beside.rest > 0 and c > 0:
         scale = _root(number(beside.rest))
-        return plus(_plain(node("asinh", over(beside.u, scale))), _logarithm(scale))
+        return plus(_plain(node("asinh", over(beside.u, scale))), _plain(node("log", times(number(c), scale))))
     if u is ONE:
         return ZERO
     if _is_square(u) and not u.constant:
         return times(number(2), _logarithm(_plain(node("abs", u.arguments[0]))))
     if u.head == "sigmoid":
         return negated(node("softplus", negated(u.arguments[0])))
-    if u.word in ("*", "/") and not u.constant and any(map(_is_plainly_positive, u.arguments)):
+    if u.word in ("*", "/") and any(a is ONE or (not a.constant and _is_plainly_positive(a)) for a in u.arguments):
         return (plus if u.head == "*" else minus)(*map(_logarithm, u.arguments))
     return u.arguments[0] if u.head == "exp" else node("log", u)
 
