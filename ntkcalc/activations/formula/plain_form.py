@@ -141,8 +141,10 @@ def _product(t: Tree) -> Tree:
 
 
 def _quotient(t: Tree) -> Tree:
-    """Return a quotient of exponentials, and a part of a multiple, as one."""
+    """Return a quotient of exponentials, and a part of a multiple, as one, and 0 over what is positive as 0."""
     a, b = t.arguments
+    if a is ZERO and _is_plainly_positive(b):
+        return ZERO
     if a.head == b.head == "exp":
         return _plain(node("exp", _plain(minus(*a.arguments, *b.arguments))))
     return _once(t) if b.number else t
