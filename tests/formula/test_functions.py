@@ -74,6 +74,8 @@ MEANT: dict[str, Callable[[Any, Any], Any]] = {
     "gaussian(x)": lambda c, x: c.exp(-x * x / 2) / c.sqrt(2 * c.pi),
     "gaussian(x,2)": lambda c, x: c.exp(-x * x / 8) / (2 * c.sqrt(2 * c.pi)),
     "linear(x)": lambda c, x: x,
+    "sech(x)": lambda c, x: 1 / c.cosh(x),
+    "coth(x)": lambda c, x: c.cosh(x) / c.sinh(x),
     "tanhshrink(x)": lambda c, x: x - c.tanh(x),
     "squareplus(x)": lambda c, x: (x + c.sqrt(x * x + 4)) / 2,
     "squareplus(x,1/9)": lambda c, x: (x + c.sqrt(x * x + c.mpf(1) / 9)) / 2,

@@ -34,7 +34,8 @@ from ntkcalc.activations.formula.panels import Panels
 from ntkcalc.activations.formula.plain_form import plain
 from ntkcalc.activations.formula.programs import program
 from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.removable import limit_places, limits, one_quotient_a_product, with_limits
+from ntkcalc.activations.formula.removable import limit_places, limits, with_limits
+from ntkcalc.activations.formula.singularities import with_one_divisor
 from ntkcalc.activations.formula.slivers import Sliver
 from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, text_of
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
@@ -296,7 +297,7 @@ def test_what_has_no_limit_at_zero_gets_none(text: str) -> None:
     [("x*(1/(1+x))", "x/(1+x)"), ("(x/(1+x))/(2/(3+x))", "x*(3+x)/((1+x)*2)"), ("-(1/x)*sin(x)", "-1*sin(x)/x")],
 )
 def test_products_of_quotients_are_one(text: str, same: str) -> None:
-    assert text_of(one_quotient_a_product(tree(text))) == text_of(tree(same))
+    assert text_of(with_one_divisor(tree(text))) == text_of(tree(same))
 
 
 @pytest.mark.parametrize("x", ["0.3", "-0.9", "1e-12", "1.7", "-40"])

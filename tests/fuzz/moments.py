@@ -73,6 +73,8 @@ FUNCTIONS: dict[str, Callable[..., Values]] = {
     "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
     "elu": lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0))),
     "selu": lambda x: _LAMBDA * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0.0))),
+    "sech": lambda x: 1 / np.cosh(x),
+    "coth": lambda x: 1 / np.tanh(x),
     "relu6": lambda x: np.clip(x, 0.0, 6.0),
     "hardtanh": lambda x: np.clip(x, -1.0, 1.0),
     "hardsigmoid": lambda x: np.clip(x + 3, 0.0, 6.0) / 6,

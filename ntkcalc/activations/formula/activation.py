@@ -26,9 +26,8 @@ from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
 from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual
 from ntkcalc.activations.formula.rational_pieces import Piece, rational_pieces, spline_of
-from ntkcalc.activations.formula.removable import one_quotient_a_product
 from ntkcalc.activations.formula.rescaled import Rescaled
-from ntkcalc.activations.formula.singularities import zeros
+from ntkcalc.activations.formula.singularities import with_one_divisor
 from ntkcalc.activations.formula.strip import Analytic, Parts
 from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.trapezoid import Line
@@ -52,8 +51,7 @@ def parse(text: str, named_call: Callable[[str, Sequence[Fraction]], Activation 
             return named
     name, found = text_of(tree), as_polynomial(plain(cancelled(plain(tree))))
     check_written(tree, found, name)
-    if zeros(found):
-        found = one_quotient_a_product(found)
+    found = with_one_divisor(found)
     near = _dual_within_reach(found, name)
     if near is not None:
         check_singularities(found, name)

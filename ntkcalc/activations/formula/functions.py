@@ -105,6 +105,8 @@ _SELU_SQUARE = f"(1/2 + ({_SELU_ALPHA})^2*(exp(2)*erfc(2/sqrt(2))/2 - 2*{_SELU_M
 SHORT = {
     "tan": Short("sin(x)/cos(x)"),
     "cosh": Short("(exp(x) + exp(-x))/2"),
+    "sech": Short("2/(exp(x) + exp(-x))"),
+    "coth": Short("1/tanh(x)"),
     "Phi": Short("erfc(-x/sqrt(2))/2"),
     "phi": Short("exp(-x*x/2)/sqrt(2*pi)"),
     "clip": Short("min(max(x, y), z)"),

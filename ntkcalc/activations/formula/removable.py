@@ -62,28 +62,9 @@ def without_removable_singularities(tree: Tree) -> Tree:
     return rebuilt(tree, change)
 
 
-def one_quotient_a_product(tree: Tree) -> Tree:
-    """Return the same function, in which products and quotients of quotients are one quotient: x (1/y) is x/y."""
-    return rebuilt(tree, _one_quotient)
-
-
-def _one_quotient(t: Tree) -> Tree:
-    if t.word not in ("*", "/", "neg") or t.constant:
-        return t
-    (top, bottom), (other, over) = (_parts(a) for a in (*t.arguments, ONE)[:2])
-    if bottom is ONE and over is ONE:
-        return t
-    if t.word == "/":
-        other, over = over, other
-    top = simplified("neg", top) if t.word == "neg" else top
-    return simplified("/", simplified("*", top, other), simplified("*", bottom, over))
-
-
-def _parts(t: Tree) -> tuple[Tree, Tree]:
-    """Return the numerator and the denominator of a quotient that is no limit, of anything else itself and 1."""
-    if t.word != "/" or t.arguments[1].constant or any(_limit(t, c) is not None for c in limit_places(t)):
-        return t, ONE
-    return t.arguments[0], t.arguments[1]
+def is_limit(t: Tree) -> bool:
+    """Return whether a quotient is a limit somewhere."""
+    return any(_limit(t, c) is not None for c in limit_places(t))
 
 
 def _quotient(top: Tree, bottom: Tree) -> Tree:

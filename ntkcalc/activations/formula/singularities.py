@@ -18,7 +18,22 @@ from ntkcalc.activations.formula.balls import Ball, exact, rational, real_progra
 from ntkcalc.activations.formula.branches import Segment, segments
 from ntkcalc.activations.formula.plain_form import singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, number, numbers_of, plus, times
+from ntkcalc.activations.formula.removable import is_limit
+from ntkcalc.activations.formula.trees import (
+    ONE,
+    ZERO,
+    Tree,
+    X,
+    negated,
+    node,
+    number,
+    numbers_of,
+    over,
+    plus,
+    rebuilt,
+    simplified,
+    times,
+)
 
 _MOST_PLACES = 12  # zeros of one divisor that are looked at, those next to 0 first
 _MOST_SEGMENTS = 160  # of one divisor
@@ -94,3 +109,34 @@ def _factors(u: Tree) -> Iterator[Tree]:
             yield from _factors(a)
     elif not u.constant:
         yield u
+
+
+def with_one_divisor(tree: Tree) -> Tree:
+    """Return the same function, with one quotient for sums and products of quotients that may be singular.
+
+    So x (1/y) is x/y, and 1/tanh x − 1/x is (x − tanh x)/(x tanh x), of which limits are known; of those that are
+    limits themselves nothing is to be told.
+    """
+    return rebuilt(tree, _with_one_divisor) if zeros(tree) else tree
+
+
+def _with_one_divisor(t: Tree) -> Tree:
+    if t.word not in ("+", "-", "*", "/", "neg") or t.constant:
+        return t
+    (top, bottom), (other, under) = (_parts(a) for a in (*t.arguments, ONE)[:2])
+    if t.word == "/":
+        divisor = t.arguments[1]
+        under, other = divisor.arguments if divisor.word == "/" and not divisor.constant else (other, under)
+    if (bottom is ONE and under is ONE) or (t.word in ("+", "-") and not zeros(over(ONE, times(bottom, under)))):
+        return t
+    if t.word in ("+", "-"):
+        top, other = simplified(t.head, times(top, under), times(other, bottom)), ONE
+    top = negated(top) if t.word == "neg" else top
+    return over(times(top, other), times(bottom, under))
+
+
+def _parts(t: Tree) -> tuple[Tree, Tree]:
+    """Return the numerator and the denominator of a quotient that is no limit, of anything else itself and 1."""
+    if t.word != "/" or t.arguments[1].constant or is_limit(t):
+        return t, ONE
+    return t.arguments[0], t.arguments[1]
