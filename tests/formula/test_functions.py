@@ -175,6 +175,15 @@ RIVALS = (
         "expm1(x)",
         "sinh(x)",
     ),
+    *(
+        "tanh(silu(x))",
+        "-tanh(silu(x))",
+        "-expm1(-x)",
+        "-expm1(x)",
+        "gaussian(x)",
+        "sigmoid(gelu(x))",
+        "-sinh(gelu(x))",
+    ),
     *("squareplus(x)", "x*tanh(2*x)", "exp(x)/2", "sin(x)", "cos(x)+1", "1-exp(-2*x)", "x^2/3", "asinh(x)", "atan(x)"),
 )
 
@@ -187,6 +196,31 @@ def test_what_decides_between_two_has_the_sign_of_their_difference(one: str, oth
         difference = value(f"{one}-({other})", CTX.mpf(x))
         decided = program([found[1].decider], FIELD)(CTX.mpf(x))[0]
         assert (decided > 0) is (difference > 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "expm1(x)+expm1(-x)",
+            "expm1(x)+expm1(x-1)",
+            "tanh(x)+tanh(x-1)",
+            "asinh(x^2)+asinh(x-1)",
+            "sinh(x)-sinh(1-x)",
+        ),
+        *("erfc(x)-erfc(1-x)", "softplus(x)-softplus(x^2)", "sigmoid(x)+sigmoid(-x)-1/2", "log(2+x^2)-log(3+sin(x))"),
+        *("cos(x)-cos(2*x)", "exp(x)-exp(x^2)", "sqrt(1+x^2)-sqrt(2+sin(x))", "x-sqrt(x^2+1)", "2*sqrt(x^2+1)-2*x"),
+        *("sqrt(4*x^2+1)+2*x", "-sqrt(x^2+1)-x", "x/2+sqrt(x^2/4-x+2)", "(x+1)-sqrt(x^2+2*x+3)"),
+    ],
+)
+def test_what_decides_has_the_sign_of_a_sum_of_functions(text: str) -> None:
+    choice = branch(plain(parsed(f"relu({text})", WORDS)))
+    for x in (-3.7, -0.6, 0.4, 0.7, 2.2, 5.0):
+        known = value(text, CTX.mpf(x))
+        if choice is None:
+            assert value(f"relu({text})", CTX.mpf(x)) == max(known, 0)
+        else:
+            assert (program([choice.decider], FIELD)(CTX.mpf(x))[0] > 0) is (known > 0)
 
 
 def test_every_function_is_here() -> None:
@@ -449,6 +483,16 @@ def test_there_is_a_reason_for_what_is_not_finite_and_real(text: str, x: str) ->
         ("x+(x-x)^(2^x)", "x"),
         ("max(x,-x)+min(sin(x),-sin(x))", "abs(x)+(-abs(sin(x)))"),
         ("max(0,-0)+min(2,-2)*x", "-2*x"),
+        ("1-cos(x)", "2*sin(x/2)^2"),
+        ("3+3*cos(4*x)", "6*cos(2*x)^2"),
+        ("3-3*sin(2*x)^2", "3*cos(2*x)^2"),
+        ("1-tanh(x)^2", "sech(x)^2"),
+        ("erf(x)^2-1", "-(erfc(x)*erfc(-x))"),
+        ("exp(x)^2*exp(-x)/exp(3*x)", "exp(-2*x)"),
+        ("exp(2*log(abs(x)))", "abs(x)^2"),
+        ("log(x^2)-2*log(abs(x))+x", "x"),
+        ("sqrt(8*x^2)", "sqrt(8)*abs(x)"),
+        ("abs(exp(x)+2)", "exp(x)+2"),
     ],
 )
 def test_one_function_has_one_plain_form(one: str, other: str) -> None:

@@ -712,9 +712,15 @@ def test_roots_that_a_quotient_shares_stay_for_they_may_not_be_real() -> None:
         activation("x*sqrt(x)/sqrt(x)")
 
 
-@pytest.mark.parametrize("text", ["x/0", "x/(x-x)", "sqrt(-1)*x", "x+log(0)", "x/sin(pi)"])
-def test_polynomials_with_a_coefficient_that_is_no_number_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="not real, or a divisor is 0"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x/0", "x/(x-x)", "sqrt(-1)*x", "x+log(0)", "x/sin(pi)", "relu(x)+0*(1/0)", "tanh(x)+0*sqrt(-1)"),
+        *("relu(x)+0/0", "x+0*log(-1)", "x+min(1/(2-2),5)"),
+    ],
+)
+def test_formulas_with_a_number_that_is_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"is no number|not real, or a divisor is 0"):
         activation(text)
 
 

@@ -18,7 +18,7 @@ from ntkcalc.activations.formula.plain_form import plain, radicands
 from ntkcalc.activations.formula.rational_pieces import rational_pieces
 from ntkcalc.activations.formula.singularities import negative_places, zeros
 from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, in_order, node, plus
+from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, in_order, node, plus, text_of
 from ntkcalc.errors import AccuracyError, InputError
 
 _BITS = 640  # of limits at kinks
@@ -27,6 +27,7 @@ _PLACES = 400  # bits of the places of kinks
 _FINEST = -4096.0  # log2 of the distance of places that are told from each other, numbers being 1e-1000 at least
 _DISTANCES = range(80, 360, 40)  # −log2 of distances from a place at which limits are looked for
 _ALIKE = 220  # bits in which values there are alike
+_SEEN = 64  # |x| beyond which the normal law sees nothing
 _WRITTEN = {"sqrt": "sqrt", "log": "log", "log1p": "log", "^": "power"}
 """What users write that is real for arguments of one sign only, log1p(u) as log(1 + u), and its plain form."""
 
@@ -58,12 +59,13 @@ def check_singularities(tree: Tree, text: str) -> None:
     _check_real(tree, (place for u in radicands(tree) for place in negative_places(u)), text)
     for zero in zeros(tree):
         with working_precision(_BITS):
-            if zero.proven and not real_program(tree)(zero.place)[0].is_finite():  # else it is continuous there
+            values = real_program(tree, derivative(tree))(zero.place)
+            if zero.proven and not all(value.is_finite() for value in values):  # else φ and φ' are continuous there
                 _check_place(text, zero.place, tree, tree)
 
 
 def check_written(written: Tree, tree: Tree, text: str) -> None:
-    """Refuse a user's formula that is not real somewhere, though its plain form is, as log(x) - log(x) + x.
+    """Refuse a user's formula that has no real value somewhere, though its plain form has, as log(x) - log(x) + x.
 
     Raises
     ------
@@ -72,6 +74,8 @@ def check_written(written: Tree, tree: Tree, text: str) -> None:
     """
     kept = set(radicands(tree))
     for t in in_order(written):
+        if t.constant and (reason := obstacle([plain(t)], arb(0))) and not reason.endswith(_UNSURE):
+            raise InputError(f"{text}: {text_of(t)} is no number: {reason}")
         if t.word not in _WRITTEN:
             continue
         u, *exponents = map(plain, t.arguments)
@@ -91,7 +95,7 @@ def _check_real(tree: Tree, places: Iterable[Ball], text: str) -> None:
 
 def near_zero(tree: Tree) -> str:
     """Return that something is 0 or nearly 0 of which a tree is no continuous function there, if anything is."""
-    place = next((zero.place for zero in zeros(tree) if not zero.proven), None)
+    place = next((zero.place for zero in zeros(tree) if not zero.proven and abs(zero.place) < _SEEN), None)
     if place is None:
         return ""
     near = 0.0 if place.contains(0) else float(place.mid())

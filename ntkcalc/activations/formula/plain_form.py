@@ -78,7 +78,7 @@ def _abbreviated(t: Tree) -> Tree:
         if low is not None and high is not None and low > high:
             said = " and ".join(map(text_of, t.arguments[1:]))
             raise InputError(f"clip(x, low, high) needs low <= high, got {said}")
-    if t.head in ("softplus", "gaussian") and (size := t.arguments[1].number) is not None and size <= 0:
+    if t.head in ("softplus", "gaussian", "celu") and (size := t.arguments[1].number) is not None and size <= 0:
         raise InputError(f"{t.head}: {short.keyword} must be positive, got {text_of(t.arguments[1])}")
     return rebuilt(definition(short.formula), _plain, dict(zip(VARIABLES, t.arguments, strict=False)))
 
@@ -111,7 +111,7 @@ def _branch_taken(t: Tree) -> Tree:
     if len(t.arguments) == 2 and t.arguments[1] is negated(t.arguments[0]):
         found = _plain(node("abs", t.arguments[0]))
         return found if t.head == "max" else negated(found)
-    if t.constant and (chosen := branch(t)) is not None and (sign := chosen.decider.number):
+    if (chosen := branch(t)) is not None and (sign := chosen.decider.number):
         return chosen.above if sign > 0 else chosen.below
     return t
 
@@ -225,7 +225,18 @@ def _sum(t: Tree) -> Tree:
 
 
 def _from_one(c: Fraction, factor: Fraction, f: Tree) -> Tree | None:
-    """Return c + factor · f(u) by the complement of f, if that has one: for −c, and of an odd f for c, too."""
+    """Return c + factor · f(u) by the complement of f, if that has one: for −c, and of an odd f for c, too.
+
+    c − c f(u)² is c (1 − f(u))(1 + f(u)), and c + c cos u is 2c cos²(u/2).
+    """
+    if _is_square(f) and factor == -c:
+        f = f.arguments[0]
+        if f.word in _BESIDE:
+            return times(number(c), whole_power(rebuilt(definition(_BESIDE[f.word]), _plain, {"x": f.arguments[0]}), 2))
+        parts = [_from_one(Fraction(1), Fraction(sign), f) for sign in (-1, 1)]
+        return None if parts[0] is None or parts[1] is None else times(number(c), times(parts[0], parts[1]))
+    if f.word == "cos" and factor == c:
+        return times(number(2 * c), whole_power(_plain(node("cos", _once(over(f.arguments[0], number(2))))), 2))
     known = SMOOTH.get(f.word)
     signs = (-1, 1) if known is not None and known.reflected == "-y" else (-1,)
     if known is None or not known.complement or factor not in [sign * c for sign in signs]:
@@ -233,6 +244,10 @@ def _from_one(c: Fraction, factor: Fraction, f: Tree) -> Tree | None:
     u = f.arguments[0] if factor == -c else negated(f.arguments[0])
     found = times(number(c), rebuilt(definition(known.complement), _plain, {"x": u}))
     return _product(found) if found.head == "*" else found
+
+
+_BESIDE = {"sin": "cos(x)", "cos": "sin(x)", "tanh": "2/(exp(x) + exp(-x))"}
+"""g with f² + g² = 1, by f."""
 
 
 def _line(t: Tree, parts: list[tuple[Fraction, Fraction] | None]) -> tuple[Fraction, Fraction] | None:
@@ -330,13 +345,20 @@ def _logarithm(u: Tree) -> Tree:
 
 @lru_cache(maxsize=256)
 def _is_plainly_positive(t: Tree) -> bool:
-    """Return whether a tree is made of exponentials, and of constants that are seen to be positive, by * and /."""
+    """Return whether a tree is made by * and / of what is plainly positive: exponentials, constants, x + √(x² + 1)."""
     if not t.constant:
-        return t.head == "exp" or (t.word in ("*", "/") and all(map(_is_plainly_positive, t.arguments)))
+        made = t.word in ("*", "/") and all(map(_is_plainly_positive, t.arguments))
+        return made or t.head in ("exp", "sigmoid") or _is_beside_root(t)
     from ntkcalc.activations.formula.balls import real_program, working_precision
 
     with working_precision(64):
         return bool(real_program(t)(None)[0] > 2.0**-32)
+
+
+def _is_beside_root(t: Tree) -> bool:
+    """Return whether a tree is u + c√w with c > 0 and c²w > u²."""
+    beside = beside_root(t)
+    return beside is not None and min(beside.rest, beside.factor) > 0
 
 
 def _logarithm_of_one_and(v: Tree) -> Tree:
@@ -388,7 +410,8 @@ def _decided_by_zero(t: Tree) -> bool:
 def of_same_sign(u: Tree) -> Tree:
     """Return a tree with u's sign, but for single points.
 
-    It has products for quotients, u for tanh u and the like, and no factors that are positive.
+    It has products for quotients, u for tanh u and the like, u − v for f(u) − f(v) where f rises, and no factors that
+    are positive.
     """
     factors, rest = [], [u]
     while rest:
@@ -398,6 +421,8 @@ def of_same_sign(u: Tree) -> Tree:
         elif t.head in ("*", "/", "neg") and not t.constant:
             rest += t.arguments[::-1]
             factors += [number(-1)] if t.head == "neg" else []
+        elif (apart := _apart(t)) is not None:
+            rest.append(apart)
         elif (beside := beside_root(t)) is not None and beside.rest > 0:
             factors.append(number(beside.factor))
         else:
@@ -405,6 +430,20 @@ def of_same_sign(u: Tree) -> Tree:
     counted = Counter(factors)
     kept = (whole_power(t, 2 - n % 2) for t, n in counted.items() if t.constant or not _positive(t, n))
     return reduce(times, kept, ONE)
+
+
+def _apart(t: Tree) -> Tree | None:
+    """Return u − v for f(u) − f(v) if f rises, u + v for f(u) + f(v) if it is odd as well; None of anything else."""
+    if t.word not in ("+", "-") or t.constant or t.arguments[0].head != t.arguments[1].head:
+        return None
+    a, b = t.arguments
+    known = SMOOTH.get(a.word)
+    if known is None or known.ends is None or not (t.head == "-" or known.reflected == "-y"):
+        return None
+    u, v = a.arguments[0], b.arguments[0]
+    if t.head == "+":
+        return plus(u, v)
+    return minus(u, v) if known.ends[0] < known.ends[1] else minus(v, u)
 
 
 @dataclass(frozen=True)

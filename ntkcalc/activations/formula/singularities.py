@@ -16,6 +16,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, exact, rational, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment, segments
+from ntkcalc.activations.formula.functions import SMOOTH
 from ntkcalc.activations.formula.plain_form import singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.removable import is_limit
@@ -104,7 +105,7 @@ def _factors(u: Tree) -> Iterator[Tree]:
         whole = flint.fmpq_poly([flint.fmpq(c.numerator, c.denominator) for c in row]).numer()
         simple = whole // whole.gcd(whole.derivative())
         yield reduce(lambda total, c: plus(times(total, X), number(int(c))), reversed(simple.coeffs()), ZERO)
-    elif u.word in ("*", "/", "neg"):
+    elif u.word in ("*", "/", "neg") or (u.word in SMOOTH and SMOOTH[u.word].rises):
         for a in u.arguments[:1] if u.word == "/" else u.arguments:
             yield from _factors(a)
     elif not u.constant:
