@@ -26,7 +26,7 @@ from typing import Any
 from moments import differs, is_plainly_allowed
 
 from ntkcalc import NtkcalcError, ntk_coefficients
-from ntkcalc.activations.catalogue import FAMILIES, activation
+from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, activation
 from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.trees import text_of
@@ -210,7 +210,8 @@ def attempt(text: str) -> str:
         return type(error).__name__
     if found.name != text_of_name(found.name):
         raise FaultError(f"{found.name} is no normal form, but {text_of_name(found.name)}")
-    if found.name.partition(":")[0] not in FAMILIES and (said := differs(found.name, found)):
+    formula = f"{found.name.replace('-', '_')}(x)" if found.name in WRITTEN else found.name
+    if formula.partition(":")[0] not in {*FAMILIES, *WRITTEN} and (said := differs(formula, found)):
         raise FaultError(said)
     return "result"
 
