@@ -224,7 +224,7 @@ def check_refusal(said: str) -> None:
 
 def text_of_name(name: str) -> str:
     """Return the normal form of what an activation calls itself, that of a named one as it is."""
-    return name if name.partition(":")[0] in FAMILIES else text_of(parsed(name, WORDS))
+    return name if name.partition(":")[0] in (*FAMILIES, *WRITTEN) else text_of(parsed(name, WORDS))
 
 
 class Fuzz:

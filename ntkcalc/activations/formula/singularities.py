@@ -126,8 +126,7 @@ def _with_one_divisor(t: Tree) -> Tree:
         return t
     (top, bottom), (other, under) = (_parts(a) for a in (*t.arguments, ONE)[:2])
     if t.word == "/":
-        divisor = t.arguments[1]
-        under, other = divisor.arguments if divisor.word == "/" and not divisor.constant else (other, under)
+        other, under = under, other
     if (bottom is ONE and under is ONE) or (t.word in ("+", "-") and not zeros(over(ONE, times(bottom, under)))):
         return t
     if t.word in ("+", "-"):
