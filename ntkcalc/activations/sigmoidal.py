@@ -71,9 +71,16 @@ def _softplus(name: str, beta: Fraction) -> Activation:
 
         return values, lambda x: _logistic_array(b * x)
 
-    poles = Ladder(Fraction(1), amplitude=1 / beta, steepness=beta**2, order=1)
-    found = formula.with_poles(f"softplus(x, {beta})", name, poles)
+    if beta > _STEEP:
+        found = replace(formula.parse(f"softplus({beta}*x)/({beta})", lambda *_: None), name=name)
+    else:
+        poles = Ladder(Fraction(1), amplitude=1 / beta, steepness=beta**2, order=1)
+        found = formula.with_poles(f"softplus(x, {beta})", name, poles)
     return replace(found, on_arrays=on_arrays)
+
+
+_STEEP = 256
+"""A steepness beyond which cells near 0 are fewer than nodes between poles."""
 
 
 def _mish(name: str) -> Activation:

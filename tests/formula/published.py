@@ -144,7 +144,7 @@ REFUSED = {
     "hard_shrink": ("Keras", "x-x*step(x+0.5)*step(0.5-x)", "jumps from -0.5 to 0.0 at x = -0.5"),
     "square root": ("folklore", "sign(x)*sqrt(abs(x))", "its derivative is not square-integrable at x = 0"),
     "tan": ("folklore", "tan(x)", "is unbounded at x = 1.5708"),
-    "exp of square": ("folklore", "exp(x^2/2)", "it outgrows exp(x^2/4)"),
+    "exp of square": ("folklore", "exp(x^2/2)", "it grows like exp(x^2/4) or faster"),
 }
 """What Assumption 3 excludes: a source, the formula, and what the refusal says."""
 

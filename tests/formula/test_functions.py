@@ -484,6 +484,7 @@ def test_there_is_a_reason_for_what_is_not_finite_and_real(text: str, x: str) ->
         ("max(x,-x)+min(sin(x),-sin(x))", "abs(x)+(-abs(sin(x)))"),
         ("max(0,-0)+min(2,-2)*x", "-2*x"),
         ("1-cos(x)", "2*sin(x/2)^2"),
+        ("1-Phi(x)", "Phi(-x)"),
         ("3+3*cos(4*x)", "6*cos(2*x)^2"),
         ("3-3*sin(2*x)^2", "3*cos(2*x)^2"),
         ("1-tanh(x)^2", "sech(x)^2"),

@@ -132,10 +132,12 @@ def check_growth(tree: Tree, text: str) -> None:
 
 
 def _outgrown(trees: list[Tree], x: Ball) -> str:
-    """Return that trees are far beyond e^{x²/4} at a point, if they are."""
+    """Return that trees are about e^{x²/4} or more at a point, if they are."""
     with working_precision(64):
         largest = max((abs(v).mid() for v in real_program(*trees)(x) if v.is_finite()), default=arb(0))
-        return f"it outgrows exp(x^2/4), to {short_text(largest)}" if largest > (x * x / 4 - 64).exp() else ""
+        return (
+            f"it grows like exp(x^2/4) or faster, to {short_text(largest)}" if largest > (x * x / 4 - 64).exp() else ""
+        )
 
 
 def _places(tree: Tree, text: str) -> Iterator[tuple[Ball, Tree, Tree]]:

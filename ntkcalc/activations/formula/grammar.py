@@ -129,6 +129,38 @@ def _refusal(text: str, what: str, column: int, hint: str = "") -> InputError:
     return InputError(f"{shown!r}: {what} at column {column}.{hint}")
 
 
+_JUMPS = " It jumps, and phi must be continuous."
+_ELSEWHERE = {
+    **{
+        "log2": " Write log(x)/log(2).",
+        "log10": " Write log(x)/log(10).",
+        "exp2": " Write 2^x.",
+        "sec": " Write 1/cos(x).",
+    },
+    **{"csch": " Write 1/sinh(x).", "cot": " Write cos(x)/sin(x).", "logistic": " Write sigmoid(x)."},
+    **{
+        "cbrt": " Write sign(x)*abs(x)^(1/3).",
+        "langevin": " Write coth(x)-1/x.",
+        "prelu": " Write leaky_relu(x, 0.25).",
+    },
+    **{
+        "heaviside": " Write step(x).",
+        "square": " Write x^2.",
+        "pow": " Write x^2.",
+        "threshold": " Write cases with step.",
+    },
+    **dict.fromkeys(("floor", "ceil", "round", "mod", "hardshrink"), _JUMPS),
+}
+"""What functions of other libraries are here."""
+
+
+def _product_of(left: _Token, right: str) -> str:
+    """Return how a product is written of which the sign is missing."""
+    if left.text == ")" or right[:1] in "(.":
+        return "2*x, not 2x"
+    return f"{left.text}*{right}, not {left.text}{' ' * (left.kind == 'name')}{right}"
+
+
 class _Reader:
     """One formula on its way into a tree, by precedence climbing."""
 
@@ -157,8 +189,9 @@ class _Reader:
         ends = left.kind != "sign" or left.text == ")"
         starts = right.kind in ("name", "number") or (right.text == "(" and left.kind != "name")
         if ends and starts:
-            called = left.text in (*self.words.functions, *self.words.aliases)
-            way_out = f"{left.text}(x), not {left.text} x" if called else "2*x, not 2x"
+            functions = (*self.words.functions, *self.words.aliases)
+            other = f"{right.text}(x)" if right.text in functions else right.text
+            way_out = f"{left.text}(x), not {left.text} x" if left.text in functions else _product_of(left, other)
             raise self._error(f"an operator is missing before '{right.text}'", right, f" Write {way_out}.")
         return left
 
@@ -195,7 +228,9 @@ class _Reader:
         if token.text in (*words.constants, *words.variables):
             return node(token.text)
         if token.text in words.functions or token.text in words.aliases:
-            raise self._error(f"{token.text} is a function, used as a number", token, f" Write {token.text}(x).")
+            power = f"^{self.tokens[self.place + 1].text}" if self._next.text in ("^", "**") else ""
+            hint = f" Write {token.text}(x){power}."
+            raise self._error(f"{token.text} is a function, used as a number", token, hint)
         if token.text.lower() in words.variables:
             raise self._error(f"unknown name '{token.text}'", token, f" The variable is a small {token.text.lower()}.")
         known = [*words.variables, *words.constants, *words.functions, *words.aliases]
@@ -210,7 +245,7 @@ class _Reader:
         if signature is None:
             if token.text in (*words.variables, *words.constants):
                 raise self._error(f"an operator is missing after '{token.text}'", token, " Write 2*(x), not 2(x).")
-            known = near_miss(token.text, [*words.functions, *words.aliases])
+            known = _ELSEWHERE.get(token.text.lower()) or near_miss(token.text, [*words.functions, *words.aliases])
             what = f"unknown function '{token.text[:40]}'"
             raise self._error(what, token, known or f" There are {', '.join(words.functions)}.")
         self._take()

@@ -229,7 +229,7 @@ def _sum(t: Tree) -> Tree:
 def _from_one(c: Fraction, factor: Fraction, f: Tree) -> Tree | None:
     """Return c + factor · f(u) by the complement of f, if that has one: for −c, and of an odd f for c, too.
 
-    c − c f(u)² is c (1 − f(u))(1 + f(u)), and c + c cos u is 2c cos²(u/2).
+    c − c f(u)² is c (1 − f(u))(1 + f(u)), c + c cos u is 2c cos²(u/2), and 2 − erfc u is erfc(−u).
     """
     if _is_square(f) and factor == -c:
         f = f.arguments[0]
@@ -239,6 +239,9 @@ def _from_one(c: Fraction, factor: Fraction, f: Tree) -> Tree | None:
         return None if parts[0] is None or parts[1] is None else times(number(c), times(parts[0], parts[1]))
     if f.word == "cos" and factor == c:
         return times(number(2 * c), whole_power(_plain(node("cos", _once(over(f.arguments[0], number(2))))), 2))
+    if f.word == "erfc" and factor == -c / 2:
+        opposite = _negative(f.arguments[0])
+        return _times(-factor, node("erfc", negated(f.arguments[0]) if opposite is None else opposite))
     known = SMOOTH.get(f.word)
     signs = (-1, 1) if known is not None and known.reflected == "-y" else (-1,)
     if known is None or not known.complement or factor not in [sign * c for sign in signs]:
