@@ -817,6 +817,7 @@ def test_what_is_smooth_and_ends_has_the_means_of_quadrature() -> None:
         *(("(log(x^2+1)-log(2))/(x-1)", ["0.5", "1", "1.5"]), ("(x-1)/(exp(x)-e)", ["0.5", "1", "1.5"])),
         *(("1/(exp(x)-1)-1/x", ["-1", "0", "1"]), ("elu(x)*(1/x+sin(x))", ["-1", "0", "1"])),
         *(("1/tanh(x)-1/x+x^2", ["-1", "0", "1"]), ("sin(x)*(1/x+1)", ["-1", "0", "1"])),
+        *(("sqrt(cosh(x)-1)+x", ["-1", "0", "1"]), ("sign(x)*sqrt(exp(x)-1-x)", ["-1", "0", "1"])),
     ],
 )
 def test_what_is_singular_in_its_parts_alone_has_the_coefficients_of_quadrature(text: str, ends: list[str]) -> None:

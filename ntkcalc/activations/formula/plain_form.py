@@ -185,6 +185,9 @@ def _power(base: Tree, exponent: Tree) -> Tree:
     n = exponent.number
     if base.head == "exp":
         return _plain(node("exp", _plain(times(exponent, base.arguments[0]))))
+    inner = Fraction(1, 2) if base.head == "sqrt" else base.arguments[1].number if base.head == "power" else None
+    if n is not None and inner is not None:
+        return _power(base.arguments[0], number(n * inner))
     if n is not None and n.denominator == 1:
         if abs(n) > MOST_POWER:
             raise InputError(f"a whole exponent is at most {MOST_POWER}, got {text_of(exponent)}")

@@ -116,12 +116,14 @@ def with_one_divisor(tree: Tree) -> Tree:
     """Return the same function, with one quotient for sums and products of quotients that may be singular.
 
     So x (1/y) is x/y, and 1/tanh x − 1/x is (x − tanh x)/(x tanh x), of which limits are known; of those that are
-    limits themselves nothing is to be told.
+    limits themselves nothing is to be told. A root of u that vanishes at 0 as x² does is |x| √(u/x²).
     """
     return rebuilt(tree, _with_one_divisor) if zeros(tree) else tree
 
 
 def _with_one_divisor(t: Tree) -> Tree:
+    if t.word == "sqrt" and is_limit(beside := over(t.arguments[0], times(X, X))):  # a zero of the second order
+        return times(node("abs", X), node("sqrt", beside))
     if t.word not in ("+", "-", "*", "/", "neg") or t.constant:
         return t
     (top, bottom), (other, under) = (_parts(a) for a in (*t.arguments, ONE)[:2])
