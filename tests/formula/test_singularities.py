@@ -53,6 +53,7 @@ def test_a_divisor_that_comes_near_zero_is_no_pole(roots: list[int]) -> None:
         *("sin(x)/x", "x/tanh(x)", "abs(sin(x)/x)", "expm1(x)/x*exp(-x^2)", "max(x,0)+10^100*min(x,0)"),
         *("1+10^30*relu(x)", "abs(x)^0.5001", "sqrt(x^2)*x", "log(exp(x))*tanh(x)", "x^0+x^-2*x^3", "selu(relu(x))"),
         *("relu(x)^0.75*exp(-1/x^2)", "sqrt(1-cos(x))", "exp(2*log(abs(x)))", "step(1-x^2)*exp(-1/(1-x^2))"),
+        "exp(-1/x^2)/x+phi(x)",
     ],
 )
 def test_what_is_continuous_at_every_scale_is_let_through(text: str) -> None:

@@ -16,7 +16,7 @@ from flint import arb
 
 from ntkcalc.activations.formula.balls import Ball, exact, rational, real_program, working_precision
 from ntkcalc.activations.formula.branches import Segment, segments
-from ntkcalc.activations.formula.functions import SMOOTH
+from ntkcalc.activations.formula.functions import BRANCHES, SMOOTH
 from ntkcalc.activations.formula.plain_form import singular_nodes
 from ntkcalc.activations.formula.polynomials import polynomial
 from ntkcalc.activations.formula.removable import is_limit
@@ -25,6 +25,7 @@ from ntkcalc.activations.formula.trees import (
     ZERO,
     Tree,
     X,
+    in_order,
     negated,
     node,
     number,
@@ -118,7 +119,13 @@ def with_one_divisor(tree: Tree) -> Tree:
     So x (1/y) is x/y, and 1/tanh x − 1/x is (x − tanh x)/(x tanh x), of which limits are known; of those that are
     limits themselves nothing is to be told. A root of u that vanishes at 0 as x² does is |x| √(u/x²).
     """
-    return rebuilt(tree, _with_one_divisor) if zeros(tree) else tree
+    if not zeros(tree):
+        return tree
+    found = rebuilt(tree, _with_one_divisor)
+    new = {t for t in in_order(found) if t.word == "/"}.difference(in_order(tree))
+    if all(is_limit(t) or any(s.word in BRANCHES for s in in_order(t)) for t in new if zeros(t)):
+        return found
+    return rebuilt(tree, lambda t: t if t.word in ("+", "-") else _with_one_divisor(t))  # parts are better apart
 
 
 def _with_one_divisor(t: Tree) -> Tree:
