@@ -170,8 +170,8 @@ def _expected(log_sizes: Sequence[float]) -> list[float]:
     known = [i for i, size in enumerate(log_sizes) if size > -math.inf]
     if len(known) < 2:
         return [*log_sizes]
-    first, last = known[0], known[-1]
-    fall = min((log_sizes[last] - log_sizes[first]) / (last - first), 0.0)
+    middle, last = known[(len(known) - 1) // 2], known[-1]
+    fall = 1.1 * min((log_sizes[last] - log_sizes[middle]) / (last - middle), 0.0)
     return [size if size > -math.inf else log_sizes[last] + fall * abs(i - last) for i, size in enumerate(log_sizes)]
 
 
