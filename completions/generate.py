@@ -33,9 +33,11 @@ SUFFIXES = {
 
 _USAGES = [family.usage for family in FAMILIES.values()] + [usage for usage, _ in written_usages()]
 PARAMETERS = {
-    usage.partition(":")[0]: [usage.partition(":")[2].partition("=")[0]]
-    for usage in sorted(_USAGES, key=len, reverse=True)  # celu before elu, with which it ends
-    if ":" in usage
+    name: [key.partition("=")[0] for key in own]
+    for name, *own in sorted(
+        (usage.split(":") for usage in _USAGES), key=lambda usage: -len(usage[0])
+    )  # celu before elu
+    if own
 }
 FORMULAS = (
     {name: f.formula for name, f in FAMILIES.items()}

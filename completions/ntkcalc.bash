@@ -30,9 +30,9 @@ _ntkcalc_activations() {
     case "$value" in
         leaky-relu:*) candidates="leaky-relu:slope=" ;;
         softshrink:*) candidates="softshrink:lambda=" ;;
-        gaussian:*) candidates="gaussian:sigma=" ;;
-        softplus:*) candidates="softplus:beta=" ;;
         squareplus:*) candidates="squareplus:b=" ;;
+        softplus:*) candidates="softplus:beta=" ;;
+        gaussian:*) candidates="gaussian:sigma=" ;;
         celu:*) candidates="celu:alpha=" ;;
         elu:*) candidates="elu:alpha=" ;;
         *:*) candidates="" ;;

@@ -6,12 +6,12 @@ function __ntkcalc_activations
             printf '%s\n' leaky-relu:slope=
         case '*softshrink:*'
             printf '%s\n' softshrink:lambda=
-        case '*gaussian:*'
-            printf '%s\n' gaussian:sigma=
-        case '*softplus:*'
-            printf '%s\n' softplus:beta=
         case '*squareplus:*'
             printf '%s\n' squareplus:b=
+        case '*softplus:*'
+            printf '%s\n' softplus:beta=
+        case '*gaussian:*'
+            printf '%s\n' gaussian:sigma=
         case '*celu:*'
             printf '%s\n' celu:alpha=
         case '*elu:*'

@@ -21,7 +21,15 @@ from volume import examples
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import ComplexBalls, RealBalls, log2_upper, log_total, to_real, working_precision
+from ntkcalc.activations.formula.balls import (
+    ComplexBalls,
+    RealBalls,
+    log2_upper,
+    log_total,
+    relatively_accurate,
+    to_real,
+    working_precision,
+)
 from ntkcalc.activations.formula.derivatives import derivative
 from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
 from ntkcalc.activations.formula.functions import OVER, WORDS
@@ -306,6 +314,37 @@ def test_beside_a_zero_what_is_small_is_none(size: int, monkeypatch: pytest.Monk
     assert max(asked) >= 4096
 
 
+def test_needs_follow_from_the_fall_of_what_is_known() -> None:
+    """Of 2^{−12 j} to 2^-408 three quarters are known to 300 bits; twice as many bits would be too many."""
+    asked = []
+
+    def rows(need: float) -> list[list[Any]]:
+        asked.append(need)
+        with working_precision(2000):
+            return [[arb(arb(2) ** (-12 * j), arb(2) ** -math.ceil(need)) for j in range(35)]]
+
+    (found,) = relatively_accurate(rows, 60, 300.0)
+    assert all(abs(c * 2 ** (12 * j) - 1) < 2.0**-59 for j, c in enumerate(found))
+    assert len(asked) == 2
+    assert 468 < asked[-1] < 530
+
+
+def test_strips_are_found_where_poles_are_far_from_zero() -> None:
+    """They are π high whatever the shift; beyond −2200 the normal law sees nothing."""
+    assert Analytic.of(tree("softplus(x+2200)")).phi.bounds[0][0] > 3
+
+
+@pytest.mark.parametrize("beta", ["300", "1000000"])
+def test_steep_softplus_has_the_moments_of_its_distance_from_relu(beta: str) -> None:
+    """E[softplus] = φ(0) (1 + 2η(2)/β² − 2η(4)/β⁴ + …), η(2) = π²/12, η(4) = 7π⁴/720; poles are at iπ/β."""
+    found, ctx = activation(f"softplus:beta={beta}"), context(200)
+    b = ctx.mpf(int(beta))
+    expected = (1 + ctx.pi**2 / (6 * b**2) - 7 * ctx.pi**4 / (360 * b**4)) / ctx.sqrt(2 * ctx.pi)
+    assert abs(found.hermite(0, 60)[0] / expected - 1) < max(10 * float(b) ** -6, 2.0**-58)  # the next term is 6/β⁶
+    assert found.pole_distance is not None
+    assert found.pole_distance() == pytest.approx(math.pi / float(beta), rel=1e-12)
+
+
 @pytest.mark.parametrize("text", ["(tanh(x)-tanh(1))/(x-1)", "x/tanh(x)", "(exp(x)-1)/x"])
 def test_derivatives_at_one_have_their_digits_though_series_divide_zeros(text: str) -> None:
     """Nodes next to the place lose 1/|x − c| with every term."""
@@ -574,9 +613,10 @@ def test_poles_and_growth_have_no_strip(text: str) -> None:
 
 
 FAR = ("log", "log1p", "sqrt", "asinh", "atan")  # which are far from what overflows for all arguments
+ZEROS = ("log", "cos", "sinc_slope", "erfc")  # 0 at numbers that are no floats, or nearly so, where bits are lost
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in ("log", "erfc", "cos", "sinc_slope")])
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in ZEROS])
 @given(st.floats(-30, 12), st.sampled_from([0.0, 1e-8, 1e-3, 0.3]), st.sampled_from([1, -1]))
 def test_values_next_to_zero_and_far_out_have_their_bits(name: str, size: float, lean: float, side: int) -> None:
     """Of 64 bits at most half are lost, whatever the argument; what grows is asked up to e^1000."""
@@ -705,6 +745,8 @@ def test_a_larger_one_of_two_functions_is_not_even_for_its_first() -> None:
         ("cos(x-pi/3)", "sin(x+pi/6)", False),
         ("cos(x-pi/2)", "cos(x)", False),
         ("phi(x)", "gaussian(x)", True),
+        ("exp(-softplus(x))", "sigmoid(-x)", True),
+        ("exp(2*softplus(x))", "(1+exp(x))^2", True),
         ("x+log1p(exp(-x))", "softplus(x)", True),
         ("x-log1p(exp(-x))", "softplus(x)", False),
         ("gaussian(x,2)", "gaussian(x)", False),

@@ -108,6 +108,8 @@ FAR_OUT_ON_THE_LINE = [
         "tanh(1/x)",
         "exp(-log(x^4)/2)",
         "asinh(1e6+x*sin(x)^2)",
+        "x*cosh(gelu(x))-x*logsigmoid(expm1(x))",
+        "exp(x)*sin(x)+exp(x^2/900)*cos(x)",
     ),
 ]
 
@@ -126,6 +128,13 @@ def test_bounds_on_the_line_hold(text: str, order: int) -> None:
             for x in (16.0, 16.7, 20.0, 31.4, 60.0):
                 value = run(sign * arb(x))[0]
                 assert not value.is_finite() or log2_upper(value) <= bound.log_value(x) + 1e-6
+
+
+def test_what_falls_adds_nothing_to_the_rate_of_what_rises() -> None:
+    """The derivative is about x e^x/2 + e^{−e^x}, of which no bound may be said to rise like e^{x^6}."""
+    bound = growth(derivative(tree("x*cosh(gelu(x))-x*logsigmoid(expm1(x))")), 16.0, 0.0, 1)
+    assert bound is not None
+    assert bound.log_value(40.0) < 40 / math.log(2) + 16
 
 
 FALLING = ["exp(-cosh(x))", "exp(-cosh(x)/x^2)", "sigmoid(-sinh(x))", "erfc(exp(x))", "x*exp(-exp(x/3)+x)"]

@@ -11,10 +11,12 @@ import pytest
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula import checks
-from ntkcalc.activations.formula.checks import check_singularities
+from ntkcalc.activations.formula.balls import real_program
+from ntkcalc.activations.formula.checks import check_singularities, near_zero
 from ntkcalc.activations.formula.functions import WORDS
 from ntkcalc.activations.formula.grammar import parsed
 from ntkcalc.activations.formula.plain_form import plain
+from ntkcalc.activations.formula.removable import zero_places
 from ntkcalc.activations.formula.singularities import zeros
 from ntkcalc.errors import InputError
 
@@ -52,7 +54,8 @@ def test_a_divisor_that_comes_near_zero_is_no_pole(roots: list[int]) -> None:
     [
         *("sin(x)/x", "x/tanh(x)", "abs(sin(x)/x)", "expm1(x)/x*exp(-x^2)", "max(x,0)+10^100*min(x,0)"),
         *("1+10^30*relu(x)", "abs(x)^0.5001", "sqrt(x^2)*x", "log(exp(x))*tanh(x)", "x^0+x^-2*x^3", "selu(relu(x))"),
-        *("relu(x)^0.75*exp(-1/x^2)", "sqrt(1-cos(x))", "exp(2*log(abs(x)))", "step(1-x^2)*exp(-1/(1-x^2))"),
+        *("relu(x)^0.75*exp(-1/x^2)", "sqrt(1-cos(x))", "exp(2*log(abs(x)))", "selu(x-hardtanh(x))"),
+        "relu(sinh(x)/x-1)",
         "exp(-1/x^2)/x+phi(x)",
     ],
 )
@@ -147,11 +150,36 @@ def test_a_proven_singularity_is_refused_before_anything_is_planned(
         ("3-1/(1-log(abs(x)))", "its derivative is not square-integrable at x = 0"),  # whose limit is 3
         ("1/(1+log(abs(x))^2)", "its derivative is not square-integrable at x = 0"),
         ("log(1+log(1+1/abs(x)))", "is unbounded at x = 0"),
+        ("(1-exp(-x^2))^0.25", "its derivative is not square-integrable at x = 0"),
+        ("log(1-exp(-x^2))", "is unbounded at x = 0"),
         ("exp(-1/relu(1-x^2))", "division by zero, at x = -64 and all around it"),
     ],
 )
 def test_what_is_no_activation_is_refused(text: str, said: str) -> None:
     assert said in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("1/(1-sin(x))", 1.5707963267948966), ("log(1+cos(2*x-1))", 2.070796326794897), ("1/expm1(x*x)", 0.0)],
+)
+def test_zeros_at_which_no_sign_changes_are_seen(text: str, place: float) -> None:
+    assert min(abs(float(zero.place) - place) for zero in zeros(plain(parsed(text, WORDS)))) < 1e-15
+
+
+def test_zeros_are_not_looked_for_where_the_normal_law_sees_nothing() -> None:
+    """Balls of e^{e^x} overflow at 11648, and tell no sign of it."""
+    formula = plain(parsed("log(sinh(quick_gelu(x))+exp(exp(x)))", WORDS))
+    assert max(float(abs(zero.place)) for zero in zeros(formula)) > 1e4
+    assert near_zero(formula) == ""
+
+
+def test_zeros_of_quadratic_polynomials_are_constants() -> None:
+    found = [
+        float(real_program(c)(None)[0]) for c in zero_places(plain(parsed("1/((x^2-x-1)*(2*x^2-3)*(x^3-2))", WORDS)))
+    ]
+    golden = (1 + math.sqrt(5)) / 2
+    assert sorted(found) == pytest.approx(sorted([golden, 1 - golden, math.sqrt(1.5), -math.sqrt(1.5)]), rel=1e-14)
 
 
 @pytest.mark.parametrize("text", ["1/(x^2+1e-300)", "x/sqrt(x^2+1e-300)", "1/(cosh(x)-1+1e-200)", "log(x^2+1e-1000)"])

@@ -19,7 +19,7 @@ import gmpy2
 from flint import acb, arb
 
 from ntkcalc.activations.formula.derivatives import outer_derivative
-from ntkcalc.activations.formula.functions import OVER
+from ntkcalc.activations.formula.functions import OVER, SMOOTH
 from ntkcalc.activations.formula.programs import Program, program
 from ntkcalc.activations.formula.trees import Tree, X, node
 from ntkcalc.errors import AccuracyError
@@ -166,7 +166,7 @@ def _lost(rows: Sequence[Sequence[Ball]], log_sizes: Sequence[Sequence[float]]) 
 
 
 def _expected(log_sizes: Sequence[float]) -> list[float]:
-    """Return log2 of sizes, of those that are not known what the fall of the others leads to expect."""
+    """Return log2 of sizes, of those that are not known what the fall of the later others leads to expect, and more."""
     known = [i for i, size in enumerate(log_sizes) if size > -math.inf]
     if len(known) < 2:
         return [*log_sizes]
@@ -293,7 +293,7 @@ def _over(name: str) -> Callable[[Any, Ball], Ball]:
         plain = getattr(self, name)(u) / u
         if u.rad() < abs(u).upper() / 16:
             return plain
-        if self.kind is arb and name not in _WAVES and u.is_finite() and not u.contains(0):
+        if self.kind is arb and SMOOTH[name].within is None and u.is_finite() and not u.contains(0):
             low, high = (getattr(self, name)(end) / end for end in (u.lower(), u.upper()))
             return low.union(high)
         zero = arb(0)
@@ -303,8 +303,6 @@ def _over(name: str) -> Callable[[Any, Ball], Ball]:
 
     return run
 
-
-_WAVES = ("sin", "sinc_slope")
 
 for _name, _of in OVER.items():
     setattr(_Balls, _name, _over(_of))

@@ -49,7 +49,8 @@ class Segment:
 def segments(tree: Tree, left: Ball, right: Ball, least: float, exact: bool = True) -> Iterator[Segment]:
     """Yield the segments of [left, right], from left to right; slivers are no wider than 2**least.
 
-    Where what decides is exactly 0 at a number of few bits two segments meet there, unless they are to have a sliver.
+    Where what decides is exactly 0 at a number of few bits two segments meet there, and where it is 0 without a change
+    of sign it may be one segment; unless `exact` is false: then all zeros have slivers.
     """
     stack = [(tree, left, right)]
     while stack:
@@ -59,11 +60,11 @@ def segments(tree: Tree, left: Ball, right: Ball, least: float, exact: bool = Tr
             yield Segment(left, right, (tree,))
             continue
         node, choice = found
-        sign, marks = sign_on(choice.decider, left, right), [left, right]
+        sign, marks = sign_on(choice.decider, left, right, touching=exact), [left, right]
         if not sign and log2_upper(right - left) >= least:
             marks[1:1] = _guess(choice.decider, left, right, least, exact)
             if len(marks) == 2:  # where arguments differ by little, as x and x tanh x do far out
-                sign = sign_on(choice.decider, left, right, _PRECISION + math.ceil(abs(least)))
+                sign = sign_on(choice.decider, left, right, _PRECISION + math.ceil(abs(least)), exact)
         if sign:
             stack.append((taken(tree, node, choice.above if sign > 0 else choice.below), left, right))
         elif log2_upper(right - left) < least:
@@ -150,8 +151,11 @@ def first_branch(tree: Tree) -> tuple[Tree, Branch] | None:
     return found if written in (ZERO, decider) else (found[0], replace(found[1], decider=written))
 
 
-def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
-    """Return the sign that a plain tree has inside an interval, 0 where that is not proven in so many bits."""
+def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION, touching: bool = True) -> int:
+    """Return the sign that a plain tree has inside an interval, 0 where that is not proven in so many bits.
+
+    It may be 0 at single points if it may touch that.
+    """
     chain: list[Tree] = []
     slope: Tree | None = u
     while slope is not None and len(chain) <= _DERIVATIVES:
@@ -159,7 +163,8 @@ def sign_on(u: Tree, left: Ball, right: Ball, bits: int = _PRECISION) -> int:
         with working_precision(bits):
             rising = _sign(_value(slope, left.union(right)))
             if not rising and slope is u:
-                rising = sign_of_range(u, Range(left, right), between(left, right))
+                line = Range(left, right)
+                rising = sign_of_range(u, line, between(left, right)) if touching else ranges([u], line)[0].sign
         if rising:
             m = len(chain) - 1
             for end, step, sign in ((left, 1, rising), (right, -1, rising * (-1) ** m)):
@@ -202,7 +207,7 @@ def _sign_at(u: Tree, x: Ball) -> int | None:
 def _value(u: Tree, x: Ball) -> Ball:
     """Return a ball of a tree, of its limits where both parts of a quotient vanish, in the present precision."""
     found = real_program(u)(x)[0]
-    if found.contains(0) and _removed(u) is not u:  # what is not finite does, too
+    if _removed(u) is not u and (found.contains(0) or not found.is_finite()):
         found = real_program(_removed(u))(x)[0]
     return found if found.is_finite() else with_limits(_quotients_apart(u), real_program)(x)[0]
 

@@ -74,7 +74,7 @@ def check_written(written: Tree, tree: Tree, text: str) -> None:
     """
     kept = set(radicands(tree))
     for t in in_order(written):
-        if t.constant and (reason := obstacle([plain(t)], arb(0))) and not reason.endswith(_UNSURE):
+        if t.constant and t.arguments and (reason := obstacle([plain(t)], arb(0))) and not reason.endswith(_UNSURE):
             raise InputError(f"{text}: {text_of(t)} is no number: {reason}")
         if t.word not in _WRITTEN:
             continue
@@ -204,7 +204,8 @@ def _limit(text: str, near: float, place: Ball, side: int, tree: Tree) -> Ball:
             half = len(sizes) // 2
             if len({bool(move > 0) for move in moves}) == 2 and max(sizes[half:]) <= 2 * max(sizes[:half]):
                 raise InputError(f"{text} has no limit at x = {near:.6g}; phi must be continuous")
-            if abs(values[6] - values[2]) > 0.9 * abs(values[2] - values[0]):  # from n to 2n, as log n moves or more
+            first, second, third = values[0], values[2], values[6]  # at 2^-n, 2^-2n and 2^-4n
+            if abs(third - second) > 0.9 * abs(second - first):  # as ln n moves, or more; 1/n moves half as far
                 raise InputError(f"{text} is unbounded at x = {near:.6g}; phi must be finite everywhere")
             raise _steep(text, near)
         steep = arb(2) ** (_DISTANCES.step / 2 - 1e-6)

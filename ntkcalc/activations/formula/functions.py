@@ -150,11 +150,25 @@ def written_out(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     return re.sub(r"\by\b", last.keyword, last.formula), ((last.keyword, decimal_text(Fraction(last.default))),)
 
 
+_OTHERWISE = {
+    **{"log2": "log(x)/log(2)", "log10": "log(x)/log(10)", "exp2": "2^x", "square": "x^2", "pow": "x^2"},
+    **{"sec": "1/cos(x)", "csch": "1/sinh(x)", "cot": "cos(x)/sin(x)", "cbrt": "sign(x)*abs(x)^(1/3)"},
+    **{"logistic": "sigmoid(x)", "heaviside": "step(x)", "langevin": "coth(x)-1/x", "prelu": "leaky_relu(x, 0.25)"},
+}
+_JUMPING = ("floor", "ceil", "round", "mod", "hardshrink", "threshold")
+
+ELSEWHERE = {
+    **{name: f" Write {formula}." for name, formula in _OTHERWISE.items()},
+    **dict.fromkeys(_JUMPING, " It jumps, and phi must be continuous."),
+}
+"""What is said of functions that other libraries have."""
+
 WORDS = Vocabulary(
     {name: signature(name) for name in (*SMOOTH, *BRANCHES, *SHORT) if name != _UNNAMED},
     ("pi", "e"),
     ("x",),
     {"swish": "silu", "ln": "log"},
+    ELSEWHERE,
 )
 """The words of users' formulas."""
 

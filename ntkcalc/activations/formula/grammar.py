@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 
@@ -45,12 +45,13 @@ class Signature:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of formulas: functions, constants, variables, and other names of functions."""
+    """The words of formulas: functions, constants, variables, other names of functions, and how others are written."""
 
     functions: Mapping[str, Signature]
     constants: tuple[str, ...]
     variables: tuple[str, ...]
     aliases: Mapping[str, str]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,31 +128,6 @@ _WAY_OUT = " A formula holds numbers, x, functions, + - * / ^ and parentheses."
 def _refusal(text: str, what: str, column: int, hint: str = "") -> InputError:
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     return InputError(f"{shown!r}: {what} at column {column}.{hint}")
-
-
-_JUMPS = " It jumps, and phi must be continuous."
-_ELSEWHERE = {
-    **{
-        "log2": " Write log(x)/log(2).",
-        "log10": " Write log(x)/log(10).",
-        "exp2": " Write 2^x.",
-        "sec": " Write 1/cos(x).",
-    },
-    **{"csch": " Write 1/sinh(x).", "cot": " Write cos(x)/sin(x).", "logistic": " Write sigmoid(x)."},
-    **{
-        "cbrt": " Write sign(x)*abs(x)^(1/3).",
-        "langevin": " Write coth(x)-1/x.",
-        "prelu": " Write leaky_relu(x, 0.25).",
-    },
-    **{
-        "heaviside": " Write step(x).",
-        "square": " Write x^2.",
-        "pow": " Write x^2.",
-        "threshold": " Write cases with step.",
-    },
-    **dict.fromkeys(("floor", "ceil", "round", "mod", "hardshrink"), _JUMPS),
-}
-"""What functions of other libraries are here."""
 
 
 def _product_of(left: _Token, right: str) -> str:
@@ -245,7 +221,7 @@ class _Reader:
         if signature is None:
             if token.text in (*words.variables, *words.constants):
                 raise self._error(f"an operator is missing after '{token.text}'", token, " Write 2*(x), not 2(x).")
-            known = _ELSEWHERE.get(token.text.lower()) or near_miss(token.text, [*words.functions, *words.aliases])
+            known = words.elsewhere.get(token.text.lower()) or near_miss(token.text, [*words.functions, *words.aliases])
             what = f"unknown function '{token.text[:40]}'"
             raise self._error(what, token, known or f" There are {', '.join(words.functions)}.")
         self._take()

@@ -380,11 +380,11 @@ class _Region:
         """Return a sum of which only an upper bound is known."""
         terms = [(u, *self.size(u)) for u in (a, b)]
         power = max(a.power, b.power)
-        order = max([u.order for u, _, rate in terms if rate > 0] or [a.order, b.order])
+        order = max([u.order for u, _, rate in terms if not rate <= 0] or [a.order, b.order])
         size, rates = arb(0), list[Ball]()
         for u, own, rate in terms:
             size += own * self._at_start(u.power - power)
-            rates.append(rate * self._at_start(u.order - order) if rate > 0 or u.order == order else arb(0))
+            rates.append(arb(0) if rate <= 0 and u.order != order else rate * self._at_start(u.order - order))
         return self._exponential(size, power, reduce(arb.max, rates), order)
 
     def _exponential(self, size: Ball, power: Fraction, rate: Ball, order: Fraction) -> Form:

@@ -68,6 +68,7 @@ _WIDEST = 4.0  # of cells that share a centre for their Hermite sums
 _MOST_SLIVERS = 1 << 11  # more than formulas have kinks that are not told apart
 _GUARD = 8.0  # bits beyond those asked for; where they are not enough, cells and slivers are made finer, too
 _FINEST = 1 << 15  # bits of cells of which mean squares are taken
+_LEAST_GAIN = 2.0**-8  # of narrower slivers, that of a slope like |x|^−0.498
 _HALF_LOG_TAU = math.log2(2 * math.pi) / 2
 
 
@@ -325,13 +326,18 @@ class Panels:
         return known[1]
 
     def _mean_square(self, need: float, order: int) -> Ball:
-        said, fine, gain = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need, 0.5
-        while (error := self._log_beside(self.line(fine), order, 2)) > -need - 3:  # next to a steep slope
+        said, fine = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need
+        error, gain = (
+            self._log_beside(self.line(fine), order, 2),
+            0.5,
+        )  # of bits for every one that slivers are narrower
+        while error > -need - 3:  # next to a steep slope
             more = min((error + need + 8) / gain, 3 * fine)
             fine += more
             if error == math.inf or fine > _FINEST:
                 raise AccuracyError(said)
-            gain = max((error - self._log_beside(self.line(fine), order, 2)) / more, 2.0**-8)
+            before, error = error, self._log_beside(self.line(fine), order, 2)
+            gain = max((before - error) / more, _LEAST_GAIN)
         line = self.line(fine)
         return refined(lambda guard: [self._squared(line, order, need + 3, guard)], need, 16.0, said)[0]
 

@@ -69,12 +69,11 @@ def is_limit(t: Tree) -> bool:
 
 def _quotient(top: Tree, bottom: Tree) -> Tree:
     """Return top/bottom, without the factors of the bottom that divide the top."""
-    v = bottom
-    if v.word == "neg":
-        return simplified("neg", _quotient(top, v.arguments[0]))
-    if v.word == "*":
-        return _quotient(_quotient(top, v.arguments[0]), v.arguments[1])
-    cancelled = _cancelled(top, v)
+    if bottom.word == "neg":
+        return simplified("neg", _quotient(top, bottom.arguments[0]))
+    if bottom.word == "*":
+        return _quotient(_quotient(top, bottom.arguments[0]), bottom.arguments[1])
+    cancelled = _cancelled(top, bottom)
     return simplified("/", top, bottom) if cancelled is None else cancelled
 
 
@@ -96,9 +95,8 @@ def _cancelled(top: Tree, v: Tree) -> Tree | None:
 
 
 @lru_cache(maxsize=1 << 12)
-def _divided(top: Tree, w: Tree) -> Tree | None:
-    """Return top/w where that is known to have no singularity at w = 0, else None."""
-    u = top
+def _divided(u: Tree, w: Tree) -> Tree | None:
+    """Return u/w where that is known to have no singularity at w = 0, else None."""
     if u is w:
         return ONE
     if u.word in _NAME:

@@ -57,8 +57,8 @@ class Sliver(Segment):
 
     @property
     def _bits(self) -> int:
-        """A precision in which its ends are told from places next to it."""
-        return _PRECISION + 2 * max(0, -math.floor(log2_upper(self.right - self.left)))
+        """A precision in which its ends are told from places next to it, a power of 2, for programs are shared."""
+        return 1 << (_PRECISION + 2 * max(0, -math.floor(log2_upper(self.right - self.left)))).bit_length()
 
     @property
     def farthest(self) -> float:
