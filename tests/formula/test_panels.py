@@ -513,6 +513,7 @@ def test_formulas_are_proven_to_be_plainer_ones(text: str, same: str) -> None:
         ("max(x,squareplus(x))", "squareplus(x)"),
         ("min(2*x,x-sqrt(x*x+1))", "x-sqrt(x*x+1)"),
         ("log(x+sqrt(x^2+4))", "asinh(x/2)+log(2)"),
+        ("log(x+2*sqrt(x^2/4+1))", "asinh(x/2)+log(2)"),
         ("log(squareplus(x))", "asinh(x/2)"),
     ],
 )

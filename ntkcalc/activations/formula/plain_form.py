@@ -332,12 +332,12 @@ def _rational_root(c: Fraction) -> Fraction | None:
 
 
 def _logarithm(u: Tree) -> Tree:
-    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus, of v + √(d + v²) as ln √d + asinh(v/√d)."""
+    """Return ln u, of 1 + v without the sum, of 1 + e^v as softplus, of u + √(d + u²) as ln √d + asinh(u/√d)."""
     if u.head == "+" and ONE in u.arguments:
         return _logarithm_of_one_and(u.arguments[1] if u.arguments[0] is ONE else u.arguments[0])
     c, v = _multiple(u)
     beside = beside_root(v)
-    if beside is not None and beside.factor == 1 and beside.rest > 0 and c > 0:
+    if beside is not None and min(beside.rest, beside.factor, c) > 0:
         scale = _root(number(beside.rest))
         return plus(_plain(node("asinh", over(beside.u, scale))), _plain(node("log", times(number(c), scale))))
     if u is ONE:
