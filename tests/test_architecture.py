@@ -106,6 +106,18 @@ def test_formulas_are_known_to_activations_alone() -> None:
     assert knowers <= {"activations"}
 
 
+FORMULA = ["expressions", "bounds", "smooth", "piecewise"]
+"""The packages inside `activations.formula`, in the order of `PACKAGES`; the modules beside them may import all."""
+
+
+def test_imports_inside_formulas_go_one_way() -> None:
+    inside = {m: m.split(".")[2] for m in MODULES if m.startswith("activations.formula.") and m.count(".") == 3}
+    assert {*inside.values()} == {*FORMULA}
+    for module, own in inside.items():
+        below = {n.split(".")[2] for n in neighbours(module) if n.startswith("activations.formula.")}
+        assert below <= {*FORMULA[: FORMULA.index(own) + 1], "ladder"}, module
+
+
 def test_what_a_package_exports_is_there() -> None:
     for name in PACKAGES[1:]:
         for inside in importlib.import_module(f"ntkcalc.{name}").__all__:

@@ -25,7 +25,7 @@ from ntkcalc import (
     ntk_values,
     sphere_eigenvalues,
 )
-from ntkcalc.activations.formula.quadrature_dual import QuadratureDual
+from ntkcalc.activations.formula.smooth.quadrature_dual import QuadratureDual
 from ntkcalc.errors import InputError
 from ntkcalc.kernel import phase
 from ntkcalc.kernel.hyperparameters import Kernel

@@ -18,7 +18,7 @@ class NoValueError(ArithmeticError):
 
 
 class RealField:
-    """The real numbers of an mpmath context, a field for `ntkcalc.activations.formula.programs.program`."""
+    """The real numbers of an mpmath context, a field for `ntkcalc.activations.formula.expressions.programs.program`."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx

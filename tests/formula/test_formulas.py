@@ -26,7 +26,7 @@ from volume import examples
 from ntkcalc import AccuracyError, InputError, ntk_coefficients, ntk_values, sphere_eigenvalues
 from ntkcalc.activations.catalogue import FAMILIES, activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.poles import PoleLine
+from ntkcalc.activations.formula.smooth.poles import PoleLine
 from ntkcalc.numerics.precision import context, real
 from ntkcalc.numerics.types import Array
 

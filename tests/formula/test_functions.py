@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from reals import RealField
 
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.formula.balls import RealBalls, working_precision
-from ntkcalc.activations.formula.branches import first_branch
-from ntkcalc.activations.formula.derivatives import derivative
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import parsed
+from ntkcalc.activations.formula.bounds.branches import first_branch
+from ntkcalc.activations.formula.bounds.symmetry import cancelled
+from ntkcalc.activations.formula.expressions.balls import RealBalls, working_precision
+from ntkcalc.activations.formula.expressions.derivatives import derivative
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.plain_form import branch, plain
+from ntkcalc.activations.formula.expressions.polynomials import polynomial
+from ntkcalc.activations.formula.expressions.programs import program
+from ntkcalc.activations.formula.expressions.trees import Tree, in_order, number, text_of
 from ntkcalc.activations.formula.phi import DomainError, Phi, obstacle
-from ntkcalc.activations.formula.plain_form import branch, plain
-from ntkcalc.activations.formula.polynomials import polynomial
-from ntkcalc.activations.formula.programs import program
-from ntkcalc.activations.formula.symmetry import cancelled
-from ntkcalc.activations.formula.trees import Tree, in_order, number, text_of
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context
 
@@ -124,7 +124,7 @@ PLACES = ["-1.7", "-0.375", "0.21", "1.3"]
 
 def unbranched(formula: Tree, x: Any) -> Tree:
     """The smooth formula that a tree is next to x: every branch replaced by the side that x is on."""
-    from ntkcalc.activations.formula.trees import rebuilt
+    from ntkcalc.activations.formula.expressions.trees import rebuilt
 
     while (found := next((t for t in in_order(formula) if branch(t) is not None), None)) is not None:
         choice = branch(found)

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import DEEPEST, LONGEST, MOST_TOKENS, parsed
-from ntkcalc.activations.formula.trees import Tree, in_order, node, number, substituted, text_of
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import DEEPEST, LONGEST, MOST_TOKENS, parsed
+from ntkcalc.activations.formula.expressions.trees import Tree, in_order, node, number, substituted, text_of
 from ntkcalc.errors import InputError
 
 

@@ -21,24 +21,31 @@ from hypothesis import strategies as st
 from ntkcalc import ntk_coefficients
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.balls import RealBalls, log2_upper, rational, to_ball, widened, working_precision
-from ntkcalc.activations.formula.branches import segments, sign_on
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.hermite_sums import hermite_sums
-from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
-from ntkcalc.activations.formula.matched_spline import Matching, Split
-from ntkcalc.activations.formula.panels import Panels, _block, _groups
-from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
-from ntkcalc.activations.formula.plain_form import plain
-from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
-from ntkcalc.activations.formula.polynomials import polynomial
-from ntkcalc.activations.formula.programs import program
-from ntkcalc.activations.formula.rational_pieces import polynomial_parts_of, rational_pieces
-from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.splines import Spline
-from ntkcalc.activations.formula.symmetry import as_polynomial
-from ntkcalc.activations.formula.trees import ZERO, Tree, X
+from ntkcalc.activations.formula.bounds.branches import segments, sign_on
+from ntkcalc.activations.formula.bounds.symmetry import as_polynomial
+from ntkcalc.activations.formula.expressions.balls import (
+    RealBalls,
+    log2_upper,
+    rational,
+    to_ball,
+    widened,
+    working_precision,
+)
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.plain_form import plain
+from ntkcalc.activations.formula.expressions.polynomials import polynomial
+from ntkcalc.activations.formula.expressions.programs import program
+from ntkcalc.activations.formula.expressions.trees import ZERO, Tree, X
+from ntkcalc.activations.formula.piecewise.kinks import kinks_of, rational_kinks
+from ntkcalc.activations.formula.piecewise.matched_spline import Matching, Split
+from ntkcalc.activations.formula.piecewise.panels import Panels, _block, _groups
+from ntkcalc.activations.formula.piecewise.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.piecewise.rational_pieces import polynomial_parts_of, rational_pieces
+from ntkcalc.activations.formula.piecewise.slivers import Sliver
+from ntkcalc.activations.formula.piecewise.splines import Spline
+from ntkcalc.activations.formula.smooth.hermite_sums import hermite_sums
+from ntkcalc.activations.formula.smooth.polynomial_dual import PolynomialDual
 from ntkcalc.errors import AccuracyError, InputError, NtkcalcError
 from ntkcalc.numerics.precision import context, real
 
@@ -197,8 +204,12 @@ def test_more_bits_than_estimated_are_taken_where_they_are_needed(monkeypatch: p
     for wrong in (False, True):
         _, series = matched(panels)
         if wrong:
-            monkeypatch.setattr("ntkcalc.activations.formula.splines.hermite_guard", lambda degree, reach: 0.0)
-            monkeypatch.setattr("ntkcalc.activations.formula.matched_spline.hermite_guard", lambda degree, reach: 0.0)
+            monkeypatch.setattr(
+                "ntkcalc.activations.formula.piecewise.splines.hermite_guard", lambda degree, reach: 0.0
+            )
+            monkeypatch.setattr(
+                "ntkcalc.activations.formula.piecewise.matched_spline.hermite_guard", lambda degree, reach: 0.0
+            )
         moments.append(series.moments(2000, 80.0)[1990:])
     assert all(log2_upper(c.rad()) <= -80 for row in moments for c in row)
     assert all(a.overlaps(b) for a, b in zip(*moments, strict=True))

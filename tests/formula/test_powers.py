@@ -10,11 +10,11 @@ import pytest
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
-from ntkcalc.activations.formula.plain_form import plain
-from ntkcalc.activations.formula.power_dual import PowerDual
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.plain_form import plain
+from ntkcalc.activations.formula.piecewise.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.piecewise.power_dual import PowerDual
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import context
 

@@ -21,7 +21,9 @@ from volume import examples
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
-from ntkcalc.activations.formula.balls import (
+from ntkcalc.activations.formula.bounds.growth import growth
+from ntkcalc.activations.formula.bounds.symmetry import polynomial_parts, ratio, reflected
+from ntkcalc.activations.formula.expressions.balls import (
     ComplexBalls,
     RealBalls,
     log2_upper,
@@ -30,21 +32,19 @@ from ntkcalc.activations.formula.balls import (
     to_real,
     working_precision,
 )
-from ntkcalc.activations.formula.derivatives import derivative
-from ntkcalc.activations.formula.expansion_at_one import DerivativesAtOne, SeriesBalls
-from ntkcalc.activations.formula.functions import OVER, WORDS
-from ntkcalc.activations.formula.functions import SMOOTH as FUNCTIONS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.growth import growth
-from ntkcalc.activations.formula.hermite_sums import hermite_sums
-from ntkcalc.activations.formula.local_hermite import LocalHermite
-from ntkcalc.activations.formula.plain_form import plain
-from ntkcalc.activations.formula.programs import program
-from ntkcalc.activations.formula.quadrature_dual import QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.strip import _SLOPE_SHARES, Analytic, _gaussian_log_mass, remote_growth
-from ntkcalc.activations.formula.symmetry import polynomial_parts, ratio, reflected
-from ntkcalc.activations.formula.trapezoid import Line, Rule
-from ntkcalc.activations.formula.trees import Tree, X, node
+from ntkcalc.activations.formula.expressions.derivatives import derivative
+from ntkcalc.activations.formula.expressions.functions import OVER, WORDS
+from ntkcalc.activations.formula.expressions.functions import SMOOTH as FUNCTIONS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.plain_form import plain
+from ntkcalc.activations.formula.expressions.programs import program
+from ntkcalc.activations.formula.expressions.trees import Tree, X, node
+from ntkcalc.activations.formula.smooth.expansion_at_one import DerivativesAtOne, SeriesBalls
+from ntkcalc.activations.formula.smooth.hermite_sums import hermite_sums
+from ntkcalc.activations.formula.smooth.local_hermite import LocalHermite
+from ntkcalc.activations.formula.smooth.quadrature_dual import QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.smooth.strip import _SLOPE_SHARES, Analytic, _gaussian_log_mass, remote_growth
+from ntkcalc.activations.formula.smooth.trapezoid import Line, Rule
 from ntkcalc.numerics.precision import context, log2
 
 CTX = context(400)

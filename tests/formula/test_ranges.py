@@ -16,7 +16,12 @@ from reals import NoValueError, RealField
 
 from ntkcalc import ntk_coefficients
 from ntkcalc.activations.catalogue import activation
-from ntkcalc.activations.formula.balls import (
+from ntkcalc.activations.formula.bounds.branches import segments
+from ntkcalc.activations.formula.bounds.growth import Growth, far_formula, growth
+from ntkcalc.activations.formula.bounds.ranges import Range, ranges
+from ntkcalc.activations.formula.bounds.removable import limit_places, limits, with_limits
+from ntkcalc.activations.formula.bounds.singularities import with_one_divisor
+from ntkcalc.activations.formula.expressions.balls import (
     ComplexBalls,
     RealBalls,
     complex_program,
@@ -25,19 +30,14 @@ from ntkcalc.activations.formula.balls import (
     to_ball,
     working_precision,
 )
-from ntkcalc.activations.formula.branches import segments
-from ntkcalc.activations.formula.derivatives import derivative
-from ntkcalc.activations.formula.functions import SMOOTH, WORDS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.growth import Growth, far_formula, growth
-from ntkcalc.activations.formula.panels import Panels
-from ntkcalc.activations.formula.plain_form import plain
-from ntkcalc.activations.formula.programs import program
-from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.removable import limit_places, limits, with_limits
-from ntkcalc.activations.formula.singularities import with_one_divisor
-from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import ZERO, Tree, X, node, text_of
+from ntkcalc.activations.formula.expressions.derivatives import derivative
+from ntkcalc.activations.formula.expressions.functions import SMOOTH, WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.plain_form import plain
+from ntkcalc.activations.formula.expressions.programs import program
+from ntkcalc.activations.formula.expressions.trees import ZERO, Tree, X, node, text_of
+from ntkcalc.activations.formula.piecewise.panels import Panels
+from ntkcalc.activations.formula.piecewise.slivers import Sliver
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context

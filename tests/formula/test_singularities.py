@@ -11,13 +11,13 @@ import pytest
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula import checks
-from ntkcalc.activations.formula.balls import real_program
+from ntkcalc.activations.formula.bounds.removable import zero_places
+from ntkcalc.activations.formula.bounds.singularities import zeros
 from ntkcalc.activations.formula.checks import check_singularities, near_zero
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.plain_form import plain
-from ntkcalc.activations.formula.removable import zero_places
-from ntkcalc.activations.formula.singularities import zeros
+from ntkcalc.activations.formula.expressions.balls import real_program
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.plain_form import plain
 from ntkcalc.errors import InputError
 
 DRAW = random.Random(5)

@@ -11,8 +11,8 @@ from flint import acb, arb, arb_poly
 
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation
-from ntkcalc.activations.formula.balls import rational, series_length, to_ball, working_precision
-from ntkcalc.activations.formula.splines import Spline, _damped_laguerre
+from ntkcalc.activations.formula.expressions.balls import rational, series_length, to_ball, working_precision
+from ntkcalc.activations.formula.piecewise.splines import Spline, _damped_laguerre
 
 BITS, FINE = 120, 192
 KNOTS = {

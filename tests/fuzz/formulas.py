@@ -27,9 +27,9 @@ from moments import differs, is_plainly_allowed
 
 from ntkcalc import NtkcalcError, ntk_coefficients
 from ntkcalc.activations.catalogue import FAMILIES, WRITTEN, activation
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.trees import text_of
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.trees import text_of
 
 LIMIT = 60.0  # seconds of work
 PATIENCE = 600  # seconds of waiting, on a busy machine

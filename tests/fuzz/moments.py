@@ -16,9 +16,9 @@ import numpy as np
 from scipy import special
 
 from ntkcalc.activations.activation import Activation
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import parsed
-from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import parsed
+from ntkcalc.activations.formula.expressions.trees import Tree, in_order
 
 Values = Any
 REACH, STEP = 16.0, 1.0 / 1024

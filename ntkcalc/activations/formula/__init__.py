@@ -1,6 +1,9 @@
 """Formulas in x as activations: parsed, cut at their kinks, their Hermite coefficients by quadrature.
 
-The functions below are all that the rest of the program uses; what is inside loads when the first of them is called.
+From the text to the dual there are four steps, one package each: `expressions` reads and simplifies a formula,
+`bounds` proves its signs, limits and sizes, `smooth` has the duals of formulas without kinks, and `piecewise` those of
+the others. `activation` goes through them, and `checks` refuses what the theory excludes. The functions below are all
+that the rest of the program uses; the packages load when the first of them is called.
 """
 
 from __future__ import annotations
@@ -51,13 +54,13 @@ def is_formula(text: str) -> bool:
 
 def function_names() -> list[str]:
     """Return the names of the functions that formulas may use, in alphabetical order."""
-    from ntkcalc.activations.formula.functions import WORDS
+    from ntkcalc.activations.formula.expressions.functions import WORDS
 
     return sorted(WORDS.functions, key=str.lower)
 
 
 def written_out(function: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return the formula that a function stands for, and its parameter, if it has one, with the default value."""
-    from ntkcalc.activations.formula.functions import written_out
+    from ntkcalc.activations.formula.expressions.functions import written_out
 
     return written_out(function)

@@ -12,26 +12,36 @@ from functools import cache
 from typing import TypeAlias, TypeVar
 
 from ntkcalc.activations.activation import Activation, HermiteFunction
-from ntkcalc.activations.formula.branches import first_branch
+from ntkcalc.activations.formula.bounds.branches import first_branch
+from ntkcalc.activations.formula.bounds.singularities import with_one_divisor
+from ntkcalc.activations.formula.bounds.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
 from ntkcalc.activations.formula.checks import check, check_growth, check_singularities, check_written, near_zero
-from ntkcalc.activations.formula.functions import WORDS
-from ntkcalc.activations.formula.grammar import SIGNS, parsed
+from ntkcalc.activations.formula.expressions.functions import WORDS
+from ntkcalc.activations.formula.expressions.grammar import SIGNS, parsed
+from ntkcalc.activations.formula.expressions.plain_form import plain, stretched
+from ntkcalc.activations.formula.expressions.polynomials import polynomial
+from ntkcalc.activations.formula.expressions.trees import (
+    Tree,
+    X,
+    in_order,
+    node,
+    number,
+    numbers_of,
+    text_of,
+    times,
+    whole_power,
+)
 from ntkcalc.activations.formula.ladder import Ladder
 from ntkcalc.activations.formula.phi import Phi
-from ntkcalc.activations.formula.piecewise_dual import PiecewiseDual
-from ntkcalc.activations.formula.plain_form import plain, stretched
-from ntkcalc.activations.formula.poles import PoleLine
-from ntkcalc.activations.formula.polynomial_dual import PolynomialDual
-from ntkcalc.activations.formula.polynomials import polynomial
-from ntkcalc.activations.formula.power_dual import PowerDual, power_dual
-from ntkcalc.activations.formula.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual
-from ntkcalc.activations.formula.rational_pieces import Piece, rational_pieces, spline_of
-from ntkcalc.activations.formula.rescaled import Rescaled
-from ntkcalc.activations.formula.singularities import with_one_divisor
-from ntkcalc.activations.formula.strip import Analytic, Parts
-from ntkcalc.activations.formula.symmetry import as_polynomial, cancelled, polynomial_parts, ratio
-from ntkcalc.activations.formula.trapezoid import Line
-from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, numbers_of, text_of, times, whole_power
+from ntkcalc.activations.formula.piecewise.piecewise_dual import PiecewiseDual
+from ntkcalc.activations.formula.piecewise.power_dual import PowerDual, power_dual
+from ntkcalc.activations.formula.piecewise.rational_pieces import Piece, rational_pieces, spline_of
+from ntkcalc.activations.formula.smooth.poles import PoleLine
+from ntkcalc.activations.formula.smooth.polynomial_dual import PolynomialDual
+from ntkcalc.activations.formula.smooth.quadrature_dual import FLOOR, QuadratureDual, quadrature_dual
+from ntkcalc.activations.formula.smooth.rescaled import Rescaled
+from ntkcalc.activations.formula.smooth.strip import Analytic, Parts
+from ntkcalc.activations.formula.smooth.trapezoid import Line
 from ntkcalc.activations.formula.within_reach import DualWithinReach, within_reach
 from ntkcalc.errors import AccuracyError, InputError
 from ntkcalc.numerics.precision import context, log2, real

@@ -8,17 +8,17 @@ from itertools import pairwise, product
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, real_program, short_text, working_precision
-from ntkcalc.activations.formula.branches import alternatives, segments
-from ntkcalc.activations.formula.derivatives import derivative
-from ntkcalc.activations.formula.kinks import kinks_of, rational_kinks
-from ntkcalc.activations.formula.panels import TooFastError, panels_of
+from ntkcalc.activations.formula.bounds.branches import alternatives, segments
+from ntkcalc.activations.formula.bounds.singularities import negative_places, zeros
+from ntkcalc.activations.formula.expressions.balls import Ball, real_program, short_text, working_precision
+from ntkcalc.activations.formula.expressions.derivatives import derivative
+from ntkcalc.activations.formula.expressions.plain_form import plain, radicands
+from ntkcalc.activations.formula.expressions.trees import ONE, ZERO, Tree, in_order, node, plus, text_of
 from ntkcalc.activations.formula.phi import obstacle
-from ntkcalc.activations.formula.plain_form import plain, radicands
-from ntkcalc.activations.formula.rational_pieces import rational_pieces
-from ntkcalc.activations.formula.singularities import negative_places, zeros
-from ntkcalc.activations.formula.slivers import Sliver
-from ntkcalc.activations.formula.trees import ONE, ZERO, Tree, in_order, node, plus, text_of
+from ntkcalc.activations.formula.piecewise.kinks import kinks_of, rational_kinks
+from ntkcalc.activations.formula.piecewise.panels import TooFastError, panels_of
+from ntkcalc.activations.formula.piecewise.rational_pieces import rational_pieces
+from ntkcalc.activations.formula.piecewise.slivers import Sliver
 from ntkcalc.errors import AccuracyError, InputError
 
 _BITS = 640  # of limits at kinks

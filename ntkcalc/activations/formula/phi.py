@@ -8,10 +8,17 @@ from typing import TypeAlias
 from flint import arb
 
 from ntkcalc.activations.activation import ArrayFunction, ArrayPair
-from ntkcalc.activations.formula.balls import Ball, real_program, short_text, to_ball, to_real, working_precision
-from ntkcalc.activations.formula.derivatives import derivative
-from ntkcalc.activations.formula.programs import program
-from ntkcalc.activations.formula.trees import Tree, in_order
+from ntkcalc.activations.formula.expressions.balls import (
+    Ball,
+    real_program,
+    short_text,
+    to_ball,
+    to_real,
+    working_precision,
+)
+from ntkcalc.activations.formula.expressions.derivatives import derivative
+from ntkcalc.activations.formula.expressions.programs import program
+from ntkcalc.activations.formula.expressions.trees import Tree, in_order
 from ntkcalc.errors import InputError
 from ntkcalc.numerics.precision import Context, Real, context
 from ntkcalc.numerics.types import Array
@@ -69,7 +76,7 @@ class Phi:
     def _on_arrays(self, tree: Tree) -> ArrayFunction:
         import numpy as np
 
-        from ntkcalc.activations.formula.array_field import ArrayField
+        from ntkcalc.activations.formula.expressions.array_field import ArrayField
 
         run, ctx = program([tree], ArrayField()), context(64)
 

@@ -17,14 +17,14 @@ from typing import Any
 
 from flint import arb
 
-from ntkcalc.activations.formula.balls import Ball, power_of_two, rational, real_program, working_precision
-from ntkcalc.activations.formula.derivatives import derivative, outer_derivative
-from ntkcalc.activations.formula.functions import SMOOTH
-from ntkcalc.activations.formula.growth import far_formula, growth
-from ntkcalc.activations.formula.plain_form import branch, plain
-from ntkcalc.activations.formula.polynomials import polynomial
-from ntkcalc.activations.formula.ranges import Range, ranges
-from ntkcalc.activations.formula.trees import Tree, X, in_order, node, number, simplified
+from ntkcalc.activations.formula.bounds.growth import far_formula, growth
+from ntkcalc.activations.formula.bounds.ranges import Range, ranges
+from ntkcalc.activations.formula.expressions.balls import Ball, power_of_two, rational, real_program, working_precision
+from ntkcalc.activations.formula.expressions.derivatives import derivative, outer_derivative
+from ntkcalc.activations.formula.expressions.functions import SMOOTH
+from ntkcalc.activations.formula.expressions.plain_form import branch, plain
+from ntkcalc.activations.formula.expressions.polynomials import polynomial
+from ntkcalc.activations.formula.expressions.trees import Tree, X, in_order, node, number, simplified
 from ntkcalc.errors import AccuracyError, InputError
 
 ERROR = 6656
