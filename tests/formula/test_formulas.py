@@ -9,7 +9,6 @@ import random
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from fractions import Fraction
 from itertools import cycle, pairwise
 from pathlib import Path
@@ -18,10 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from compare_formulas import computed, pairs, references, units_apart
-from hypothesis import given
-from hypothesis import strategies as st
 from shell import inside
-from volume import examples
 
 from ntkcalc import AccuracyError, InputError, ntk_coefficients, ntk_values, sphere_eigenvalues
 from ntkcalc.activations.catalogue import FAMILIES, activation
@@ -217,24 +213,6 @@ def test_the_squares_of_kinked_coefficients_approach_the_moment(text: str) -> No
     # µ_k² like k^(−5/2) leaves n^(−3/2), times a wave where kinks are not at 0
     sizes = [float(m) * n**1.5 for m, n in zip(missing, (50, 100, 200, 400, 800), strict=True)]
     assert max(sizes) < 2 * min(sizes)
-
-
-@examples(40)
-@given(w=st.decimals("0.5", "400", places=2), h=st.sampled_from(["1", "0.001", "1e-9"]))
-def test_no_wave_passes_for_a_slower_one(w: Decimal, h: str) -> None:
-    """φ = x + h cos wx: E[φ²] = 1 + h² (1 + e^{−2w²})/2, E[φ'²] = 1 + h²w² (1 − e^{−2w²})/2, µ_0 = h e^{−w²/2}."""
-    try:
-        dual = activation(f"x+{h}*cos({w}*x)").dual
-        means = dual.mean_square(64), dual.slope_square(64), dual.moments(0, 64)[0]
-    except AccuracyError:
-        assert w > 100
-        return
-    square, slope, mean = map(CTX.convert, means)
-    size, wave = real(CTX, Fraction(h)), real(CTX, Fraction(w))
-    fourth = CTX.exp(-2 * wave**2)
-    assert abs(square / (1 + size**2 * (1 + fourth) / 2) - 1) < CTX.ldexp(1, -64)
-    assert abs(slope / (1 + (size * wave) ** 2 * (1 - fourth) / 2) - 1) < CTX.ldexp(1, -64)
-    assert abs(mean - size * CTX.exp(-(wave**2) / 2)) < CTX.ldexp(1 + size, -60)
 
 
 @pytest.mark.parametrize("w", [5, 20, 40])
