@@ -227,7 +227,7 @@ def test_every_route_of_a_formula_announces_what_it_takes(act: str, delta: float
     heard: set[str] = set()
     with listening(lambda seconds, most: heard.add(sys._getframe(2).f_globals["__name__"])):
         activation(act).dual.expansion(point, 6, 40)
-    assert f"ntkcalc.activations.formula.{route}" in heard
+    assert f"ntkcalc.activations.formula.smooth.{route}" in heard
 
 
 def test_the_parts_of_repeated_work_are_added_and_what_is_kept_is_done_less_often() -> None:

@@ -334,7 +334,7 @@ def test_strips_are_found_where_poles_are_far_from_zero() -> None:
     assert Analytic.of(tree("softplus(x+2200)")).phi.bounds[0][0] > 3
 
 
-@pytest.mark.parametrize("beta", ["300", "1000000"])
+@pytest.mark.parametrize("beta", [pytest.param("300", marks=pytest.mark.thorough), "1000000"])
 def test_steep_softplus_has_the_moments_of_its_distance_from_relu(beta: str) -> None:
     """E[softplus] = φ(0) (1 + 2η(2)/β² − 2η(4)/β⁴ + …), η(2) = π²/12, η(4) = 7π⁴/720; poles are at iπ/β."""
     found, ctx = activation(f"softplus:beta={beta}"), context(200)
@@ -551,7 +551,7 @@ def test_means_over_lines_are_below_their_bounds(text: str) -> None:
             assert mean - math.log2(16 * math.sqrt(2 * math.pi)) <= bound + 1e-3
 
 
-@pytest.mark.parametrize("c", [3, 40, 400])
+@pytest.mark.parametrize("c", [3, 40, pytest.param(400, marks=pytest.mark.thorough)])
 def test_bounds_over_lines_are_close_also_where_the_mass_is_far_out(c: int) -> None:
     """E|e^{c(Z + iy)}|² = e^{2c²}, c² times that for the slope; a shift s has e^{2cs} times more.
 

@@ -139,7 +139,11 @@ def test_a_proven_singularity_is_refused_before_anything_is_planned(
         ("erfc(1e6)*x*x", "is too small"),
         ("tanh(1/x)", "jumps from -1.0 to 1.0 at x = 0"),
         ("relu(erfc(e/x))", "jumps from 2.0 to 0.0 at x = 0"),
-        ("x+step(x-pi)-step(x-pi-1e-200)", "jumps from 3.1416 to 4.1416 at x = 3.14159"),  # in one sliver
+        pytest.param(
+            "x+step(x-pi)-step(x-pi-1e-200)",  # in one sliver
+            "jumps from 3.1416 to 4.1416 at x = 3.14159",
+            marks=pytest.mark.thorough,
+        ),
         ("x+1e-25*sign(x^2-2)", "jumps by -2.0e-25 at x = -1.41421"),
         ("10^-99*step(x)+10^-200*x", "jumps from 0.0 to 1.0e-99 at x = 0"),
         ("sin(1/x)", "has no limit at x = 0"),
