@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import pydoc
 import re
 import subprocess
 import sys
@@ -148,6 +149,12 @@ def undocumented(parent: ast.AST, inside: str) -> Iterator[str]:
 def test_all_that_is_public_has_a_docstring() -> None:
     assert [module for module in PATHS if not ast.get_docstring(tree(module))] == []
     assert [name for module in MODULES for name in undocumented(tree(module), module)] == []
+
+
+def test_what_docstrings_refer_to_is_there() -> None:
+    for path in PATHS.values():
+        for name in re.findall(r"`(ntkcalc[.\w]*\w)`", path.read_text(encoding="utf-8")):
+            assert pydoc.locate(name) is not None, f"{name}, in {path.relative_to(HERE)}"
 
 
 def documented(thing: object) -> list[str]:

@@ -179,7 +179,7 @@ class PiecewiseDual(QuadratureDual):
     # ---------------------------------------------------------------- expansions
 
     def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
-        """See `ntkcalc.activations.duals.Dual.expansion`."""
+        """See `ntkcalc.activations.dual.Dual.expansion`."""
         a, delta = point.at(context(64))
         if not a:
             return self._about_zero(degree, bits)
@@ -239,7 +239,7 @@ class PiecewiseDual(QuadratureDual):
     # ---------------------------------------------------------------- values
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.activations.duals.Dual.value`: the Hermite series where it is short, else a spline's dual."""
+        """See `ntkcalc.activations.dual.Dual.value`: the Hermite series where it is short, else a spline's dual."""
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * math.ceil(bits / 32)

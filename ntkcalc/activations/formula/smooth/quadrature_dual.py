@@ -199,14 +199,14 @@ class QuadratureDual:
     # ---------------------------------------------------------------- expansions
 
     def taylor(self, point: ExpansionPoint, degree: int, bits: int) -> list[Real]:
-        """See `ntkcalc.activations.duals.Dual.taylor`."""
+        """See `ntkcalc.activations.dual.Dual.taylor`."""
         if not point.at(context(64))[0]:
             ctx = context(bits + 16)
             return [ctx.convert(m) ** 2 for m in self.hermite(degree, bits + 2)]
         return [*self.expansion(point, degree, bits).d[: degree + 1]]
 
     def expansion(self, point: ExpansionPoint, degree: int, bits: int) -> Expansion:
-        """See `ntkcalc.activations.duals.Dual.expansion`."""
+        """See `ntkcalc.activations.dual.Dual.expansion`."""
         a, delta = point.at(context(64))
         if not a:
             return self._about_zero(degree, bits)
@@ -403,7 +403,7 @@ class QuadratureDual:
     # ---------------------------------------------------------------- values
 
     def value(self, t: Correlation, bits: int) -> tuple[Real, Real]:
-        """See `ntkcalc.activations.duals.Dual.value`: the Hermite series, or what `ValuesNearOne` has."""
+        """See `ntkcalc.activations.dual.Dual.value`: the Hermite series, or what `ValuesNearOne` has."""
         size = t.at(context(64))[0]
         log_size = log2(abs(size)) if size else -math.inf
         bits = 32 * math.ceil(bits / 32)
