@@ -15,7 +15,8 @@ from reals import RealField
 from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.formula.bounds.branches import first_branch
 from ntkcalc.activations.formula.bounds.symmetry import cancelled
-from ntkcalc.activations.formula.expressions.balls import RealBalls, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import RealBalls
+from ntkcalc.activations.formula.expressions.balls import working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.functions import WORDS
 from ntkcalc.activations.formula.expressions.grammar import parsed

@@ -404,7 +404,7 @@ def test_long_chains_are_read(text: str) -> None:
     ids=lambda text: text[:30],
 )
 def test_what_is_too_large_is_refused_at_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("expressions.balls", "phi", "expressions.programs"):
+    for module in ("expressions.ball_functions", "phi", "expressions.programs"):
         monkeypatch.setattr(f"ntkcalc.activations.formula.{module}.program", None)  # no value is computed
     with pytest.raises(InputError) as refused:
         activation(text)

@@ -23,14 +23,8 @@ from ntkcalc.activations.catalogue import activation
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.formula.bounds.branches import segments, sign_on
 from ntkcalc.activations.formula.bounds.symmetry import as_polynomial
-from ntkcalc.activations.formula.expressions.balls import (
-    RealBalls,
-    log2_upper,
-    rational,
-    to_ball,
-    widened,
-    working_precision,
-)
+from ntkcalc.activations.formula.expressions.ball_functions import RealBalls
+from ntkcalc.activations.formula.expressions.balls import log2_upper, rational, to_ball, widened, working_precision
 from ntkcalc.activations.formula.expressions.functions import WORDS
 from ntkcalc.activations.formula.expressions.grammar import parsed
 from ntkcalc.activations.formula.expressions.plain_form import plain

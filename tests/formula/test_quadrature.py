@@ -23,9 +23,8 @@ from ntkcalc.activations.dual import Correlation, ExpansionPoint
 from ntkcalc.activations.fixed_series import FixedSeries
 from ntkcalc.activations.formula.bounds.growth import growth
 from ntkcalc.activations.formula.bounds.symmetry import polynomial_parts, ratio, reflected
+from ntkcalc.activations.formula.expressions.ball_functions import ComplexBalls, RealBalls
 from ntkcalc.activations.formula.expressions.balls import (
-    ComplexBalls,
-    RealBalls,
     log2_upper,
     log_total,
     relatively_accurate,

@@ -21,15 +21,13 @@ from ntkcalc.activations.formula.bounds.growth import Growth, far_formula, growt
 from ntkcalc.activations.formula.bounds.ranges import Range, ranges
 from ntkcalc.activations.formula.bounds.removable import limit_places, limits, with_limits
 from ntkcalc.activations.formula.bounds.singularities import with_one_divisor
-from ntkcalc.activations.formula.expressions.balls import (
+from ntkcalc.activations.formula.expressions.ball_functions import (
     ComplexBalls,
     RealBalls,
     complex_program,
-    log2_upper,
     real_program,
-    to_ball,
-    working_precision,
 )
+from ntkcalc.activations.formula.expressions.balls import log2_upper, to_ball, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.functions import SMOOTH, WORDS
 from ntkcalc.activations.formula.expressions.grammar import parsed

@@ -14,7 +14,7 @@ from ntkcalc.activations.formula import checks
 from ntkcalc.activations.formula.bounds.removable import zero_places
 from ntkcalc.activations.formula.bounds.singularities import zeros
 from ntkcalc.activations.formula.checks import check_singularities, near_zero
-from ntkcalc.activations.formula.expressions.balls import real_program
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
 from ntkcalc.activations.formula.expressions.functions import WORDS
 from ntkcalc.activations.formula.expressions.grammar import parsed
 from ntkcalc.activations.formula.expressions.plain_form import plain

@@ -10,7 +10,8 @@ from flint import arb
 
 from ntkcalc.activations.formula.bounds.branches import alternatives, segments
 from ntkcalc.activations.formula.bounds.singularities import negative_places, zeros
-from ntkcalc.activations.formula.expressions.balls import Ball, real_program, short_text, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, short_text, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.plain_form import plain, radicands
 from ntkcalc.activations.formula.expressions.trees import ONE, ZERO, Tree, in_order, node, plus, text_of

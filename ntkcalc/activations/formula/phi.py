@@ -8,14 +8,8 @@ from typing import TypeAlias
 from flint import arb
 
 from ntkcalc.activations.activation import ArrayFunction, ArrayPair
-from ntkcalc.activations.formula.expressions.balls import (
-    Ball,
-    real_program,
-    short_text,
-    to_ball,
-    to_real,
-    working_precision,
-)
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, short_text, to_ball, to_real, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.programs import program
 from ntkcalc.activations.formula.expressions.trees import Tree, in_order

@@ -19,7 +19,8 @@ from flint import arb
 
 from ntkcalc.activations.formula.bounds.growth import far_formula, growth
 from ntkcalc.activations.formula.bounds.ranges import Range, ranges
-from ntkcalc.activations.formula.expressions.balls import Ball, power_of_two, rational, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, power_of_two, rational, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative, outer_derivative
 from ntkcalc.activations.formula.expressions.functions import SMOOTH
 from ntkcalc.activations.formula.expressions.plain_form import branch, plain

@@ -19,7 +19,8 @@ from flint import arb
 from ntkcalc.activations.formula.bounds.ranges import Range, ranges
 from ntkcalc.activations.formula.bounds.removable import with_limits, without_removable_singularities
 from ntkcalc.activations.formula.bounds.symmetry import as_quotients, cancelled, one_quotient
-from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.plain_form import Branch, branch, of_same_sign, plain, replaced
 from ntkcalc.activations.formula.expressions.trees import ZERO, Tree, in_order, node, over, rebuilt

@@ -19,13 +19,8 @@ from flint import acb, arb
 from ntkcalc.activations.formula.bounds.branches import first_branch, sign_of_range, taken
 from ntkcalc.activations.formula.bounds.ranges import Range, around, ranges
 from ntkcalc.activations.formula.bounds.symmetry import one_quotient, reflected
-from ntkcalc.activations.formula.expressions.balls import (
-    Ball,
-    ComplexBalls,
-    log2_upper,
-    real_program,
-    working_precision,
-)
+from ntkcalc.activations.formula.expressions.ball_functions import ComplexBalls, real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import outer_derivative
 from ntkcalc.activations.formula.expressions.functions import OVER, SMOOTH, WORDS
 from ntkcalc.activations.formula.expressions.grammar import parsed

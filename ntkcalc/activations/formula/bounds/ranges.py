@@ -17,7 +17,8 @@ from typing import Any
 import flint
 from flint import arb
 
-from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, rational, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, rational, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import outer_derivative
 from ntkcalc.activations.formula.expressions.functions import OVER, SMOOTH
 from ntkcalc.activations.formula.expressions.programs import Program, program

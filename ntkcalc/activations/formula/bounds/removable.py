@@ -19,7 +19,8 @@ import flint
 from flint import acb, arb
 
 from ntkcalc.activations.formula.bounds.symmetry import ratio
-from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.functions import OVER
 from ntkcalc.activations.formula.expressions.plain_form import branch, replaced, singular_nodes

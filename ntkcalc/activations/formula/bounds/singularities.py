@@ -16,7 +16,8 @@ from flint import arb
 
 from ntkcalc.activations.formula.bounds.branches import Segment, segments
 from ntkcalc.activations.formula.bounds.removable import is_limit
-from ntkcalc.activations.formula.expressions.balls import Ball, exact, rational, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, exact, rational, working_precision
 from ntkcalc.activations.formula.expressions.functions import BRANCHES, SMOOTH
 from ntkcalc.activations.formula.expressions.plain_form import singular_nodes
 from ntkcalc.activations.formula.expressions.polynomials import polynomial

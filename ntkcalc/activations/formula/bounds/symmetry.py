@@ -15,7 +15,8 @@ import flint
 from flint import arb
 
 from ntkcalc.activations.formula.bounds.ranges import Range, ranges
-from ntkcalc.activations.formula.expressions.balls import rational, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import rational, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import meaning, reflected_function
 from ntkcalc.activations.formula.expressions.plain_form import branch, singular_nodes
 from ntkcalc.activations.formula.expressions.polynomials import polynomial

@@ -357,7 +357,8 @@ def _is_plainly_positive(t: Tree) -> bool:
     if not t.constant:
         made = t.word in ("*", "/") and all(map(_is_plainly_positive, t.arguments))
         return made or t.head in ("exp", "sigmoid") or _is_beside_root(t)
-    from ntkcalc.activations.formula.expressions.balls import real_program, working_precision
+    from ntkcalc.activations.formula.expressions.ball_functions import real_program
+    from ntkcalc.activations.formula.expressions.balls import working_precision
 
     with working_precision(64):
         return bool(real_program(t)(None)[0] > 2.0**-32)

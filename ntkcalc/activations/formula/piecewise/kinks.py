@@ -11,12 +11,12 @@ from itertools import pairwise
 from flint import arb_series
 
 from ntkcalc.activations.formula.bounds.branches import between
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
 from ntkcalc.activations.formula.expressions.balls import (
     Ball,
     exact,
     log2_upper,
     rational,
-    real_program,
     series_length,
     working_precision,
 )

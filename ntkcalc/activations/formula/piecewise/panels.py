@@ -26,13 +26,12 @@ from flint import acb, arb
 from ntkcalc.activations.formula.bounds.branches import Segment, between, segments
 from ntkcalc.activations.formula.bounds.growth import Growth, far_formula, growth
 from ntkcalc.activations.formula.bounds.removable import limit_places, with_limits
+from ntkcalc.activations.formula.expressions.ball_functions import complex_program, real_program
 from ntkcalc.activations.formula.expressions.balls import (
     Ball,
-    complex_program,
     log2_lower,
     log2_upper,
     log_total,
-    real_program,
     refined,
     widened,
     working_precision,

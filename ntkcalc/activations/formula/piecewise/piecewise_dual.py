@@ -23,12 +23,12 @@ from flint import arb_poly
 from ntkcalc.activations.dual import Correlation, Expansion, ExpansionPoint
 from ntkcalc.activations.formula.bounds.growth import far_formula
 from ntkcalc.activations.formula.bounds.symmetry import polynomial_parts
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
 from ntkcalc.activations.formula.expressions.balls import (
     Ball,
     exact,
     log2_upper,
     log_total,
-    real_program,
     relatively_accurate,
     resolved,
     to_ball,

@@ -22,14 +22,8 @@ from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.expressions.balls import (
-    Ball,
-    rational,
-    real_program,
-    resolved,
-    to_ball,
-    working_precision,
-)
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, rational, resolved, to_ball, working_precision
 from ntkcalc.activations.formula.expressions.trees import ONE, ZERO, Tree, X, negated, node, number, over, times
 from ntkcalc.activations.formula.piecewise.rational_pieces import Piece
 from ntkcalc.activations.formula.smooth.quadrature_dual import FLOOR

@@ -17,7 +17,8 @@ from ntkcalc.activations.formula.bounds.growth import growth
 from ntkcalc.activations.formula.bounds.ranges import Range, ranges
 from ntkcalc.activations.formula.bounds.removable import zero_places
 from ntkcalc.activations.formula.bounds.symmetry import ratio
-from ntkcalc.activations.formula.expressions.balls import exact, log2_upper, log_total, real_program, working_precision
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import exact, log2_upper, log_total, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.plain_form import radicands
 from ntkcalc.activations.formula.expressions.polynomials import polynomial

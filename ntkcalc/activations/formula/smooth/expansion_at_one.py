@@ -24,11 +24,11 @@ import flint
 from flint import arb, arb_series
 
 from ntkcalc.activations.formula.bounds.removable import zero_places
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
 from ntkcalc.activations.formula.expressions.balls import (
     Ball,
     log2_upper,
     rational,
-    real_program,
     series_length,
     widened,
     working_precision,
@@ -48,7 +48,7 @@ _PRODUCT = 2e-6  # seconds of an expansion, times the number of derivatives squa
 
 
 class SeriesBalls:
-    """Power series in balls, for derivatives of all orders; see `ntkcalc.activations.formula.expressions.balls`."""
+    """Power series in balls, for derivatives of all orders; see `ntkcalc.activations.formula.expressions.ball_functions`."""
 
     def __getattr__(self, name: str) -> Any:
         """Return a function that FLINT has, or that is written by these."""

@@ -12,14 +12,8 @@ from flint import arb
 
 from ntkcalc.activations.closed_form_dual import ClosedFormDual
 from ntkcalc.activations.dual import Correlation, ExpansionPoint
-from ntkcalc.activations.formula.expressions.balls import (
-    Ball,
-    log2_upper,
-    rational,
-    real_program,
-    to_real,
-    working_precision,
-)
+from ntkcalc.activations.formula.expressions.ball_functions import real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, rational, to_real, working_precision
 from ntkcalc.activations.formula.expressions.trees import Tree
 from ntkcalc.activations.formula.smooth.quadrature_dual import FLOOR
 from ntkcalc.errors import InputError

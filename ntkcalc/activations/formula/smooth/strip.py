@@ -22,15 +22,8 @@ from flint import acb, arb
 from ntkcalc.activations.formula.bounds.growth import Growth, growth
 from ntkcalc.activations.formula.bounds.removable import limit_places, with_limits, without_removable_singularities
 from ntkcalc.activations.formula.bounds.symmetry import polynomial_parts
-from ntkcalc.activations.formula.expressions.balls import (
-    Ball,
-    ComplexBalls,
-    complex_program,
-    log2_upper,
-    log_total,
-    real_program,
-    working_precision,
-)
+from ntkcalc.activations.formula.expressions.ball_functions import ComplexBalls, complex_program, real_program
+from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, log_total, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import derivative
 from ntkcalc.activations.formula.expressions.programs import Program, program
 from ntkcalc.activations.formula.expressions.trees import Tree
