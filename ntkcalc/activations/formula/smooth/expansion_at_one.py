@@ -48,7 +48,7 @@ _PRODUCT = 2e-6  # seconds of an expansion, times the number of derivatives squa
 
 
 class SeriesBalls:
-    """Power series in balls, for derivatives of all orders; see `ntkcalc.activations.formula.expressions.ball_functions`."""
+    """Power series in balls, for derivatives of all orders: a field for `programs`."""
 
     def __getattr__(self, name: str) -> Any:
         """Return a function that FLINT has, or that is written by these."""
