@@ -8,17 +8,23 @@ denominator the part is one, by exact rational arithmetic.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache, reduce
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any
 
-import flint
 from flint import arb
 
 from ntkcalc.activations.formula.bounds.ranges import Range, ranges
+from ntkcalc.activations.formula.bounds.rational_functions import (
+    RationalFunctions,
+    UnknownError,
+    fraction,
+    outermost,
+    whole_multiple,
+)
 from ntkcalc.activations.formula.expressions.ball_functions import real_program
-from ntkcalc.activations.formula.expressions.balls import rational, working_precision
+from ntkcalc.activations.formula.expressions.balls import working_precision
 from ntkcalc.activations.formula.expressions.derivatives import meaning, reflected_function
-from ntkcalc.activations.formula.expressions.plain_form import branch, singular_nodes
+from ntkcalc.activations.formula.expressions.plain_form import singular_nodes
 from ntkcalc.activations.formula.expressions.polynomials import polynomial
 from ntkcalc.activations.formula.expressions.trees import (
     ONE,
@@ -41,19 +47,7 @@ from ntkcalc.activations.formula.expressions.trees import (
 from ntkcalc.errors import InputError
 
 _ARITHMETIC = ("+", "-", "*", "/", "neg")
-_MOST_TERMS = 400
-_MOST_ATOMS = 12
 _FEW_BITS = 64  # in which constants are told to be real
-_PLACES, _MANY_BITS = (Fraction(731, 1000), Fraction(-457, 300)), 320  # where what is no zero is told from 0
-_LARGEST_POWER = 8  # of an exponential that is written as a power of another
-
-
-class _UnknownError(Exception):
-    """Nothing is proven."""
-
-
-_Quotient: TypeAlias = tuple[Any, Any]
-"""A numerator and a denominator, polynomials in x and in atoms."""
 
 
 def reflected(tree: Tree) -> Tree:
@@ -65,9 +59,9 @@ def reflected(tree: Tree) -> Tree:
 def one_quotient(tree: Tree) -> Tree:
     """Return a tree as a quotient of sums of products, where that is not too long."""
     try:
-        field = _Rational(tree)
+        field = RationalFunctions(tree)
         top, bottom = map(field.tree, field.quotient(tree))
-    except (_UnknownError, InputError):  # or of numbers with too many digits
+    except (UnknownError, InputError):  # or of numbers with too many digits
         return tree
     return simplified("/", top, bottom)
 
@@ -96,142 +90,15 @@ def _exact_ratio(a: Tree, b: Tree) -> Fraction | None:
     if a is b:
         return Fraction(1)
     try:
-        field = _Rational(a, b)
+        field = RationalFunctions(a, b)
         (top, bottom), (other, under) = field.quotient(a), field.quotient(b)
-    except _UnknownError:
+    except UnknownError:
         return None
     left, right = top * under, other * bottom
     if left == 0 or right == 0:
         return None if left != 0 else Fraction(int(right == 0))
     c = left.leading_coefficient() / right.leading_coefficient()
-    return _fraction(c) if left == c * right else None
-
-
-def _fraction(c: Any) -> Fraction:
-    return Fraction(int(c.p), int(c.q))
-
-
-def _rational(c: Fraction) -> Any:
-    return flint.fmpq(c.numerator, c.denominator)
-
-
-class _Rational:
-    """Quotients of polynomials in x, constants and atoms."""
-
-    def __init__(self, *trees: Tree) -> None:
-        atoms = dict.fromkeys(_atom(t) for tree in trees for t in _outermost(tree))
-        atoms.pop(X, None)
-        if len(atoms) > _MOST_ATOMS:
-            raise _UnknownError
-        names = ["x", *(f"a{i}" for i in range(len(atoms)))]
-        context = flint.fmpq_mpoly_ctx.get(tuple(names), "lex")
-        self.generators = dict(zip((X, *atoms), context.gens(), strict=True))
-        self.one = context.constant(1)
-        roots = ((t.arguments[0].number, g) for t, g in self.generators.items() if t.word == "sqrt")
-        self.zeros = [g * g - _rational(n) * self.one for n, g in roots if n is not None]  # (√n)² − n
-
-    def quotient(self, tree: Tree) -> _Quotient:
-        """Return a tree as a quotient."""
-        found = folded(tree, self._quotient)
-        if found is None:
-            raise _UnknownError
-        return found
-
-    def _quotient(self, t: Tree, parts: list[_Quotient | None]) -> _Quotient | None:
-        """Return a node as a quotient, None of what is inside a function."""
-        generator = self.generators.get(_atom(t))
-        if generator is not None:
-            return _exponential(t, generator, self.one)
-        if t.number is not None:
-            return _rational(t.number) * self.one, self.one
-        known = [part for part in parts if part is not None]
-        if t.word not in _ARITHMETIC or len(known) < len(parts):
-            return None
-        (top, bottom), (other, under) = (*known, (self.one, self.one))[:2]
-        if t.word == "/":
-            if other == 0:
-                raise _UnknownError
-            other, under = under, other
-        if t.word in ("+", "-"):
-            other = other * bottom if t.word == "+" else -other * bottom
-            found = top * under + other, bottom * under
-        else:
-            found = (-top if t.word == "neg" else top) * other, bottom * under
-        found = self.reduced(found[0]), self.reduced(found[1])
-        if max(map(len, found)) > _MOST_TERMS:
-            raise _UnknownError
-        return found
-
-    def reduced(self, polynomial: Any) -> Any:
-        """Return a polynomial in the generators with n for (√n)²."""
-        return reduce(lambda rest, zero: rest % zero, self.zeros, polynomial)
-
-    def functions_in(self, polynomial: Any) -> bool:
-        """Return whether functions of x are in a polynomial in the generators."""
-        degrees = zip(self.generators, polynomial.degrees(), strict=True)
-        return any(n and not (atom is X or atom.constant) for atom, n in degrees)
-
-    def may_vanish(self, polynomial: Any) -> bool:
-        """Return whether a polynomial in the generators may be 0 on an interval: √2·√2 − 2, or |x| − x."""
-        tree = self.tree(polynomial)
-        if any(branch(t) is not None for t in in_order(tree)):
-            return True
-        with working_precision(_MANY_BITS):
-            run = real_program(tree)
-            return all(run(rational(x))[0].contains(0) for x in _PLACES)
-
-    def factored(self, polynomial: Any) -> Tree:
-        """Return a polynomial in the generators as a product, of which balls next to zeros are narrower."""
-        c, factors = polynomial.factor()
-        return reduce(times, (whole_power(self.tree(f), int(n)) for f, n in factors), number(_fraction(c)))
-
-    def tree(self, polynomial: Any) -> Tree:
-        """Return a polynomial in the generators as a tree."""
-        terms = []
-        for powers, c in polynomial.to_dict().items():
-            factors = [whole_power(a, n) for a, n in zip(self.generators, powers, strict=True) if n]
-            terms.append(reduce(times, factors, number(_fraction(c))))
-        return total(terms)
-
-
-def _exponential(t: Tree, generator: Any, one: Any) -> _Quotient:
-    """Return e^{nu} as a power of the atom e^u, e^{nu} − 1 likewise, and other atoms as they are."""
-    times = _multiple(t.arguments[0])[0] if t.word in ("exp", "expm1") else 1
-    power = generator ** abs(times)
-    top, bottom = (power, one) if times > 0 else (one, power)
-    return top - bottom if t.word == "expm1" else top, bottom
-
-
-def _multiple(u: Tree) -> tuple[int, Tree]:
-    """Return n and v with u = n v, for a small whole n."""
-    if u.word == "neg":
-        n, v = _multiple(u.arguments[0])
-        return -n, v
-    if u.word == "*":
-        for factor, rest in (u.arguments, u.arguments[::-1]):
-            times = factor.number
-            if times is not None and times.denominator == 1 and 0 < abs(times) <= _LARGEST_POWER:
-                return int(times), rest
-    return 1, u
-
-
-def _atom(t: Tree) -> Tree:
-    """Return what a node is a function of, such as e^u for e^−u, e^{2u} and e^u − 1."""
-    return node("exp", _multiple(t.arguments[0])[1]) if t.word in ("exp", "expm1") else t
-
-
-def _outermost(tree: Tree) -> list[Tree]:
-    """Return the nodes that are no arithmetic and are not inside others of them."""
-    found, seen, stack = [], {tree}, [tree]
-    while stack:
-        t = stack.pop()
-        if t.arguments and t.word in _ARITHMETIC:
-            new = [a for a in dict.fromkeys(t.arguments) if a not in seen]
-            seen.update(new)
-            stack.extend(new)
-        elif t.number is None:
-            found.append(t)
-    return found
+    return fraction(c) if left == c * right else None
 
 
 def polynomial_parts(tree: Tree) -> tuple[int | None, int | None]:
@@ -259,7 +126,7 @@ def with_degree(part: Tree) -> int | None:
 
 def as_polynomial(tree: Tree) -> Tree:
     """Return a tree as a polynomial in x where it is proven to be one, after writing it by few functions."""
-    if polynomial(tree) is not None or any(map(_partly_real, _outermost(tree))):
+    if polynomial(tree) is not None or any(map(_partly_real, outermost(tree))):
         return tree
     found = _polynomial(_by_few_functions(tree, {}))
     if found is None:
@@ -270,16 +137,16 @@ def as_polynomial(tree: Tree) -> Tree:
     return simplified("/", field.tree(top), field.tree(bottom))
 
 
-def _polynomial(tree: Tree) -> tuple[_Rational, Any, Any, Any] | None:
+def _polynomial(tree: Tree) -> tuple[RationalFunctions, Any, Any, Any] | None:
     """Return a polynomial in x over a constant as what a tree is, if its divisor is not 0; None if not proven."""
     try:
-        field = _Rational(tree)
+        field = RationalFunctions(tree)
         top, bottom = field.quotient(tree)
         if top == 0:
             return field, top, field.one, bottom
         fixed = not (field.functions_in(bottom) or bottom.degrees()[0])  # √2, but no x
         quotient, rest = (top, top * 0) if fixed else divmod(top, bottom)
-    except (_UnknownError, ZeroDivisionError):
+    except (UnknownError, ZeroDivisionError):
         return None
     if field.reduced(rest) != 0 or field.functions_in(quotient):
         return None
@@ -300,9 +167,9 @@ def _cancelled(t: Tree) -> Tree:
     if t.constant or not (t.word == "/" or (t.word in _ARITHMETIC and holds)):
         return t
     try:
-        field = _Rational(t)
+        field = RationalFunctions(t)
         parts = field.quotient(t)
-    except _UnknownError:
+    except UnknownError:
         return t
     if field.may_vanish(parts[1]):
         return t
@@ -372,7 +239,7 @@ def _by_few_functions(tree: Tree, kept: dict[str, list[Tree]]) -> Tree:
 
 def _powers_of_softplus(u: Tree) -> Tree | None:
     """Return e^{nv} as (1 + e^w)^n where v is softplus(w)."""
-    n, v = _multiple(u)
+    n, v = whole_multiple(u)
     if v.word != "softplus":
         return None
     power = whole_power(plus(ONE, node("exp", *v.arguments)), abs(n))
