@@ -45,7 +45,7 @@ class _UnknownError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Near:
-    """A tree, a range that holds its values and those of what it stands for, and a bound on their difference."""
+    """A tree, a range that holds its values and those of the tree it stands for, and a bound on their difference."""
 
     tree: Tree
     values: Range

@@ -38,7 +38,10 @@ class UnboundedError(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """B z^p e^{G z^s}: `factor`, `power`, `rate`, `order`; where real its range; v of what is ln v; e^{cx} of x."""
+    """u = B z^p e^{G z^s}: `factor`, `power`, `rate`, `order`.
+
+    Where they are known also the range of a real u, v for u = ln v, and e^{cx} for u = x.
+    """
 
     factor: Ball
     power: Fraction
@@ -105,7 +108,7 @@ class HalfStrip:
         return found
 
     def _held(self, t: Tree, arguments: list[Form | None], x: Form, values: Range | None) -> Form | None:
-        """Return the form of a node, None where none is known; of what has bounds, if need be, a ball."""
+        """Return the form of a node, a ball if it has no other but is bounded, None where none is known."""
         a = [u for u in arguments if u is not None]
         found = None
         if len(a) == len(arguments):
@@ -318,7 +321,7 @@ class HalfStrip:
         return self._exponential(size, power, reduce(arb.max, rates), order)
 
     def _exponential(self, size: Ball, power: Fraction, rate: Ball, order: Fraction) -> Form:
-        """Return a form of what is known to be at most m x^p e^{g x^s}."""
+        """Return a form of everything that is at most m x^p e^{g x^s}."""
         factor, lean = size / self._lean(power).abs_lower(), self._lean(order).real
         steep = (rate.upper() / lean).upper()
         if not (lean > 0 and factor.is_finite() and steep.is_finite()):
@@ -537,7 +540,7 @@ _BY_SIGN = {
     "softplus": ("x + log1p(exp(-x))", "log1p(exp(x))"),
     "asinh": ("log(x + sqrt(1 + x*x))", "-log(sqrt(1 + x*x) - x)"),
 }
-"""Functions by others, of what is positive far out and of what is negative."""
+"""Functions by others, for arguments that are positive far out and for those that are negative."""
 
 
 def _number(p: Fraction) -> Ball:

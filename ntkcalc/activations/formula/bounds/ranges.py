@@ -1,7 +1,7 @@
-"""Which values a real formula may take on an interval that may be infinite: intervals with ends that may be infinite.
+"""The values that a real formula takes on an interval: an interval that holds them; ends of both may be infinite.
 
-Of functions that rise or fall the ends tell; others have bounds that hold everywhere. The range of what is not known
-is the whole line; what may not be real is `UNREAL`, and so is all that is made of it.
+Monotonic functions take the values between those at the ends; other functions have bounds that hold everywhere. A range
+that is not known is the whole line. A formula that may have no real value somewhere has the range `UNREAL`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Range:
 
 
 UNREAL = Range(arb.nan(), arb.nan())
-"""The range of what may have no real value somewhere."""
+"""The range of a formula that may have no real value somewhere."""
 
 _ZERO = Range(arb(0), arb(0))
 
@@ -176,7 +176,7 @@ _BENT: dict[str, Callable[..., Range]] = {
     "sign": lambda u: Range(arb(1 if u.low > 0 else -1), arb(-1 if u.high < 0 else 1)),
     "step": lambda u: Range(arb(int(u.low > 0)), arb(int(u.high > 0))),
 }
-"""Functions that bend or jump, of what is real."""
+"""Functions that bend or jump, on real ranges."""
 
 
 def _larger(*values: Range) -> Range:

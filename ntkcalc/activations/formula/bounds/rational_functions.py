@@ -73,7 +73,7 @@ class RationalFunctions:
         return found
 
     def _quotient(self, t: Tree, parts: list[Quotient | None]) -> Quotient | None:
-        """Return a node as a quotient, None of what is inside a function."""
+        """Return a node as a quotient, None for a node inside a function."""
         generator = self.generators.get(_atom(t))
         if generator is not None:
             return _exponential(t, generator, self.one)

@@ -122,14 +122,14 @@ def _divided(u: Tree, w: Tree) -> Tree | None:
 
 @lru_cache(maxsize=256)
 def limit_places(tree: Tree) -> tuple[Tree, ...]:
-    """Return constants at which quotients in a tree have limits: 0, and plain zeros of what is divided or divides."""
+    """Return constants at which quotients in a tree have limits: 0, and plain zeros of numerators and denominators."""
     quotients = [t for t, _ in singular_nodes(tree) if t.word == "/"]
     places = dict.fromkeys([ZERO, *(c for t in quotients for u in t.arguments[::-1] for c in _plain_zeros(u))])
     return tuple(c for c in [*places][:_MOST_PLACES] if any(_limit(t, c) is not None for t in quotients))
 
 
 def zero_places(tree: Tree) -> tuple[Tree, ...]:
-    """Return plain zeros of what a tree divides by, or takes a root, power or logarithm of, as constants."""
+    """Return plain zeros of denominators and of arguments of roots, powers and logarithms, as constants."""
     return tuple(dict.fromkeys(c for _, u in singular_nodes(tree) for c in _plain_zeros(u)))
 
 
@@ -163,7 +163,7 @@ def _roots(row: list[int]) -> Iterator[Tree]:
 
 @lru_cache(maxsize=256)
 def limits(tree: Tree, place: Tree = ZERO) -> Tree:
-    """Return a tree in which quotients of what vanishes at a place know the derivatives of both that do not."""
+    """Return a tree in which quotients 0/0 at a place carry the first derivatives of both parts that are not 0."""
     known: dict[Tree, Tree] = {}
     for t in in_order(tree):
         a, found = [known[s] for s in t.arguments], _limit(t, place)
@@ -187,7 +187,7 @@ def with_limits(tree: Tree, program_of: Callable[[Tree], Program]) -> Program:
 
 
 def _width(values: list[Ball]) -> float:
-    """Return log2 of a radius, ∞ of what is not finite."""
+    """Return log2 of a radius, ∞ for a ball that is not finite."""
     return log2_upper(values[0].rad()) if values[0].is_finite() else math.inf
 
 

@@ -143,7 +143,7 @@ def signature(name: str) -> Signature:
 
 
 def written_out(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return the formula of what is an abbreviation, and its parameter, if it has one, with the default value."""
+    """Return the formula that an abbreviation stands for, and its parameter with the default value, if it has one."""
     last = SHORT[name]
     if not last.keyword:
         return last.formula, ()

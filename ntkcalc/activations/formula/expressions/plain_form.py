@@ -1,6 +1,6 @@
 """The plain form of formulas: smooth functions and branches alone, sums, powers and logarithms simplified.
 
-What a tree branches into stands here, too, for deciders and branches are plain.
+The cases of a branching node (`branch`) are here, too, for they are brought into plain form.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _plain(t: Tree) -> Tree:
 
 
 def _branch_taken(t: Tree) -> Tree:
-    """Return one argument of what branches, or a number, where it is plain which; |u| for max(u, −u)."""
+    """Return the argument or number that a branching node always is, if one is plain; |u| for max(u, −u)."""
     if _decided_by_zero(t):
         return ZERO if len(t.arguments) == 1 else t.arguments[0]
     if len(t.arguments) == 2 and t.arguments[1] is negated(t.arguments[0]):
@@ -353,7 +353,7 @@ def _logarithm(u: Tree) -> Tree:
 
 @lru_cache(maxsize=256)
 def _is_plainly_positive(t: Tree) -> bool:
-    """Return whether a tree is made by * and / of what is plainly positive: exponentials, constants, x + √(x² + 1)."""
+    """Return whether a tree is a product or quotient of positive parts: exponentials, constants, x + √(x² + 1)."""
     if not t.constant:
         made = t.word in ("*", "/") and all(map(_is_plainly_positive, t.arguments))
         return made or t.head in ("exp", "sigmoid") or _is_beside_root(t)

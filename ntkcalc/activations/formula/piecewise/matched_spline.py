@@ -204,7 +204,7 @@ class Matching:
         return total
 
     def log_beyond(self, m: int, last: int, slope: int) -> float:
-        """Return log2 of a bound on the norm of what φ − S has beyond k = last, or of its slope."""
+        """Return log2 of a bound on the norm of φ − S beyond degree k = last, or of its slope."""
         size = self.log_size(m)
         smooth = (size - log_falling(last + 1 - slope, m - slope)) / 2 if size > -math.inf else size
         return log_total((smooth, self.log_left_out(m)[slope]))
@@ -232,7 +232,7 @@ class Matching:
 
 
 def _log_shares(kink: Kink) -> list[list[float]]:
-    """Return log2 of bounds on the norms of what a knot adds to splines of all degrees, and to their slopes."""
+    """Return log2 of bounds on the norms of the terms of a knot in splines of all degrees, and of their slopes."""
     distance, last = float(kink.centre().abs_lower()), _ORDERS[-1] - 1
     jumps = kink.jumps(last, _LOW) or [arb.pos_inf()] * (last + 1)
     logs = ([log2_upper(c) + log_norm(i, distance) for i, c in enumerate(row)] for row in (jumps, jumps[1:]))
@@ -245,7 +245,7 @@ def _value_work(degree: int, knots: int) -> float:
 
 
 def _log_uncertain(sliver: Sliver) -> tuple[float, float]:
-    """Return log2 of bounds on the norms of what formulas differ by on a sliver, and of its slope.
+    """Return log2 of bounds on the norms of the difference of the formulas on a sliver, and of its slope.
 
     The formulas meet in the sliver, so that they differ at one of its points by 2 |φ'| times its width at most. Next to
     a sliver of one formula, which is singular there, derivatives have no bound.

@@ -501,7 +501,7 @@ def _count(cell: Cell, need: float) -> int:
 
 
 def _counted(sized: list[tuple[Cell, float]], need: float) -> tuple[list[tuple[Cell, int]], float]:
-    """Return cells with the nodes that they take, by bounds in their ellipses, and log2 of what all err by."""
+    """Return cells with their numbers of nodes, by bounds in their ellipses, and log2 of the error of all."""
     share = need + math.log2(len(sized) + 4)
     error, kept = -share + math.log2(max(len(sized), 1)), list[tuple[Cell, int]]()
     for cell, size in sized:

@@ -190,7 +190,7 @@ class PiecewiseDual(QuadratureDual):
         return self._regrouped(point, degree, bits, math.ceil(min(terms, _MOST_TERMS)), bits + 24.0)
 
     def _split_expansion(self, point: ExpansionPoint, degree: int, bits: int, terms: float) -> Expansion | None:
-        """Return the expansion of the spline's dual and of what is beside it, None where there is no spline."""
+        """Return the expansion of the spline's dual and of the smooth rest, None where there is no spline."""
         log_delta = log2(point.at(context(64))[1])
         need = bits + 32 - 2 * min(0.0, self._log_norm) - 1.5 * log_delta + 2 * log2_float(degree)
 

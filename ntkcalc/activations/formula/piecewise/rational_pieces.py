@@ -90,7 +90,7 @@ def _side(choice: Branch, positive: bool) -> Tree:
 
 
 def _line(decider: Tree) -> tuple[Fraction, Fraction]:
-    """Return the constant and the slope of what is linear with rational coefficients; of a constant, its sign."""
+    """Return the constant and the slope of a rational linear decider; for a constant, its sign and 0."""
     if decider.constant and (sign := sign_on(decider, arb(0), arb(1))):
         return Fraction(sign), Fraction(0)
     known = numbers_of(polynomial(decider) or []) or []

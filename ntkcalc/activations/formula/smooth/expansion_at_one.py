@@ -189,7 +189,7 @@ class DerivativesAtOne:
         return found[: terms + 1], found[terms + 1 :]
 
     def _more_bits(self, plan: _Plan, block: range, terms: int) -> int:
-        """Return the bits that series at nodes ±x lose by quotients of what vanishes at a c: 1/|x − c| a term."""
+        """Return the bits that series at nodes ±x lose by quotients 0/0 at a place c: a factor 1/|x − c| a term."""
         if self._symmetric:
             return 0
         nodes = [sign * plan.step * (i + AVOIDING) for i in block for sign in (1, -1)]

@@ -1,4 +1,4 @@
-"""The dual of e^s φ from that of a φ with E[φ²] about 1: all errors are then bounded beside what they are errors of."""
+"""The dual of e^s φ from that of a φ with E[φ²] about 1, so that absolute errors of φ are relative ones, too."""
 
 from __future__ import annotations
 
