@@ -31,9 +31,10 @@ from ntkcalc.activations.formula.expressions.plain_form import plain
 from ntkcalc.activations.formula.expressions.polynomials import polynomial
 from ntkcalc.activations.formula.expressions.programs import program
 from ntkcalc.activations.formula.expressions.trees import ZERO, Tree, X
+from ntkcalc.activations.formula.piecewise.cells import block_of, grouped_cells
 from ntkcalc.activations.formula.piecewise.kinks import kinks_of, rational_kinks
 from ntkcalc.activations.formula.piecewise.matched_spline import Matching, Split
-from ntkcalc.activations.formula.piecewise.panels import Panels, _block, _groups
+from ntkcalc.activations.formula.piecewise.panels import Panels
 from ntkcalc.activations.formula.piecewise.piecewise_dual import PiecewiseDual
 from ntkcalc.activations.formula.piecewise.rational_pieces import polynomial_parts_of, rational_pieces
 from ntkcalc.activations.formula.piecewise.slivers import Sliver
@@ -73,8 +74,8 @@ def test_sums_over_panels_are_those_of_the_recurrence(parity: int, most: float) 
     """He_{k+1} = x He_k − k He_{k−1} at every node, with 1500 bits more; blocks may have few nodes."""
     text, degree, need = "x/(1+abs(x))", 150, 80.0
     kind = 1 if parity else None
-    groups = _groups([(cell, 8) for cell in Panels(tree(text), text, parity).line(need).cells], most)
-    blocks = [_block(group, kind) for group in groups]
+    groups = grouped_cells([(cell, 8) for cell in Panels(tree(text), text, parity).line(need).cells], most)
+    blocks = [block_of(group, kind) for group in groups]
     counts = [len(block.nodes()[0]) for block in blocks]
     assert max(counts) <= max(most, 8)
     assert most > 20 or counts.count(int(most) // 8 * 8) > len(counts) // 2  # and not smaller than that
