@@ -496,6 +496,7 @@ def test_there_is_a_reason_for_what_is_not_finite_and_real(text: str, x: str) ->
         ("max(0,-0)+min(2,-2)*x", "-2*x"),
         ("1-cos(x)", "2*sin(x/2)^2"),
         ("x+0/sqrt(2)", "x"),
+        ("tanh(x)/2^x", "tanh(x)*exp(-(x*log(2)))"),
         ("1-Phi(x)", "Phi(-x)"),
         ("((2*pi*x^2)^(1/3))^3", "2*pi*x^2"),
         ("sqrt(x^2+1)^2", "x^2+1"),

@@ -418,7 +418,14 @@ ONCE_REFUSED = [
     *("erf(sinh(x))", "x/asinh(x)", "gelu(cosh(x)-1)", "sigmoid(x^-2)", "clip(1/x,1,cosh(x))", "relu(expm1(x)/x-1)"),
     *("(exp(x)-1-x)/x^2", "sinc(cos(x))", "relu(sinc(x-3))", "log1p(elu(x)/x)", "tanh(x)*softplus(1.702*x)/x"),
     *("log1p(gaussian(x))^(1/3)", "softplus(elu(x)/asinh(x))", "(cosh(x)+x)/(abs(x)+200-x)", "expm1(tan(atan(x)))"),
-    *("silu(x/atan(x/100))", "tanh(1/x)*x", "exp(gaussian(1,x-200))", "elu(log(x*x))", "min(x^2,2)^1.5"),
+    *(
+        "x/10^(2^x)+sinh(x)",
+        "silu(x/atan(x/100))",
+        "tanh(1/x)*x",
+        "exp(gaussian(1,x-200))",
+        "elu(log(x*x))",
+        "min(x^2,2)^1.5",
+    ),
 ]
 
 

@@ -141,14 +141,14 @@ def _product(t: Tree) -> Tree:
 
 
 def _quotient(t: Tree) -> Tree:
-    """Return u/(v/w) as uw/v, quotients of exponentials and parts of multiples as one, 0 over what is positive as 0."""
+    """Return u/(v/w) as uw/v, u/e^v as u e^−v, parts of multiples as one, and 0 over a positive tree as 0."""
     a, b = t.arguments
     if b.head == "/" and not (b.constant or any(s.word in BRANCHES for s in in_order(b))):  # w may be 0 on an interval
         return _plain(over(_plain(times(a, b.arguments[1])), b.arguments[0]))
     if a is ZERO and _is_plainly_positive(b):
         return ZERO
-    if a.head == b.head == "exp":
-        return _plain(node("exp", _plain(minus(*a.arguments, *b.arguments))))
+    if b.head == "exp":
+        return _plain(times(a, _plain(node("exp", negated(*b.arguments)))))
     return _once(t) if b.number else t
 
 
