@@ -115,8 +115,15 @@ class HalfStrip:
             with suppress(UnboundedError):
                 found = self._node(t, a, x)
                 found = replace(found, inside_log=self._inside_log(t, a, x) or found.inside_log)
-        if values is not None and values.bounded and (found is None or self._bounded(found) is None):
+        if values is None:
+            return found
+        if t.word in ("+", "-") and len(a) == 2 and a[0].range is not None and a[1].range is not None:
+            values = values.intersection(a[0].range + a[1].range if t.word == "+" else a[0].range - a[1].range)
+        held = None if found is None else self._bounded(found)
+        if held is None and values.bounded:
             found = _algebraic(values.whole)
+        elif held is not None and not values.bounded:
+            values = values.intersection(around(held.real))
         return found and replace(found, range=values)
 
     def _node(self, t: Tree, a: list[Form], x: Form) -> Form:

@@ -90,6 +90,12 @@ class Range:
             return UNREAL
         return Range(min(self.low, other.low), max(self.high, other.high))
 
+    def intersection(self, other: Range) -> Range:
+        """Return the values that both hold, of a range that is real; itself where the other may not be real."""
+        if self.unreal or other.unreal:
+            return self
+        return Range(max(self.low, other.low), min(self.high, other.high))
+
 
 UNREAL = Range(arb.nan(), arb.nan())
 """The range of a formula that may have no real value somewhere."""
