@@ -768,6 +768,14 @@ def test_a_sign_that_is_not_proven_is_named(text: str) -> None:
         activation(text)
 
 
+def test_slivers_next_to_a_steep_slope_are_as_narrow_as_the_last_ones_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """∫ |φ'|² over a sliver of |x|^0.6 halves for 5 bits of its width: the width that is needed follows from two."""
+    cuts, cut = [], Panels._cut
+    monkeypatch.setattr(Panels, "_cut", lambda self, *most: cuts.append(most) or cut(self, *most))
+    Panels(tree("abs(x)^0.6"), "steep").square(1, 30.0)
+    assert len(cuts) <= 3
+
+
 @pytest.mark.parametrize("power", ["0.75", "1.5"])
 def test_squares_of_powers_are_gaussian_moments(power: str) -> None:
     phi = tree(f"abs(x)^{power}")

@@ -251,10 +251,8 @@ class Panels:
 
     def _mean_square(self, need: float, order: int) -> Ball:
         said, fine = f"E[φ²] or E[φ'²] of {self.text} is not proven to be finite", need
-        error, gain = (
-            self._log_beside(self.line(fine), order, 2),
-            0.5,
-        )  # of bits for every one that slivers are narrower
+        error = self._log_beside(self.line(fine), order, 2)
+        gain = 0.5  # bits for every one that slivers are narrower
         while error > -need - 3:  # next to a steep slope
             more = min((error + need + 8) / gain, 3 * fine)
             fine += more
