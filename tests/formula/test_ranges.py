@@ -419,7 +419,7 @@ ONCE_REFUSED = [
     *("(exp(x)-1-x)/x^2", "sinc(cos(x))", "relu(sinc(x-3))", "log1p(elu(x)/x)", "tanh(x)*softplus(1.702*x)/x"),
     *("log1p(gaussian(x))^(1/3)", "softplus(elu(x)/asinh(x))", "(cosh(x)+x)/(abs(x)+200-x)", "expm1(tan(atan(x)))"),
     *(
-        *("x/10^(2^x)+sinh(x)", "x/(asinh(2*x)-softsign(x*x))"),
+        *("x/10^(2^x)+sinh(x)", "x/(asinh(2*x)-softsign(x*x))", "sqrt(asinh(x^2)+1-x^2/(1+x^2))"),
         "silu(x/atan(x/100))",
         "tanh(1/x)*x",
         "exp(gaussian(1,x-200))",

@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, reduce
+from typing import TypeAlias
 
 from flint import acb, arb
 
-from ntkcalc.activations.formula.bounds.ranges import Range, around, ranges
+from ntkcalc.activations.formula.bounds.ranges import Range, around, range_of, ranges
 from ntkcalc.activations.formula.bounds.symmetry import one_quotient, reflected
 from ntkcalc.activations.formula.expressions.ball_functions import ComplexBalls, real_program
 from ntkcalc.activations.formula.expressions.balls import Ball
@@ -25,7 +26,7 @@ from ntkcalc.activations.formula.expressions.functions import OVER, SMOOTH, WORD
 from ntkcalc.activations.formula.expressions.grammar import parsed
 from ntkcalc.activations.formula.expressions.plain_form import Branch, beside_root, branch
 from ntkcalc.activations.formula.expressions.polynomials import polynomial
-from ntkcalc.activations.formula.expressions.trees import ONE, ZERO, Tree, X, in_order, node
+from ntkcalc.activations.formula.expressions.trees import ONE, ZERO, Tree, X, folded, in_order, node
 
 _ROOT = Fraction(1, 4)  # power of x that stands for a logarithm: ln v ≤ 2 v^{1/4}
 _STEEP_ORDER = 6  # s of a bound e^{−g x^s} on what falls like e^{−e^x}
@@ -50,6 +51,10 @@ class Form:
     range: Range | None = None
     inside_log: Form | None = None
     exponential: Form | None = None
+
+
+_Held: TypeAlias = tuple[Form | None, Range | None]
+"""What is known of a node: its form, and where it is real its range."""
 
 
 def _algebraic(factor: Ball | int, power: Fraction = Fraction(0)) -> Form:
@@ -98,33 +103,28 @@ class HalfStrip:
 
     def form(self, tree: Tree, x: Form) -> Form:
         """Return the form of tree(x)."""
-        nodes, known = list(in_order(tree)), dict[Tree, Form | None]()
-        held = ranges(nodes, x.range) if x.range is not None else [None] * len(nodes)
-        for t, values in zip(nodes, held, strict=True):
-            known[t] = x if t is X else self._held(t, [known[a] for a in t.arguments], x, values)
-        found = known[tree]
+        found, _ = folded(tree, lambda t, a: (x, x.range) if t is X else self._held(t, a, x))
         if found is None:
             raise UnboundedError
         return found
 
-    def _held(self, t: Tree, arguments: list[Form | None], x: Form, values: Range | None) -> Form | None:
-        """Return the form of a node, a ball if it has no other but is bounded, None where none is known."""
-        a = [u for u in arguments if u is not None]
+    def _held(self, t: Tree, arguments: list[_Held], x: Form) -> _Held:
+        """Return the form of a node, a ball if it has no other but is bounded, None for none, and its range if real."""
+        a = [u for u, _ in arguments if u is not None]
         found = None
         if len(a) == len(arguments):
             with suppress(UnboundedError):
                 found = self._node(t, a, x)
                 found = replace(found, inside_log=self._inside_log(t, a, x) or found.inside_log)
-        if values is None:
-            return found
-        if t.word in ("+", "-") and len(a) == 2 and a[0].range is not None and a[1].range is not None:
-            values = values.intersection(a[0].range + a[1].range if t.word == "+" else a[0].range - a[1].range)
-        held = None if found is None else self._bounded(found)
-        if held is None and values.bounded:
+        if x.range is None:
+            return found, None
+        values = range_of(t, [held for _, held in arguments if held is not None])
+        ball = None if found is None else self._bounded(found)
+        if ball is None and values.bounded:
             found = _algebraic(values.whole)
-        elif held is not None and not values.bounded:
-            values = values.intersection(around(held.real))
-        return found and replace(found, range=values)
+        elif ball is not None and not values.bounded:
+            values = values.intersection(around(ball.real))
+        return found and replace(found, range=values), values
 
     def _node(self, t: Tree, a: list[Form], x: Form) -> Form:
         if not a:

@@ -7,7 +7,7 @@ that is not known is the whole line. A formula that may have no real value somew
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -21,7 +21,7 @@ from ntkcalc.activations.formula.expressions.ball_functions import real_program
 from ntkcalc.activations.formula.expressions.balls import Ball, log2_upper, rational, working_precision
 from ntkcalc.activations.formula.expressions.derivatives import outer_derivative
 from ntkcalc.activations.formula.expressions.functions import OVER, SMOOTH
-from ntkcalc.activations.formula.expressions.programs import Program, program
+from ntkcalc.activations.formula.expressions.programs import Program, operation, program
 from ntkcalc.activations.formula.expressions.trees import Tree, X, node
 
 _MOST_BITS = 4096.0  # before the point
@@ -106,6 +106,12 @@ _ZERO = Range(arb(0), arb(0))
 def around(ball: Ball) -> Range:
     """Return the range that a real ball holds, `UNREAL` for what is not finite."""
     return Range(ball.lower(), ball.upper()) if ball.is_finite() else UNREAL
+
+
+def range_of(t: Tree, arguments: Sequence[Range]) -> Range:
+    """Return the range of a node, but x, from those of its arguments, in the present precision."""
+    found: Range = operation(t, RangeField())(*arguments)
+    return found
 
 
 def ranges(trees: list[Tree], x: Range) -> list[Range]:

@@ -21,25 +21,26 @@ def program(trees: Sequence[Tree], field: Any) -> Program:
     known: list[Any] = [None] * len(order)
     steps = []
     for i, t in enumerate(order):
-        operation, arguments = _operation(t, field), [place[a] for a in t.arguments]
+        function, arguments = operation(t, field), [place[a] for a in t.arguments]
         if t.constant:
-            known[i] = operation(*(known[a] for a in arguments))
+            known[i] = function(*(known[a] for a in arguments))
         elif t is not X:
-            steps.append((i, operation, operator.itemgetter(*arguments), len(arguments) == 1))
+            steps.append((i, function, operator.itemgetter(*arguments), len(arguments) == 1))
     outputs, start = [place[t] for t in trees], place.get(X)
 
     def run(x: Any) -> list[Any]:
         values = known.copy()
         if start is not None:
             values[start] = x
-        for i, operation, arguments, unary in steps:
-            values[i] = operation(arguments(values)) if unary else operation(*arguments(values))
+        for i, function, arguments, unary in steps:
+            values[i] = function(arguments(values)) if unary else function(*arguments(values))
         return [values[i] for i in outputs]
 
     return run
 
 
-def _operation(t: Tree, field: Any) -> Callable[..., Any]:
+def operation(t: Tree, field: Any) -> Callable[..., Any]:
+    """Return the function of a field that a node stands for, of its arguments."""
     if t.number is not None:
         return lambda value=t.number: field.number(value)
     if not t.arguments:
